@@ -1,0 +1,1 @@
+"""Where records come from: collectors, and the labelled simulator."""

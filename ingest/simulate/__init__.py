@@ -1,0 +1,1 @@
+"""A labelled simulator of one advisory firm's day on WeCom. Not WeCom: docs/simulator.md."""

@@ -1,0 +1,1 @@
+"""Wiring: chooses ends and connects them."""

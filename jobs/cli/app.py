@@ -1,0 +1,83 @@
+"""The `mingjian` command: one Typer app, one module a subcommand, one place for errors.
+
+Exit codes: 0 done, 1 done and something is wrong (lint errors, a pack that does not verify),
+2 a wrong call, 3 something needed is missing (a server, a folder, a program).
+"""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+import sys
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from config.settings import Settings, load
+from rules.errors import MingjianError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class Output(str, Enum):
+    """How a command prints its result."""
+
+    text = "text"
+    json = "json"
+
+
+ProfileOption = Annotated[
+    str, typer.Option("--profile", "-p", help="embedded 或 cluster · embedded or cluster")
+]
+ConfigOption = Annotated[
+    str,
+    typer.Option(
+        "--config", "-c", help="配置文件（代替 --profile） · settings file instead of --profile"
+    ),
+]
+SetOption = Annotated[
+    list[str],
+    typer.Option("--set", help="覆盖一项设置 · override one setting, e.g. flink.parallelism=1"),
+]
+OutputOption = Annotated[
+    Output,
+    typer.Option(
+        "--output", "-o", help="text 给人看，json 给程序 · text for people, json for machines"
+    ),
+]
+
+
+def language() -> str:
+    """ "zh" or "en": MINGJIAN_LANG, else the locale."""
+    chosen = (
+        os.environ.get("MINGJIAN_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    )
+    chosen = chosen or (locale.getlocale()[0] or "")
+    return "zh" if chosen.lower().startswith("zh") else "en"
+
+
+def say(en: str, zh: str) -> str:
+    """The sentence in the reader's language."""
+    return zh if language() == "zh" else en
+
+
+def settings_from(profile: str, config: str, overrides: list[str]) -> Settings:
+    """Settings of the common options."""
+    return load(profile, config or None, tuple(overrides))
+
+
+def emit(value: Any) -> None:
+    """Print one JSON value for a machine, on one line, to standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def report(error: MingjianError) -> None:
+    """Print an error for a person: what was wrong, then what to do."""
+    what, fix = error.text(language())
+    err.print(f"[bold red]✗[/] {what}", markup=True, soft_wrap=True)
+    if fix:
+        err.print(f"  [dim]→[/] {fix}", soft_wrap=True)

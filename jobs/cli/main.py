@@ -1,0 +1,37 @@
+"""Entry point of `mingjian`: assembles the subcommands and turns errors into one clear line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from jobs.cli.app import err, report, say
+from rules.errors import EXIT_ENVIRONMENT, MingjianError
+
+app = typer.Typer(
+    name="mingjian",
+    help="明鉴：读企业微信会话，按规则判定，告警，并给出能自证的证据包。\n\n"
+    "Mingjian: judges live WeCom conversations by rules and produces evidence that proves itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; never a traceback unless MINGJIAN_DEBUG is set."""
+    try:
+        app(standalone_mode=True)
+    except MingjianError as error:
+        report(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print(say("stopped", "已停止"))
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(EXIT_ENVIRONMENT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Every error that a person or a program can meet, grouped by who has to act.
+
+`MingjianError` is for people: it says what was wrong, where, and what to do, in Chinese and in
+English, and carries the exit code of the command line. `RecordError` is for the stream: one bad
+record, named by a stable reason code, which goes to quarantine while the stream goes on.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_FINDINGS = 1  # the command worked and found something wrong (lint errors, a failed verify)
+EXIT_USAGE = 2  # the caller asked for something that does not exist
+EXIT_ENVIRONMENT = 3  # a server, a file or a program that is needed is not there
+
+
+class MingjianError(Exception):
+    """Something a person has to put right.
+
+    Args:
+        en, zh: one sentence saying what was wrong and where.
+        fix_en, fix_zh: one sentence saying what to do; may be empty.
+        exit_code: what the command line exits with.
+    """
+
+    def __init__(
+        self,
+        en: str,
+        zh: str,
+        *,
+        fix_en: str = "",
+        fix_zh: str = "",
+        exit_code: int = EXIT_ENVIRONMENT,
+    ) -> None:
+        super().__init__(en)
+        self.en, self.zh = en, zh
+        self.fix_en, self.fix_zh = fix_en, fix_zh
+        self.exit_code = exit_code
+
+    def text(self, language: str) -> tuple[str, str]:
+        """(what was wrong, what to do) in `language`, "zh" or "en"."""
+        return (self.zh, self.fix_zh) if language == "zh" else (self.en, self.fix_en)
+
+
+class RuleError(MingjianError):
+    """A rule file that cannot be used. `path`, `line` and `column` count from 1; 0 is unknown."""
+
+    def __init__(
+        self,
+        en: str,
+        zh: str,
+        *,
+        path: str = "",
+        line: int = 0,
+        column: int = 0,
+        fix_en: str = "",
+        fix_zh: str = "",
+    ) -> None:
+        where = f"{path}:{line}:{column}: " if path and line else f"{path}: " if path else ""
+        super().__init__(
+            where + en, where + zh, fix_en=fix_en, fix_zh=fix_zh, exit_code=EXIT_FINDINGS
+        )
+        self.path, self.line, self.column = path, line, column
+
+
+class RecordError(Exception):
+    """One record of the stream that cannot be judged.
+
+    `reason` is a key of `rules.quarantine.REASONS`; `detail` says where in the record, and never
+    carries message text.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason, self.detail = reason, detail

@@ -1,0 +1,1 @@
+"""Targets of delivery behind one protocol, and their read side."""

@@ -1,0 +1,89 @@
+"""The one protocol all targets of delivery speak, and the read side that reports and people use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class Record(NamedTuple):
+    """One output of the job on its way to a target.
+
+    `topic` is one of `rules.alert.OUTPUTS`, `id` its content-derived id, `body` its JSON bytes.
+    """
+
+    topic: str
+    id: str
+    body: bytes
+
+
+class Rejected(NamedTuple):
+    """A record the target will never take, and why."""
+
+    record: Record
+    reason: str
+
+
+class WriteResult(NamedTuple):
+    """Outcome of one batch: new records, records the target already had, records refused."""
+
+    written: int
+    duplicates: int
+    rejected: tuple[Rejected, ...] = ()
+
+
+class SinkBusy(Exception):
+    """The target cannot take the batch now. Nothing may be assumed written; send it again."""
+
+    def __init__(self, target: str, why: str, retry_after: float = 1.0) -> None:
+        super().__init__(f"{target}: {why}")
+        self.target, self.why, self.retry_after = target, why, retry_after
+
+
+class Sink(Protocol):
+    """A target. `write` is idempotent: a record that is there already is counted, not repeated."""
+
+    name: str
+
+    def open(self) -> None:
+        """Connect and create what is missing. Raises MingjianError when the target is not there."""
+
+    def write(self, batch: Sequence[Record]) -> WriteResult:
+        """Store the batch durably. Raises SinkBusy when it should be sent again later."""
+
+    def close(self) -> None:
+        """Release connections."""
+
+
+class AlertReader(Protocol):
+    """What people and reports read. Rows are the JSON objects of `rules.alert` as dicts."""
+
+    def alerts(
+        self,
+        *,
+        rule: str = "",
+        response: int = 0,
+        actor: str = "",
+        since: int = 0,
+        until: int = 0,
+        text: str = "",
+        limit: int = 50,
+        cursor: str = "",
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Alerts newest first, at least `response`, and the cursor of the next page ("" at the end)."""
+
+    def alert(self, alert_id: str) -> dict[str, Any] | None:
+        """One alert by its id or by a prefix of it that is unique."""
+
+    def evidence(self, alert_id: str) -> list[dict[str, Any]]:
+        """The evidence records of one alert in event-time order."""
+
+    def quarantine(self, *, limit: int = 50) -> list[dict[str, Any]]:
+        """Quarantined records, newest first."""
+
+    def counts(self) -> dict[str, Any]:
+        """{"alerts": n, "evidence": n, "quarantine": {reason: n}, "late": n,
+        "by_rule": {name: n}, "by_response": {"1": n}}."""
+
+    def follow(self, after: str = "", timeout: float = 1.0) -> tuple[list[dict[str, Any]], str]:
+        """Alerts stored since the cursor `after`, oldest first, waiting at most `timeout` seconds."""
