@@ -20,11 +20,7 @@ PROFILES = ("embedded", "cluster")
 _HERE = Path(__file__).parent
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all sections: frozen, keyword only, unknown keys refused."""
-
-
-class Source(_Section):
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where records come from.
 
     kind "files": `path` is a directory of *.jsonl (or *.jsonl.gz); with `follow` it is watched.
@@ -37,7 +33,7 @@ class Source(_Section):
     topic: str = "messages"
 
 
-class Outputs(_Section):
+class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the job writes alerts, evidence, quarantine and late records.
 
     kind "files": one sub-directory of `path` for each; kind "kafka": one topic for each, its name
@@ -49,7 +45,7 @@ class Outputs(_Section):
     topic_prefix: str = ""
 
 
-class Kafka(_Section):
+class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The broker. TLS and SASL names are passed on as they are; the password comes from
     MINGJIAN_KAFKA_PASSWORD."""
 
@@ -60,7 +56,7 @@ class Kafka(_Section):
     max_record_bytes: int = 16 * 1024 * 1024
 
 
-class Flink(_Section):
+class Flink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The job's knobs. Times are in the unit of the name."""
 
     parallelism: int = 2
@@ -76,14 +72,14 @@ class Flink(_Section):
     heap_mb: int = 448
 
 
-class Limits(_Section):
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a record may be before it is set aside."""
 
     record_bytes: int = 1024 * 1024
     quarantine_keep_bytes: int = 4096
 
 
-class Target(_Section):
+class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One place the deliverer writes to. Passwords: MINGJIAN_<NAME>_PASSWORD."""
 
     kind: str  # sqlite | redis | elasticsearch
@@ -95,14 +91,14 @@ class Target(_Section):
     ca_certs: str = ""
 
 
-class Rules(_Section):
+class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which rules judge: a directory of YAML files, and the registry of published rulesets."""
 
     path: str = ""  # empty: the catalogue that ships with the product
     registry: str = "var/rulesets"
 
 
-class Settings(_Section):
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a command needs to know. Built by `load`, passed down, never changed."""
 
     profile: str
@@ -194,7 +190,7 @@ def _check_keys(values: Any, section: type, file: str, prefix: str) -> None:
                 exit_code=EXIT_USAGE,
             )
         kind = fields[key]
-        if isinstance(kind, type) and issubclass(kind, _Section):
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             _check_keys(value, kind, file, f"{prefix}{key}.")
         elif key == "targets" and isinstance(value, list):
             for index, item in enumerate(value):

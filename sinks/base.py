@@ -70,7 +70,7 @@ class AlertReader(Protocol):
         limit: int = 50,
         cursor: str = "",
     ) -> tuple[list[dict[str, Any]], str]:
-        """Alerts newest first, at least `response`, and the cursor of the next page ("" at the end)."""
+        """Alerts newest first with at least `response`, and the next page's cursor ("" at the end)."""
 
     def alert(self, alert_id: str) -> dict[str, Any] | None:
         """One alert by its id or by a prefix of it that is unique."""
@@ -86,4 +86,4 @@ class AlertReader(Protocol):
         "by_rule": {name: n}, "by_response": {"1": n}}."""
 
     def follow(self, after: str = "", timeout: float = 1.0) -> tuple[list[dict[str, Any]], str]:
-        """Alerts stored since the cursor `after`, oldest first, waiting at most `timeout` seconds."""
+        """Alerts stored since cursor `after`, oldest first; waits at most `timeout` seconds."""

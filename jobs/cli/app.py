@@ -10,7 +10,7 @@ import json
 import locale
 import os
 import sys
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +23,7 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-class Output(str, Enum):
+class Output(StrEnum):
     """How a command prints its result."""
 
     text = "text"
