@@ -76,7 +76,8 @@ find_python() {
 # pip_install WHAT_EN WHAT_ZH ARGUMENT...: one line that counts up, all output in the log.
 pip_install() {
     local en=$1 zh=$2 total; shift 2
-    total=$(cat requirements.lock requirements-dev.lock | grep -c '^[a-z].*==' || true)
+    total=$(grep -hE '^[a-z].*==' requirements.lock requirements-dev.lock | grep -v ' ; ' |
+        cut -d' ' -f1 | sort -u | wc -l)
     say "$en" "$zh"
     if .venv/bin/python -m pip install --no-input --disable-pip-version-check --no-deps \
         --no-build-isolation --progress-bar off "$@" 2>&1 </dev/null | tee -a "$LOG" |
@@ -153,10 +154,17 @@ setup_python() {
 
 # ---- what is not Python ----------------------------------------------------------------------
 
-has_library() { { ldconfig -p 2>/dev/null || /sbin/ldconfig -p; } | grep -qF "$1"; }
+LIBRARIES=$(ldconfig -p 2>/dev/null || /sbin/ldconfig -p)
+has_library() { case "$LIBRARIES" in *"$1"*) return 0 ;; *) return 1 ;; esac; }
 has_font() {
     compgen -G '/usr/share/fonts/*/noto/NotoSansCJK*' >/dev/null ||
         { command -v fc-list >/dev/null && [ -n "$(fc-list :lang=zh-cn family)" ]; }
+}
+
+need_by_hand() {
+    die "the tests make PDFs and start real servers; missing: $*" \
+        "测试会生成 PDF 并启动真实的服务，缺少：$*" \
+        "run: $(by_hand "$@")" "请执行：$(by_hand "$@")"
 }
 
 setup_pdf() {
@@ -167,7 +175,8 @@ setup_pdf() {
     has_font || missing+=(fonts-noto-cjk)
     [ ${#missing[@]} -eq 0 ] && return
     install "${missing[@]}" && return
-    # Everything but PDF works without them, so this is no reason to stop here.
+    # Everything but PDF works without them, so only the tests have a reason to stop here.
+    [ "$WANT_TEST" = no ] || need_by_hand "${missing[@]}"
     printf '! %s\n  → %s\n' \
         "$(pick "PDF packs need Debian packages that are missing: ${missing[*]}" \
             "生成 PDF 需要的 Debian 软件包还没有：${missing[*]}")" \
@@ -182,10 +191,7 @@ setup_test() {
     compgen -G '/usr/lib/jvm/java-17-openjdk-*/lib/server/libjvm.so' >/dev/null ||
         missing+=(openjdk-17-jre-headless)
     [ ${#missing[@]} -eq 0 ] && return
-    install "${missing[@]}" ||
-        die "the tests start real servers and need: ${missing[*]}" \
-            "测试会启动真实的服务，需要：${missing[*]}" \
-            "run: $(by_hand "${missing[@]}")" "请执行：$(by_hand "${missing[@]}")"
+    install "${missing[@]}" || need_by_hand "${missing[@]}"
 }
 
 setup_python
