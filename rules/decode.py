@@ -1,0 +1,319 @@
+"""Raw record → `Message`, or a `RecordError` that says why not. Pure: no clock, no state.
+
+Two roads lead to the same message. The quick one decodes an archived text straight into typed
+structs, which is most of the stream; whatever it does not take as it is (another type, an event,
+anything odd) goes the careful road, which reads the JSON as it comes and names what is wrong.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from rules import archive, side_events
+from rules.archive_text import from_words
+from rules.errors import RecordError
+from rules.lenient_json import parse
+from rules.message import FLAG_TIME_UNKNOWN, FLAG_UNKNOWN_TYPE, KINDS, Message
+from rules.reading import exact_int, ident, missing, text, wrong
+
+FLAG_REPAIRED = "json_repaired"  # raw control characters or lone surrogates in the JSON were mended
+VERSION = 1
+EARLIEST = 1_451_606_400_000  # 2016-01-01 UTC: WeCom did not exist before
+LATEST = 253_402_300_800_000  # year 10000: beyond it a date cannot be written
+AHEAD = 24 * 3600 * 1000  # how much a record's time may be later than its receipt
+_UINT64 = 2**64
+_EXTERNAL_ID_LENGTH = 12  # prefix and at least ten more characters
+_EXTERNAL = "_external"  # end of a msgid: the conversation has outsiders
+
+
+class _Words(msgspec.Struct, gc=False):
+    content: str
+
+
+class _Payload(msgspec.Struct, gc=False):
+    msgid: str | None = None
+    action: str | None = None
+    sender: str | None = msgspec.field(name="from", default=None)
+    tolist: list[str] | None = None
+    roomid: str | None = None
+    msgtime: int | None = None
+    msgtype: str | None = None
+    text: _Words | None = None
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    v: int
+    kind: str
+    time: int
+    received_at: int
+    seq: int
+    payload: _Payload
+    tenant: str = ""
+
+
+_decode_quick = msgspec.json.Decoder(_Envelope).decode
+
+
+class Decoder:
+    """Decodes records of one stream.
+
+    Args:
+        tenant: the company of records that name none.
+        record_bytes: a larger record is refused before it is parsed.
+        assume_received_at: UTC milliseconds; `received_at` of bare records, which carry none.
+    """
+
+    def __init__(
+        self, tenant: str, record_bytes: int = 1024 * 1024, assume_received_at: int = 0
+    ) -> None:
+        self._tenant = tenant
+        self._record_bytes = record_bytes
+        self._assume_received_at = assume_received_at
+
+    def decode(self, raw: bytes) -> Message:
+        """The message in `raw`: an envelope (docs/data-formats.md) or a bare archive plaintext.
+
+        Raises:
+            RecordError: `reason` is a key of `rules.quarantine.REASONS`.
+        """
+        if len(raw) > self._record_bytes:
+            raise RecordError("too_large", f"{len(raw)} bytes, allowed are {self._record_bytes}")
+        try:
+            str(raw, "utf-8")
+        except UnicodeDecodeError as error:
+            raise RecordError("not_utf8", f"byte {error.start}") from None
+        try:
+            record = _decode_quick(raw)
+        except (msgspec.DecodeError, RecursionError):
+            return self._careful(raw)
+        said = record.payload
+        words, time, received_at = said.text, record.time, record.received_at
+        sender = said.sender.strip() if said.sender else ""
+        msgid = said.msgid.strip() if said.msgid else ""
+        if (
+            said.msgtype != "text"
+            or words is None
+            or not sender
+            or not msgid
+            or record.kind != "archive"
+            or record.v != VERSION
+            or time != said.msgtime
+            or not EARLIEST <= time <= received_at + AHEAD
+            or received_at >= LATEST
+            or not 0 <= record.seq < _UINT64
+        ):
+            return self._careful(raw)
+        own, quoted, fields, flags = from_words(words.content)
+        recipients = tuple(map(str.strip, said.tolist)) if said.tolist else ()
+        room = said.roomid.strip() if said.roomid else ""
+        sender_kind, direction = _who(sender, recipients, msgid)
+        return Message(
+            tenant=record.tenant or self._tenant,
+            kind="archive",
+            seq=record.seq,
+            msgid=msgid,
+            time=time,
+            received_at=received_at,
+            type="text",
+            action=said.action or "send",
+            sender=sender,
+            sender_kind=sender_kind,
+            recipients=recipients,
+            room=room,
+            conversation=room or _between(sender, recipients),
+            direction=direction,
+            text=own,
+            quoted=quoted,
+            fields=fields,
+            flags=flags,
+        )
+
+    def _careful(self, raw: bytes) -> Message:
+        record, repaired = parse(raw)
+        if type(record) is not dict:
+            raise RecordError("not_an_object")
+        flags = (FLAG_REPAIRED,) if repaired else ()
+        if "payload" not in record:
+            return self._bare(record, flags)
+        version, kind = record.get("v"), record.get("kind")
+        if type(version) is not int or version != VERSION:
+            raise RecordError("unknown_envelope", f"v is not {VERSION}")
+        if kind not in KINDS:
+            raise RecordError("unknown_envelope", "kind is neither archive nor event")
+        payload = record["payload"]
+        if type(payload) is not dict:
+            raise missing("payload") if payload is None else wrong("payload", "object", payload)
+        time, received_at = _required(record, "time"), _required(record, "received_at")
+        seq = exact_int(record, "seq", "", required=kind == "archive") or 0
+        if not 0 <= seq < _UINT64:
+            raise RecordError("wrong_type", "seq: expected int from 0 to 2^64-1")
+        tenant = text(record, "tenant", "") or self._tenant
+        head = _Head(tenant, seq, time, received_at, flags)
+        return _event(record, payload, head) if kind == "event" else _archive(payload, head)
+
+    def _bare(self, record: dict[str, Any], flags: tuple[str, ...]) -> Message:
+        switch = record.get("action") == "switch"
+        if "msgid" not in record or not (switch or "msgtype" in record):
+            raise RecordError("unknown_envelope", "neither an envelope nor an archive message")
+        return _archive(record, _Head(self._tenant, 0, None, self._assume_received_at, flags))
+
+
+class _Head(NamedTuple):
+    """What the envelope says about a record; a bare record has no time of its own."""
+
+    tenant: str
+    seq: int
+    time: int | None
+    received_at: int
+    flags: tuple[str, ...]
+
+
+def _archive(payload: dict[str, Any], head: _Head) -> Message:
+    msgid = _id(payload, "msgid")
+    action = text(payload, "action", "payload") or "send"
+    switch = action == "switch"
+    kind = text(payload, "msgtype", "payload").strip() or ("switch" if switch else "")
+    if not kind:
+        raise missing("payload.msgtype")
+    kind = archive.ALIASES.get(kind, kind)
+    time_key = "time" if switch and "msgtime" not in payload else "msgtime"
+    time = _required(payload, time_key, "payload")
+    if head.time is not None and head.time != time:
+        raise RecordError("wrong_type", f"time differs from payload.{time_key}")
+    sender = _id(payload, "user" if switch and "from" not in payload else "from")
+    recipients = _recipients(payload)
+    room = ident(payload, "roomid", "payload")
+    time, flags = _placed(time, head)
+    said = archive.content(kind, payload)
+    sender_kind, direction = _who(sender, recipients, msgid)
+    return Message(
+        tenant=head.tenant,
+        kind="archive",
+        seq=head.seq,
+        msgid=msgid,
+        time=time,
+        received_at=head.received_at,
+        type=kind,
+        action=action,
+        sender=sender,
+        sender_kind=sender_kind,
+        recipients=recipients,
+        room=room,
+        conversation=room or ("" if kind == "switch" else _between(sender, recipients)),
+        direction=direction,
+        text=said.text,
+        quoted=said.quoted,
+        fields=said.fields or {},
+        flags=flags + said.flags,
+    )
+
+
+def _event(record: dict[str, Any], payload: dict[str, Any], head: _Head) -> Message:
+    msgid, source, kind = (_id(record, key, "") for key in ("id", "source", "type"))
+    time, flags = _placed(head.time or 0, head)
+    deed = side_events.deed(kind, payload)
+    if deed is None:
+        deed, flags = side_events.Deed("", {}), (*flags, FLAG_UNKNOWN_TYPE)
+    return Message(
+        tenant=head.tenant,
+        kind="event",
+        seq=head.seq,
+        msgid=msgid,
+        time=time,
+        received_at=head.received_at,
+        type=kind,
+        action="event",
+        sender=deed.actor,
+        sender_kind=deed.actor_kind or ("employee" if deed.actor else "system"),
+        room=deed.room,
+        fields={"event.source": source, **deed.fields},
+        flags=flags,
+    )
+
+
+def _placed(time: int, head: _Head) -> tuple[int, tuple[str, ...]]:
+    """Time to judge by (the record's own, or its receipt when the source says 0), and flags."""
+    received_at, flags = head.received_at, head.flags
+    if not EARLIEST <= received_at < LATEST:
+        raise RecordError("time_out_of_range", "received_at")
+    if time == 0:
+        return received_at, (*flags, FLAG_TIME_UNKNOWN)
+    if time < EARLIEST:
+        raise RecordError("time_out_of_range", "time is before 2016")
+    if time > received_at + AHEAD:
+        raise RecordError("time_out_of_range", "time is more than a day after received_at")
+    return time, flags
+
+
+def _required(owner: dict[str, Any], key: str, path: str = "") -> int:
+    value = exact_int(owner, key, path)
+    assert value is not None  # noqa: S101 - exact_int raised
+    return value
+
+
+def _id(owner: dict[str, Any], key: str, path: str = "payload") -> str:
+    """A required id that is a string and not blank."""
+    where = f"{path}.{key}" if path else key
+    value = owner.get(key)
+    if value is None:
+        raise missing(where)
+    if type(value) is not str:
+        raise wrong(where, "str", value)
+    if not (value := value.strip()):
+        raise missing(where)
+    return value
+
+
+def _recipients(payload: dict[str, Any]) -> tuple[str, ...]:
+    value = payload.get("tolist")
+    if value is None:
+        return ()
+    if type(value) is not list:
+        raise wrong("payload.tolist", "array", value)
+    for index, one in enumerate(value):
+        if type(one) is not str:
+            raise wrong(f"payload.tolist[{index}]", "str", one)
+    return tuple(one.strip() for one in value)
+
+
+@lru_cache(maxsize=1 << 16)
+def party_kind(party: str) -> str:
+    """What an id alone says of a party: customer, bot or employee; system when it is empty.
+
+    WeCom marks outsiders with wm (微信) or wo (企业微信) and bots with wb; their ids are long, so a
+    colleague whose userid happens to begin that way stays an employee.
+    """
+    if not party:
+        return "system"
+    prefix = party[:2]
+    if prefix in ("wm", "wo", "wb") and len(party) >= _EXTERNAL_ID_LENGTH:
+        rest = party[2:].replace("_", "").replace("-", "")
+        if not rest or (rest.isascii() and rest.isalnum()):
+            return "bot" if prefix == "wb" else "customer"
+    return "employee"
+
+
+def _who(sender: str, recipients: tuple[str, ...], msgid: str) -> tuple[str, str]:
+    """(sender_kind, direction) as docs/data-formats.md defines them."""
+    kind = party_kind(sender)
+    if kind == "customer":
+        return kind, "inbound"
+    if msgid.endswith(_EXTERNAL):
+        return kind, "outbound"
+    for recipient in recipients:
+        if party_kind(recipient) == "customer":
+            return kind, "outbound"
+    return kind, "internal"
+
+
+def _between(sender: str, recipients: tuple[str, ...]) -> str:
+    """Conversation without a room: the parties sorted and joined by `|`, each once."""
+    if len(recipients) == 1:
+        other = recipients[0]
+        if sender < other:
+            return f"{sender}|{other}"
+        return f"{other}|{sender}" if other < sender else sender
+    return "|".join(sorted({sender, *recipients}))
