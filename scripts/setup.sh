@@ -76,7 +76,8 @@ find_python() {
 # pip_install WHAT_EN WHAT_ZH ARGUMENT...: one line that counts up, all output in the log.
 pip_install() {
     local en=$1 zh=$2 total; shift 2
-    total=$(grep -hE '^[a-z].*==' requirements.lock requirements-dev.lock | grep -v ' ; ' |
+    total=$(grep -hE '^[a-z].*==' requirements.lock requirements-dev.lock |
+        grep -vE "'win32'|!= 'CPython'" |
         cut -d' ' -f1 | sort -u | wc -l)
     say "$en" "$zh"
     if .venv/bin/python -m pip install --no-input --disable-pip-version-check --no-deps \
