@@ -1,0 +1,50 @@
+"""What a target may offer beyond `Sink`: remembering how far it got, and taking half a batch.
+
+A position is a count of what is done of one piece of the job's outputs, under a name that never
+changes meaning: `kafka:<topic>:<partition>` (next offset) or `file:<kind>/<path>` (bytes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from sinks.base import Record, Rejected, SinkBusy, WriteResult
+
+
+@runtime_checkable
+class KeepsPositions(Protocol):
+    """A sink that stores positions with the records, so that the two can never disagree."""
+
+    def positions(self) -> dict[str, int]:
+        """Every position stored so far; empty for a target that is new or was wiped."""
+
+    def write_at(self, batch: Sequence[Record], positions: Mapping[str, int]) -> WriteResult:
+        """`write`, and remember `positions`. Raises `SinkBehind` when the target forgot earlier
+        ones: it was wiped or came back from an old copy."""
+
+
+@runtime_checkable
+class KeepsRejected(Protocol):
+    """A sink that has its own table for records it refused."""
+
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Store refused records with their reasons; one that is there already is not repeated."""
+
+
+class SinkBehind(Exception):
+    """The target knows less than it confirmed before. Read again from its own positions."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(f"{target}: the target has lost confirmed records")
+        self.target = target
+
+
+class PartlyBusy(SinkBusy):
+    """Some records are settled (`result`), the `remaining` ones must be sent again later."""
+
+    def __init__(
+        self, target: str, why: str, result: WriteResult, remaining: tuple[Record, ...]
+    ) -> None:
+        super().__init__(target, why)
+        self.result, self.remaining = result, remaining

@@ -1,0 +1,194 @@
+"""Reads the SQLite index: lists, searches and follows alerts while a deliverer may be writing."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rules.errors import EXIT_USAGE, MingjianError
+from sinks.fulltext import match_expression
+
+_POLL_S = 0.2
+FROM_NOW = "now"
+
+
+class SqliteReader:
+    """Implements `sinks.base.AlertReader`. Shows one tenant; "" shows all."""
+
+    def __init__(self, path: str | Path, tenant: str = "") -> None:
+        self.path, self.tenant = Path(path), tenant
+        if not self.path.is_file():
+            raise MingjianError(
+                f"there is no index at {self.path}",
+                f"{self.path} 处没有索引",
+                fix_en="run `mingjian detect` and `mingjian deliver` first, or name another file"
+                " with --config",
+                fix_zh="请先运行 `mingjian detect` 和 `mingjian deliver`，"
+                "或用 --config 指定其他配置",
+            )
+        try:
+            self._db = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
+            self._db.execute("PRAGMA busy_timeout = 5000")
+            self._db.execute("SELECT 1 FROM alerts LIMIT 1")
+        except sqlite3.Error as error:
+            raise MingjianError(
+                f"{self.path} is not an index of Mingjian: {error}",
+                f"{self.path} 不是明鉴的索引：{error}",
+            ) from None
+
+    def alerts(
+        self,
+        *,
+        rule: str = "",
+        response: int = 0,
+        actor: str = "",
+        since: int = 0,
+        until: int = 0,
+        text: str = "",
+        limit: int = 50,
+        cursor: str = "",
+    ) -> tuple[list[dict[str, Any]], str]:
+        """See `AlertReader`. `text` is looked for in the alert and in its evidence."""
+        where, values = ["1"], list[Any]()
+        for condition, value in (
+            ("tenant = ?", self.tenant),
+            ("rule = ?", rule),
+            ("response >= ?", response),
+            ("actor = ?", actor),
+            ("time >= ?", since),
+            ("time <= ?", until),
+        ):
+            if value:
+                where.append(condition)
+                values.append(value)
+        if text:
+            expression = match_expression(text)
+            if not expression:  # only punctuation: nothing can hold it
+                return [], ""
+            where.append(
+                "(n IN (SELECT rowid FROM alerts_text WHERE alerts_text MATCH ?) OR alert_id IN"
+                " (SELECT alert_id FROM evidence WHERE n IN"
+                " (SELECT rowid FROM evidence_text WHERE evidence_text MATCH ?)))"
+            )
+            values += [expression, expression]
+        if cursor:
+            where.append("(time, n) < (?, ?)")
+            values += _cursor(cursor, 2)
+        rows = self._db.execute(
+            # only fixed text is joined here, every value is bound
+            f"SELECT time, n, body FROM alerts WHERE {' AND '.join(where)}"  # noqa: S608
+            " ORDER BY time DESC, n DESC LIMIT ?",
+            (*values, limit + 1),
+        ).fetchall()
+        page = rows[:limit]
+        following = f"{page[-1][0]}:{page[-1][1]}" if page and len(rows) > limit else ""
+        return [_row(body) for _, _, body in page], following
+
+    def alert(self, alert_id: str) -> dict[str, Any] | None:
+        """See `AlertReader`. A prefix that fits several alerts is an error that says so."""
+        rows = self._db.execute(
+            "SELECT body FROM alerts WHERE alert_id >= ? AND alert_id < ?"
+            " AND (? = '' OR tenant = ?) LIMIT 2",
+            (alert_id, alert_id + "\U0010ffff", self.tenant, self.tenant),
+        ).fetchall()
+        if len(rows) > 1:
+            raise ambiguous(alert_id)
+        return _row(rows[0][0]) if rows else None
+
+    def evidence(self, alert_id: str) -> list[dict[str, Any]]:
+        """See `AlertReader`."""
+        rows = self._db.execute(
+            "SELECT body FROM evidence WHERE alert_id = ?", (alert_id,)
+        ).fetchall()
+        items = [_row(body) for (body,) in rows]
+        return sorted(items, key=lambda item: (item["time"], item["seq"], item["evidence_id"]))
+
+    def quarantine(self, *, limit: int = 50) -> list[dict[str, Any]]:
+        """See `AlertReader`; newest = stored last."""
+        rows = self._db.execute("SELECT body FROM quarantine ORDER BY n DESC LIMIT ?", (limit,))
+        return [_row(body) for (body,) in rows]
+
+    def counts(self) -> dict[str, Any]:
+        """See `AlertReader`."""
+        mine = (self.tenant, self.tenant)
+        only = "WHERE ? = '' OR tenant = ?"
+
+        def number(table: str) -> int:
+            query = f"SELECT count(*) FROM {table} {only}"  # noqa: S608
+            return int(self._db.execute(query, mine).fetchone()[0])
+
+        def grouped(column: str) -> dict[str, int]:
+            query = (
+                f"SELECT {column}, count(*) FROM alerts {only}"  # noqa: S608
+                f" GROUP BY {column} ORDER BY {column}"
+            )
+            return {str(key): count for key, count in self._db.execute(query, mine)}
+
+        reasons = self._db.execute(
+            "SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY reason"
+        )
+        return {
+            "alerts": number("alerts"),
+            "evidence": number("evidence"),
+            "quarantine": dict(reasons.fetchall()),
+            "late": number("late"),
+            "by_rule": grouped("rule"),
+            "by_response": grouped("response"),
+        }
+
+    def follow(self, after: str = "", timeout: float = 1.0) -> tuple[list[dict[str, Any]], str]:
+        """See `AlertReader`. "" starts at the first alert, "now" after the last one stored."""
+        if after == FROM_NOW:
+            last = self._db.execute("SELECT coalesce(max(n), 0) FROM alerts").fetchone()[0]
+            return [], str(last)
+        done = _cursor(after, 1)[0] if after else 0
+        end = time.monotonic() + timeout
+        while True:
+            rows = self._db.execute(
+                "SELECT n, body FROM alerts WHERE n > ? AND (? = '' OR tenant = ?)"
+                " ORDER BY n LIMIT 500",
+                (done, self.tenant, self.tenant),
+            ).fetchall()
+            if rows:
+                return [_row(body) for _, body in rows], str(rows[-1][0])
+            if time.monotonic() >= end:
+                return [], str(done)
+            time.sleep(min(_POLL_S, timeout))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def ambiguous(prefix: str) -> MingjianError:
+    """The error for an id prefix that fits more than one alert."""
+    return MingjianError(
+        f"more than one alert begins with '{prefix}'",
+        f"以“{prefix}”开头的告警不止一条",
+        fix_en="give more of the id",
+        fix_zh="请多写几位编号",
+        exit_code=EXIT_USAGE,
+    )
+
+
+def bad_cursor(cursor: str) -> MingjianError:
+    """The error for a cursor that this reader never gave out."""
+    return MingjianError(
+        f"'{cursor}' is not a cursor", f"“{cursor}”不是有效的游标", exit_code=EXIT_USAGE
+    )
+
+
+def _cursor(cursor: str, parts: int) -> list[int]:
+    pieces = cursor.split(":")
+    if len(pieces) != parts or not all(piece.isdigit() for piece in pieces):
+        raise bad_cursor(cursor)
+    return [int(piece) for piece in pieces]
+
+
+def _row(body: bytes) -> dict[str, Any]:
+    row: dict[str, Any] = msgspec.json.decode(body)
+    return row
