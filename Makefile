@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
-CODE := rules config ingest sinks reports udfs jobs bench tests scripts
+CODE := rules config ingest sinks reports udfs jobs bench tests scripts deploy
 # so that a run leaves the same bytes everywhere
 export PYTHONHASHSEED := 0
 export PYTHONUTF8 := 1

@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -99,10 +99,10 @@ def _ask(program: Path) -> str:
     return done.stderr + done.stdout
 
 
-def main(resolve: Callable[[], Path] = java_home) -> int:
+def main() -> int:
     """Print the home, for shell scripts: `JAVA_HOME=$(.venv/bin/python -m config.java)`."""
     try:
-        sys.stdout.write(f"{resolve()}\n")
+        sys.stdout.write(f"{java_home()}\n")
     except MingjianError as error:
         sys.stderr.write(f"{error.en}\n{error.zh}\n")
         return error.exit_code

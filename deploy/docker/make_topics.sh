@@ -1,0 +1,21 @@
+#!/bin/bash
+# Makes the topics of the job. A topic that is there stays as it is.
+set -euo pipefail
+
+# One partition a TaskManager at the least; more cannot be had later without moving conversations
+# to other partitions, so there is room to grow.
+PARTITIONS=${PARTITIONS:-8}
+DAY=$((24 * 3600 * 1000))
+
+make_topic() { # NAME DAYS
+    /opt/kafka/bin/kafka-topics.sh --bootstrap-server "$BOOTSTRAP" --create --if-not-exists \
+        --topic "$1" --partitions "$PARTITIONS" --replication-factor 1 \
+        --config retention.ms=$(($2 * DAY)) --config max.message.bytes=16777216 \
+        --config cleanup.policy=delete
+}
+
+make_topic messages 7
+make_topic alerts 30
+make_topic evidence 30
+make_topic quarantine 30
+make_topic late 30
