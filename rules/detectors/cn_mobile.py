@@ -1,0 +1,64 @@
+"""Mobile numbers of mainland China: 11 digits, with or without the country code 86."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rules.detectors.found import SEPARATED, Detector, Found, is_other_number, near, runs
+
+# Segments in use (public numbering tables); 13-digit numbers of things are not looked for.
+_mobile = re.compile(
+    r"(?:\+?(?:00)?86)?(1(?:3[0-9]|4[579]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9])[0-9]{8})"
+).fullmatch
+_keyword = re.compile(r"手机|电话|联系|致电|拨打|号码|微信|mobile|phone|tel")
+# How people group the eleven digits; other groupings are parts of other numbers.
+_SHAPES = frozenset(((11,), (3, 4, 4), (3, 8), (7, 4), (3, 3, 5), (4, 3, 4), (1,) * 11))
+_COUNTRY = ("86", "0086")
+
+
+def is_valid(number: str) -> bool:
+    """Is it a mobile number in a segment that is in use?"""
+    return _mobile(number) is not None
+
+
+def find(text: str) -> Iterator[Found]:
+    """75, or 85 with a keyword near by. `value` is the eleven digits."""
+    for run in runs(text):
+        words = [text[g.start : g.end] for g in run]
+        at = 0
+        while at < len(run):
+            size = _number_at(words, at)
+            if not size:
+                at += 1
+                continue
+            start, end = run[at].start, run[at + size - 1].end
+            match = _mobile("".join(words[at : at + size]))
+            if match and not is_other_number(text, start, _keyword):
+                start -= text[start - 1 : start] == "+"
+                yield Found(start, end, match[1], 85 if near(_keyword, text, start, end) else 75)
+            at += size
+
+
+def _number_at(words: list[str], at: int) -> int:
+    """How many groups from `at` on make up one number; 0 for none."""
+    country = at < len(words) and words[at] in _COUNTRY
+    first = at + country
+    for size in (1, 2, 3, 11):
+        groups = words[first : first + size]
+        if len(groups) < size:
+            break
+        shape = tuple(map(len, groups))
+        joined = "".join(groups)
+        if (shape in _SHAPES or (size == 1 and not country)) and _mobile(joined):
+            return size + country
+    return 0
+
+
+DETECTOR = Detector(
+    name="cn_mobile",
+    title_zh="手机号",
+    title_en="mobile number",
+    find=find,
+    prefilter="1" + SEPARATED + "{10}",
+)

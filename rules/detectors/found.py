@@ -1,0 +1,95 @@
+"""What a detector is, and the helpers that several of them share.
+
+Detectors read *folded* text (`rules.fold`): lower case, ASCII digits, no zero-width characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+
+class Found(NamedTuple):
+    """One finding. `start`/`end` index the folded text; `value` has no separators.
+
+    `confidence`: 85 pattern, check and a keyword near by; 75 pattern and check; 60 pattern only
+    (tiers of Microsoft Purview's sensitive information types).
+    """
+
+    start: int
+    end: int
+    value: str
+    confidence: int
+
+
+class Detector(NamedTuple):
+    """`prefilter` is a linear-time regex (no lookaround, no backreference) that matches in every
+    text in which `find` finds something; where it does not match, `find` need not run."""
+
+    name: str
+    title_zh: str
+    title_en: str
+    find: Callable[[str], Iterator[Found]]
+    prefilter: str
+
+
+class Group(NamedTuple):
+    """Letters and digits that stand together: text[start:end]."""
+
+    start: int
+    end: int
+
+
+SEPARATED = r"(?:[ -]{0,2}[0-9])"  # one more digit, after at most two separators
+KEYWORD_DISTANCE = 300  # code points on either side, as in Purview
+NEGATIVE_DISTANCE = 12  # code points before
+
+_group = re.compile(r"[0-9a-z_]+").finditer
+_negative = re.compile(
+    r"(?:订单|运单|快递|物流|流水|发票|交易|工单|合同|保单|设备|序列|批次|单据)(?:编|单)?号|单号|order|tracking|invoice"
+).search
+
+
+def runs(text: str) -> Iterator[list[Group]]:
+    """Sequences of groups that are parted only by one or two spaces or dashes."""
+    run: list[Group] = []
+    for match in _group(text):
+        start, end = match.span()
+        if run:
+            gap = text[run[-1].end : start]
+            if gap.strip(" -") or len(gap) > 2:  # noqa: PLR2004
+                yield run
+                run = []
+        run.append(Group(start, end))
+    if run:
+        yield run
+
+
+def windows(text: str, longest: int) -> Iterator[tuple[int, int, str]]:
+    """(start, end, characters without separators) of every sequence of whole groups.
+
+    A number inside a longer one is never returned: groups are not cut.
+    """
+    for run in runs(text):
+        for first in range(len(run)):
+            value = ""
+            for group in run[first:]:
+                value += text[group.start : group.end]
+                if len(value) > longest:
+                    break
+                yield run[first].start, group.end, value
+
+
+def near(pattern: re.Pattern[str], text: str, start: int, end: int) -> bool:
+    """Does a keyword stand within `KEYWORD_DISTANCE` of the span?"""
+    return (
+        pattern.search(text, max(0, start - KEYWORD_DISTANCE), start) is not None
+        or pattern.search(text, end, end + KEYWORD_DISTANCE) is not None
+    )
+
+
+def is_other_number(text: str, start: int, keyword: re.Pattern[str]) -> bool:
+    """Does the text just before say that this is an order, waybill or invoice number?"""
+    before = text[max(0, start - NEGATIVE_DISTANCE) : start]
+    return _negative(before) is not None and keyword.search(before) is None
