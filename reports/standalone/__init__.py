@@ -1,0 +1,1 @@
+"""The verifier that goes into every pack: one file, standard library only."""
