@@ -8,6 +8,7 @@ Nothing here raises on a malformed URL: it is returned as it came.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 # Parameters that say how a link travelled, not where it leads. A name ending in * is a prefix.
@@ -28,11 +29,12 @@ TRACKING_BY_HOST = {
 
 _TLD = "中国|公司|网络|网址|在线|中文网|集团|商城|商店|网店|手机|信息|企业|我爱你|[a-zA-Z]{2,63}"
 _CHARS = r"A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%|{}"
+_LONGEST = 4096  # bounds the work on hostile text; what a browser opens is shorter
 _URL = re.compile(
     r"(?:https?://|(?<![A-Za-z0-9._\-@/])www\.)"
     # an international host may stand only directly after the scheme and must end in a known domain
     rf"(?:(?:[A-Za-z0-9-]{{1,63}}\.)*[\u4e00-\u9fff][\w-]{{0,62}}\.(?:[\w-]{{1,63}}\.){{0,4}}?"
-    rf"(?:{_TLD})(?![A-Za-z0-9]))?[{_CHARS}]*",
+    rf"(?:{_TLD})(?![A-Za-z0-9]))?[{_CHARS}]{{0,{_LONGEST}}}+",
     re.IGNORECASE,
 )
 _GLUED = re.compile(r"(?<=[A-Za-z0-9])https?://", re.IGNORECASE)
@@ -72,6 +74,7 @@ def extract(text: str) -> list[Link]:
     return list(links.values())
 
 
+@lru_cache(maxsize=1 << 12)  # a link that matters here is sent many times
 def canonical(url: str) -> str:
     """The canonical form of an http or https URL (`www.` counts as http); others as they came."""
     url = url.strip()

@@ -18,13 +18,17 @@ from __future__ import annotations
 import re
 
 _STARTS = ("这是一条引用/回复消息", "This is a quote/reply", "「")
-_LINE = r"[ \t]*\r?\n-(?: ?-){5,}[ \t]*(?:\r?\n|\Z)"
+# Possessive, and never two blanks runs side by side: a hostile text must not cost quadratic time.
+_LINE = r"\r?\n-(?: ?-){5,}+[ \t]*+(?:\r?\n|\Z)"
 _FRAME = r"(?:这是一条引用/回复消息|This is a quote/reply) ?[：:]"
 _HEAD = re.compile(rf"(?P<frame>{_FRAME})(?:\s*[\"“])?|「")
 _INNER = re.compile(rf"(?P<frame>{_FRAME})(?:\s*[\"“])?|「(?=[^\n：:「」]{{1,64}}[：:])")
 _NAME = re.compile(r"[^\n：:「」“”\"]{0,64}[：:]\s*")
-_EMPTY = re.compile(rf"\s*(?:\"|\"\"|“”)?{_LINE}")
-_END = {True: re.compile(rf"[\"”]{_LINE}"), False: re.compile(rf"」{_LINE}")}  # key: framed?
+_EMPTY = re.compile(rf"[ \t]*+(?:\r?\n[ \t]*+)?(?:(?:\"\"?|“”)[ \t]*+)?{_LINE}")
+_END = {
+    True: re.compile(rf"[\"”][ \t]*+{_LINE}"),
+    False: re.compile(rf"」[ \t]*+{_LINE}"),
+}  # key: framed?
 _END_UNQUOTED = re.compile(_LINE)
 _MAX_NESTED = 8
 

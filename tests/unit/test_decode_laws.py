@@ -1,0 +1,209 @@
+"""Laws of decoding that hold for any bytes."""
+
+import json
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from rules.decode import FLAG_REPAIRED, Decoder
+from rules.errors import RecordError
+from rules.lenient_json import repair
+from rules.message import Message
+from rules.quarantine import REASONS
+
+T = 1_603_876_152_141
+DECODER = Decoder("demo", assume_received_at=1_700_000_000_000)
+SAMPLES = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "data" / "archive_samples.jsonl").open(
+        encoding="utf-8"
+    )
+]
+ENVELOPES = [
+    {
+        "v": 1,
+        "kind": "archive",
+        "time": said.get("msgtime", said.get("time")),
+        "received_at": 1_700_000_000_000,
+        "tenant": "demo",
+        "seq": 7,
+        "payload": said,
+    }
+    for said in SAMPLES
+] + [
+    {
+        "v": 1,
+        "kind": "event",
+        "time": T,
+        "received_at": T,
+        "seq": 0,
+        "id": "cb-1",
+        "source": "callback",
+        "type": kind,
+        "payload": {
+            "UserID": "zhangsan",
+            "ExternalUserID": "wm1",
+            "userid": "zhangsan",
+            "operator": "amy",
+            "external_userid": "wm1",
+            "ChatId": "wr1",
+            "FileId": ["a", "b"],
+            "operation": {"type": 101},
+        },
+    }
+    for kind in ("customer_deleted", "customer_transferred", "file_operation", "drive_changed")
+]
+leaf = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+    | st.sampled_from(["text", "event", "switch", "wmUu0zBgAALV7ZymkcMyxvbTe8YdWxxA", T])
+)
+value = st.recursive(
+    leaf,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+def outcome(raw, decode=DECODER.decode):
+    """The message, or the reason; anything else than RecordError fails the test."""
+    try:
+        message = decode(raw)
+    except RecordError as error:
+        return REASONS[error.reason], error.reason, error.detail
+    assert type(message) is Message
+    return message
+
+
+def paths(node, prefix=()):
+    yield prefix
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, child in items:
+        if isinstance(child, (dict, list)):
+            yield from paths(child, (*prefix, key))
+        else:
+            yield (*prefix, key)
+
+
+@st.composite
+def mutated(draw, records=ENVELOPES + SAMPLES):
+    """One of `records` with some of its parts changed, dropped or added."""
+    record = json.loads(json.dumps(draw(st.sampled_from(records))))
+    for _ in range(draw(st.integers(0, 3))):
+        path = draw(st.sampled_from(sorted(paths(record), key=repr)))
+        node = record
+        for key in path[:-1]:
+            node = node[key]
+        if not path:
+            record[draw(st.text(max_size=8))] = draw(value)
+        elif draw(st.booleans()):
+            node[path[-1]] = draw(value)
+        else:
+            del node[path[-1]]
+    return record
+
+
+@given(st.binary(max_size=300))
+@example(b'{"v":1,"kind":"archive","payload":{"text":"\\ud800')
+def test_any_bytes_decode_or_are_refused(raw):
+    outcome(raw)
+
+
+@given(mutated(), st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_any_change_of_a_real_record_decodes_or_is_refused(record, ascii_only):
+    raw = json.dumps(record, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    first = outcome(raw)
+    assert outcome(raw, Decoder("demo", assume_received_at=1_700_000_000_000).decode) == first
+    if isinstance(first, Message):
+        again = msgspec.json.decode(msgspec.json.encode(first), type=Message)
+        assert again == first
+
+
+@given(mutated(ENVELOPES[:2]))
+@settings(max_examples=500, deadline=None)
+def test_the_quick_and_the_careful_road_agree(record):
+    raw = json.dumps(record).encode()
+    assert outcome(raw, DECODER._careful) == outcome(raw)
+
+
+@given(
+    st.sampled_from(ENVELOPES),
+    st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=3)), max_size=4),
+)
+@settings(max_examples=300, deadline=None)
+def test_damaged_bytes_decode_or_are_refused(record, damage):
+    raw = json.dumps(record, ensure_ascii=False).encode()
+    for at, patch in damage:
+        raw = raw[:at] + patch + raw[at + len(patch) :]
+    outcome(raw)
+
+
+@given(st.text(), st.text(min_size=1, max_size=30))
+def test_own_words_come_through_unchanged(words, sender):
+    said = {
+        "msgid": "1",
+        "action": "send",
+        "from": sender,
+        "tolist": [],
+        "msgtime": T,
+        "msgtype": "text",
+        "text": {"content": words},
+    }
+    result = outcome(json.dumps(said).encode())
+    if sender.strip():
+        assert words.endswith(result.text)
+        assert result.flags or result.text == words
+    else:
+        assert result[1:] == ("missing_field", "payload.from")
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_repair_leaves_sound_json_alone(document):
+    for ascii_only in (True, False):
+        raw = json.dumps(document, ensure_ascii=ascii_only).encode()
+        assert repair(raw) == raw
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", max_codepoint=0x2FF), max_size=40))
+def test_words_of_a_writer_that_escapes_only_quotes_and_backslashes_come_through(words):
+    said = {"msgid": "1", "from": "a", "msgtime": T, "msgtype": "text", "text": {"content": "@"}}
+    sloppy = words.replace("\\", "\\\\").replace('"', '\\"')
+    message = outcome(json.dumps(said).replace("@", sloppy).encode())
+    assert message.text == words
+    assert (FLAG_REPAIRED in message.flags) == any(char < " " for char in words)
+
+
+BLANKS = {**SAMPLES[0], "text": {"content": "这是一条引用/回复消息：" + " " * 300_000 + "\n"}}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'"' + b'\\"' * 400_000,
+        b'"\x01' * 200_000,
+        b"\\u" * 300_000,
+        b'{"a":"' + b"\\ud800" * 100_000 + b'"}',
+        b"[" * 900_000,
+        b'{"' * 400_000,
+        json.dumps(BLANKS).encode(),
+    ],
+    ids=range(7),
+)
+def test_a_hostile_record_costs_linear_time(raw):
+    started = time.perf_counter()
+    outcome(raw)
+    assert time.perf_counter() - started < 2
