@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reports.standalone.verify import (
+from reports.standalone.sm2 import (
     SPKI_HEAD,
     N,
     public_point,

@@ -1,1 +1,41 @@
-"""The verifier that goes into every pack: one file, standard library only."""
+"""The verifier that goes into every pack: one file, standard library only.
+
+Here it lies in three modules, each short enough to read; `single_file` joins them.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+_MODULES = ("sm2.py", "checks.py")
+_MAIN = "verify.py"
+
+
+@cache
+def single_file() -> bytes:
+    """The whole verifier as one Python file that imports nothing of ours."""
+    folder = Path(__file__).parent
+    head, body = _split((folder / _MAIN).read_text(encoding="utf-8"), keep_docstring=True)
+    parts = [_split((folder / name).read_text(encoding="utf-8"))[1] for name in _MODULES]
+    return "\n\n".join(
+        [head.rstrip() + "\n", *(part.strip() + "\n" for part in (*parts, body))]
+    ).encode()
+
+
+def _split(source: str, *, keep_docstring: bool = False) -> tuple[str, str]:
+    """(shebang, docstring and future import; the rest without own imports)."""
+    lines = source.splitlines(keepends=True)
+    statements = ast.parse(source).body
+    future = statements[1]  # after the docstring
+    drop = {
+        number
+        for node in statements
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reports.")
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    start = future.end_lineno or 0
+    head = "".join(lines[:start]) if keep_docstring else ""
+    rest = [line for number, line in enumerate(lines, 1) if number > start and number not in drop]
+    return head, "".join(rest)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reports import signing
 from reports.signing import PASSPHRASE_VARIABLE, PRIVATE_FILE, Signer, openssl_program, verify
-from reports.standalone.verify import (
+from reports.standalone.sm2 import (
     N,
     public_point,
     signature_numbers,

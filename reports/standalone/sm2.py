@@ -1,0 +1,138 @@
+"""SM3 and SM2 verification in plain Python, for machines that have nothing else."""
+
+# ruff: noqa: PLR2004 - curve constants and DER tags are the standard's own numbers
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Optional
+
+SIGNER_ID = b"1234567812345678"
+Point = Optional[tuple[int, int]]  # noqa: UP045 - Python 3.9; None is the point at infinity
+
+
+def sm3(data: bytes) -> str:
+    """SM3 in hex: OpenSSL's through hashlib where Python has it, else computed here."""
+    try:
+        return hashlib.new("sm3", data).hexdigest()
+    except ValueError:
+        return sm3_python(data)
+
+
+def _rol(word: int, by: int) -> int:
+    by %= 32
+    return ((word << by) | (word >> (32 - by))) & 0xFFFFFFFF
+
+
+def sm3_python(data: bytes) -> str:
+    """SM3 in hex, step by step as in GB/T 32905-2016 §5; about 5 ms a KiB."""
+    iv = "7380166f4914b2b9172442d7da8a0600a96f30bc163138aae38dee4db0fb0e4e"
+    state = [int(iv[at : at + 8], 16) for at in range(0, 64, 8)]
+    padded = data + b"\x80" + b"\0" * ((55 - len(data)) % 64) + (8 * len(data)).to_bytes(8, "big")
+    for at in range(0, len(padded), 64):
+        w = [int.from_bytes(padded[at + 4 * i : at + 4 * i + 4], "big") for i in range(16)]
+        for j in range(16, 68):
+            x = w[j - 16] ^ w[j - 9] ^ _rol(w[j - 3], 15)
+            w.append(x ^ _rol(x, 15) ^ _rol(x, 23) ^ _rol(w[j - 13], 7) ^ w[j - 6])
+        a, b, c, d, e, f, g, h = state
+        for j in range(64):
+            t = 0x79CC4519 if j < 16 else 0x7A879D8A
+            ss1 = _rol((_rol(a, 12) + e + _rol(t, j)) & 0xFFFFFFFF, 7)
+            ff = a ^ b ^ c if j < 16 else (a & b) | (a & c) | (b & c)
+            gg = e ^ f ^ g if j < 16 else (e & f) | (~e & g)
+            tt1 = (ff + d + (ss1 ^ _rol(a, 12)) + (w[j] ^ w[j + 4])) & 0xFFFFFFFF
+            tt2 = (gg + h + ss1 + w[j]) & 0xFFFFFFFF
+            d, c, b, a = c, _rol(b, 9), a, tt1
+            h, g, f, e = g, _rol(f, 19), e, tt2 ^ _rol(tt2, 9) ^ _rol(tt2, 17)
+        for i, word in enumerate((a, b, c, d, e, f, g, h)):
+            state[i] ^= word
+    return "".join(f"{word:08x}" for word in state)
+
+
+P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
+A = P - 3
+B = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
+N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
+G = (
+    0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7,
+    0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0,
+)
+# SubjectPublicKeyInfo of an uncompressed point on the SM2 curve (1.2.156.10197.1.301)
+SPKI_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
+
+
+def _add(p: Point, q: Point) -> Point:
+    if p is None or q is None:
+        return p or q
+    if p[0] == q[0]:
+        if (p[1] + q[1]) % P == 0:
+            return None
+        slope = (3 * p[0] * p[0] + A) * pow(2 * p[1], -1, P) % P
+    else:
+        slope = (q[1] - p[1]) * pow(q[0] - p[0], -1, P) % P
+    x = (slope * slope - p[0] - q[0]) % P
+    return x, (slope * (p[0] - x) - p[1]) % P
+
+
+def _times(k: int, point: Point) -> Point:
+    total: Point = None
+    while k:
+        if k & 1:
+            total = _add(total, point)
+        point, k = _add(point, point), k >> 1
+    return total
+
+
+def public_point(pem: bytes) -> tuple[tuple[int, int], bytes]:
+    """(x, y) and DER of an SM2 public key in PEM; ValueError for anything else."""
+    body = re.fullmatch(
+        rb"\s*-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*", pem
+    )
+    if not body:
+        raise ValueError("not a public key in PEM")
+    der = base64.b64decode(b"".join(body.group(1).split()), validate=True)
+    if not der.startswith(SPKI_HEAD) or len(der) != len(SPKI_HEAD) + 64:
+        raise ValueError("not an SM2 public key")
+    x, y = int.from_bytes(der[-64:-32], "big"), int.from_bytes(der[-32:], "big")
+    if x >= P or y >= P or (y * y - (x * x * x + A * x + B)) % P:
+        raise ValueError("not a point of the SM2 curve")
+    return (x, y), der
+
+
+def signature_numbers(der: bytes) -> tuple[int, int]:
+    """(r, s) of a DER signature; ValueError unless it is exactly the one DER form of them."""
+    if len(der) < 8 or der[0] != 0x30 or der[1] != len(der) - 2:
+        raise ValueError("not a DER sequence")
+    numbers, at = [], 2
+    while at + 2 <= len(der):
+        body = der[at + 2 : at + 2 + der[at + 1]]
+        number = int.from_bytes(body, "big")
+        shortest = number.to_bytes(number.bit_length() // 8 + 1, "big")
+        if der[at] != 2 or len(body) != der[at + 1] or body != shortest:
+            raise ValueError("not a positive DER integer in shortest form")
+        numbers.append(number)
+        at += 2 + len(body)
+    if at != len(der) or len(numbers) != 2:
+        raise ValueError("not two DER integers")
+    return numbers[0], numbers[1]
+
+
+def sm2_digest(point: tuple[int, int], data: bytes, signer_id: bytes) -> int:
+    """SM3(Z || data), with Z over signer id, curve and key (GB/T 32918.2-2016 §5.5)."""
+    numbers = (A, B, *G, *point)
+    z = (8 * len(signer_id)).to_bytes(2, "big") + signer_id
+    z += b"".join(number.to_bytes(32, "big") for number in numbers)
+    return int(sm3(bytes.fromhex(sm3(z)) + data), 16)
+
+
+def sm2_verify(
+    point: tuple[int, int], data: bytes, signature: bytes, signer_id: bytes = SIGNER_ID
+) -> bool:
+    """Whether a DER signature is valid (GB/T 32918.2-2016 §7); ValueError when it is no DER."""
+    r, s = signature_numbers(signature)
+    if not (0 < r < N and 0 < s < N) or (r + s) % N == 0:
+        return False
+    found = _add(_times(s, G), _times((r + s) % N, point))
+    return found is not None and (sm2_digest(point, data, signer_id) + found[0]) % N == r
