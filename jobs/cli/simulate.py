@@ -1,0 +1,157 @@
+"""`mingjian simulate`: a generated day of WeCom traffic with planted violations."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ingest.simulate.clock import local_stamp
+from ingest.simulate.run import Parameters, Run
+from ingest.simulate.write import Files, Stdout, Summary, Target, Topic, write
+from jobs.cli.app import Output, OutputOption, emit, err, say
+from rules.errors import EXIT_USAGE, MingjianError
+
+_DEFAULTS = Parameters()
+
+
+class Format(StrEnum):
+    """Where the records go."""
+
+    files = "files"
+    stdout = "stdout"
+    kafka = "kafka"
+
+
+def simulate(  # noqa: PLR0917 - Typer passes them by name
+    out: Annotated[
+        Path, typer.Option("--out", help="目录 · directory for files (format files)")
+    ] = Path("var/messages"),
+    messages: Annotated[
+        int, typer.Option("--messages", "-n", help="每个工作日的消息数 · messages a working day")
+    ] = _DEFAULTS.messages,
+    seed: Annotated[
+        int, typer.Option("--seed", help="同种子同字节 · equal seeds give equal bytes")
+    ] = _DEFAULTS.seed,
+    day: Annotated[
+        str, typer.Option("--date", help="第一天 · first day, YYYY-MM-DD")
+    ] = _DEFAULTS.first_day.isoformat(),
+    days: Annotated[int, typer.Option("--days", help="天数 · number of days")] = 1,
+    violations: Annotated[
+        int,
+        typer.Option(
+            "--violations", help="每条规则每个工作日的预埋案例数 · planted cases a rule and day"
+        ),
+    ] = _DEFAULTS.violations,
+    rate: Annotated[
+        float,
+        typer.Option("--rate", min=0, help="每秒条数，0 为不限 · records a second, 0 = no limit"),
+    ] = 0,
+    fmt: Annotated[
+        Format, typer.Option("--format", help="输出到哪里 · where to write")
+    ] = Format.files,
+    partitions: Annotated[
+        int, typer.Option("--partitions", min=1, max=256, help="文件分区数 · partition files")
+    ] = 2,
+    compress: Annotated[bool, typer.Option("--gzip", help="压缩文件 · compress the files")] = False,
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", help="预埋清单 · truth file; with files: OUT/truth.jsonl"),
+    ] = None,
+    bootstrap: Annotated[
+        str, typer.Option("--bootstrap", help="Kafka 地址 · Kafka address")
+    ] = "127.0.0.1:9092",
+    topic: Annotated[str, typer.Option("--topic", help="Kafka 主题 · Kafka topic")] = "messages",
+    output: OutputOption = Output.text,
+) -> None:
+    """生成一天的企业微信会话与事件，并附预埋违规清单。
+
+    Generate a day of WeCom conversations and events, with a list of the planted violations.
+
+    Examples: mingjian simulate --out var/messages · mingjian simulate -n 1000000 --gzip ·
+    mingjian simulate --date 2026-02-27 --days 3 · mingjian simulate --format stdout | head ·
+    mingjian simulate --format kafka --rate 2000
+    """
+    run = Run(
+        Parameters(
+            seed=seed, messages=messages, first_day=_day(day), days=days, violations=violations
+        )
+    )
+    target: Target
+    if fmt is Format.files:
+        target = Files(out, partitions, compress, truth)
+    elif fmt is Format.stdout:
+        target = Stdout(truth)
+    else:
+        target = Topic(bootstrap, topic, truth)
+    summary = _write(run, target, rate)
+    if output is Output.json:
+        if fmt is Format.stdout:  # standard output carries the records
+            sys.stderr.write(json.dumps(summary.as_json(), ensure_ascii=False) + "\n")
+        else:
+            emit(summary.as_json())
+    else:
+        _show(summary)
+
+
+def _day(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a calendar day
+    except ValueError:
+        raise MingjianError(
+            f"--date {text}: not a date like 2026-03-04",
+            f"--date {text}：不是 2026-03-04 这样的日期",
+            exit_code=EXIT_USAGE,
+        ) from None
+
+
+def _write(run: Run, target: Target, rate: float) -> Summary:
+    if not err.is_terminal:
+        return write(run, target, rate)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,}/{task.total:,}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(say("generating", "生成中"), total=run.parameters.total)
+
+        def report(done: int, at: int) -> None:
+            bar.update(task, completed=done, description=local_stamp(at)[:16])
+
+        return write(run, target, rate, report)
+
+
+def _show(summary: Summary) -> None:
+    table = Table(title=say("Planted cases", "预埋案例"), title_justify="left")
+    table.add_column(say("rule", "规则"))
+    table.add_column(say("cases", "数量"), justify="right")
+    for rule, count in summary.planted.items():
+        table.add_row(rule, str(count))
+    table.add_row(say("decoys (must not alert)", "干扰项（不得告警）"), str(summary.decoys))
+    err.print(table)
+    types = "  ".join(f"{name} {count:,}" for name, count in summary.by_type.items())
+    err.print(f"[dim]{types}[/]")
+    err.print(
+        say(
+            f"{summary.messages:,} messages, {summary.events:,} events, "
+            f"{summary.bytes / 1e6:,.1f} MB in {summary.seconds:.1f} s",
+            f"消息 {summary.messages:,} 条，事件 {summary.events:,} 条，"
+            f"{summary.bytes / 1e6:,.1f} MB，用时 {summary.seconds:.1f} 秒",
+        )
+    )
+    for name in summary.files:
+        err.print(f"  {name}", soft_wrap=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `mingjian`."""
+    app.command("simulate")(simulate)
