@@ -7,7 +7,6 @@ anything odd) goes the careful road, which reads the JSON as it comes and names 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +16,7 @@ from rules.archive_text import from_words
 from rules.errors import RecordError
 from rules.lenient_json import parse
 from rules.message import FLAG_TIME_UNKNOWN, FLAG_UNKNOWN_TYPE, KINDS, Message
+from rules.parties import between, who
 from rules.reading import exact_int, ident, missing, text, wrong
 
 FLAG_REPAIRED = "json_repaired"  # raw control characters or lone surrogates in the JSON were mended
@@ -25,8 +25,6 @@ EARLIEST = 1_451_606_400_000  # 2016-01-01 UTC: WeCom did not exist before
 LATEST = 253_402_300_800_000  # year 10000: beyond it a date cannot be written
 AHEAD = 24 * 3600 * 1000  # how much a record's time may be later than its receipt
 _UINT64 = 2**64
-_EXTERNAL_ID_LENGTH = 12  # prefix and at least ten more characters
-_EXTERNAL = "_external"  # end of a msgid: the conversation has outsiders
 
 
 class _Words(msgspec.Struct, gc=False):
@@ -109,7 +107,7 @@ class Decoder:
         own, quoted, fields, flags = from_words(words.content)
         recipients = tuple(map(str.strip, said.tolist)) if said.tolist else ()
         room = said.roomid.strip() if said.roomid else ""
-        sender_kind, direction = _who(sender, recipients, msgid)
+        sender_kind, direction = who(sender, recipients, msgid)
         return Message(
             tenant=record.tenant or self._tenant,
             kind="archive",
@@ -123,7 +121,7 @@ class Decoder:
             sender_kind=sender_kind,
             recipients=recipients,
             room=room,
-            conversation=room or _between(sender, recipients),
+            conversation=room or between(sender, recipients),
             direction=direction,
             text=own,
             quoted=quoted,
@@ -188,7 +186,7 @@ def _archive(payload: dict[str, Any], head: _Head) -> Message:
     room = ident(payload, "roomid", "payload")
     time, flags = _placed(time, head)
     said = archive.content(kind, payload)
-    sender_kind, direction = _who(sender, recipients, msgid)
+    sender_kind, direction = who(sender, recipients, msgid)
     return Message(
         tenant=head.tenant,
         kind="archive",
@@ -202,7 +200,7 @@ def _archive(payload: dict[str, Any], head: _Head) -> Message:
         sender_kind=sender_kind,
         recipients=recipients,
         room=room,
-        conversation=room or ("" if kind == "switch" else _between(sender, recipients)),
+        conversation=room or ("" if kind == "switch" else between(sender, recipients)),
         direction=direction,
         text=said.text,
         quoted=said.quoted,
@@ -277,43 +275,3 @@ def _recipients(payload: dict[str, Any]) -> tuple[str, ...]:
         if type(one) is not str:
             raise wrong(f"payload.tolist[{index}]", "str", one)
     return tuple(one.strip() for one in value)
-
-
-@lru_cache(maxsize=1 << 16)
-def party_kind(party: str) -> str:
-    """What an id alone says of a party: customer, bot or employee; system when it is empty.
-
-    WeCom marks outsiders with wm (微信) or wo (企业微信) and bots with wb; their ids are long, so a
-    colleague whose userid happens to begin that way stays an employee.
-    """
-    if not party:
-        return "system"
-    prefix = party[:2]
-    if prefix in ("wm", "wo", "wb") and len(party) >= _EXTERNAL_ID_LENGTH:
-        rest = party[2:].replace("_", "").replace("-", "")
-        if not rest or (rest.isascii() and rest.isalnum()):
-            return "bot" if prefix == "wb" else "customer"
-    return "employee"
-
-
-def _who(sender: str, recipients: tuple[str, ...], msgid: str) -> tuple[str, str]:
-    """(sender_kind, direction) as docs/data-formats.md defines them."""
-    kind = party_kind(sender)
-    if kind == "customer":
-        return kind, "inbound"
-    if msgid.endswith(_EXTERNAL):
-        return kind, "outbound"
-    for recipient in recipients:
-        if party_kind(recipient) == "customer":
-            return kind, "outbound"
-    return kind, "internal"
-
-
-def _between(sender: str, recipients: tuple[str, ...]) -> str:
-    """Conversation without a room: the parties sorted and joined by `|`, each once."""
-    if len(recipients) == 1:
-        other = recipients[0]
-        if sender < other:
-            return f"{sender}|{other}"
-        return f"{other}|{sender}" if other < sender else sender
-    return "|".join(sorted({sender, *recipients}))

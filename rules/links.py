@@ -29,7 +29,9 @@ TRACKING_BY_HOST = {
 
 _TLD = "中国|公司|网络|网址|在线|中文网|集团|商城|商店|网店|手机|信息|企业|我爱你|[a-zA-Z]{2,63}"
 _CHARS = r"A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%|{}"
-_LONGEST = 4096  # bounds the work on hostile text; what a browser opens is shorter
+# Both bound the work on hostile text; no browser opens a longer URL, nobody types more of them.
+_LONGEST = 4096
+MOST = 500
 _URL = re.compile(
     r"(?:https?://|(?<![A-Za-z0-9._\-@/])www\.)"
     # an international host may stand only directly after the scheme and must end in a known domain
@@ -62,10 +64,16 @@ def may_contain(text: str) -> bool:
 
 
 def extract(text: str) -> list[Link]:
-    """The http, https and www URLs of `text` in order, each canonical form once."""
+    """The http, https and www URLs of `text` in order, each canonical form once.
+
+    A text with more than `MOST` URLs is read up to that many.
+    """
     links: dict[str, Link] = {}
     position = 0
-    while match := _URL.search(text, position):
+    for _ in range(MOST):
+        match = _URL.search(text, position)
+        if match is None:
+            break
         url = _trim(match[0])
         position = match.start() + max(len(url), 4)
         target = canonical(url)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rules.decode import FLAG_REPAIRED, Decoder, party_kind
+from rules.decode import FLAG_REPAIRED, Decoder
 from rules.errors import RecordError
 from rules.message import (
     FLAG_INNER_JSON,
@@ -12,6 +12,7 @@ from rules.message import (
     FLAG_TIME_UNKNOWN,
     FLAG_UNKNOWN_TYPE,
 )
+from rules.parties import party_kind
 from rules.quarantine import REASONS
 
 T = 1_603_876_152_141

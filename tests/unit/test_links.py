@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.links import TRACKING, canonical, extract, may_contain
+from rules.links import MOST, TRACKING, canonical, extract, may_contain
 
 FOUND = [
     ("请点https://a.com/b，谢谢", ["https://a.com/b"]),
@@ -168,3 +168,8 @@ def test_hostile_text_costs_linear_time(text):
     started = time.perf_counter()
     extract(text)
     assert time.perf_counter() - started < 1.5
+
+
+def test_a_text_stuffed_with_urls_is_read_up_to_a_bound():
+    text = " ".join(f"http://a.com/{number}" for number in range(MOST + 50))
+    assert [link.url for link in extract(text)] == text.split()[:MOST]
