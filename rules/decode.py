@@ -16,8 +16,10 @@ from rules.archive_text import from_words
 from rules.errors import RecordError
 from rules.lenient_json import parse
 from rules.message import FLAG_TIME_UNKNOWN, FLAG_UNKNOWN_TYPE, KINDS, Message
-from rules.parties import between, who
+from rules.parties import between, party_kind, who
 from rules.reading import exact_int, ident, missing, text, wrong
+
+__all__ = ("FLAG_REPAIRED", "Decoder", "party_kind")
 
 FLAG_REPAIRED = "json_repaired"  # raw control characters or lone surrogates in the JSON were mended
 VERSION = 1

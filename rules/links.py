@@ -47,6 +47,7 @@ _PARTS = re.compile(
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}|%|[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+_HOST = re.compile(r"[\w.\-。．｡]+")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PORTS = {"http": "80", "https": "443"}
 
@@ -125,10 +126,10 @@ def _trim(url: str) -> str:
 
 def _host(host: str) -> str:
     host = _decode_percent(host).lower().rstrip(".")
-    if host.isascii():
+    if host.isascii() or not _HOST.fullmatch(host):
         return _percent(host)
     try:
-        return host.encode("idna").decode("ascii").lower()
+        return _percent(host.encode("idna").decode("ascii").lower().rstrip("."))
     except UnicodeError:
         return _percent(host)
 

@@ -22,7 +22,8 @@ FLAG_QUOTED = "quoted_reply"  # text split into own words and quoted words
 FLAG_INNER_JSON = "inner_json_invalid"  # mixed/chatrecord item whose inner JSON string is broken
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+# gc=False: a message never refers back to itself, and millions of them pass by
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One decoded record.
 
     Times are UTC milliseconds. `time` is the event time used for judging: the message's own time,

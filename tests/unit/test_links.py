@@ -4,7 +4,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rules.links import MOST, TRACKING, canonical, extract, may_contain
@@ -118,7 +118,14 @@ url_like = st.builds(
 )  # fmt: skip
 
 
-@given(url_like | st.text())
+hosts = st.text(max_size=12).map(lambda host: f"http://{host}/x")
+
+
+@given(url_like | st.text() | hosts)
+@example("www.例子.中国%2f")
+@example("http://⒈例。/")
+@example("http://xn--例/")
+@settings(max_examples=300)
 def test_nothing_raises_and_the_canonical_form_is_settled(text):
     once = canonical(text)
     assert canonical(once) == once
