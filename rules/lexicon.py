@@ -1,0 +1,213 @@
+"""Word lists that rules refer to by name, with the phrases in which a word does not count.
+
+A file `rules/lexicons/<name>.yaml`:
+
+    name: guarantee-promise      # as the file
+    title: 承诺保本保收益
+    owner: compliance            # who answers for the list
+    expires: null                # or a date after which the list must be reviewed
+    scene: finance               # business scene the list is made for
+    words: [保本, 稳赚]
+    allow: [不保本, 确保本周]      # a word inside one of these phrases is not counted
+    values: []                   # reference values (company accounts) that rules except
+
+Words and phrases are folded (`rules.fold`), so they are compared with folded text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rules.errors import EXIT_USAGE, MingjianError, RuleError
+from rules.fold import fold
+from rules.yaml_source import Document, load_documents
+
+_REQUIRED = ("name", "title", "owner")
+_TEXTS = (*_REQUIRED, "scene")
+_LISTS = ("words", "allow", "values")
+_KEYS = (*_TEXTS, "expires", *_LISTS)
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """One word list. `folded[i]` is the folded form of `words[i]`; both are without duplicates."""
+
+    name: str
+    title: str = ""
+    owner: str = ""
+    scene: str = ""
+    expires: date | None = None
+    words: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    folded: tuple[str, ...] = field(init=False)
+    _words: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _allow: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    _written: dict[str, str] = field(init=False, repr=False, compare=False)
+    _longest: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Fold the words once and prepare the search."""
+        folded = tuple(fold(word).text for word in self.words)
+        phrases = [fold(phrase).text for phrase in self.allow]
+        put = object.__setattr__  # the class is frozen for everybody else
+        put(self, "folded", folded)
+        put(self, "_words", _any_of(folded))
+        put(self, "_allow", _any_of(phrases) if phrases else None)
+        put(self, "_longest", max(map(len, phrases), default=0))
+        put(self, "_written", dict(zip(folded, self.words, strict=True)))
+
+    def find(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """(start, end, word as written) of every word in the folded `text` outside allowed phrases.
+
+        At one place the longest word counts, and words do not overlap.
+        """
+        at = 0
+        while self.words and (match := self._words.search(text, at)):
+            start, end = match.span()
+            if self._is_allowed(text, start, end):
+                at = start + 1
+                continue
+            yield start, end, self._written[match[0]]
+            at = end
+
+    def expired(self, on: date) -> bool:
+        """Is the list past its date on that day?"""
+        return self.expires is not None and on > self.expires
+
+    def _is_allowed(self, text: str, start: int, end: int) -> bool:
+        """Does an allowed phrase cover text[start:end]? Looks only as far as a phrase is long."""
+        at, last = max(0, end - self._longest), start + self._longest
+        while self._allow and (match := self._allow.search(text, at, last)):
+            if match.start() > start:
+                return False
+            if match.end() >= end:
+                return True
+            at = match.start() + 1
+        return False
+
+
+def _any_of(words: tuple[str, ...] | list[str]) -> re.Pattern[str]:
+    """Longest first, so that 保本保息 is not reported as 保本."""
+    return re.compile("|".join(map(re.escape, sorted(words, key=lambda w: (-len(w), w)))))
+
+
+def load_lexicon(path: Path | str, text: str | None = None) -> Lexicon:
+    """One lexicon file.
+
+    Raises:
+        RuleError: not YAML, an unknown or missing key, a wrong type, an empty or repeated word,
+            a name that is not the file's; says where and what to do.
+    """
+    file = Path(path)
+    try:
+        source = file.read_text(encoding="utf-8") if text is None else text
+    except (OSError, UnicodeDecodeError) as error:
+        raise RuleError(
+            f"cannot read the lexicon: {error}", f"读不了词库：{error}", path=str(file)
+        ) from None
+    documents = load_documents(str(file), source)
+    if len(documents) != 1:
+        raise RuleError(
+            f"a lexicon file holds one document, this one {len(documents)}",
+            f"一个词库文件只能有一个文档，这里有 {len(documents)} 个",
+            path=str(file),
+        )
+    return _build(documents[0], file)
+
+
+def load_lexicons(folder: Path | str) -> dict[str, Lexicon]:
+    """All lexicons of a directory by name; an empty directory has none.
+
+    Raises:
+        MingjianError: no such directory.
+        RuleError: the first broken file.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise MingjianError(
+            f"no lexicon directory {root}", f"没有词库目录 {root}", exit_code=EXIT_USAGE
+        )
+    lexicons = (load_lexicon(file) for file in sorted(root.glob("*.y*ml")))
+    return {lexicon.name: lexicon for lexicon in lexicons}
+
+
+def _build(document: Document, file: Path) -> Lexicon:
+    document.only((), _KEYS)
+    value = document.value
+    # a list of reference values only needs no title and no owner
+    for key in _REQUIRED if value.get("words") else _REQUIRED[:1]:
+        if key not in value:
+            raise document.error((), f"'{key}' is missing", f"缺少“{key}”")
+    for key in _TEXTS:
+        if key in value and not (isinstance(value[key], str) and value[key].strip()):
+            raise document.error((key,), f"'{key}' must be a text", f"“{key}”必须是非空文本")
+    if value["name"] != file.stem:
+        raise document.error(
+            ("name",),
+            f"the name '{value['name']}' is not the file's",
+            f"名称“{value['name']}”与文件名不一致",
+            fix_en=f"write '{file.stem}', or rename the file",
+            fix_zh=f"写成“{file.stem}”，或改文件名",
+        )
+    expires = value.get("expires")
+    if expires is not None and type(expires) is not date:
+        raise document.error(
+            ("expires",),
+            "'expires' must be a date or null",
+            "“expires”必须是日期或 null",
+            fix_en="write it as 2026-12-31",
+            fix_zh="写成 2026-12-31 的形式",
+        )
+    if not value.get("words") and not value.get("values"):
+        raise document.error(
+            ("words",), "the lexicon is empty: no words and no values", "词库是空的：没有词也没有值"
+        )
+    return Lexicon(
+        name=value["name"],
+        title=value.get("title", ""),
+        owner=value.get("owner", ""),
+        scene=value.get("scene", ""),
+        expires=expires,
+        words=_texts(document, "words"),
+        allow=_texts(document, "allow"),
+        values=_texts(document, "values"),
+    )
+
+
+def _texts(document: Document, key: str) -> tuple[str, ...]:
+    """A list of non-empty texts, no two of which fold to the same."""
+    items: Any = document.value.get(key)
+    if items is None:
+        items = []
+    if not isinstance(items, list):
+        raise document.error((key,), f"'{key}' must be a list", f"“{key}”必须是列表")
+    seen: dict[str, str] = {}
+    for index, item in enumerate(items):
+        at = (key, str(index))
+        if not isinstance(item, str):
+            raise document.error(
+                at,
+                f"'{item}' in '{key}' is not a text",
+                f"“{key}”里的“{item}”不是文本",
+                fix_en="put it in quotation marks",
+                fix_zh="请加引号",
+            )
+        folded = fold(item).text
+        if not folded.strip():
+            raise document.error(at, f"an empty entry in '{key}'", f"“{key}”里有空条目")
+        if folded in seen:
+            raise document.error(
+                at,
+                f"'{item}' in '{key}' is there already, as '{seen[folded]}'",
+                f"“{key}”里的“{item}”重复（已有“{seen[folded]}”）",
+                fix_en="remove one of them",
+                fix_zh="请删去一个",
+            )
+        seen[folded] = item
+    return tuple(items)
