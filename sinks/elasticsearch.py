@@ -24,8 +24,15 @@ BULK_BYTES = 5 * 1024 * 1024
 _CREATED = (200, 201)
 _CONFLICT = 409
 _TOO_LARGE = 413
+_UNAVAILABLE = 503
 _REFUSED = (400, 403, 404, _TOO_LARGE)
 _HTTP_BUSY = (408, 429, 500, 502, 503, 504)
+# refusals that are the operator's to mend and no record's fault: nothing is set aside for them
+_NOT_THE_RECORD = {
+    "cluster_block_exception": "the index is blocked for writing",
+    "index_not_found_exception": "the index has gone",
+    "security_exception": "the account may not write",
+}
 # the server quotes the value it could not read; a reason must not carry content
 _PREVIEW = re.compile(r"\.? ?Preview of field's value: '.*'", re.DOTALL)
 _REASON_CHARS = 300
@@ -72,21 +79,22 @@ class ElasticsearchSink:
         self.name = name
         self._url, self._prefix = url, prefix
         self._client = connect(url, username, ca_certs)
+        self._prepared = False
 
     def open(self) -> None:
         """Put the templates and create the first index of each kind."""
         try:
-            for name, body in templates(self._prefix).items():
-                self._client.indices.put_index_template(name=name, **body)
-                if not self._client.indices.exists_alias(name=name):
-                    self._client.options(ignore_status=400).indices.create(
-                        index=f"{name}-000001", aliases={name: {"is_write_index": True}}
-                    )
+            self._prepare()
         except (ApiError, TransportError) as error:
             raise unreachable(self.name, self._url, error) from None
 
     def write(self, batch: Sequence[Record]) -> WriteResult:
         """Store the batch durably (the answer comes after the transaction log is synced)."""
+        if not self._prepared:  # somebody removed an index: make it again before writing
+            try:
+                self._prepare()
+            except (ApiError, TransportError) as error:
+                raise SinkBusy(self.name, f"cannot prepare the indices: {error}") from error
         written, duplicates = 0, 0
         rejected: list[Rejected] = []
         waiting: list[Record] = []
@@ -104,7 +112,7 @@ class ElasticsearchSink:
                     rejected.append(Rejected(record, reason))
                 else:
                     waiting.append(record)
-                    why = f"{status} {reason}"
+                    why = reason or str(status)
         result = WriteResult(written, duplicates, tuple(rejected))
         if waiting:
             raise PartlyBusy(self.name, why, result, tuple(waiting))
@@ -113,6 +121,15 @@ class ElasticsearchSink:
     def close(self) -> None:
         """Release connections."""
         self._client.close()
+
+    def _prepare(self) -> None:
+        for name, body in templates(self._prefix).items():
+            self._client.indices.put_index_template(name=name, **body)
+            if not self._client.indices.exists_alias(name=name):
+                self._client.options(ignore_status=400).indices.create(
+                    index=f"{name}-000001", aliases={name: {"is_write_index": True}}
+                )
+        self._prepared = True
 
     def _bulk(self, chunk: Sequence[Record]) -> Iterator[tuple[Record, int, str]]:
         """Outcome of each record: HTTP status and reason."""
@@ -142,15 +159,24 @@ class ElasticsearchSink:
                 yield from self._bulk(sent[middle:])
                 return
             if status not in _HTTP_BUSY and status != _TOO_LARGE:
-                # the whole call was refused (credentials, read-only cluster): no item's fault
-                raise SinkBusy(self.name, f"{status} {reason}") from error
+                # the whole call was refused (credentials, read-only cluster): no record's fault
+                status, reason = _UNAVAILABLE, f"{status} {reason}"
             yield from ((record, status, reason) for record in sent)
             return
         except TransportError as error:
-            raise SinkBusy(self.name, str(error.message).splitlines()[0]) from error
+            why = str(error.message).splitlines()[0]
+            yield from ((record, _UNAVAILABLE, why) for record in sent)
+            return
         for record, item in zip(sent, items, strict=True):
             answer = next(iter(item.values()))
-            yield record, answer["status"], _reason(answer)
+            fault = answer.get("error")
+            kind = fault.get("type", "") if isinstance(fault, dict) else ""
+            if kind == "index_not_found_exception":
+                self._prepared = False
+            if kind in _NOT_THE_RECORD:
+                yield record, _UNAVAILABLE, f"{_NOT_THE_RECORD[kind]} ({kind})"
+            else:
+                yield record, answer["status"], _reason(answer)
 
     def _action(self, record: Record) -> bytes:
         target = {"_index": alias(self._prefix, record.topic), "_id": record.id}
@@ -187,5 +213,6 @@ def _reason(answer: Any) -> str:
     if not isinstance(error, dict):
         return str(error or "")[:_REASON_CHARS]
     cause = error.get("caused_by") or {}
-    parts = (error.get("type"), error.get("reason"), cause.get("reason"))
+    # of the cause only its type: its words quote the value
+    parts = (error.get("type"), error.get("reason"), cause.get("type"))
     return _PREVIEW.sub("", ": ".join(part for part in parts if part))[:_REASON_CHARS]

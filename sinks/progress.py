@@ -31,6 +31,9 @@ class KeepsRejected(Protocol):
     def reject(self, rejected: Sequence[Rejected]) -> None:
         """Store refused records with their reasons; one that is there already is not repeated."""
 
+    def close(self) -> None:
+        """Release the table; the same as `Sink.close`."""
+
 
 class SinkBehind(Exception):
     """The target knows less than it confirmed before. Read again from its own positions."""

@@ -115,6 +115,8 @@ class RedisSink:
     def write_at(self, batch: Sequence[Record], positions: Mapping[str, int]) -> WriteResult:
         """Store the batch, then the positions.
 
+        Only alerts are counted in the result: of the others no record is kept here.
+
         Raises:
             SinkBehind: the server no longer has positions it once confirmed (wiped, or an old
                 copy took over). What it lost has to be read again.
@@ -123,11 +125,11 @@ class RedisSink:
         try:
             self._check_marks()
             pipe = self._client.pipeline(transaction=False)
-            queued = 0
+            queued: list[bool] = []  # for each command: is it an alert
             for record in batch:
                 try:
                     self._queue(pipe, record)
-                    queued += 1
+                    queued.append(record.topic == "alerts")
                 except (msgspec.MsgspecError, KeyError) as error:
                     rejected.append(Rejected(record, f"{type(error).__name__}: {error}"))
             answers = pipe.execute() if queued else []
@@ -140,8 +142,8 @@ class RedisSink:
         except RedisError as error:
             # also what only an operator can mend (full, read-only, no rights): nothing is dropped
             raise SinkBusy(self.name, str(error)) from error
-        new = sum(1 for answer in answers if answer)
-        return WriteResult(new, len(answers) - new, tuple(rejected))
+        new = sum(1 for answer, counts in zip(answers, queued, strict=True) if counts and answer)
+        return WriteResult(new, sum(queued) - new, tuple(rejected))
 
     def positions(self) -> dict[str, int]:
         """The marks stored on the server."""

@@ -12,7 +12,7 @@ from kafka.errors import KafkaError
 
 from config.java import java_home
 from jobs.servers.jars import jar_folder
-from jobs.servers.process import HOST, Server, free_port, start, take_port
+from jobs.servers.process import HOST, Server, answers, free_port, start, take_port
 from rules.errors import MingjianError
 
 NAME = "kafka"
@@ -97,6 +97,8 @@ def _properties(port: int, controller: int, data: Path) -> str:
 
 
 def _ready(port: int) -> bool:
+    if not answers(port):  # the client would go on trying for seconds
+        return False
     try:
         admin = KafkaAdminClient(
             bootstrap_servers=f"{HOST}:{port}",

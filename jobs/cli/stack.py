@@ -1,0 +1,123 @@
+"""`mingjian stack …`: Kafka, Redis, Elasticsearch and Flink on this machine, without Docker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from jobs import stack
+from jobs.cli.app import Output, OutputOption, emit, err, out, say
+from rules.errors import EXIT_FINDINGS
+
+stack_app = typer.Typer(
+    name="stack",
+    no_args_is_help=True,
+    help="不用 Docker，在本机启动真实的 Kafka、Redis、Elasticsearch 和 Flink。\n\n"
+    "Start real Kafka, Redis, Elasticsearch and Flink here, without Docker.\n\n"
+    "例 · examples:\n\n  mingjian stack up\n\n  mingjian stack status\n\n  mingjian stack down",
+)
+FolderOption = Annotated[
+    Path, typer.Option("--dir", help="数据、日志、pid 所在目录 · folder of data, logs and pids")
+]
+_FOLDER = Path("var/stack")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the sub-application."""
+    app.add_typer(stack_app)
+
+
+@stack_app.command(
+    "up",
+    help="启动尚未运行的服务器，等到全部就绪，并写好配置文件。\n\n"
+    "Start what does not run yet, wait until all answer, write the settings file.\n\n"
+    "例 · example:\n\n  mingjian stack up --with-deliver --kafka-port 0",
+)
+def up(
+    *,
+    folder: FolderOption = _FOLDER,
+    kafka_port: Annotated[int, typer.Option(help="0 = 任意空闲端口 · any free port")] = 9092,
+    redis_port: Annotated[int, typer.Option()] = 6379,
+    elasticsearch_port: Annotated[int, typer.Option()] = 9200,
+    flink_port: Annotated[int, typer.Option()] = 8081,
+    task_managers: Annotated[
+        int, typer.Option(min=1, help="TaskManager 数，每个一个槽位 · single-slot TaskManagers")
+    ] = 2,
+    with_deliver: Annotated[
+        bool, typer.Option("--with-deliver", help="同时启动投递进程 · the deliverer as well")
+    ] = False,
+    output: OutputOption = Output.text,
+) -> None:
+    """Start the stack."""
+    ports = stack.Ports(
+        kafka=kafka_port, redis=redis_port, elasticsearch=elasticsearch_port, flink=flink_port
+    )
+    parts = stack.up(
+        folder,
+        ports=ports,
+        task_managers=task_managers,
+        with_deliver=with_deliver,
+        say=lambda en, zh: err.print(say(en, zh), style="dim"),
+    )
+    settings = folder / stack.SETTINGS_FILE
+    if output is Output.json:
+        emit({"settings": str(settings), "parts": msgspec.to_builtins(parts)})
+        return
+    out.print(_table(parts))
+    out.print(say("\nNow, for example:", "\n接下来，例如："))
+    commands = [f"mingjian detect --config {settings}"]
+    if not with_deliver:
+        commands.append(f"mingjian deliver --follow --config {settings}")
+    commands += [f"mingjian alerts tail --config {settings}", f"mingjian stack down --dir {folder}"]
+    for command in commands:
+        out.print(f"  {command}", soft_wrap=True)
+
+
+@stack_app.command(
+    "down",
+    help="结束由 up 启动的进程，只结束这些；数据保留。\n\n"
+    "End the processes that `up` started, and only those; data stays.",
+)
+def down(
+    folder: FolderOption = _FOLDER,
+    wipe: Annotated[
+        bool, typer.Option("--wipe", help="同时删除数据 · remove the data too")
+    ] = False,
+) -> None:
+    """End the stack."""
+    ended = stack.down(folder, wipe=wipe, say=lambda en, zh: out.print(say(en, zh)))
+    if not ended:
+        out.print(say(f"nothing runs in {folder}", f"{folder} 中没有运行中的服务器"))
+
+
+@stack_app.command(
+    "status",
+    help="各进程的地址与状态；有缺失时退出码为 1。\n\n"
+    "Address and state of every process; exit code 1 when one is missing.",
+)
+def status(folder: FolderOption = _FOLDER, output: OutputOption = Output.text) -> None:
+    """Show the stack."""
+    parts = stack.status(folder)
+    if output is Output.json:
+        emit({"parts": msgspec.to_builtins(parts)})
+    elif parts:
+        out.print(_table(parts))
+    else:
+        out.print(say(f"no stack in {folder}", f"{folder} 中没有服务器"))
+    if not parts or any(not part.pid for part in parts):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _table(parts: list[stack.Part]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in (say("server", "服务器"), say("address", "地址"), say("state", "状态")):
+        table.add_column(title, overflow="fold")
+    for part in parts:
+        missing = say(f"down, see {part.log}", f"未运行，见 {part.log}")
+        state = f"[green]pid {part.pid}[/]" if part.pid else f"[red]{missing}[/]"
+        table.add_row(part.name, part.address, state)
+    return table

@@ -1,0 +1,199 @@
+"""The deliverer: takes the job's outputs to every target of the settings, each at its own pace.
+
+A plain process beside the job. Every target has a thread, a position and a waiting time of its
+own, so one that is away stops no other. What a target confirmed is remembered only after that;
+killed in between, the deliverer writes the same ids again and the target ignores them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from config.settings import Settings
+from jobs.delivery.books import Books
+from jobs.delivery.files import FileOutputs
+from jobs.delivery.lane import Lane, LaneState, RejectStore
+from jobs.delivery.locate import Locator
+from jobs.delivery.source import Outputs
+from jobs.delivery.topics import RejectedTopic, TopicOutputs
+from rules.errors import EXIT_USAGE, MingjianError
+from sinks.base import Sink
+from sinks.progress import KeepsPositions, KeepsRejected
+from sinks.targets import open_sinks
+
+Progress = Callable[[tuple[LaneState, ...]], None]
+_PROGRESS_S = 0.5
+_RESTART_S = 5.0
+log = structlog.get_logger("deliver")
+
+
+class DeliverReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was delivered: the last state of every target, and the time it took in seconds."""
+
+    targets: tuple[LaneState, ...]
+    seconds: float
+
+
+def run(
+    settings: Settings,
+    *,
+    once: bool,
+    on_progress: Progress | None = None,
+    stop: threading.Event | None = None,
+    after_write: Callable[[str], None] | None = None,
+    patience_s: float = 30.0,
+) -> DeliverReport:
+    """Deliver until `stop` is set, or with `once` until all that is there now is delivered.
+
+    Args:
+        on_progress: called twice a second, and at the end, with the state of every target.
+        after_write: called with the target's name between its confirmation and the commit.
+        patience_s: with `once`, how long a target may be away before that is an error.
+
+    Raises:
+        MingjianError: with `once`, a target that was away too long; all others are done first.
+    """
+    stop = stop or threading.Event()
+    began = time.monotonic()
+    errors: dict[str, BaseException] = {}
+    lanes = _lanes(settings, once, stop, after_write, patience_s)
+    states = {name: LaneState(target=name) for name in lanes}
+    threads = [
+        threading.Thread(
+            target=_keep_running,
+            args=(name, make),
+            kwargs={"states": states, "errors": errors, "once": once, "stop": stop},
+            name=f"deliver-{name}",
+            daemon=True,
+        )
+        for name, make in lanes.items()
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        while any(thread.is_alive() for thread in threads):
+            if on_progress is not None:
+                on_progress(tuple(states.values()))
+            _join_for(threads, _PROGRESS_S)
+    except KeyboardInterrupt:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    if on_progress is not None:
+        on_progress(tuple(states.values()))
+    for error in errors.values():
+        raise error
+    return DeliverReport(targets=tuple(states.values()), seconds=time.monotonic() - began)
+
+
+def _join_for(threads: Sequence[threading.Thread], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+
+
+def _keep_running(
+    name: str,
+    make: Callable[[], Lane],
+    *,
+    states: dict[str, LaneState],
+    errors: dict[str, BaseException],
+    once: bool,
+    stop: threading.Event,
+) -> None:
+    """Run a lane; in a process that stays, start it anew when it breaks, and say so each time."""
+    while True:
+        try:
+            lane = make()
+            before, states[name] = states[name], lane.state
+            lane.state.written, lane.state.duplicates = before.written, before.duplicates
+            lane.state.rejected = before.rejected
+            lane.run()
+        except BaseException as error:
+            # the type only: what an unexpected error quotes may be content
+            log.error("delivery_broke", target=name, error=type(error).__name__)
+            if once or not isinstance(error, Exception):
+                errors[name] = error
+                return
+            if stop.wait(_RESTART_S):
+                return
+        else:
+            return
+
+
+def _lanes(
+    settings: Settings,
+    once: bool,
+    stop: threading.Event,
+    after_write: Callable[[str], None] | None,
+    patience_s: float,
+) -> dict[str, Callable[[], Lane]]:
+    """What makes the lane of every target. Each make gets fresh connections."""
+    if not settings.targets:
+        raise MingjianError(
+            "the settings name no target to deliver to",
+            "配置中没有投递目标",
+            fix_en="add one under targets",
+            fix_zh="请在 targets 下增加一个目标",
+            exit_code=EXIT_USAGE,
+        )
+    names = [sink.name for sink in open_sinks(settings)]  # checks kinds and names early
+
+    def maker(index: int) -> Callable[[], Lane]:
+        def make() -> Lane:
+            sink = open_sinks(settings)[index]
+            parts = _ends(settings, sink)
+            return Lane(
+                sink,
+                parts.open_outputs,
+                once=once,
+                stop=stop,
+                rejects=parts.rejects,
+                complete=Locator().complete if settings.source.kind == "files" else None,
+                remember=parts.remember,
+                after_write=after_write,
+                patience_s=patience_s,
+            )
+
+        return make
+
+    return {name: maker(index) for index, name in enumerate(names)}
+
+
+class _Ends(msgspec.Struct):
+    """The ends of one lane: what it reads, where refusals go, what remembers its positions."""
+
+    open_outputs: Callable[[], Outputs]
+    rejects: RejectStore
+    remember: Callable[[dict[str, int]], None] | None = None
+
+
+def _ends(settings: Settings, sink: Sink) -> _Ends:
+    keeper = sink if isinstance(sink, KeepsPositions) else None
+    own = sink if isinstance(sink, KeepsRejected) else None
+    if settings.outputs.kind == "kafka":
+        return _Ends(
+            lambda: TopicOutputs(settings, sink.name, keeper),
+            own or RejectedTopic(settings, sink.name),
+        )
+    if settings.outputs.kind != "files":
+        raise MingjianError(
+            f"no kind of outputs '{settings.outputs.kind}'",
+            f"没有“{settings.outputs.kind}”这种输出",
+            fix_en="use files or kafka (outputs.kind)",
+            fix_zh="请用 files 或 kafka（outputs.kind）",
+            exit_code=EXIT_USAGE,
+        )
+    path = settings.outputs.path
+    if keeper is not None and own is not None:
+        return _Ends(lambda: FileOutputs(path, keeper.positions()), own)
+    books = Books(Path(settings.data_dir) / "deliver" / f"{sink.name}.db")
+    if keeper is not None:
+        return _Ends(lambda: FileOutputs(path, keeper.positions()), books)
+    return _Ends(lambda: FileOutputs(path, books.positions()), books, books.save)

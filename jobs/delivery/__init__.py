@@ -1,0 +1,1 @@
+"""Parts of the deliverer: where it reads, what it remembers, how it waits."""

@@ -1,0 +1,108 @@
+"""Outputs as the part files of Flink's file sink: `<path>/<kind>/**/part-…`.
+
+A part file appears under its final name when it is finished, and never changes after that. Names
+that begin with "." or "_", and those with ".inprogress", are not finished and not read.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from jobs.delivery.source import BATCH_BYTES, BATCH_RECORDS, Batch, read_record, split
+from sinks.base import Record, Rejected
+
+# alerts last: who sees an alert finds its evidence there already
+KINDS_IN_ORDER = ("evidence", "quarantine", "late", "alerts")
+
+_IDLE_S = 0.2
+
+
+class FileOutputs:
+    """Reads part files from where `done` says it stopped."""
+
+    def __init__(self, path: str | Path, done: Mapping[str, int]) -> None:
+        self._path = Path(path)
+        self._done = dict(done)
+        self._waiting: list[tuple[str, Path, str]] = []
+        self._finished: set[str] = set()
+
+    def poll(self) -> Batch | None:
+        """See `Outputs`. A batch holds at most 2000 records and 8 MiB (or one larger record)."""
+        if not self._waiting:
+            self._waiting = self._unfinished()
+        if not self._waiting:
+            time.sleep(_IDLE_S)
+            return None
+        items: list[Record | Rejected] = []
+        positions: dict[str, int] = {}
+        size = 0
+        while self._waiting and len(items) < BATCH_RECORDS and size < BATCH_BYTES:
+            kind, file, name = self._waiting[0]
+            with file.open("rb") as lines:
+                start = lines.seek(self._done.get(name, 0))
+                while len(items) < BATCH_RECORDS and size < BATCH_BYTES:
+                    line = lines.readline()
+                    if not line:
+                        self._finished.add(name)
+                        self._waiting.pop(0)
+                        break
+                    size += len(line)
+                    if body := line.rstrip(b"\r\n"):
+                        items.append(read_record(kind, body))
+                if lines.tell() != start:
+                    positions[name] = lines.tell()
+        self._done |= positions  # only now: an error on the way leaves everything to be read again
+        return Batch(*split(items), positions)
+
+    def commit(self, batch: Batch) -> None:
+        """The target or the books keep the positions; nothing to do here."""
+
+    def rewind(self, positions: dict[str, int]) -> None:
+        """See `Outputs`."""
+        self._done = dict(positions)
+        self._waiting = []
+        self._finished = set()
+
+    def pause(self, seconds: float) -> None:
+        """See `Outputs`."""
+        time.sleep(seconds)
+
+    def exhausted(self) -> bool:
+        """See `Outputs`."""
+        return not self._waiting
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _unfinished(self) -> list[tuple[str, Path, str]]:
+        found: list[tuple[int, str, Path, str]] = []
+        for kind in KINDS_IN_ORDER:
+            of_kind = []
+            for file in _part_files(self._path / kind):
+                name = f"file:{kind}/{file.relative_to(self._path / kind)}"
+                if name in self._finished:
+                    continue
+                state = file.stat()
+                if state.st_size <= self._done.get(name, 0):
+                    self._finished.add(name)
+                else:
+                    of_kind.append((state.st_mtime_ns, kind, file, name))
+            found += sorted(of_kind)
+        return [(kind, file, name) for _, kind, file, name in found]
+
+
+def _part_files(folder: Path) -> Iterator[Path]:
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return  # the job has not written this kind yet
+    for entry in entries:
+        if entry.name.startswith((".", "_")) or ".inprogress" in entry.name:
+            continue
+        if entry.is_dir():
+            yield from _part_files(Path(entry.path))
+        else:
+            yield Path(entry.path)

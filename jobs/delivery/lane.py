@@ -1,0 +1,216 @@
+"""One target and its own pace: read, write, remember, and wait visibly while the target is away."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+import structlog
+from kafka.errors import KafkaError
+
+from jobs.delivery.source import Batch, Outputs
+from rules.errors import MingjianError
+from sinks.base import Record, Rejected, Sink, SinkBusy, WriteResult
+from sinks.progress import KeepsPositions, PartlyBusy, SinkBehind
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 30.0
+_T = TypeVar("_T")
+log = structlog.get_logger("deliver")
+
+
+class LaneState(msgspec.Struct, kw_only=True):
+    """How far one target is. `state`: starting, delivering, idle, waiting, done or failed."""
+
+    target: str
+    state: str = "starting"
+    written: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    why: str = ""  # what it waits for, or why it failed
+
+
+class RejectStore(Protocol):
+    """Where records go that the target will never take."""
+
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Keep them; one that is there already is not repeated where the store can tell."""
+
+    def close(self) -> None:
+        """Release what it holds."""
+
+
+class Stopped(Exception):
+    """The deliverer was asked to end."""
+
+
+class Lane:
+    """Delivers to one target until stopped, or with `once` until all that was there is stored.
+
+    Args:
+        open_outputs: opens the outputs for this target; called after the target answered.
+        rejects: where refused records go.
+        complete: fills in what the job could not know (positions in files).
+        remember: stores positions for a target that cannot; called after its confirmation.
+        after_write: called between the target's confirmation and the commit (tests end the
+            process there).
+        patience_s: with `once`, how long a target may stay away before that is an error.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        open_outputs: Callable[[], Outputs],
+        *,
+        once: bool,
+        stop: threading.Event,
+        rejects: RejectStore,
+        complete: Callable[[Sequence[Record]], tuple[Record, ...]] | None = None,
+        remember: Callable[[dict[str, int]], None] | None = None,
+        after_write: Callable[[str], None] | None = None,
+        patience_s: float = 30.0,
+    ) -> None:
+        self.state = LaneState(target=sink.name)
+        self._sink, self._open_outputs, self._once, self._stop = sink, open_outputs, once, stop
+        self._rejects = rejects
+        self._complete, self._remember, self._after_write = complete, remember, after_write
+        self._patience_s = patience_s
+        self._outputs: Outputs | None = None
+
+    def run(self) -> None:
+        """Deliver. Raises what cannot be waited for, or was not mended in time."""
+        try:
+            self._retry(self._sink.open)
+            self._outputs = self._retry(self._open_outputs)
+            self._deliver(self._outputs)
+            self.state.state = "done"
+        except Stopped:
+            self.state.state = "done"
+        except BaseException as error:
+            self.state.state = "failed"
+            self.state.why = self.state.why or f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            if self._outputs is not None:
+                self._outputs.close()
+            self._rejects.close()
+            self._sink.close()
+
+    def _deliver(self, outputs: Outputs) -> None:
+        while not self._stop.is_set():
+            batch = self._retry(outputs.poll)
+            if batch is None:
+                if self._once and outputs.exhausted():
+                    return
+                self.state.state = "idle"
+                continue
+            self.state.state = "delivering"
+            try:
+                self._store(batch)
+            except SinkBehind:
+                log.warning("target_lost_records", target=self._sink.name, action="rewind")
+                if isinstance(self._sink, KeepsPositions):
+                    outputs.rewind(self._retry(self._sink.positions))
+                continue
+            if self._after_write is not None:
+                self._after_write(self._sink.name)
+            self._commit(outputs, batch)
+
+    def _store(self, batch: Batch) -> None:
+        """Write the batch completely: every record stored, there already, or refused."""
+        records: Sequence[Record] = batch.records
+        if self._complete is not None:
+            records = self._complete(records)
+        refused = list(batch.refused)
+        left = list(records)
+
+        def write() -> None:
+            try:
+                result = self._write(left, batch.positions)
+            except PartlyBusy as busy:
+                self._count(busy.result)
+                refused.extend(busy.result.rejected)
+                left[:] = busy.remaining
+                raise
+            self._count(result)
+            refused.extend(result.rejected)
+
+        if left or isinstance(self._sink, KeepsPositions):
+            self._retry(write)
+        if refused:
+            self._retry(lambda: self._rejects.reject(refused))
+            self.state.rejected += len(refused)
+            first = refused[0]
+            log.warning(
+                "records_rejected",
+                target=self._sink.name,
+                count=len(refused),
+                topic=first.record.topic,
+                id=first.record.id,
+                reason=first.reason,
+            )
+
+    def _write(self, records: Sequence[Record], positions: dict[str, int]) -> WriteResult:
+        if isinstance(self._sink, KeepsPositions):
+            return self._sink.write_at(records, positions)
+        return self._sink.write(records)
+
+    def _count(self, result: WriteResult) -> None:
+        self.state.written += result.written
+        self.state.duplicates += result.duplicates
+
+    def _commit(self, outputs: Outputs, batch: Batch) -> None:
+        if self._remember is not None:
+            self._remember(batch.positions)
+        try:
+            outputs.commit(batch)
+        except KafkaError as error:
+            # nothing is lost: the records are stored, and ignored when they are read again
+            log.warning("commit_failed", target=self._sink.name, why=str(error))
+
+    def _retry(self, action: Callable[[], _T]) -> _T:
+        """Do it until it works, waiting longer each time; says when it begins and ends to wait."""
+        began, wait, waiting = time.monotonic(), _FIRST_WAIT_S, False
+        while True:
+            if self._stop.is_set():
+                raise Stopped
+            try:
+                result = action()
+            except (SinkBusy, KafkaError, MingjianError) as error:
+                why = error.why if isinstance(error, SinkBusy) else str(error)
+                if not waiting:
+                    waiting = True
+                    self.state.state, self.state.why = "waiting", why
+                    log.warning("target_away", target=self._sink.name, why=why)
+                if self._once and time.monotonic() - began > self._patience_s:
+                    raise self._given_up(error, why) from error
+                self._pause(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+                wait = min(wait * 2, _LONGEST_WAIT_S)
+            else:
+                if waiting:
+                    away = round(time.monotonic() - began, 1)
+                    log.info("target_back", target=self._sink.name, away_s=away)
+                    self.state.state, self.state.why = "delivering", ""
+                return result
+
+    def _given_up(self, error: Exception, why: str) -> MingjianError:
+        if isinstance(error, MingjianError):
+            return error
+        return MingjianError(
+            f"target '{self._sink.name}' did not take the records: {why}",
+            f"投递目标“{self._sink.name}”没有接收记录：{why}",
+            fix_en="nothing is lost: run it again when the target is back",
+            fix_zh="没有记录丢失：目标恢复后再次运行即可",
+        )
+
+    def _pause(self, seconds: float) -> None:
+        if self._outputs is None:
+            self._stop.wait(seconds)
+            return
+        end = time.monotonic() + seconds
+        while not self._stop.is_set() and (left := end - time.monotonic()) > 0:
+            self._outputs.pause(min(left, 1.0))

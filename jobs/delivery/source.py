@@ -1,0 +1,77 @@
+"""What every place that holds the job's outputs offers to the deliverer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from rules.alert import ID_FIELDS, sm3_hex
+from sinks.base import Record, Rejected
+
+BATCH_RECORDS = 2000
+BATCH_BYTES = 8 * 1024 * 1024
+
+
+class Batch(NamedTuple):
+    """Some outputs, and the positions that are done once they are stored.
+
+    `refused` holds what no target can take because it is not a record at all.
+    """
+
+    records: tuple[Record, ...]
+    refused: tuple[Rejected, ...]
+    positions: dict[str, int]
+
+
+class Outputs(Protocol):
+    """The outputs as one target reads them."""
+
+    def poll(self) -> Batch | None:
+        """The next batch; None when there is nothing after a short wait."""
+
+    def commit(self, batch: Batch) -> None:
+        """The batch is stored: do not read it again."""
+
+    def rewind(self, positions: dict[str, int]) -> None:
+        """Read on from these positions, from the beginning where there is none."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait, without losing the right to go on."""
+
+    def exhausted(self) -> bool:
+        """Whether all that was there at the start has been read."""
+
+    def close(self) -> None:
+        """Release files and connections."""
+
+
+class _Id(msgspec.Struct):
+    """Any output: all of the JSON is checked, only the id is kept."""
+
+    alert_id: str = ""
+    evidence_id: str = ""
+    quarantine_id: str = ""
+    late_id: str = ""
+
+
+_DECODER = msgspec.json.Decoder(_Id)
+
+
+def read_record(topic: str, body: bytes) -> Record | Rejected:
+    """`body` as a record of `topic`; refused, under the digest of its bytes, when it is none."""
+    try:
+        found: str = getattr(_DECODER.decode(body), ID_FIELDS[topic])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        reason = f"not a record: {error}"
+    else:
+        if found:
+            return Record(topic, found, body)
+        reason = f"not a record: no {ID_FIELDS[topic]}"
+    return Rejected(Record(topic, sm3_hex(body)[:32], body), reason)
+
+
+def split(items: list[Record | Rejected]) -> tuple[tuple[Record, ...], tuple[Rejected, ...]]:
+    """Records, and what is none."""
+    records = tuple(item for item in items if isinstance(item, Record))
+    return records, tuple(item for item in items if isinstance(item, Rejected))

@@ -1,0 +1,214 @@
+"""Outputs as Kafka topics, and the topic of what a target refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from kafka import (
+    ConsumerRebalanceListener,
+    KafkaConsumer,
+    KafkaProducer,
+    OffsetAndMetadata,
+    TopicPartition,
+)
+from kafka.errors import KafkaError
+
+from config.settings import Settings
+from jobs.delivery.files import KINDS_IN_ORDER
+from jobs.delivery.source import BATCH_BYTES, BATCH_RECORDS, Batch, read_record, split
+from jobs.kafka_client import connection, unreachable
+from sinks.base import Record, Rejected, SinkBusy
+from sinks.progress import KeepsPositions
+
+_POLL_MS = 250
+_BROKER_S = 5
+
+
+class TopicOutputs:
+    """Reads the output topics in the consumer group of one target.
+
+    Offsets are committed only after the target confirmed. A target that keeps positions itself
+    has the last word: reading starts at its own positions, so one that was wiped is filled again.
+    """
+
+    def __init__(self, settings: Settings, target: str, keeper: KeepsPositions | None) -> None:
+        prefix = settings.outputs.topic_prefix
+        self._kinds = {f"{prefix}{kind}": kind for kind in KINDS_IN_ORDER}
+        self._keeper = keeper
+        self._consumer = _consumer(
+            settings,
+            client_id=f"mingjian-deliver-{target}",
+            group_id=f"mingjian-deliver-{target}",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=BATCH_RECORDS,
+            max_partition_fetch_bytes=settings.kafka.max_record_bytes,
+            fetch_max_bytes=max(BATCH_BYTES, settings.kafka.max_record_bytes),
+            fetch_max_wait_ms=100,
+            metadata_max_age_ms=10_000,  # how soon a topic that appears later is noticed
+            allow_auto_create_topics=False,
+        )
+        self._began = time.monotonic()
+        self._ends = self._end_offsets()
+        self._paused = False
+        self._assigned: set[TopicPartition] = set()  # given to us and not yet positioned
+        self._consumer.subscribe(topics=list(self._kinds), listener=_OnAssigned(self))
+
+    def poll(self) -> Batch | None:
+        """See `Outputs`."""
+        if self._paused:
+            self._consumer.resume(*self._consumer.paused())
+            self._paused = False
+        fetched = self._consumer.poll(timeout_ms=_POLL_MS, max_records=BATCH_RECORDS)
+        if self._keeper is not None and self._assigned:
+            new, self._assigned = self._assigned, set()
+            fetched = {key: value for key, value in fetched.items() if key not in new}
+            self._start_at(new, self._keeper.positions())
+        by_kind: dict[str, list[Record | Rejected]] = {kind: [] for kind in KINDS_IN_ORDER}
+        positions: dict[str, int] = {}
+        for partition, messages in fetched.items():
+            kind = self._kinds[partition.topic]
+            by_kind[kind] += [read_record(kind, message.value or b"") for message in messages]
+            positions[_name(partition)] = messages[-1].offset + 1
+        items = [item for kind in KINDS_IN_ORDER for item in by_kind[kind]]
+        return Batch(*split(items), positions) if positions else None
+
+    def commit(self, batch: Batch) -> None:
+        """See `Outputs`. A commit that fails only means reading some records again."""
+        offsets = {
+            _partition(name): OffsetAndMetadata(done, "", -1)
+            for name, done in batch.positions.items()
+        }
+        self._consumer.commit(offsets)
+
+    def rewind(self, positions: dict[str, int]) -> None:
+        """See `Outputs`."""
+        self._start_at(self._consumer.assignment(), positions)
+
+    def pause(self, seconds: float) -> None:
+        """Keeps polling, paused, so that the broker does not take the partitions away."""
+        end = time.monotonic() + seconds
+        assigned = self._consumer.assignment()
+        if assigned:
+            self._consumer.pause(*assigned)
+            self._paused = True
+        while (left := end - time.monotonic()) > 0:
+            self._consumer.poll(timeout_ms=int(min(left, 1.0) * 1000) or 1)
+
+    def exhausted(self) -> bool:
+        """See `Outputs`. Partitions that another deliverer of the group reads are not ours."""
+        assigned = self._consumer.assignment()
+        if not assigned:
+            return not self._ends or time.monotonic() - self._began > 6 * _BROKER_S
+        return not self._assigned_unplaced() and all(
+            self._consumer.position(partition) >= end
+            for partition, end in self._ends.items()
+            if partition in assigned
+        )
+
+    def _assigned_unplaced(self) -> bool:
+        return self._keeper is not None and bool(self._assigned)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close(autocommit=False)
+
+    def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """The broker gave us partitions. Called from the client's own thread: only note it."""
+        self._assigned |= set(partitions)
+
+    def _start_at(self, partitions: Any, positions: dict[str, int]) -> None:
+        for partition in partitions:
+            done = positions.get(_name(partition))
+            if done is None:
+                self._consumer.seek_to_beginning(partition)
+            else:
+                self._consumer.seek(partition, done)
+
+    def _end_offsets(self) -> dict[TopicPartition, int]:
+        there = self._consumer.topics() & set(self._kinds)
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in there
+            for number in self._consumer.partitions_for_topic(topic) or ()
+        ]
+        ends = self._consumer.end_offsets(partitions) if partitions else {}
+        return {partition: end for partition, end in ends.items() if end}
+
+
+def _consumer(settings: Settings, **options: Any) -> KafkaConsumer:
+    try:
+        return KafkaConsumer(
+            **connection(settings.kafka), bootstrap_timeout_ms=_BROKER_S * 1000, **options
+        )
+    except KafkaError as error:
+        raise unreachable(settings.kafka, error) from error
+
+
+class _OnAssigned(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, outputs: TopicOutputs) -> None:
+        self._outputs = outputs
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        self._outputs.on_assigned(assigned)
+
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """What was read and not committed is read again by the next owner."""
+
+
+class RejectedTopic:
+    """Topic `rejected.<target>`: JSON with `topic`, `id`, `reason`, and the body in base64."""
+
+    def __init__(self, settings: Settings, target: str) -> None:
+        self._settings = settings
+        self._target = target
+        self._topic = f"{settings.outputs.topic_prefix}rejected.{target}"
+        self._producer: KafkaProducer | None = None
+
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Write and wait for the broker's confirmation. Raises SinkBusy when it does not come."""
+        try:
+            if self._producer is None:
+                self._producer = KafkaProducer(
+                    **connection(self._settings.kafka),
+                    acks="all",
+                    max_request_size=2 * self._settings.kafka.max_record_bytes,
+                )
+            futures = [
+                self._producer.send(self._topic, key=item.record.id.encode(), value=_refusal(item))
+                for item in rejected
+            ]
+            for future in futures:
+                future.get(timeout=30)
+        except KafkaError as error:
+            raise SinkBusy(f"rejected.{self._target}", str(error)) from error
+
+    def close(self) -> None:
+        """Release connections."""
+        if self._producer is not None:
+            self._producer.close()
+
+
+def _refusal(item: Rejected) -> bytes:
+    return json.dumps(
+        {
+            "topic": item.record.topic,
+            "id": item.record.id,
+            "reason": item.reason,
+            "body": base64.b64encode(item.record.body).decode(),
+        },
+        ensure_ascii=False,
+    ).encode()
+
+
+def _name(partition: TopicPartition) -> str:
+    return f"kafka:{partition.topic}:{partition.partition}"
+
+
+def _partition(name: str) -> TopicPartition:
+    _, topic, number = name.split(":")
+    return TopicPartition(topic, int(number))

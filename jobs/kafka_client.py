@@ -1,0 +1,52 @@
+"""Options of every Kafka client: address and credentials, from the settings and the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from config.settings import Kafka
+from rules.errors import MingjianError
+
+
+def connection(kafka: Kafka) -> dict[str, Any]:
+    """Keyword arguments for the consumer, the producer and the admin client of kafka-python.
+
+    The password comes from MINGJIAN_KAFKA_PASSWORD.
+    """
+    options: dict[str, Any] = {
+        "bootstrap_servers": [address.strip() for address in kafka.bootstrap.split(",")],
+        "security_protocol": kafka.security_protocol,
+    }
+    if kafka.sasl_mechanism:
+        options["sasl_mechanism"] = kafka.sasl_mechanism
+        options["sasl_plain_username"] = kafka.sasl_username
+        options["sasl_plain_password"] = os.environ.get("MINGJIAN_KAFKA_PASSWORD", "")
+    return options
+
+
+def unreachable(kafka: Kafka, error: Exception) -> MingjianError:
+    """One clear line for a broker that is not there."""
+    return MingjianError(
+        f"cannot use Kafka at {kafka.bootstrap}: {error}",
+        f"无法使用 Kafka（{kafka.bootstrap}）：{error}",
+        fix_en="start it (`make stack`), or correct kafka.bootstrap",
+        fix_zh="请启动它（`make stack`），或更正 kafka.bootstrap",
+    )
+
+
+def flink_properties(kafka: Kafka) -> dict[str, str]:
+    """The same connection as properties of Flink's Java clients."""
+    properties = {"security.protocol": kafka.security_protocol}
+    if kafka.sasl_mechanism:
+        password = os.environ.get("MINGJIAN_KAFKA_PASSWORD", "")
+        module = (
+            "org.apache.kafka.common.security.scram.ScramLoginModule"
+            if kafka.sasl_mechanism.startswith("SCRAM")
+            else "org.apache.kafka.common.security.plain.PlainLoginModule"
+        )
+        properties["sasl.mechanism"] = kafka.sasl_mechanism
+        properties["sasl.jaas.config"] = (
+            f'{module} required username="{kafka.sasl_username}" password="{password}";'
+        )
+    return properties

@@ -1,0 +1,239 @@
+"""The deliverer on real Kafka, Redis and Elasticsearch: nothing lost, nothing seen twice."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+
+import msgspec
+import pytest
+from elasticsearch import Elasticsearch
+from kafka import KafkaConsumer, KafkaProducer
+from redis import Redis
+
+from config.settings import Kafka, Outputs, Settings, Target
+from jobs import deliver
+from jobs.servers import elasticsearch as elasticsearch_module
+from jobs.servers import redis as redis_module
+from jobs.servers.process import free_port
+from rules.errors import EXIT_ENVIRONMENT, MingjianError
+from sinks.readers import open_reader
+from tests.support.records import alert, evidence, quarantined, with_field, write_part
+
+PATIENCE_S = 20
+
+
+def send(settings: Settings, records, *, raw: dict[str, bytes] | None = None) -> None:
+    producer = KafkaProducer(bootstrap_servers=settings.kafka.bootstrap)
+    prefix = settings.outputs.topic_prefix
+    for record in records:
+        producer.send(f"{prefix}{record.topic}", record.body)
+    for topic, body in (raw or {}).items():
+        producer.send(f"{prefix}{topic}", body)
+    producer.flush()
+    producer.close()
+
+
+def with_targets(settings: Settings, *targets: Target) -> Settings:
+    return msgspec.structs.replace(settings, targets=targets)
+
+
+def in_redis(settings: Settings, url: str) -> set[str]:
+    with Redis.from_url(url) as client:
+        entries = client.xrange(f"mingjian:{{{settings.tenant}}}:alerts")
+    ids = [fields[b"id"].decode() for _, fields in entries]
+    assert len(ids) == len(set(ids)), "an alert was shown twice"
+    return set(ids)
+
+
+def in_elasticsearch(target: Target, kind: str = "alerts") -> set[str]:
+    with Elasticsearch(target.url) as client:
+        name = f"{target.index_prefix}-{kind}"
+        client.indices.refresh(index=name)
+        hits = client.search(index=name, size=10_000, source=False)["hits"]["hits"]
+    return {hit["_id"] for hit in hits}
+
+
+def wait_for(condition, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
+
+
+class Running:
+    """A deliverer that follows, in a thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.stop = threading.Event()
+        self.states: dict = {}
+        self.thread = threading.Thread(
+            target=deliver.run,
+            args=(settings,),
+            kwargs={"once": False, "stop": self.stop, "on_progress": self.note},
+        )
+
+    def note(self, states) -> None:
+        self.states = {state.target: state.state for state in states}
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop.set()
+        self.thread.join(60)
+        assert not self.thread.is_alive(), "the deliverer does not end when asked"
+
+
+def test_all_kinds_reach_every_target_once(
+    cluster_settings, redis_target, elasticsearch_target, prefix
+):
+    settings = with_targets(cluster_settings, redis_target, elasticsearch_target)
+    alerts = [alert(n, tenant=prefix) for n in range(300)]
+    proofs = [evidence(n, tenant=prefix) for n in range(300)]
+    send(settings, [*alerts, *proofs, *alerts[:50], quarantined(b"{")])
+    report = deliver.run(settings, once=True, patience_s=PATIENCE_S)
+    assert {t.target: (t.written, t.duplicates) for t in report.targets} == {
+        "redis": (300, 50),  # of the other kinds it only keeps counts
+        "elasticsearch": (601, 50),
+    }
+    wanted = {record.id for record in alerts}
+    assert in_redis(settings, redis_target.url) == wanted
+    assert in_elasticsearch(elasticsearch_target) == wanted
+    assert in_elasticsearch(elasticsearch_target, "evidence") == {r.id for r in proofs}
+    again = deliver.run(settings, once=True, patience_s=PATIENCE_S)
+    assert [(t.written, t.duplicates) for t in again.targets] == [(0, 0), (0, 0)]
+
+
+def test_killed_between_write_and_commit_nothing_is_lost_or_doubled(
+    cluster_settings, redis_target, elasticsearch_target, prefix
+):
+    settings = with_targets(cluster_settings, redis_target, elasticsearch_target)
+    alerts = [alert(n, tenant=prefix) for n in range(100)]
+    send(settings, alerts)
+
+    def killed(target: str) -> None:
+        raise KeyboardInterrupt(target)
+
+    with pytest.raises(KeyboardInterrupt):
+        deliver.run(settings, once=True, after_write=killed, patience_s=PATIENCE_S)
+    report = deliver.run(settings, once=True, patience_s=PATIENCE_S)
+    by_target = {t.target: t for t in report.targets}
+    assert by_target["elasticsearch"].duplicates > 0, "it was written before, and not committed"
+    assert by_target["redis"].duplicates == 0, "Redis remembers its own position"
+    wanted = {record.id for record in alerts}
+    assert in_redis(settings, redis_target.url) == wanted
+    assert in_elasticsearch(elasticsearch_target) == wanted
+
+
+def test_what_a_target_refuses_is_set_aside_and_the_rest_goes_on(
+    cluster_settings, redis_target, elasticsearch_target, prefix
+):
+    settings = with_targets(cluster_settings, redis_target, elasticsearch_target)
+    odd = with_field(alert(1, tenant=prefix), "surprise", 1)
+    send(settings, [odd, alert(2, tenant=prefix)], raw={"alerts": b"\xff not JSON"})
+    report = deliver.run(settings, once=True, patience_s=PATIENCE_S)
+    rejected = {t.target: t.rejected for t in report.targets}
+    assert rejected == {"redis": 1, "elasticsearch": 2}
+    assert in_elasticsearch(elasticsearch_target) == {alert(2).id}
+    consumer = KafkaConsumer(
+        f"{settings.outputs.topic_prefix}rejected.elasticsearch",
+        bootstrap_servers=settings.kafka.bootstrap,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=10_000,
+    )
+    kept = [json.loads(next(consumer).value) for _ in range(2)]
+    consumer.close()
+    by_id = {item["id"]: item for item in kept}
+    assert "surprise" in by_id[odd.id]["reason"]
+    assert {base64.b64decode(item["body"]) for item in kept} == {odd.body, b"\xff not JSON"}
+
+
+def test_one_target_away_stops_no_other_and_catches_up(
+    cluster_settings, redis_target, prefix, tmp_path
+):
+    server = elasticsearch_module.launch(tmp_path / "es").wait()
+    target = Target(
+        kind="elasticsearch", name="elasticsearch", url=server.address, index_prefix=prefix
+    )
+    settings = with_targets(cluster_settings, redis_target, target)
+    first, second = ([alert(n, tenant=prefix) for n in span] for span in (range(20), range(20, 60)))
+    try:
+        with Running(settings) as running:
+            send(settings, first)
+            wait_for(lambda: len(in_redis(settings, redis_target.url)) == 20)
+            wait_for(lambda: running.states.get("elasticsearch") == "idle")
+            server.kill()
+            send(settings, second)
+            wait_for(lambda: len(in_redis(settings, redis_target.url)) == 60)
+            wait_for(lambda: running.states["elasticsearch"] == "waiting")
+            server = elasticsearch_module.launch(tmp_path / "es", server.port).wait()
+            wait_for(lambda: running.states["elasticsearch"] == "idle")
+        assert in_elasticsearch(target) == {r.id for r in [*first, *second]}
+    finally:
+        server.stop()
+
+
+def test_a_redis_that_loses_everything_is_filled_again(cluster_settings, prefix, tmp_path):
+    server = redis_module.launch(tmp_path / "redis").wait()
+    settings = with_targets(
+        cluster_settings, Target(kind="redis", name="redis", url=server.address)
+    )
+    try:
+        with Running(settings):
+            send(settings, [alert(n, tenant=prefix) for n in range(30)])
+            wait_for(lambda: len(in_redis(settings, server.address)) == 30)
+            with Redis.from_url(server.address) as client:
+                client.flushall()
+                client.script_flush()
+            send(settings, [alert(30, tenant=prefix)])
+            wait_for(lambda: len(in_redis(settings, server.address)) == 31)
+    finally:
+        server.stop()
+
+
+def test_once_with_a_target_away_is_one_clear_error(cluster_settings, redis_target, prefix):
+    away = Target(kind="elasticsearch", name="search", url=f"http://127.0.0.1:{free_port()}")
+    settings = with_targets(cluster_settings, redis_target, away)
+    send(settings, [alert(1, tenant=prefix)])
+    with pytest.raises(MingjianError, match=r"cannot use Elasticsearch \(search\)") as caught:
+        deliver.run(settings, once=True, patience_s=0.5)
+    assert caught.value.exit_code == EXIT_ENVIRONMENT
+    assert in_redis(settings, redis_target.url) == {alert(1).id}, "the other one was served"
+
+
+def test_a_broker_that_is_not_there_is_one_clear_error(redis_target, cluster_settings):
+    settings = with_targets(cluster_settings, redis_target)
+    settings = msgspec.structs.replace(settings, kafka=Kafka(bootstrap=f"127.0.0.1:{free_port()}"))
+    with pytest.raises(MingjianError, match="cannot use Kafka at"):
+        deliver.run(settings, once=True, patience_s=0)
+
+
+def test_files_reach_elasticsearch_and_their_position_is_kept(
+    cluster_settings, elasticsearch_target, prefix, tmp_path
+):
+    settings = msgspec.structs.replace(
+        cluster_settings,
+        outputs=Outputs(kind="files", path=str(tmp_path / "outputs")),
+        targets=(elasticsearch_target,),
+    )
+    write_part(tmp_path / "outputs", [alert(1, tenant=prefix), evidence(1, tenant=prefix)])
+    assert deliver.run(settings, once=True).targets[0].written == 2
+    assert deliver.run(settings, once=True).targets[0].duplicates == 0
+
+
+def test_readers_of_the_cluster_search_and_follow_live(
+    cluster_settings, redis_target, elasticsearch_target, prefix
+):
+    settings = with_targets(cluster_settings, redis_target, elasticsearch_target)
+    reader = open_reader(settings)
+    _, cursor = reader.follow("now")
+    with Running(settings):
+        send(settings, [alert(1, tenant=prefix)])
+        rows, _ = reader.follow(cursor, timeout=20)
+        assert [row["alert_id"] for row in rows] == [alert(1).id]
+        wait_for(lambda: len(in_elasticsearch(elasticsearch_target)) == 1)
+        assert [row["alert_id"] for row in reader.alerts(text="保本")[0]] == [alert(1).id]

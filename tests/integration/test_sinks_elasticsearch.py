@@ -1,0 +1,169 @@
+"""Elasticsearch as a target: items judged one by one, strict mappings, Chinese text found."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from elasticsearch import Elasticsearch
+
+from rules.alert import Alert, Evidence, Late, Quarantined
+from rules.errors import EXIT_ENVIRONMENT, MingjianError
+from sinks.base import Record
+from sinks.elasticsearch import ElasticsearchSink
+from sinks.elasticsearch_mapping import mapped_fields
+from sinks.elasticsearch_reader import ElasticsearchReader
+from sinks.progress import PartlyBusy
+from tests.support.records import T0, alert, evidence, late, quarantined, rule, with_field
+
+
+@pytest.fixture
+def client(elasticsearch_server):
+    with Elasticsearch(elasticsearch_server.address) as connected:
+        yield connected
+
+
+@pytest.fixture
+def sink(elasticsearch_server, prefix):
+    target = ElasticsearchSink("es", elasticsearch_server.address, prefix=prefix)
+    target.open()
+    yield target
+    target.close()
+
+
+@pytest.fixture
+def reader(elasticsearch_server, prefix, client):
+    return ElasticsearchReader(elasticsearch_server.address, prefix=prefix, tenant="demo")
+
+
+@pytest.fixture
+def refresh(client, prefix):
+    """Makes all that was written visible to searches."""
+    return lambda: client.indices.refresh(index=f"{prefix}-*")
+
+
+def test_the_mapping_knows_every_field_of_the_contract():
+    for kind, struct in {
+        "alerts": Alert,
+        "evidence": Evidence,
+        "quarantine": Quarantined,
+        "late": Late,
+    }.items():
+        assert mapped_fields(kind) == {field.name for field in msgspec.structs.fields(struct)}
+
+
+def test_writing_twice_shows_once(sink, reader, refresh):
+    batch = [alert(n) for n in range(3)] + [evidence(1), quarantined(b"{"), late(1)]
+    assert sink.write(batch)[:2] == (6, 0)
+    assert sink.write(batch)[:2] == (0, 6)
+    sink.open()  # a deliverer that starts again
+    assert sink.write(batch)[:2] == (0, 6)
+    refresh()
+    assert reader.counts() == {
+        "alerts": 3,
+        "evidence": 1,
+        "quarantine": {"not_json": 1},
+        "late": 1,
+        "by_rule": {"a07_01_guarantee": 3},
+        "by_response": {"2": 3},
+    }
+    assert reader.evidence(alert(1).id)[0]["seq"] == 18446744073709551001
+    assert reader.alert(alert(1).id[:12])["alert_id"] == alert(1).id
+    with pytest.raises(MingjianError, match="more than one alert"):
+        reader.alert("")
+
+
+def test_a_document_against_the_mapping_never_blocks_the_batch(sink, reader, refresh):
+    unknown = with_field(alert(2), "surprise", "密文")
+    wrong = with_field(alert(3), "time", "yesterday, and its content")
+    broken = Record("alerts", "x", b"{")
+    lines = Record("alerts", alert(4).id, msgspec.json.format(alert(4).body, indent=2))
+    result = sink.write([alert(1), unknown, wrong, broken, lines, alert(5)])
+    assert result.written == 3
+    reasons = {item.record.id: item.reason for item in result.rejected}
+    assert set(reasons) == {unknown.id, wrong.id, "x"}
+    assert "surprise" in reasons[unknown.id]
+    assert "time" in reasons[wrong.id]
+    assert "its content" not in reasons[wrong.id], "a reason carries no content"
+    refresh()
+    assert reader.counts()["alerts"] == 3
+
+
+def test_an_index_that_refuses_for_now_keeps_only_its_own_records_waiting(sink, client, prefix):
+    client.indices.put_settings(index=f"{prefix}-evidence", settings={"index.blocks.write": True})
+    with pytest.raises(PartlyBusy, match="blocked for writing") as caught:
+        sink.write([alert(1), evidence(1)])
+    assert caught.value.result.written == 1
+    assert [record.topic for record in caught.value.remaining] == ["evidence"]
+    client.indices.put_settings(index=f"{prefix}-evidence", settings={"index.blocks.write": None})
+    assert sink.write(caught.value.remaining).written == 1
+
+
+def test_an_index_that_was_removed_is_made_again(sink, reader, client, prefix, refresh):
+    sink.write([alert(1)])
+    client.indices.delete(index=f"{prefix}-alerts-000001")
+    with pytest.raises(PartlyBusy):
+        sink.write([alert(2)])
+    assert sink.write([alert(2)]).written == 1
+    refresh()
+    assert len(reader.alerts()[0]) == 1
+
+
+def test_a_final_alert_replaces_the_speculative_one_and_never_back(sink, reader, refresh):
+    early = alert(1, status="speculative")
+    assert sink.write([early])[:2] == (1, 0)
+    assert sink.write([alert(1)])[:2] == (1, 0)
+    assert sink.write([early])[:2] == (0, 1)
+    refresh()
+    assert [row["status"] for row in reader.alerts()[0]] == ["final"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("保本", 1), ("息", 1), ("产品保本保息", 1), ("本金", 0), ("保保", 0)],
+)
+def test_chinese_text_is_found_by_any_part_of_it(sink, reader, query, found, refresh):
+    silent = {"summary": "-", "hits": (), "rule": rule(title="-")}
+    sink.write([alert(1, **silent), evidence(1, hits=())])
+    refresh()
+    assert len(reader.alerts(text=query)[0]) == found
+
+
+def test_sealed_content_cannot_be_searched_but_is_there(sink, reader, client, prefix, refresh):
+    sink.write([evidence(1, sealed="c2VhbGVk" * 10_000)])  # longer than an indexed term may be
+    refresh()
+    assert reader.evidence(alert(1).id)[0]["sealed"] == "c2VhbGVk" * 10_000
+    mapping = client.indices.get_mapping(index=f"{prefix}-evidence")
+    sealed = next(iter(mapping.values()))["mappings"]["properties"]["sealed"]
+    assert sealed == {"type": "keyword", "index": False, "doc_values": False}
+
+
+def test_pages_and_follow_show_everything_once(sink, reader, refresh):
+    assert reader.follow("now")[1] == "-1"
+    sink.write([alert(n) for n in range(25)])
+    refresh()
+    seen, cursor = [], ""
+    while True:
+        rows, cursor = reader.alerts(limit=10, cursor=cursor)
+        seen += [row["time"] for row in rows]
+        if not cursor:
+            break
+    assert seen == [T0 + n * 1000 for n in reversed(range(25))]
+    followed, after = reader.follow("")
+    assert [row["time"] for row in followed] == [T0 + n * 1000 for n in range(25)]
+    sink.write([alert(30), alert(3)])
+    rows, after = reader.follow(after, timeout=5)
+    assert [row["time"] for row in rows] == [T0 + 30_000]
+    assert reader.follow(after, timeout=0)[0] == []
+
+
+def test_a_large_batch_is_cut_into_several_calls(sink):
+    big = [evidence(n, sealed="A" * 700_000) for n in range(20)]  # 14 MB
+    assert sink.write(big).written == 20
+
+
+def test_no_server_is_one_clear_line_without_credentials():
+    sink = ElasticsearchSink("search", "http://user:secret@127.0.0.1:1", prefix="x")
+    with pytest.raises(MingjianError, match=r"cannot use Elasticsearch \(search\)") as caught:
+        sink.open()
+    assert caught.value.exit_code == EXIT_ENVIRONMENT
+    assert "secret" not in caught.value.en + caught.value.zh

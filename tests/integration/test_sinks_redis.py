@@ -1,0 +1,115 @@
+"""Redis as a target: each alert once, counters exact, loss noticed."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from redis import Redis
+
+from rules.errors import EXIT_ENVIRONMENT, MingjianError
+from sinks.base import Record
+from sinks.progress import SinkBehind
+from sinks.redis import RedisFollower, RedisSink
+from tests.support.records import T0, alert, evidence, late, quarantined, rule
+
+
+@pytest.fixture
+def client(redis_server):
+    with Redis.from_url(redis_server.address) as connected:
+        yield connected
+
+
+@pytest.fixture
+def sink(redis_server, prefix):
+    target = RedisSink(prefix, redis_server.address, tenant=prefix)
+    target.open()
+    yield target
+    target.close()
+
+
+def test_writing_twice_shows_once_everywhere(sink, client, prefix):
+    batch = [alert(n, tenant=prefix) for n in range(3)]
+    batch += [evidence(1, tenant=prefix), quarantined(b"{"), quarantined(b"[")]
+    assert sink.write(batch)[:2] == (3, 0)
+    assert sink.write(batch)[:2] == (0, 3)
+    base = f"mingjian:{{{prefix}}}"
+    assert client.xlen(f"{base}:alerts") == 3
+    assert client.zrange(f"{base}:queue", 0, -1, withscores=True) == [
+        (alert(n).id.encode(), T0 + n * 1000) for n in range(3)
+    ]
+    stored = json.loads(client.get(f"{base}:alert:{alert(1).id}"))
+    assert stored["members"][0]["seq"] == 18446744073709551001, "64-bit numbers stay exact"
+    follower = RedisFollower(f"{client_url(client)}", tenant=prefix)
+    assert follower.counts() == {
+        "alerts": 3,
+        "evidence": 1,
+        "quarantine": {"not_json": 2},
+        "late": 0,
+        "by_rule": {"a07_01_guarantee": 3},
+        "by_response": {"2": 3},
+    }
+
+
+def client_url(client: Redis) -> str:
+    options = client.connection_pool.connection_kwargs
+    return f"redis://{options['host']}:{options['port']}/0"
+
+
+def test_only_alerts_are_stored_in_full(sink, client, prefix):
+    sink.write([evidence(1, tenant=prefix), quarantined(b"{"), late(1)])
+    for key in client.scan_iter(match=f"mingjian:{{{prefix}}}:*"):
+        assert client.type(key) == b"string"  # a HyperLogLog
+        assert client.get(key).startswith(b"HYLL")
+
+
+def test_a_final_alert_replaces_the_speculative_one_and_stays_one(sink, client, prefix):
+    early = alert(1, tenant=prefix, status="speculative")
+    sink.write([early])
+    sink.write([alert(1, tenant=prefix)])
+    sink.write([early])
+    base = f"mingjian:{{{prefix}}}"
+    assert json.loads(client.get(f"{base}:alert:{early.id}"))["status"] == "final"
+    assert client.xlen(f"{base}:alerts") == 1
+    assert client.hget(f"{base}:count", "alerts") == b"1"
+
+
+def test_follow_and_live_show_an_alert_as_it_comes(sink, client, prefix, redis_server):
+    follower = RedisFollower(redis_server.address, tenant=prefix)
+    sink.write([alert(1, tenant=prefix)])
+    _, cursor = follower.follow("now")
+    live = client.pubsub()
+    live.subscribe(f"mingjian:{{{prefix}}}:live")
+    live.get_message(timeout=2)  # the confirmation of the subscription
+    threading.Timer(0.2, sink.write, [[alert(2, tenant=prefix, rule=rule(response=3))]]).start()
+    rows, _ = follower.follow(cursor, timeout=5)
+    assert [row["alert_id"] for row in rows] == [alert(2).id]
+    assert json.loads(live.get_message(timeout=2)["data"])["rule"]["response"] == 3
+    assert len(follower.follow("")[0]) == 2, "from the beginning"
+
+
+def test_a_record_that_does_not_fit_never_blocks_the_batch(sink, prefix):
+    bad = Record("alerts", "x", b'{"alert_id":"x","rule":7}')
+    result = sink.write([alert(1, tenant=prefix), bad, alert(2, tenant=prefix)])
+    assert (result.written, [r.record.id for r in result.rejected]) == (2, ["x"])
+
+
+def test_a_wiped_server_is_noticed_and_tells_from_where_to_fill_it(sink, client, prefix):
+    sink.write_at([alert(1, tenant=prefix)], {"kafka:alerts:0": 5, "kafka:alerts:1": 2})
+    assert sink.positions() == {"kafka:alerts:0": 5, "kafka:alerts:1": 2}
+    client.hset(f"mingjian:{{deliver}}:marks:{prefix}", "kafka:alerts:0", 3)  # an old copy
+    with pytest.raises(SinkBehind):
+        sink.write_at([alert(2, tenant=prefix)], {"kafka:alerts:0": 6})
+    assert sink.positions() == {"kafka:alerts:0": 3, "kafka:alerts:1": 2}
+    assert sink.write_at([alert(2, tenant=prefix)], {"kafka:alerts:0": 4}).written == 1
+
+
+def test_no_server_is_one_clear_line_without_credentials(prefix):
+    sink = RedisSink("live", "redis://user:secret@127.0.0.1:1/0", tenant=prefix)
+    with pytest.raises(
+        MingjianError, match=r"cannot reach Redis \(live\) at 127.0.0.1:1"
+    ) as caught:
+        sink.open()
+    assert caught.value.exit_code == EXIT_ENVIRONMENT
+    assert "secret" not in caught.value.en + caught.value.zh

@@ -1,0 +1,196 @@
+"""The SQLite target: what is written once is found once, also by two Chinese characters."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.errors import EXIT_USAGE, MingjianError
+from sinks.base import Record
+from sinks.fulltext import index_terms, match_expression
+from sinks.sqlite import SqliteSink
+from sinks.sqlite_reader import SqliteReader
+from tests.support.records import T0, alert, evidence, late, quarantined, rule
+
+
+@pytest.fixture
+def sink(tmp_path):
+    target = SqliteSink("sqlite", tmp_path / "index.db")
+    target.open()
+    yield target
+    target.close()
+
+
+def reader(sink: SqliteSink, tenant: str = "demo") -> SqliteReader:
+    return SqliteReader(sink.path, tenant)
+
+
+def test_writing_twice_shows_once(sink):
+    batch = [alert(1), alert(2), evidence(1), quarantined(b"{"), late(1)]
+    assert sink.write(batch)[:2] == (5, 0)
+    assert sink.write(batch)[:2] == (0, 5)
+    assert sink.write([alert(2), alert(2), alert(3)])[:2] == (1, 2)
+    assert reader(sink).counts() == {
+        "alerts": 3,
+        "evidence": 1,
+        "quarantine": {"not_json": 1},
+        "late": 1,
+        "by_rule": {"a07_01_guarantee": 3},
+        "by_response": {"2": 3},
+    }
+
+
+def test_the_first_content_of_an_id_stays(sink):
+    sink.write([alert(1)])
+    sink.write([alert(1, summary="something else")])
+    assert reader(sink).alert(alert(1).id)["summary"] == "张三 向客户 wm1 承诺「保本」"
+    assert reader(sink).alerts(text="something else")[0] == []
+
+
+def test_a_final_alert_replaces_the_speculative_one_and_never_the_other_way_round(sink):
+    early = alert(1, status="speculative", summary="张三 也许 承诺「保本」")
+    sink.write([early])
+    assert sink.write([alert(1)])[:2] == (1, 0)
+    assert sink.write([early])[:2] == (0, 1)
+    found, _ = reader(sink).alerts()
+    assert [row["status"] for row in found] == ["final"]
+    assert reader(sink).alerts(text="也许")[0] == [], "the old words must not be found any more"
+    assert len(reader(sink).alerts(text="承诺")[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("保本", True),  # two characters: what trigrams cannot find
+        ("息", True),  # one character, the last of its run
+        ("您", True),  # one character, the first of its run
+        ("保本保息", True),
+        ("理财产品保本", True),
+        ("放心，这款", True),  # punctuation separates, both sides must be there
+        ("ＡＢＣ", False),
+        ("本金", False),  # 本 and 金 are never neighbours
+        ("保保", False),
+        ("！", False),
+    ],
+)
+def test_evidence_text_is_found_by_any_part_of_it(sink, query, found):
+    silent = {"summary": "-", "hits": (), "rule": rule(title="-")}
+    sink.write([alert(1, **silent), evidence(1, hits=())])
+    sink.write([alert(2, **silent), evidence(2, text="今天天气不错", hits=())])
+    rows, _ = reader(sink).alerts(text=query)
+    assert [row["alert_id"] for row in rows] == ([alert(1).id] if found else [])
+
+
+@given(
+    text=st.text(
+        st.one_of(
+            st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF),
+            st.characters(min_codepoint=0x20000, max_codepoint=0x2A6DF),  # rare ones, beyond 16 bit
+            st.characters(codec="ascii", categories=["L", "N"]),
+        ),
+        min_size=1,
+        max_size=30,
+    ),
+    data=st.data(),
+)
+def test_every_substring_is_found(text, data):
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE VIRTUAL TABLE t USING fts5(terms, content='', tokenize='ascii')")
+    db.execute("INSERT INTO t (rowid, terms) VALUES (1, ?)", (index_terms(f"前，{text}。后"),))
+    query = match_expression(text[start:end].upper())
+    assert db.execute("SELECT count(*) FROM t WHERE t MATCH ?", (query,)).fetchone() == (1,)
+
+
+def test_lists_are_filtered_and_paged_without_gap_or_repeat(sink):
+    batch = [alert(n) for n in range(25)]
+    batch.append(alert(30, rule=rule("a09_09_credential", 3), actor="lisi"))
+    batch.append(alert(31, tenant="other"))
+    sink.write(batch)
+    r = reader(sink)
+    seen, cursor = [], ""
+    while True:
+        rows, cursor = r.alerts(limit=10, cursor=cursor)
+        seen += [row["time"] for row in rows]
+        if not cursor:
+            break
+    assert seen == sorted({T0 + n * 1000 for n in [*range(25), 30]}, reverse=True)
+    assert [row["actor"] for row in r.alerts(response=3)[0]] == ["lisi"]
+    assert [row["actor"] for row in r.alerts(actor="lisi")[0]] == ["lisi"]
+    assert [row["actor"] for row in r.alerts(rule="a09_09_credential")[0]] == ["lisi"]
+    assert len(r.alerts(since=T0 + 20_000, until=T0 + 22_000)[0]) == 3
+    assert len(reader(sink, tenant="other").alerts()[0]) == 1
+
+
+def test_alerts_are_found_by_a_unique_prefix(sink):
+    sink.write([alert(1), alert(2)])
+    whole = alert(1).id
+    assert reader(sink).alert(whole)["alert_id"] == whole
+    assert reader(sink).alert(whole[:12])["alert_id"] == whole
+    assert reader(sink).alert("ffffffffffff0000") is None
+    with pytest.raises(MingjianError, match="more than one alert") as caught:
+        reader(sink).alert("")
+    assert caught.value.exit_code == EXIT_USAGE
+
+
+def test_follow_shows_each_alert_once_in_the_order_of_storing(sink):
+    r = reader(sink)
+    sink.write([alert(5)])
+    rows, cursor = r.follow()
+    assert [row["time"] for row in rows] == [T0 + 5000]
+    assert r.follow(cursor, timeout=0.05) == ([], cursor)
+    sink.write([alert(1), alert(5), alert(9)])
+    rows, cursor = r.follow(cursor)
+    assert [row["time"] for row in rows] == [T0 + 1000, T0 + 9000]
+    assert r.follow("now")[1] == cursor
+
+
+def test_a_record_that_does_not_fit_is_set_aside_and_the_rest_is_stored(sink):
+    bad = Record("alerts", "x1", b'{"alert_id":"x1","time":"yesterday"}')
+    result = sink.write([alert(1), bad, alert(2)])
+    assert result[:2] == (2, 0)
+    assert [item.record.id for item in result.rejected] == ["x1"]
+    rows = sqlite3.connect(sink.path).execute("SELECT topic, id, body FROM rejected").fetchall()
+    assert rows == [("alerts", "x1", bad.body)]
+
+
+def test_positions_are_stored_with_the_records_or_not_at_all(sink, monkeypatch):
+    sink.write_at([alert(1)], {"file:alerts/a": 10})
+    assert sink.positions() == {"file:alerts/a": 10}
+
+    def breaks(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("sinks.sqlite._alert_terms", breaks)
+    with pytest.raises(MemoryError):
+        sink.write_at([alert(2)], {"file:alerts/a": 20})
+    assert sink.positions() == {"file:alerts/a": 10}
+    assert reader(sink).counts()["alerts"] == 1
+
+
+def test_only_one_writer_and_a_clear_word_to_the_second(sink):
+    second = SqliteSink("sqlite", sink.path)
+    with pytest.raises(MingjianError, match="another deliverer is writing"):
+        second.open()
+
+
+@pytest.mark.parametrize("content", [b"", b"this is not a database, whatever its name says" * 30])
+def test_a_file_that_is_no_index_is_one_clear_error(tmp_path: Path, content):
+    path = tmp_path / "index.db"
+    path.write_bytes(content)
+    with pytest.raises(MingjianError, match="is not an index"):
+        SqliteReader(path)
+    if content:
+        with pytest.raises(MingjianError, match="cannot open the index"):
+            SqliteSink("sqlite", path).open()
+
+
+def test_a_missing_index_says_what_to_run(tmp_path):
+    with pytest.raises(MingjianError, match="there is no index") as caught:
+        SqliteReader(tmp_path / "no.db")
+    assert "mingjian deliver" in caught.value.fix_en
