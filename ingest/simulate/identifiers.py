@@ -10,19 +10,20 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
+# districts that existed in every birth year used here
 _REGIONS = (
     "110105",
     "110108",
     "310104",
     "310110",
     "440103",
-    "440106",
+    "440104",
     "330106",
-    "320102",
+    "320106",
     "420106",
-    "510104",
     "350203",
     "610113",
+    "370202",
 )
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"

@@ -11,6 +11,7 @@ from ingest.simulate.clock import HOUR_MS, MINUTE_MS
 _RECALL_GAP = 4 * MINUTE_MS  # at most three recalls in any ten minutes
 _DELETE_GAP = 30 * MINUTE_MS  # at most three deleted customers in any hour
 _HORIZON = 2 * HOUR_MS
+_SWEEP_EVERY = 500  # shares between two clearings of what is past the horizon
 _SHARES = 2  # external conversations that one file or link reaches in two hours
 
 
@@ -27,6 +28,7 @@ class Limits:
         self._recalled: dict[str, list[int]] = {}
         self._deleted: dict[str, list[int]] = {}
         self._shared: dict[tuple[str, str], list[tuple[int, str]]] = {}
+        self._until_sweep = _SWEEP_EVERY
 
     def may_recall(self, userid: str, time: int) -> bool:
         """Whether an ordinary recall at `time` stays harmless; remembers it if so."""
@@ -42,6 +44,10 @@ class Limits:
 
     def may_share(self, userid: str, what: str, conversation: str, time: int) -> bool:
         """Whether the file or link may go to this conversation too; remembers it if so."""
+        self._until_sweep -= 1
+        if not self._until_sweep:
+            self._until_sweep = _SWEEP_EVERY
+            self._shared = {k: v for k, v in self._shared.items() if time - v[-1][0] <= _HORIZON}
         lately = [
             (at, where)
             for at, where in self._shared.get((userid, what), ())
@@ -51,7 +57,7 @@ class Limits:
         allowed = len(reached) <= _SHARES
         if allowed:
             lately.append((time, conversation))
-        self._shared[userid, what] = lately
+            self._shared[userid, what] = lately
         return allowed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import socket
 import sys
 import time
 import zlib
@@ -12,12 +13,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
-from kafka import KafkaProducer  # type: ignore[import-untyped]
-from kafka.errors import KafkaError  # type: ignore[import-untyped]
-
 from ingest.simulate.mint import line
 from ingest.simulate.run import FIRST_SEQ, Run
-from rules.errors import MingjianError
+from rules.errors import EXIT_USAGE, MingjianError
 
 _PACE = 200  # records between two looks at the clock
 _REPORT = 5000  # records between two progress reports
@@ -128,20 +126,25 @@ class Stdout:
 
 
 class Topic:
-    """A Kafka topic; the conversation key decides the partition as in the files."""
+    """A Kafka topic; the conversation key decides the partition as in the files.
 
-    def __init__(self, bootstrap: str, topic: str, truth: Path | None) -> None:
+    Args:
+        options: how a kafka-python client reaches the broker (address, credentials).
+    """
 
-        self._topic, self._truth = topic, truth
-        self._where = f"{bootstrap}/{topic}"
+    def __init__(self, options: dict[str, Any], topic: str, truth: Path | None) -> None:
+        # imported here, because no other target needs the client
+        from kafka import KafkaProducer  # type: ignore[import-untyped]  # noqa: PLC0415
+        from kafka.errors import KafkaError  # type: ignore[import-untyped]  # noqa: PLC0415
+
+        addresses = options["bootstrap_servers"]
+        self._topic, self._truth, self._error = topic, truth, KafkaError
+        self._where = f"{','.join(addresses)}/{topic}"
         self._failed: list[BaseException] = []
+        self._knock(addresses)
         try:
             self._producer = KafkaProducer(
-                bootstrap_servers=bootstrap.split(","),
-                acks="all",
-                linger_ms=20,
-                batch_size=1 << 18,
-                max_block_ms=15_000,
+                **options, acks="all", linger_ms=20, batch_size=1 << 18, max_block_ms=15_000
             )
             self.partitions = len(self._producer.partitions_for(topic) or ())
         except KafkaError as error:
@@ -150,6 +153,25 @@ class Topic:
             raise MingjianError(
                 f"Kafka has no topic {self._where}", f"Kafka 上没有主题 {self._where}"
             )
+
+    def _knock(self, addresses: list[str]) -> None:
+        """Say at once when nobody listens; the client itself would try for half a minute."""
+        refused: OSError | None = None
+        for address in addresses:
+            host, _, port = address.rpartition(":")
+            try:
+                socket.create_connection((host, int(port)), timeout=5).close()
+            except ValueError:
+                raise MingjianError(
+                    f"'{address}' is not HOST:PORT",
+                    f"“{address}”不是 主机:端口 的形式",
+                    exit_code=EXIT_USAGE,
+                ) from None
+            except OSError as error:
+                refused = error
+            else:
+                return
+        raise self._unreachable(refused or OSError("no address")) from None
 
     def put(self, partition: int, key: str, event_time: int, data: bytes) -> None:
         """Send one record; the newline of the file format is left out."""
@@ -163,14 +185,14 @@ class Topic:
                 partition=partition,
                 timestamp_ms=event_time,
             ).add_errback(self._failed.append)
-        except KafkaError as error:
+        except self._error as error:
             raise self._unreachable(error) from None
 
     def finish(self, truth: Iterable[bytes]) -> list[str]:
         """Wait until the broker has everything."""
         try:
             self._producer.flush(timeout=120)
-        except KafkaError as error:
+        except self._error as error:
             raise self._unreachable(error) from None
         if self._failed:
             raise self._unreachable(self._failed[0])
@@ -206,6 +228,9 @@ def write(
     try:
         messages, events, size, by_type = _pump(run, target, rate, progress, began)
         files = target.finish(run.truth_lines())
+    except BrokenPipeError:  # the reader of standard output has seen enough
+        target.abandon()
+        raise
     except OSError as error:
         target.abandon()
         raise _not_writable(Path("."), error) from None

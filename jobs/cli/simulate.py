@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -16,7 +17,17 @@ from rich.table import Table
 from ingest.simulate.clock import local_stamp
 from ingest.simulate.run import Parameters, Run
 from ingest.simulate.write import Files, Stdout, Summary, Target, Topic, write
-from jobs.cli.app import Output, OutputOption, emit, err, say
+from jobs.cli.app import (
+    ConfigOption,
+    Output,
+    OutputOption,
+    SetOption,
+    emit,
+    err,
+    say,
+    settings_from,
+)
+from jobs.kafka_client import connection
 from rules.errors import EXIT_USAGE, MingjianError
 
 _DEFAULTS = Parameters()
@@ -30,7 +41,7 @@ class Format(StrEnum):
     kafka = "kafka"
 
 
-def simulate(  # noqa: PLR0917 - Typer passes them by name
+def simulate(
     out: Annotated[
         Path, typer.Option("--out", help="目录 · directory for files (format files)")
     ] = Path("var/messages"),
@@ -66,9 +77,12 @@ def simulate(  # noqa: PLR0917 - Typer passes them by name
         typer.Option("--truth", help="预埋清单 · truth file; with files: OUT/truth.jsonl"),
     ] = None,
     bootstrap: Annotated[
-        str, typer.Option("--bootstrap", help="Kafka 地址 · Kafka address")
-    ] = "127.0.0.1:9092",
-    topic: Annotated[str, typer.Option("--topic", help="Kafka 主题 · Kafka topic")] = "messages",
+        str,
+        typer.Option("--bootstrap", help="Kafka 地址 · overrides kafka.bootstrap"),
+    ] = "",
+    topic: Annotated[str, typer.Option("--topic", help="Kafka 主题 · overrides source.topic")] = "",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - Typer copies it
     output: OutputOption = Output.text,
 ) -> None:
     """生成一天的企业微信会话与事件，并附预埋违规清单。
@@ -90,7 +104,11 @@ def simulate(  # noqa: PLR0917 - Typer passes them by name
     elif fmt is Format.stdout:
         target = Stdout(truth)
     else:
-        target = Topic(bootstrap, topic, truth)
+        settings = settings_from("cluster", config, overrides)
+        kafka = settings.kafka
+        if bootstrap:
+            kafka = msgspec.structs.replace(kafka, bootstrap=bootstrap)
+        target = Topic(connection(kafka), topic or settings.source.topic, truth)
     summary = _write(run, target, rate)
     if output is Output.json:
         if fmt is Format.stdout:  # standard output carries the records
