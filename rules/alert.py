@@ -171,6 +171,11 @@ def sm3_hex(*parts: str | bytes) -> str:
     return digest.hexdigest()
 
 
+def sm3_raw(raw: bytes) -> str:
+    """Plain SM3 of the bytes, hex: what anybody can recompute from the record itself."""
+    return hashlib.new("sm3", raw).hexdigest()
+
+
 def content_id(*parts: str | bytes) -> str:
     """128-bit id (32 hex digits) that is a function of content only."""
     return sm3_hex(*parts)[:32]

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from jobs.cli import alerts, deliver, detect, rules, simulate, stack
 from jobs.cli.app import err, report, say
 from rules.errors import EXIT_ENVIRONMENT, MingjianError
 
@@ -17,6 +18,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+for command in (simulate, detect, deliver, rules, alerts, stack):
+    command.register(app)
 
 
 def main() -> None:

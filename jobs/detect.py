@@ -1,0 +1,176 @@
+"""The detection job: source -> match -> filter -> key_by -> behave -> four outputs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings
+from jobs import ends
+from jobs.flink import Environment, environment
+from jobs.progress import FINAL, JobMonitor, Snapshot
+from jobs.servers.jars import connector_jar
+from rules.errors import MingjianError
+from rules.ruleset import CATALOG, RuleTimeline
+from sinks.sealing import Sealer
+from udfs.spec import JobSpec
+
+JOB_NAME = "mingjian-detect"
+_POLL_SECONDS = 0.5
+
+
+@dataclass
+class Report:
+    """How a run went. Seconds are wall time; `run_seconds` starts when the tasks are running."""
+
+    job_id: str
+    state: str
+    start_seconds: float = 0.0
+    run_seconds: float = 0.0
+    last: Snapshot = field(default_factory=lambda: Snapshot("UNKNOWN"))
+
+
+def job_spec(settings: Settings) -> JobSpec:
+    """What the Python stages are given. Reads the rules once, so that a broken rule is told here.
+
+    Raises:
+        MingjianError: no rules, a broken rule, no usable evidence key.
+    """
+    rules = str(Path(settings.rules.path or CATALOG).resolve())
+    registry = str(Path(settings.rules.registry).resolve())
+    RuleTimeline.load(rules, registry)
+    return JobSpec(
+        tenant=settings.tenant,
+        rules=rules,
+        registry=registry,
+        record_bytes=settings.limits.record_bytes,
+        keep_bytes=settings.limits.quarantine_keep_bytes,
+        assume_received_at=int(time.time() * 1000),
+        seal=Sealer.from_dir(settings.keys_dir).seal,
+    )
+
+
+def build(env: Environment, settings: Settings, spec: JobSpec) -> None:
+    """Put the job together in `env`; nothing runs yet."""
+    from pyflink.common import Types  # noqa: PLC0415
+
+    from udfs.behave import SIDE_OUTPUTS, Behave, item_key  # noqa: PLC0415
+    from udfs.match import match_records  # noqa: PLC0415
+
+    topic = f"kafka:{settings.source.topic}" if settings.source.kind == "kafka" else ""
+    env.tables.execute_sql(ends.source_ddl(settings, spec.assume_received_at))
+    env.tables.create_temporary_function("match_records", match_records(spec, topic))
+    items = env.tables.to_data_stream(env.tables.sql_query(ends.select_items(settings)))
+    alerts = (
+        items.key_by(item_key, key_type=Types.STRING())
+        .process(Behave(spec), output_type=Types.STRING())
+        .name("behave")
+        .uid("behave")
+    )
+    streams = {"alerts": alerts} | {
+        name: alerts.get_side_output(tag) for name, tag in SIDE_OUTPUTS.items()
+    }
+    for name, stream in streams.items():
+        stream.sink_to(ends.sink_for(settings, name)).name(f"to-{name}").uid(f"to-{name}")
+
+
+def run(
+    settings: Settings,
+    *,
+    on_progress: Callable[[Snapshot, float], None] = lambda _snapshot, _seconds: None,
+    detached: bool = False,
+) -> Report:
+    """Build the job, submit it and watch it until it ends (or, `detached`, until it runs).
+
+    Raises:
+        MingjianError: anything missing, or the job failed; says the root cause.
+    """
+    begun = time.monotonic()
+    check_ends(settings)
+    spec = job_spec(settings)
+    kafka = "kafka" in (settings.source.kind, settings.outputs.kind)
+    env = environment(settings, jars=(connector_jar(),) if kafka else ())
+    build(env, settings, spec)
+    client = env.stream.execute_async(JOB_NAME)
+    job_id = str(client.get_job_id())
+    monitor = JobMonitor(env.rest_url, job_id)
+    failure: list[BaseException] = []
+    done = threading.Event()
+    if not detached:
+        _await_in_background(client, failure, done)
+    report = Report(job_id, "CREATED")
+    running_since = 0.0
+    while True:
+        ended = done.wait(_POLL_SECONDS)
+        seen = monitor.look()
+        if seen is not None:
+            if seen.state == "RUNNING" and not running_since:
+                running_since = time.monotonic()
+                report.start_seconds = running_since - begun
+            report.state = seen.state
+            if seen.records >= report.last.records:
+                report.last = seen
+            on_progress(seen, time.monotonic() - (running_since or time.monotonic()))
+            if seen.state == "FAILED" or (detached and seen.state == "RUNNING" and seen.counters):
+                break
+        if ended or (seen is not None and seen.state in FINAL):
+            break
+    report.run_seconds = time.monotonic() - running_since if running_since else 0.0
+    if failure or report.state == "FAILED":
+        raise _failed(failure[0] if failure else None, monitor.problem(), settings)
+    if not detached:
+        report.state = "FINISHED"
+    return report
+
+
+def check_ends(settings: Settings) -> None:
+    """Tell at once about what would make the job fail or wait for ever.
+
+    Raises:
+        MingjianError: no messages, no broker, no Flink cluster.
+    """
+    if settings.source.kind == "files":
+        ends.source_files(settings.source.path, may_be_empty=settings.source.follow)
+    if "kafka" in (settings.source.kind, settings.outputs.kind):
+        from jobs.topics import ensure_topics  # noqa: PLC0415
+
+        ensure_topics(settings)
+    if settings.flink.rest_url:
+        from jobs.progress import cluster_answers  # noqa: PLC0415
+
+        if not cluster_answers(settings.flink.rest_url):
+            raise MingjianError(
+                f"no Flink cluster answers at {settings.flink.rest_url}",
+                f"{settings.flink.rest_url} 没有 Flink 集群应答",
+                fix_en="start it (`make stack`), or correct flink.rest_url",
+                fix_zh="请启动它（`make stack`），或更正 flink.rest_url",
+            )
+
+
+def _await_in_background(client: Any, failure: list[BaseException], done: threading.Event) -> None:
+    def wait() -> None:
+        try:
+            client.get_job_execution_result().result()
+        except BaseException as error:  # handed to the main thread, which reports it
+            failure.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=wait, daemon=True, name="job-result").start()
+
+
+def _failed(error: BaseException | None, cause: str, settings: Settings) -> MingjianError:
+    if not cause and error is not None:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        causes = [line for line in lines if line.startswith("Caused by:")]
+        cause = (causes or lines or ["unknown"])[-1].removeprefix("Caused by: ")
+    return MingjianError(
+        f"the detection job failed: {cause}",
+        f"检测作业失败：{cause}",
+        fix_en=f"the whole story is in {settings.data_dir}/log",
+        fix_zh=f"详细日志在 {settings.data_dir}/log",
+    )

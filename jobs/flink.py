@@ -1,0 +1,123 @@
+"""A Flink environment as the product wants it: Java found, paths set, options from Settings."""
+
+from __future__ import annotations
+
+import os
+import site
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.java import java_home
+from config.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The two faces of one Flink environment, and where its REST interface answers."""
+
+    stream: Any
+    tables: Any
+    rest_url: str
+
+
+def python_path() -> str:
+    """PYTHONPATH of everything that runs our functions: the project, then the environment.
+
+    Thread mode embeds Python in the JVM, which does not read the `.pth` file of an editable
+    install, so the project's own root has to be named.
+    """
+    return os.pathsep.join([str(ROOT), *site.getsitepackages()])
+
+
+def prepare_process(settings: Settings) -> None:
+    """Set what PyFlink reads from the environment. Must run before pyflink starts its gateway."""
+    os.environ["JAVA_HOME"] = str(java_home())
+    os.environ["PYTHONPATH"] = python_path()
+    logs = Path(settings.data_dir) / "log"
+    logs.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("FLINK_LOG_DIR", str(logs.resolve()))
+    os.environ.setdefault("JVM_ARGS", f"-Xms128m -Xmx{settings.flink.heap_mb}m -XX:+UseSerialGC")
+
+
+def environment(settings: Settings, *, jars: tuple[Path, ...] = ()) -> Environment:
+    """A stream and a table environment, on the cluster of `rest_url` or in this process.
+
+    Raises:
+        MingjianError: no Java.
+    """
+    prepare_process(settings)
+    from pyflink.common import Configuration  # noqa: PLC0415
+    from pyflink.datastream import StreamExecutionEnvironment  # noqa: PLC0415
+    from pyflink.table import StreamTableEnvironment  # noqa: PLC0415
+
+    options, rest_url = flink_options(settings, jars)
+    configuration = Configuration()
+    for key, value in options.items():
+        configuration.set_string(key, value)
+    stream = StreamExecutionEnvironment.get_execution_environment(configuration)
+    stream.set_parallelism(settings.flink.parallelism)
+    stream.set_max_parallelism(128)
+    return Environment(stream, StreamTableEnvironment.create(stream), rest_url)
+
+
+def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str, str], str]:
+    """(Flink configuration, REST address) of these settings."""
+    flink = settings.flink
+    options = {
+        "execution.runtime-mode": "STREAMING",
+        "parallelism.default": str(flink.parallelism),
+        "python.executable": sys.executable,
+        "python.client.executable": sys.executable,
+        # keyed state in the JVM's own thread; Arrow functions keep their worker processes
+        "python.execution-mode": "thread",
+        "python.fn-execution.arrow.batch.size": str(flink.arrow_batch),
+        "python.fn-execution.bundle.size": str(flink.bundle_size),
+        # bundles hold the watermark back, so their time is part of every alert's latency
+        "python.fn-execution.bundle.time": str(flink.bundle_time_ms),
+        "execution.checkpointing.interval": f"{flink.checkpoint_interval_ms} ms",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "table.exec.source.idle-timeout": f"{flink.idle_timeout_ms} ms",
+        "restart-strategy.type": "exponential-delay",
+        "restart-strategy.exponential-delay.initial-backoff": "1 s",
+        "restart-strategy.exponential-delay.max-backoff": "30 s",
+    }
+    if flink.checkpoint_dir:
+        options["execution.checkpointing.dir"] = _uri(flink.checkpoint_dir)
+    if jars:
+        options["pipeline.jars"] = ";".join(jar.resolve().as_uri() for jar in jars)
+    if flink.rest_url:
+        host, _, port = flink.rest_url.removeprefix("http://").partition(":")
+        options |= {"execution.target": "remote", "rest.address": host, "rest.port": port}
+        return options, flink.rest_url
+    port = str(flink.rest_port or free_port())
+    options |= {
+        "rest.port": port,
+        "rest.bind-address": "127.0.0.1",
+        "rest.address": "127.0.0.1",
+        "taskmanager.numberOfTaskSlots": str(flink.parallelism),
+        "metrics.fetcher.update-interval": "500",  # ms; the default of 10 s would hide a short run
+        "taskmanager.memory.network.min": "32 mb",
+        "taskmanager.memory.network.max": "32 mb",
+        # in this process a failure is shown at once instead of being tried again for ever
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": "2",
+        "restart-strategy.fixed-delay.delay": "1 s",
+    }
+    return options, f"http://127.0.0.1:{port}"
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody uses right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _uri(path: str) -> str:
+    return path if "://" in path else Path(path).resolve().as_uri()

@@ -1,0 +1,95 @@
+"""What a running job says of itself through Flink's REST interface."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import Any
+
+FINAL = ("FINISHED", "CANCELED", "FAILED", "SUSPENDED")
+_TIMEOUT = 5
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One look at a job. `watermark` is UTC ms, 0 while there is none."""
+
+    state: str
+    records: int = 0
+    items: int = 0
+    outputs: int = 0
+    watermark: int = 0
+    counters: dict[str, int] = field(default_factory=dict)
+
+
+class JobMonitor:
+    """Reads one job's state, counters and watermark. Every failure to answer gives None."""
+
+    def __init__(self, rest_url: str, job_id: str) -> None:
+        self._base = f"{rest_url}/jobs/{job_id}"
+        self._metrics: dict[str, dict[str, str]] = {}
+
+    def look(self) -> Snapshot | None:
+        """The job now; None when the interface does not answer."""
+        job = self._get("")
+        if job is None:
+            return None
+        counters: dict[str, int] = {}
+        watermark = 0
+        for vertex in job.get("vertices", ()):
+            counters.update(self._counters(vertex["id"]))
+            marks = self._get(f"/vertices/{vertex['id']}/watermarks") or []
+            values = [int(mark["value"]) for mark in marks if mark.get("value")]
+            if values:
+                watermark = max(watermark, min(values))
+        vertices = job.get("vertices", [])
+        return Snapshot(
+            state=job["state"],
+            records=counters.get("records", 0),
+            items=vertices[0]["metrics"]["write-records"] if vertices else 0,
+            outputs=0,
+            watermark=watermark if 0 < watermark < 2**53 else 0,
+            counters=counters,
+        )
+
+    def problem(self) -> str:
+        """The root cause of the last failure, one line; "" when there is none."""
+        found = self._get("/exceptions?maxExceptions=1") or {}
+        entries = (found.get("exceptionHistory") or {}).get("entries") or []
+        text = entries[0].get("stacktrace", "") if entries else ""
+        causes = [line for line in text.splitlines() if line.startswith("Caused by:")]
+        return (causes[-1].removeprefix("Caused by: ") if causes else text.split("\n")[0]).strip()
+
+    def _counters(self, vertex: str) -> dict[str, int]:
+        path = f"/vertices/{vertex}/subtasks/metrics"
+        names = self._metrics.get(vertex)
+        if not names:
+            listed = self._get(path) or []
+            names = {
+                entry["id"]: entry["id"].rsplit(".", 1)[1]
+                for entry in listed
+                if ".mingjian." in entry["id"]
+            }
+            self._metrics[vertex] = names
+        if not names:
+            return {}
+        found = self._get(f"{path}?get={','.join(names)}&agg=sum") or []
+        return {names[entry["id"]]: int(entry["sum"]) for entry in found if entry["id"] in names}
+
+    def _get(self, path: str) -> Any:
+        try:
+            with urllib.request.urlopen(self._base + path, timeout=_TIMEOUT) as answer:  # noqa: S310
+                return json.load(answer)
+        except (OSError, urllib.error.URLError, ValueError):
+            return None
+
+
+def cluster_answers(rest_url: str) -> bool:
+    """Whether a Flink REST interface answers there."""
+    try:
+        with urllib.request.urlopen(f"{rest_url}/overview", timeout=_TIMEOUT) as answer:  # noqa: S310
+            return "flink-version" in json.load(answer)
+    except (OSError, urllib.error.URLError, ValueError):
+        return False

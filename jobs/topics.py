@@ -1,0 +1,48 @@
+"""The Kafka topics of one installation: made when they are missing, large records allowed."""
+
+from __future__ import annotations
+
+from config.settings import Settings
+from jobs.kafka_client import connection, unreachable
+from rules.alert import OUTPUTS
+
+PARTITIONS = 4
+
+
+def topic_names(settings: Settings) -> list[str]:
+    """Every topic the job reads or writes."""
+    names = [settings.source.topic] if settings.source.kind == "kafka" else []
+    if settings.outputs.kind == "kafka":
+        names += [settings.outputs.topic_prefix + output for output in OUTPUTS]
+    return names
+
+
+def ensure_topics(settings: Settings, *, partitions: int = PARTITIONS, replicas: int = 1) -> None:
+    """Create the topics that are not there yet.
+
+    Raises:
+        MingjianError: the broker cannot be reached or refuses.
+    """
+    from kafka.admin import KafkaAdminClient, NewTopic  # noqa: PLC0415
+    from kafka.errors import KafkaError, TopicAlreadyExistsError  # noqa: PLC0415
+
+    try:
+        admin = KafkaAdminClient(**connection(settings.kafka), request_timeout_ms=10_000)
+    except (KafkaError, OSError, ValueError) as error:
+        raise unreachable(settings.kafka, error) from None
+    try:
+        there = set(admin.list_topics())
+        limits = {"max.message.bytes": str(settings.kafka.max_record_bytes)}
+        missing = [
+            NewTopic(name, partitions, replicas, topic_configs=limits)
+            for name in topic_names(settings)
+            if name not in there
+        ]
+        if missing:
+            admin.create_topics(missing)
+    except TopicAlreadyExistsError:
+        pass  # somebody else made it in the same moment
+    except KafkaError as error:
+        raise unreachable(settings.kafka, error) from None
+    finally:
+        admin.close()

@@ -1,0 +1,216 @@
+"""Items -> alerts and evidence: who did what to whom and why, masked; the full text sealed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+
+from rules.alert import (
+    Alert,
+    Evidence,
+    Hit,
+    Late,
+    Member,
+    Position,
+    RuleRef,
+    content_id,
+    sm3_raw,
+)
+from rules.decode import Decoder, party_kind
+from rules.items import Item
+from rules.mask import excerpt, mask, mask_id
+from rules.message import Message
+
+MAX_MEMBERS = 200
+MAX_NAMED = 3
+_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+DEFAULT_SUMMARY = "{actor} 对 {customers}：{excerpt}"
+
+
+def position(item: Item) -> Position:
+    """Where the record of an item stands."""
+    return Position(source=item.source, partition=item.partition, offset=item.offset)
+
+
+class Findings:
+    """Builds what the job writes.
+
+    Args:
+        decoder: decodes the raw records of members again; only hits get here.
+        seal: (raw bytes, associated data) -> sealed text; see `sinks.sealing`.
+    """
+
+    def __init__(self, decoder: Decoder, seal: Callable[[bytes, str], str]) -> None:
+        self._decode = decoder.decode
+        self._seal = seal
+
+    def seal(self, raw: bytes, tenant: str, record_id: str) -> str:
+        """Sealed bytes, bound to the record they belong to."""
+        return self._seal(raw, f"{tenant}/{record_id}")
+
+    def build(
+        self,
+        ref: RuleRef,
+        summary: str,
+        ruleset: str,
+        group: tuple[str, ...],
+        members: Sequence[Item],
+        *,
+        group_by: tuple[str, ...] = (),
+        timespan: int = 0,
+        flags: tuple[str, ...] = (),
+    ) -> tuple[Alert, list[Evidence]]:
+        """The alert of these members and the evidence of each, in event order."""
+        messages = [self._decode(item.raw) for item in members]
+        last, trigger = messages[-1], members[-1]
+        alert_id = content_id(
+            ref.id, str(ref.version), last.tenant, *group, *(item.msgid for item in members)
+        )
+        shown = list(zip(members, messages, strict=True))[-MAX_MEMBERS:]
+        hits = tuple(hit for item, message in shown for hit in _hits(item, message))
+        customers = _customers(messages)
+        marks = {flag for message in messages for flag in message.flags} | set(flags)
+        alert = Alert(
+            alert_id=alert_id,
+            tenant=last.tenant,
+            rule=ref,
+            ruleset=ruleset,
+            status="final",
+            response_state="post_hoc",
+            time=trigger.time,
+            first_time=members[0].time,
+            window_start=trigger.time - timespan if timespan else 0,
+            window_end=trigger.time if timespan else 0,
+            actor=last.sender,
+            actor_kind=last.sender_kind,
+            conversation=last.conversation,
+            room=last.room,
+            counterparties=customers,
+            group=dict(zip(group_by, group, strict=False)),
+            count=len(members),
+            members=tuple(
+                Member(
+                    msgid=item.msgid,
+                    seq=item.seq,
+                    time=item.time,
+                    type=message.type,
+                    sender=message.sender,
+                    evidence_id=_evidence_id(alert_id, item),
+                )
+                for item, message in shown
+            ),
+            hits=hits,
+            summary=_sentence(summary, last, customers, members, hits, timespan),
+            flags=tuple(sorted(marks)),
+        )
+        return alert, [self.evidence(alert_id, item, message) for item, message in shown]
+
+    def evidence(self, alert_id: str, item: Item, message: Message | None = None) -> Evidence:
+        """One message as a member of an alert."""
+        known = message if message is not None else self._decode(item.raw)
+        identity = _evidence_id(alert_id, item)
+        return Evidence(
+            evidence_id=identity,
+            alert_id=alert_id,
+            tenant=known.tenant,
+            msgid=item.msgid,
+            seq=item.seq,
+            time=item.time,
+            type=known.type,
+            sender=known.sender,
+            conversation=known.conversation,
+            direction=known.direction,
+            text=mask(shown_text(known)),
+            hits=_hits(item, known),
+            raw_sm3=sm3_raw(item.raw),
+            raw_sha256=hashlib.sha256(item.raw).hexdigest(),
+            raw_size=len(item.raw),
+            position=position(item),
+            sealed=self.seal(item.raw, known.tenant, identity),
+            flags=known.flags,
+        )
+
+    def late(self, item: Item, watermark: int) -> Late:
+        """A hit that came after its window was settled."""
+        tenant = item.group[0] if item.group else ""
+        identity = content_id(item.rule, *item.group, item.msgid)
+        return Late(
+            late_id=identity,
+            tenant=tenant,
+            rule=item.rule,
+            msgid=item.msgid,
+            seq=item.seq,
+            time=item.time,
+            watermark=watermark,
+            raw_sm3=sm3_raw(item.raw),
+            position=position(item),
+            sealed=self.seal(item.raw, tenant, identity),
+        )
+
+
+def _evidence_id(alert_id: str, item: Item) -> str:
+    return content_id(alert_id, item.msgid)
+
+
+def _hits(item: Item, message: Message) -> tuple[Hit, ...]:
+    return tuple(
+        Hit(
+            msgid=item.msgid,
+            field=span.field,
+            start=span.start,
+            end=span.end,
+            pattern=span.pattern,
+            excerpt=excerpt(str(message.field(span.field) or ""), span.start, span.end),
+            variant=tuple(span.variant),
+            confidence=span.confidence,
+        )
+        for span in item.spans
+    )
+
+
+def shown_text(message: Message) -> str:
+    """What a list shows of a message: its words, else what it is about."""
+    if message.text:
+        return message.text
+    for name in ("file.name", "link.title", "link.url", "location.address", "customer"):
+        if value := message.fields.get(name):
+            return f"[{message.type}] {value}"
+    return f"[{message.type}]"
+
+
+def _customers(messages: Sequence[Message]) -> tuple[str, ...]:
+    """The customers concerned, in order of appearance."""
+    seen: dict[str, None] = {}
+    for message in messages:
+        for party in (message.fields.get("customer"), *message.recipients, message.sender):
+            if party and party_kind(str(party)) == "customer":
+                seen.setdefault(str(party))
+    return tuple(seen)[:MAX_MEMBERS]
+
+
+def _sentence(
+    template: str,
+    last: Message,
+    customers: tuple[str, ...],
+    members: Sequence[Item],
+    hits: tuple[Hit, ...],
+    timespan: int,
+) -> str:
+    """The summary: placeholders filled in, nothing else interpreted; masked as a whole."""
+    named = "、".join(mask_id(customer) for customer in customers[:MAX_NAMED])
+    if len(customers) > MAX_NAMED:
+        named += f" 等 {len(customers)} 位客户"
+    values = {
+        "actor": last.sender or "（来源未注明操作人）",
+        "customers": named or last.room or "内部会话",
+        "count": str(len(members)),
+        "minutes": str(timespan // 60_000),
+        "distinct": str(len(customers)),
+        "values": str(len({item.value for item in members})),
+        "excerpt": hits[-1].excerpt if hits else mask(shown_text(last))[:60],
+        "type": last.type,
+    }
+    return _PLACEHOLDER.sub(
+        lambda match: values.get(match[1], match[0]), template or DEFAULT_SUMMARY
+    )

@@ -1,0 +1,72 @@
+"""What the match stage hands to the keyed stage: small, versioned, self-contained byte strings.
+
+An item is `key length (2 bytes, big endian) + key (UTF-8) + MessagePack body`, so the key can be
+read without decoding the body.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from rules.conditions import Span
+
+ALERT, MEMBER, QUARANTINE = 0, 1, 2
+
+
+class Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One hit on its way to keyed state.
+
+    Args:
+        kind: ALERT (a detection rule matched), MEMBER (counts for the correlation `rule`),
+            QUARANTINE (`rule` holds the reason, `value` the detail).
+        step: for MEMBER, the place of the matched base rule in the correlation's `rules`.
+        base: name of the detection rule that matched.
+        group: values of the correlation's group-by, in order.
+        value: what `value_count` counts.
+        time: event time (ms); items are ordered by (time, seq, partition, offset, msgid).
+        raw: the record as it stood in the source; for QUARANTINE its kept head.
+        size, sm3, sha256: of the whole record; filled for QUARANTINE only.
+    """
+
+    kind: int
+    ruleset: str
+    rule: str
+    step: int
+    base: str
+    group: tuple[str, ...]
+    value: str
+    time: int
+    seq: int
+    msgid: str
+    source: str
+    partition: int
+    offset: int
+    raw: bytes
+    spans: tuple[Span, ...] = ()
+    size: int = 0
+    sm3: str = ""
+    sha256: str = ""
+
+    def order(self) -> tuple[int, int, int, int, str]:
+        """Sort key: event time, then the archive's own sequence, then place in the source."""
+        return (self.time, self.seq, self.partition, self.offset, self.msgid)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Item)
+
+
+def pack(key: str, item: Item) -> bytes:
+    """Key and item as one byte string."""
+    name = key.encode()
+    return len(name).to_bytes(2, "big") + name + _encoder.encode(item)
+
+
+def key_of(packed: bytes) -> str:
+    """The key, without decoding the item."""
+    return bytes(packed[2 : 2 + int.from_bytes(packed[:2], "big")]).decode()
+
+
+def unpack(packed: bytes) -> Item:
+    """The item."""
+    return _decoder.decode(memoryview(packed)[2 + int.from_bytes(packed[:2], "big") :])

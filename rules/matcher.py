@@ -1,0 +1,201 @@
+"""The stateless stage: one record in, nothing or a few items out.
+
+Decode, fold, one pass for the patterns of all rules, then the conditions of only those rules that
+some trigger touched. Pure: no Flink, no clock, no client.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from rules.alert import sm3_raw
+from rules.calendar import OfficeCalendar
+from rules.conditions import Span, View
+from rules.decode import Decoder
+from rules.errors import RecordError
+from rules.fold import fold
+from rules.items import ALERT, MEMBER, QUARANTINE, Item, pack
+from rules.message import FLAG_UNKNOWN_TYPE, Message
+from rules.model import CorrelationRule, DetectionRule
+from rules.recent import CONFLICT, RecentIds
+from rules.ruleset import RuleSet, RuleTimeline
+from rules.scan import scanner
+from rules.triggers import triggers
+
+_QUARANTINE_KEYS = 16  # spreads quarantined records over subtasks
+
+
+class CompiledRules:
+    """One ruleset ready to match: the scanner, and which rules each trigger wakes."""
+
+    def __init__(self, ruleset: RuleSet) -> None:
+        self.ruleset = ruleset
+        patterns: dict[str, list[DetectionRule]] = {}
+        self._by_type: dict[str, list[DetectionRule]] = {}
+        self._always: list[DetectionRule] = []
+        self._after_hits: list[DetectionRule] = []
+        for rule in ruleset.detections.values():
+            found = triggers(rule.condition)
+            if rule.asks_hits:
+                self._after_hits.append(rule)
+            elif found is None:
+                self._always.append(rule)
+            else:
+                for trigger in found:
+                    index = patterns if trigger.kind == "pattern" else self._by_type
+                    index.setdefault(trigger.value, []).append(rule)
+        self._woken = list(patterns.values())
+        self._scan = scanner(list(patterns)).scan
+
+    def candidates(self, message: Message, text: str) -> Iterable[DetectionRule]:
+        """Rules worth evaluating, each once, in a stable order."""
+        woken = self._scan(text.encode("utf-8", "replace")) if text else ()
+        typed = self._by_type.get(message.type)
+        if not woken and not typed:
+            return self._always
+        rules = {rule.ref.name: rule for index in woken for rule in self._woken[index]}
+        rules.update((rule.ref.name, rule) for rule in typed or ())
+        rules.update((rule.ref.name, rule) for rule in self._always)
+        return [rules[name] for name in sorted(rules)]
+
+    def judge(
+        self, message: Message, calendar: OfficeCalendar
+    ) -> tuple[list[tuple[DetectionRule, tuple[Span, ...]]], list[tuple[str, str]]]:
+        """(rules that hold with their spans, rules that failed with the error's type)."""
+        folded = fold(message.text)
+        candidates = self.candidates(message, folded.text)
+        held: list[tuple[DetectionRule, tuple[Span, ...]]] = []
+        failed: list[tuple[str, str]] = []
+        if candidates:
+            view = View(message, calendar)
+            self._try(candidates, view, held, failed)
+            if held and self._after_hits:
+                view.response = max(rule.ref.response for rule, _ in held)
+                self._try(self._after_hits, view, held, failed)
+        return held, failed
+
+    @staticmethod
+    def _try(
+        rules: Iterable[DetectionRule],
+        view: View,
+        held: list[tuple[DetectionRule, tuple[Span, ...]]],
+        failed: list[tuple[str, str]],
+    ) -> None:
+        for rule in rules:
+            view.spans = []
+            try:
+                if rule.condition.holds(view):
+                    held.append((rule, tuple(view.spans)))
+            except Exception as error:  # a rule that fails is reported; the others still run
+                failed.append((rule.ref.name, type(error).__name__))
+
+
+def compile_timeline(timeline: RuleTimeline) -> dict[str, CompiledRules]:
+    """Every ruleset of a timeline, compiled, by digest. Not to be shared between threads."""
+    return {ruleset.digest: CompiledRules(ruleset) for ruleset in timeline.rulesets}
+
+
+class Matcher:
+    """Judges records one by one against the ruleset of their event time.
+
+    `counts` is what the caller reports as metrics: records, hits, quarantined, unknown types.
+    """
+
+    def __init__(
+        self,
+        timeline: RuleTimeline,
+        decoder: Decoder,
+        calendar: OfficeCalendar,
+        *,
+        keep_bytes: int = 4096,
+        compiled: Mapping[str, CompiledRules] | None = None,
+    ) -> None:
+        self._timeline = timeline
+        self._compiled = compiled or compile_timeline(timeline)
+        self._decode = decoder.decode
+        self._calendar = calendar
+        self._keep = keep_bytes
+        self._recent = RecentIds()
+        self.counts: Counter[str] = Counter()
+
+    def match(
+        self, raw: bytes, source: str, partition: int = 0, offset: int = 0
+    ) -> list[bytes] | None:
+        """Packed items of one record; None when no rule and no quarantine is concerned."""
+        try:
+            message = self._decode(raw)
+            if self._recent.check(f"{message.tenant}\x00{message.msgid}", raw) == CONFLICT:
+                raise RecordError("duplicate_id_conflict", message.msgid)
+        except RecordError as error:
+            return [self._set_aside(raw, error.reason, error.detail, source, partition, offset)]
+        out: list[bytes] = []
+        if message.flags and FLAG_UNKNOWN_TYPE in message.flags:
+            self.counts["unknown_type"] += 1
+            out.append(
+                self._set_aside(raw, "unknown_type", message.type, source, partition, offset)
+            )
+        compiled = self._compiled[self._timeline.at(message.time).digest]
+        held, failed = compiled.judge(message, self._calendar)
+        if not held and not failed:
+            return out or None
+        for name, problem in failed:
+            self.counts["rule_failed"] += 1
+            out.append(
+                self._set_aside(raw, "rule_failed", f"{name}: {problem}", source, partition, offset)
+            )
+        for rule, spans in held:
+            self.counts["hits"] += not rule.signal
+            for key, head in self._roles(compiled.ruleset, rule, message):
+                place = (message.time, message.seq, message.msgid, source, partition, offset)
+                out.append(pack(key, Item(*head, *place, raw, spans)))
+        return out or None
+
+    def _roles(
+        self, ruleset: RuleSet, rule: DetectionRule, message: Message
+    ) -> Iterator[tuple[str, tuple[int, str, str, int, str, tuple[str, ...], str]]]:
+        """(key, first fields of the Item) of everything that a matched rule contributes to."""
+        name = rule.ref.name
+        if not rule.signal:
+            key = f"a|{name}|{message.tenant}|{message.sender}"
+            yield key, (ALERT, ruleset.digest, name, 0, name, (), "")
+        for reader, step in ruleset.readers.get(name, ()):
+            group = _group(reader, name, message)
+            value = _text(message.field(reader.field)) if reader.field else ""
+            if group is None or value is None:
+                self.counts["group_missing"] += 1
+                continue
+            key = "\x1f".join(("c", reader.ref.name, reader.state_version, *group))
+            yield key, (MEMBER, ruleset.digest, reader.ref.name, step, name, group, value)
+
+    def _set_aside(
+        self, raw: bytes, reason: str, detail: str, source: str, partition: int, offset: int
+    ) -> bytes:
+        self.counts["quarantined"] += reason != "unknown_type"
+        digest = sm3_raw(raw)
+        entry = Item(
+            QUARANTINE, "", reason, 0, "", (), detail, 0, 0, "", source, partition, offset,
+            raw[: self._keep], (), len(raw), digest, hashlib.sha256(raw).hexdigest(),
+        )  # fmt: skip
+        return pack(f"q|{int(digest[:4], 16) % _QUARANTINE_KEYS}", entry)
+
+
+def _group(rule: CorrelationRule, base: str, message: Message) -> tuple[str, ...] | None:
+    """Group key of a message, tenant first; None when a field is missing (then it is excluded)."""
+    values = [message.tenant]
+    for field in rule.group_fields(base):
+        value = _text(message.field(field))
+        if value is None:
+            return None
+        values.append(value)
+    return tuple(values)
+
+
+def _text(value: object) -> str | None:
+    """Group values are compared as text, exactly; a list is one value; empty is missing."""
+    if value is None or value in ("", (), []):
+        return None
+    if isinstance(value, list | tuple):
+        return "\x1e".join(map(str, value))
+    return str(value)

@@ -1,0 +1,75 @@
+"""What a loaded rule is: frozen data, no behaviour.
+
+A rule file holds one alerting rule and, before it, any base rules (signals) it counts or orders.
+Names follow Sigma: detection rule, correlation rule, group-by, timespan, aliases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as data_field
+
+from rules.alert import RuleRef
+from rules.conditions import Node
+
+CORRELATION_TYPES = ("event_count", "value_count", "temporal_ordered")
+
+
+@dataclass(frozen=True)
+class DetectionRule:
+    """Judges one message.
+
+    `signal` rules raise nothing by themselves; correlations count them.
+    `hit_rules` is True when the condition asks what other rules said of the same message
+    (`hit.response`), so it is evaluated after them.
+    """
+
+    ref: RuleRef
+    condition: Node
+    signal: bool
+    summary: str = ""
+    asks_hits: bool = False
+
+
+@dataclass(frozen=True)
+class CorrelationRule:
+    """Judges several messages of one group over event time.
+
+    Args:
+        type: one of CORRELATION_TYPES.
+        rules: names of the detection rules it reads; for `temporal_ordered` in this order.
+        group_by: group fields, in order; alias names are allowed.
+        aliases: alias -> {rule name: field of that rule's messages}.
+        timespan: window length in ms; windows are closed, [t - timespan, t].
+        threshold: least count that fires (steps for `temporal_ordered`).
+        field: what `value_count` counts the distinct values of.
+        state_version: changes when the meaning of the state changes, not when a title does.
+    """
+
+    ref: RuleRef
+    type: str
+    rules: tuple[str, ...]
+    group_by: tuple[str, ...]
+    timespan: int
+    threshold: int
+    field: str = ""
+    aliases: Mapping[str, Mapping[str, str]] = data_field(default_factory=dict)
+    state_version: str = ""
+    summary: str = ""
+
+    def group_fields(self, rule: str) -> tuple[str, ...]:
+        """The fields of a message of `rule` that make up the group key."""
+        return tuple(self.aliases.get(name, {}).get(rule, name) for name in self.group_by)
+
+
+@dataclass(frozen=True)
+class RuleFile:
+    """One file: its text, its rules, and the test cases written in it."""
+
+    path: str
+    text: str
+    detections: tuple[DetectionRule, ...]
+    correlations: tuple[CorrelationRule, ...]
+    tests: tuple[Mapping[str, object], ...] = ()
+    legal: tuple[str, ...] = ()

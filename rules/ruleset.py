@@ -1,0 +1,147 @@
+"""A ruleset is immutable and named by its digest; a timeline says which one holds at a time."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rules.alert import sm3_hex
+from rules.errors import EXIT_USAGE, MingjianError, RuleError
+from rules.lexicon import load_lexicons
+from rules.loader import load_file
+from rules.model import CorrelationRule, DetectionRule, RuleFile
+from rules.sigma_parse import Named
+
+CATALOG = Path(__file__).parent / "catalog"
+LEXICONS = Path(__file__).parent / "lexicons"
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """All rules in force at one time. `digest` is over every rule and lexicon file."""
+
+    digest: str
+    files: tuple[RuleFile, ...]
+    detections: Mapping[str, DetectionRule]
+    correlations: Mapping[str, CorrelationRule]
+    readers: Mapping[str, tuple[tuple[CorrelationRule, int], ...]]
+    # rule name -> correlations that read it, with the place in their `rules`
+
+    def text_of(self, name: str) -> str:
+        """The text of the file that holds the rule `name`; "" when there is none."""
+        return next((f.text for f in self.files if name in _names(f)), "")
+
+    def file_of(self, name: str) -> RuleFile | None:
+        """The file that holds the rule `name`."""
+        return next((f for f in self.files if name in _names(f)), None)
+
+
+def _names(file: RuleFile) -> set[str]:
+    return {rule.ref.name for rule in (*file.detections, *file.correlations)}
+
+
+def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
+    """Rules of a directory (the shipped catalogue by default), with lexicons beside it.
+
+    Lexicons are read from `path`/lexicons when that exists, else from the shipped ones.
+
+    Raises:
+        MingjianError: no such directory, or no rule in it.
+        RuleError: the first broken rule.
+    """
+    folder = Path(path) if path else CATALOG
+    if not folder.is_dir():
+        raise MingjianError(
+            f"no rule directory {folder}", f"没有规则目录 {folder}", exit_code=EXIT_USAGE
+        )
+    own = folder / "lexicons"
+    words = Path(lexicons) if lexicons else own if own.is_dir() else LEXICONS
+    named = Named(load_lexicons(words))
+    paths = sorted(folder.glob("*.y*ml"))
+    if not paths:
+        raise MingjianError(
+            f"no rule (*.yml, *.yaml) in {folder}",
+            f"目录 {folder} 里没有规则（*.yml、*.yaml）",
+            exit_code=EXIT_USAGE,
+        )
+    files = [load_file(file, named, root=folder) for file in paths]
+    digest = sm3_hex(
+        *(part for file in files for part in (file.path, file.text)),
+        *(part for file in sorted(words.glob("*.y*ml")) for part in (file.name, file.read_bytes())),
+    )
+    return assemble(files, digest)
+
+
+def assemble(files: Iterable[RuleFile], digest: str) -> RuleSet:
+    """Join files into a ruleset and resolve what correlations refer to.
+
+    Raises:
+        RuleError: two rules of one name, or a reference to a rule that is not there.
+    """
+    kept = tuple(files)
+    detections: dict[str, DetectionRule] = {}
+    correlations: dict[str, CorrelationRule] = {}
+    for file in kept:
+        for name in sorted(_names(file)):
+            if name in detections or name in correlations:
+                raise RuleError(
+                    f"the name '{name}' is taken", f"名称“{name}”已被使用", path=file.path
+                )
+        detections.update({rule.ref.name: rule for rule in file.detections})
+        correlations.update({rule.ref.name: rule for rule in file.correlations})
+    readers: dict[str, list[tuple[CorrelationRule, int]]] = {}
+    for file in kept:
+        for rule in file.correlations:
+            for step, name in enumerate(rule.rules):
+                if name not in detections:
+                    raise RuleError(
+                        f"'{rule.ref.name}' counts '{name}', which is not a detection rule",
+                        f"“{rule.ref.name}”引用的“{name}”不是一条检测规则",
+                        path=file.path,
+                        fix_en="write its name as in that rule's 'name'",
+                        fix_zh="请写那条规则的 name",
+                    )
+                readers.setdefault(name, []).append((rule, step))
+    return RuleSet(
+        digest, kept, detections, correlations, {k: tuple(v) for k, v in readers.items()}
+    )
+
+
+class RuleTimeline:
+    """Which ruleset judges a message of a given event time.
+
+    Every operator asks its own copy, so a replay, a restart or a slow subtask answers alike.
+    """
+
+    def __init__(self, entries: Iterable[tuple[int, RuleSet]]) -> None:
+        ordered = sorted(entries, key=lambda entry: entry[0])
+        if not ordered:
+            message = "a timeline needs at least one ruleset"
+            raise ValueError(message)
+        self._starts = [start for start, _ in ordered]
+        self.rulesets = tuple(ruleset for _, ruleset in ordered)
+
+    def at(self, time: int) -> RuleSet:
+        """The ruleset in force at event time `time` (ms); the first one for anything earlier."""
+        return self.rulesets[max(0, bisect.bisect_right(self._starts, time) - 1)]
+
+    def by_digest(self, digest: str) -> RuleSet:
+        """The ruleset of that digest. Raises KeyError."""
+        for ruleset in self.rulesets:
+            if ruleset.digest == digest:
+                return ruleset
+        raise KeyError(digest)
+
+    @classmethod
+    def load(cls, path: str = "", registry: str = "") -> RuleTimeline:
+        """The rules of `path` from the beginning, then each published set of the registry:
+        `<registry>/<effective_from in ms>/*.yml`."""
+        entries = [(0, load_ruleset(path))]
+        root = Path(registry) if registry else None
+        if root is not None and root.is_dir():
+            for folder in sorted(root.iterdir()):
+                if folder.is_dir() and folder.name.isdigit():
+                    entries.append((int(folder.name), load_ruleset(folder)))
+        return cls(entries)

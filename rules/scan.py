@@ -1,0 +1,99 @@
+"""One pass over a text for the patterns of all rules: Hyperscan, or an RE2 set elsewhere.
+
+Both say only which patterns occur; where, and whether the rule holds, is settled afterwards for
+the few messages that fire. Both are linear-time, so no rule can hang the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import re2
+
+try:
+    import hyperscan
+except ImportError:  # not an x86 machine
+    hyperscan = None
+
+
+class Scanner(Protocol):
+    """Finds which of its patterns occur in a text."""
+
+    def scan(self, text: bytes) -> list[int]:
+        """Indexes of the patterns that occur in valid UTF-8 `text`, each once, any order."""
+
+
+class HyperscanScanner:
+    """Intel Hyperscan, block mode, one report a pattern."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        flags = (
+            hyperscan.HS_FLAG_CASELESS
+            | hyperscan.HS_FLAG_UTF8
+            | hyperscan.HS_FLAG_SINGLEMATCH
+            | hyperscan.HS_FLAG_ALLOWEMPTY
+        )
+        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        self._database.compile(
+            expressions=[pattern.encode() for pattern in patterns],
+            ids=list(range(len(patterns))),
+            elements=len(patterns),
+            flags=[flags] * len(patterns),
+        )
+        self._scan = self._database.scan
+
+    def scan(self, text: bytes) -> list[int]:
+        """See Scanner."""
+        found: list[int] = []
+        self._scan(text, _collect, context=found)
+        return found
+
+
+def _collect(pattern: int, _start: int, _end: int, _flags: int, found: list[int]) -> None:
+    found.append(pattern)
+
+
+class Re2Scanner:
+    """Google RE2's set matcher: the same answers on every processor."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        options = re2.Options()
+        options.case_sensitive = False
+        self._set = re2.Set.SearchSet(options)
+        for pattern in patterns:
+            self._set.Add(pattern)
+        self._set.Compile()
+
+    def scan(self, text: bytes) -> list[int]:
+        """See Scanner."""
+        found: list[int] = self._set.Match(text.decode())
+        return found
+
+
+class NothingScanner:
+    """For rule sets without any text pattern."""
+
+    def scan(self, text: bytes) -> list[int]:
+        """Nothing, ever."""
+        return []
+
+
+def scanner(patterns: Sequence[str]) -> Scanner:
+    """The fastest scanner this machine runs.
+
+    Raises:
+        ValueError: a pattern neither engine accepts.
+    """
+    if not patterns:
+        return NothingScanner()
+    if hyperscan is None:
+        return Re2Scanner(patterns)
+    try:
+        return HyperscanScanner(patterns)
+    except hyperscan.error as error:
+        message = f"a pattern does not compile: {error}"
+        raise ValueError(message) from None
+
+
+Engine: Any = HyperscanScanner if hyperscan is not None else Re2Scanner

@@ -1,0 +1,78 @@
+"""What a message must show before a rule is worth evaluating.
+
+A trigger set of a condition is such that the condition can only hold if at least one of its
+triggers fires; the matcher finds triggers of all rules in one pass. None means the condition may
+hold for any message.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import re2
+
+from rules.conditions import (
+    HIT_RESPONSE,
+    And,
+    Compare,
+    Detected,
+    InLexicon,
+    Node,
+    Or,
+    Regex,
+    Words,
+)
+
+TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
+
+
+class Trigger(NamedTuple):
+    """kind "pattern": a linear-time regex over the folded text; "type": a message type;
+    "hits": another rule hit the same message."""
+
+    kind: str
+    value: str
+
+
+def triggers(node: Node) -> frozenset[Trigger] | None:
+    """Trigger set of a condition (see module docstring)."""
+    if isinstance(node, And):
+        options = [found for child in node.children if (found := triggers(child)) is not None]
+        return min(options, key=_cost) if options else None
+    if isinstance(node, Or):
+        union: set[Trigger] = set()
+        for child in node.children:
+            found = triggers(child)
+            if found is None:
+                return None
+            union |= found
+        return frozenset(union)
+    return _leaf(node)
+
+
+def _leaf(node: Node) -> frozenset[Trigger] | None:
+    if isinstance(node, Words) and node.field == "text":
+        return frozenset({Trigger("pattern", re2.escape(node.word))})
+    if isinstance(node, InLexicon) and node.field == "text":
+        return frozenset(Trigger("pattern", re2.escape(word)) for word in node.lexicon.folded)
+    if isinstance(node, Regex) and node.field == "text":
+        return frozenset({Trigger("pattern", node.source)})
+    if isinstance(node, Detected) and node.field == "text":
+        return frozenset({Trigger("pattern", node.detector.prefilter)})
+    if isinstance(node, Compare) and node.operator == "equals" and node.field in TYPE_FIELDS:
+        return frozenset({Trigger("type", str(node.wanted).casefold())})
+    if isinstance(node, Compare) and node.field == HIT_RESPONSE and node.operator in ("gt", "gte"):
+        return frozenset({Trigger("hits", "")})
+    return None
+
+
+def _cost(options: frozenset[Trigger]) -> int:
+    """Rough share of messages that fire: patterns are rare, the text type is common."""
+    return (
+        max(
+            (10 if one.value in ("text", "image") else 2) if one.kind == "type" else 1
+            for one in options
+        )
+        if options
+        else 0
+    )

@@ -1,0 +1,106 @@
+"""YAML with positions: which line and column a key stands at, and no duplicate keys."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from rules.errors import RuleError
+
+
+@dataclass(frozen=True)
+class Document:
+    """One YAML document: its value, and where each key path stands (line and column from 1)."""
+
+    path: str
+    value: Any
+    marks: dict[tuple[str, ...], tuple[int, int]]
+
+    def error(
+        self, at: tuple[str, ...], en: str, zh: str, *, fix_en: str = "", fix_zh: str = ""
+    ) -> RuleError:
+        """A RuleError at a key path, or at the nearest enclosing one that has a position."""
+        while at and at not in self.marks:
+            at = at[:-1]
+        line, column = self.marks.get(at, (1, 1))
+        return RuleError(
+            en, zh, path=self.path, line=line, column=column, fix_en=fix_en, fix_zh=fix_zh
+        )
+
+    def only(self, at: tuple[str, ...], known: Iterable[str]) -> None:
+        """Raise for the first key under `at` that is not known, naming the nearest right word."""
+        node = self.value
+        for key in at:
+            node = node[key]
+        names = list(known)
+        for key in node:
+            if key not in names:
+                near = difflib.get_close_matches(str(key), names, n=1)
+                raise self.error(
+                    (*at, str(key)),
+                    f"unknown key '{key}'",
+                    f"未知的键“{key}”",
+                    fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
+                    fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
+                )
+
+
+def load_documents(path: str, text: str) -> list[Document]:
+    """All documents of a file, safely constructed.
+
+    Raises:
+        RuleError: not YAML, a duplicate key, a document that is not a mapping.
+    """
+    documents = []
+    try:
+        loader = yaml.SafeLoader(text)
+        try:
+            while loader.check_node():
+                node = loader.get_node()
+                marks: dict[tuple[str, ...], tuple[int, int]] = {}
+                _walk(node, (), marks, path)
+                value = loader.construct_document(node)
+                documents.append(Document(path, value, marks))
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise RuleError(
+            f"not valid YAML: {problem}",
+            f"不是有效的 YAML：{problem}",
+            path=path,
+            line=mark.line + 1 if mark else 1,
+            column=mark.column + 1 if mark else 1,
+        ) from None
+    for document in documents:
+        if not isinstance(document.value, dict):
+            raise document.error((), "a rule must be a mapping", "规则必须是一个映射")
+    return documents
+
+
+def _walk(
+    node: yaml.Node, at: tuple[str, ...], marks: dict[tuple[str, ...], tuple[int, int]], path: str
+) -> None:
+    marks.setdefault(at, (node.start_mark.line + 1, node.start_mark.column + 1))
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*at, str(key.value))
+            line, column = key.start_mark.line + 1, key.start_mark.column + 1
+            if here in marks:
+                raise RuleError(
+                    f"the key '{key.value}' is there twice",
+                    f"键“{key.value}”重复出现",
+                    path=path,
+                    line=line,
+                    column=column,
+                )
+            marks[here] = (line, column)
+            _walk(value, here, marks, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _walk(item, (*at, str(index)), marks, path)

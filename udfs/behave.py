@@ -1,0 +1,70 @@
+"""The keyed stage: moves state in and out of `rules.behave`; event-time timers drive it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pyflink.common import Types
+from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
+from pyflink.datastream.state import ValueStateDescriptor
+
+from rules.behave import Behaviour, Step
+from rules.findings import Findings
+from rules.items import key_of
+from udfs.spec import JobSpec
+
+# Pickled, not a primitive array: in thread mode PyFlink cannot read an empty primitive array
+# state (it iterates over None) and copies it number by number.
+STATE = ValueStateDescriptor("behaviour-v1", Types.PICKLED_BYTE_ARRAY())
+SIDE_OUTPUTS = {
+    name: OutputTag(name, Types.STRING()) for name in ("evidence", "quarantine", "late")
+}
+
+
+def item_key(row: Any) -> str:
+    """Key of an item: rule, state version and group (see `rules.items`)."""
+    return key_of(row[0])
+
+
+class Behave(KeyedProcessFunction):  # type: ignore[misc]
+    """Alerts are the main output, the rest goes to `SIDE_OUTPUTS`; all are JSON text."""
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._spec = spec
+        self._behaviour: Behaviour | None = None
+        self._state: Any = None
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Load the rules and find the state."""
+        self._behaviour = Behaviour(
+            self._spec.timeline(), Findings(self._spec.decoder(), self._spec.seal)
+        )
+        self._state = runtime_context.get_state(STATE)
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+        """One item; see `Behaviour.add`."""
+        assert self._behaviour is not None  # noqa: S101
+        timers = ctx.timer_service()
+        before = self._state.value()
+        step = self._behaviour.add(before, bytes(value[0]), timers.current_watermark())
+        yield from self._settle(before, step, timers)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
+        """Event time has reached `timestamp`; see `Behaviour.advance`."""
+        assert self._behaviour is not None  # noqa: S101
+        before = self._state.value()
+        step = self._behaviour.advance(before, timestamp)
+        yield from self._settle(before, step, ctx.timer_service())
+
+    def _settle(self, before: bytes | None, step: Step, timers: Any) -> Iterator[Any]:
+        if step.state is None:
+            if before is not None:
+                self._state.clear()
+        elif step.state is not before:
+            self._state.update(step.state)
+        for timer in step.timers:
+            timers.register_event_time_timer(timer)
+        for name, body in step.outputs:
+            text = body.decode()
+            yield text if name == "alerts" else (SIDE_OUTPUTS[name], text)

@@ -1,0 +1,42 @@
+"""What a Flink function needs to know, as plain data that pickles; the parts are made in `open`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rules.calendar import OfficeCalendar, load_calendar
+from rules.decode import Decoder
+from rules.ruleset import RuleTimeline
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """Settings of both Python stages; they must judge by the same rules and decode alike.
+
+    Args:
+        rules, registry: see `RuleTimeline.load`; paths that exist where the workers run.
+        assume_received_at: UTC ms, for records without an envelope; fixed when the job is made.
+        seal: (raw bytes, associated data) -> sealed text.
+    """
+
+    tenant: str
+    rules: str
+    registry: str
+    record_bytes: int
+    keep_bytes: int
+    assume_received_at: int
+    seal: Callable[[bytes, str], str]
+
+    def timeline(self) -> RuleTimeline:
+        """The rulesets, read from disk."""
+        return RuleTimeline.load(self.rules, self.registry)
+
+    def decoder(self) -> Decoder:
+        """A decoder of this tenant's records."""
+        return Decoder(self.tenant, self.record_bytes, self.assume_received_at)
+
+    @staticmethod
+    def calendar() -> OfficeCalendar:
+        """The shipped office calendar."""
+        return load_calendar()
