@@ -59,15 +59,20 @@ by_hand() { printf 'sudo apt-get install --no-install-recommends %s' "$*"; }
 
 is_311() { "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1; }
 has_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
+# Flink's thread mode loads Python as a library into the JVM; a static build has none.
+is_shared() {
+    "$1" -c 'import sys, sysconfig; sys.exit(not sysconfig.get_config_var("Py_ENABLE_SHARED"))' \
+        >/dev/null 2>&1
+}
 
-# The first Python 3.11 that can make a virtual environment, else the first at all, else nothing.
+# The first Python 3.11 that has all we need, else the first at all, else nothing.
 find_python() {
     local candidate first=""
     for candidate in ${MINGJIAN_PYTHON:-python3.11 python3 /usr/bin/python3.11 \
         "$HOME"/.pyenv/versions/3.11*/bin/python3.11 /usr/local/bin/python3.11}; do
         candidate=$(command -v "$candidate" 2>/dev/null) || continue
         is_311 "$candidate" || continue
-        if has_venv "$candidate"; then printf '%s' "$candidate"; return; fi
+        if has_venv "$candidate" && is_shared "$candidate"; then printf '%s' "$candidate"; return; fi
         [ -n "$first" ] || first=$candidate
     done
     printf '%s' "$first"
@@ -127,6 +132,21 @@ make_venv() {
         die "could not make .venv; the reason is in $LOG" ".venv 创建失败；原因见 $LOG"
 }
 
+need_libpython() {
+    local found='import sys, find_libpython; sys.exit(not find_libpython.find_libpython())'
+    .venv/bin/python -c "$found" && return
+    if is_shared .venv/bin/python; then
+        install libpython3.11 && .venv/bin/python -c "$found" && return
+        die "the library libpython3.11 is missing; Flink loads Python into its JVM through it" \
+            "缺少 libpython3.11；Flink 通过它把 Python 载入 JVM" \
+            "run: $(by_hand libpython3.11)" "请执行：$(by_hand libpython3.11)"
+    fi
+    die "this Python was built without a shared library, which Flink needs" \
+        "这个 Python 没有共享库，Flink 需要它" \
+        "remove .venv and name one built with --enable-shared: MINGJIAN_PYTHON=/usr/bin/python3.11" \
+        "请删除 .venv，并用 MINGJIAN_PYTHON=/usr/bin/python3.11 等指定以 --enable-shared 构建的 Python"
+}
+
 enough_space() {
     local free
     free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1024) }')
@@ -149,6 +169,7 @@ setup_python() {
     pip_install "build tools" "构建工具" --require-hashes -r requirements-build.lock
     pip_install "Python packages (about 700 MB the first time)" "Python 包（首次约 700 MB）" \
         --require-hashes -r requirements.lock -r requirements-dev.lock
+    need_libpython
     pip_install "the mingjian command" "mingjian 命令" --editable .
     fingerprint >"$MARK"
 }
