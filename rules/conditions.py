@@ -207,7 +207,7 @@ class Compare:
             return _compare(self.operator, view.response, self.wanted)
         value = view.message.field(self.field)
         if self.operator == "exists":
-            return (value is not None) == self.wanted
+            return (value is not None) is bool(self.wanted)
         if self.operator == "null":
             return value is None
         return any(_compare(self.operator, one, self.wanted) for one in _each(value))

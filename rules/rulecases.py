@@ -19,10 +19,9 @@ _CASE_KEYS = {"name", "messages", "alerts"}
 
 def main_name(file: RuleFile) -> str:
     """Name of the alerting rule of a file."""
-    return next(
-        rule.ref.name
-        for rule in (*file.correlations, *(d for d in file.detections if not d.signal))
-    )
+    if file.correlations:
+        return file.correlations[0].ref.name
+    return next(rule.ref.name for rule in file.detections if not rule.signal)
 
 
 def run_case(

@@ -39,7 +39,8 @@ class RuleSet:
 
 
 def _names(file: RuleFile) -> set[str]:
-    return {rule.ref.name for rule in (*file.detections, *file.correlations)}
+    detections = {rule.ref.name for rule in file.detections}
+    return detections | {rule.ref.name for rule in file.correlations}
 
 
 def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:

@@ -14,7 +14,9 @@ import re2
 try:
     import hyperscan
 except ImportError:  # not an x86 machine
-    hyperscan = None
+    _HYPERSCAN = False
+else:
+    _HYPERSCAN = True
 
 
 class Scanner(Protocol):
@@ -50,7 +52,7 @@ class HyperscanScanner:
         return found
 
 
-def _collect(pattern: int, _start: int, _end: int, _flags: int, found: list[int]) -> None:
+def _collect(pattern: int, _start: int, _end: int, _flags: int, found: Any) -> None:
     found.append(pattern)
 
 
@@ -87,13 +89,10 @@ def scanner(patterns: Sequence[str]) -> Scanner:
     """
     if not patterns:
         return NothingScanner()
-    if hyperscan is None:
+    if not _HYPERSCAN:
         return Re2Scanner(patterns)
     try:
         return HyperscanScanner(patterns)
     except hyperscan.error as error:
         message = f"a pattern does not compile: {error}"
         raise ValueError(message) from None
-
-
-Engine: Any = HyperscanScanner if hyperscan is not None else Re2Scanner

@@ -60,7 +60,7 @@ def load_documents(path: str, text: str) -> list[Document]:
         loader = yaml.SafeLoader(text)
         try:
             while loader.check_node():
-                node = loader.get_node()
+                node: Any = loader.get_node()
                 marks: dict[tuple[str, ...], tuple[int, int]] = {}
                 _walk(node, (), marks, path)
                 value = loader.construct_document(node)

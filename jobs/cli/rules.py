@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,6 +14,7 @@ from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError, RuleError
 from rules.lexicon import load_lexicons
 from rules.loader import load_file
 from rules.matcher import compile_timeline
+from rules.model import CorrelationRule, DetectionRule
 from rules.rulecases import run_case
 from rules.ruleset import CATALOG, LEXICONS, RuleSet, RuleTimeline, load_ruleset
 from rules.sigma_parse import Named
@@ -57,8 +58,9 @@ def list_rules(path: PathArgument = "", output: OutputOption = Output.text) -> N
         )
         return
     table = Table(title=say(f"{len(rows)} rules", f"共 {len(rows)} 条规则"))
-    for name in ("item", "name", "title", "level", "response", "version"):
-        table.add_column(name, no_wrap=name != "title")
+    names = (("item", "条目"), ("name", "规则名"), ("title", "标题"), ("level", "级别"))
+    for en, zh in (*names, ("resp.", "响应"), ("v", "版本")):
+        table.add_column(say(en, zh), no_wrap=en != "title")
     for ref in rows:
         table.add_row(ref.item, ref.name, ref.title, ref.level, str(ref.response), str(ref.version))
     out.print(table)
@@ -99,18 +101,7 @@ def check(path: PathArgument = "", output: OutputOption = Output.text) -> None:
     except RuleError as error:
         problems.append(error)
     if output is Output.json:
-        emit(
-            [
-                {
-                    "path": p.path,
-                    "line": p.line,
-                    "column": p.column,
-                    "message": p.en,
-                    "fix": p.fix_en,
-                }
-                for p in problems
-            ]
-        )
+        emit([_as_json(problem) for problem in problems])
     else:
         for problem in problems:
             what, fix = problem.text(language())
@@ -124,7 +115,7 @@ def check(path: PathArgument = "", output: OutputOption = Output.text) -> None:
 
 
 @rules.command("test", epilog="例 · example:  mingjian rules test")
-def test(path: PathArgument = "", output: OutputOption = Output.text) -> None:
+def run_tests(path: PathArgument = "", output: OutputOption = Output.text) -> None:
     """运行写在规则文件里的测试 · run the tests written in the rule files."""
     ruleset = load_ruleset(path)
     timeline, calendar = RuleTimeline([(0, ruleset)]), load_calendar()
@@ -146,6 +137,16 @@ def test(path: PathArgument = "", output: OutputOption = Output.text) -> None:
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _alerting(ruleset: RuleSet) -> list:  # type: ignore[type-arg]
+def _as_json(problem: RuleError) -> dict[str, Any]:
+    return {
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.en,
+        "fix": problem.fix_en,
+    }
+
+
+def _alerting(ruleset: RuleSet) -> list[DetectionRule | CorrelationRule]:
     found = [rule for rule in ruleset.detections.values() if not rule.signal]
     return sorted([*found, *ruleset.correlations.values()], key=lambda rule: rule.ref.name)

@@ -13,7 +13,8 @@ _mobile = re.compile(
 ).fullmatch
 _keyword = re.compile(r"手机|电话|联系|致电|拨打|号码|微信|mobile|phone|tel")
 # How people group the eleven digits; other groupings are parts of other numbers.
-_SHAPES = frozenset(((11,), (3, 4, 4), (3, 8), (7, 4), (3, 3, 5), (4, 3, 4), (1,) * 11))
+_SHAPES = frozenset(((11,), (3, 4, 4), (3, 8), (7, 4), (3, 3, 5), (4, 3, 4)))
+_DIGITS = 11
 _COUNTRY = ("86", "0086")
 
 
@@ -42,15 +43,18 @@ def find(text: str) -> Iterator[Found]:
 
 def _number_at(words: list[str], at: int) -> int:
     """How many groups from `at` on make up one number; 0 for none."""
-    country = at < len(words) and words[at] in _COUNTRY
+    country = words[at] in _COUNTRY
     first = at + country
-    for size in (1, 2, 3, 11):
+    for size in (1, 2, 3, _DIGITS):
         groups = words[first : first + size]
         if len(groups) < size:
             break
         shape = tuple(map(len, groups))
-        joined = "".join(groups)
-        if (shape in _SHAPES or (size == 1 and not country)) and _mobile(joined):
+        fits = shape in _SHAPES or (size == 1 and not country)
+        if size == _DIGITS:  # digits one by one: eleven of them and no more
+            around = words[max(0, first - 1) : first] + words[first + size : first + size + 1]
+            fits = max(shape) == 1 and all(len(word) > 1 for word in around)
+        if fits and _mobile("".join(groups)):
             return size + country
     return 0
 

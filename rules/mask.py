@@ -1,0 +1,170 @@
+"""Masks personal data and secrets inside free text, so that alerts and logs can be read by people.
+
+Detection runs on the folded text (`rules.fold`), so separators, full-width digits and zero-width
+characters do not help; what is replaced is the original span. When in doubt more is masked: every
+run of eleven digits or more, and every long code of letters and digits, whatever it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from rules.detectors import DETECTORS
+from rules.fold import fold
+
+_STARS = "******"
+_long_number = re.compile(
+    r"[0-9](?:[ \-._/]{0,2}[0-9]){10,}x?"
+    r"|(?<![0-9a-z])(?=(?:[a-z]*[0-9]){8})[0-9a-z]{15,}"  # codes of letters and digits
+).finditer
+_email = re.compile(
+    r"[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}",
+).finditer
+# Wider than the detector of credentials: whatever stands after such a word is hidden.
+_secret = re.compile(
+    r"(?:密码|口令|password|passwd|pwd|secret|token|api[ _-]?key|access[ _-]?key)"
+    r"[\"']?(?:是|为|:|：|=| |\"|'){1,4}([!-~]{4,})"
+).finditer
+_key_end = re.compile(r"-----end [a-z ]{0,20}private key-----")
+_rest = re.compile(r"[!-~]*")
+_not_digits = re.compile(r"[^0-9a-z]")
+_control = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_customer_id = re.compile(r"w[mob][A-Za-z0-9_-]{16,}").fullmatch
+_SURNAMES = frozenset(
+    re.findall("..", "欧阳司马上官诸葛司徒东方独孤南宫夏侯皇甫尉迟公孙慕容长孙宇文令狐端木百里西门")
+)
+
+
+class _Piece(NamedTuple):
+    """`text[start:end]` of the original is shown as `shown`."""
+
+    start: int
+    end: int
+    shown: str
+
+
+def mask(text: str) -> str:
+    """`text` with identity and card numbers, mobiles, e-mail addresses, company codes, WeChat ids,
+    secrets and all other numbers of eleven digits or more masked in place."""
+    return _apply(text, _pieces(text))
+
+
+def excerpt(text: str, start: int, end: int, width: int = 40) -> str:
+    """The masked surroundings of `text[start:end]` on one line, at most `width` code points.
+
+    Masking comes before cutting, so a number that stands at the edge is not half shown.
+    """
+    pieces = _pieces(text)
+    masked = _control.sub(" ", _apply(text, pieces))
+    first, last = _moved(pieces, start, after=False), _moved(pieces, end, after=True)
+    room = max(0, width - (last - first))
+    begin = max(0, min(first - room // 2, len(masked) - width))
+    stop = min(len(masked), begin + width)
+    cut = masked[begin:stop]
+    if begin > 0:
+        cut = "…" + cut[1:]
+    if stop < len(masked):
+        cut = cut[:-1] + "…"
+    return cut
+
+
+def mask_name(name: str) -> str:
+    """张三 -> 张*, 欧阳娜娜 -> 欧阳**, John Smith -> J*** S***."""
+    if name.isascii():
+        return " ".join(word[0] + "***" for word in name.split())
+    kept = 2 if name[:2] in _SURNAMES and len(name) > 2 else 1  # noqa: PLR2004
+    return name[:kept] + "*" * (len(name) - kept) if len(name) > 1 else "*"
+
+
+def mask_id(identifier: str) -> str:
+    """Employees' ids stay readable, customers' (wm…, wo…) are shortened, numbers masked."""
+    if _customer_id(identifier):
+        return f"{identifier[:6]}…{identifier[-4:]}"
+    return mask(identifier)
+
+
+def _keep(first: int, last: int, stars: str = "****") -> Callable[[str], str]:
+    """Show only the first and last characters, separators left out."""
+
+    def show(value: str) -> str:
+        bare = _not_digits.sub("", value)
+        return bare[:first] + stars + bare[len(bare) - last :]
+
+    return show
+
+
+_SHOW: dict[str, Callable[[str], str]] = {
+    "cn_resident_id": _keep(6, 4, "********"),
+    "bank_card": _keep(4, 4, " **** "),
+    "cn_mobile": lambda value: _keep(3, 4)(_not_digits.sub("", value)[-11:]),
+    "uscc": _keep(4, 2, "************"),
+    "credential": lambda value: _STARS,
+    "wechat_id": lambda value: "wxid_****" if value.startswith("wxid_") else value[:2] + "****",
+}
+
+
+def _pieces(text: str) -> list[_Piece]:
+    """What to replace, in order and without overlaps, as spans of the original."""
+    folded = fold(text)
+    flat = folded.text
+    spans: list[_Piece] = []
+    for name, detector in DETECTORS.items():
+        for found in detector.find(flat):
+            end = _secret_end(flat, found.end) if name == "credential" else found.end
+            spans.append(_Piece(found.start, end, _SHOW[name](flat[found.start : found.end])))
+    spans += [_Piece(*m.span(1), _STARS) for m in _secret(flat)]
+    for match in _email(flat):
+        _, _, domain = match[0].partition("@")
+        spans.append(_Piece(*match.span(), f"{match[0][0]}***@{domain}"))
+    rest = list(flat)
+    for span in spans:
+        rest[span.start : span.end] = "\n" * (span.end - span.start)
+    for match in _long_number("".join(rest)):
+        spans.append(_Piece(*match.span(), _keep(3, 4)(match[0])))
+    return [_Piece(*folded.origin(a, b), shown) for a, b, shown in _joined(spans)]
+
+
+def _secret_end(flat: str, end: int) -> int:
+    """To the end of the key block, or of the characters that stand together."""
+    if flat.endswith("private key-----", 0, end):
+        block = _key_end.search(flat, end)
+        return block.end() if block else len(flat)
+    rest = _rest.match(flat, end)
+    return rest.end() if rest else end
+
+
+def _joined(spans: list[_Piece]) -> list[_Piece]:
+    """Overlapping spans become one: the longer one's mask, or stars where neither covers both.
+
+    Of two masks of the same span the stars win: a password may look like a mobile number.
+    """
+    joined: list[_Piece] = []
+    for span in sorted(spans, key=lambda s: (s.start, -s.end, s.shown != _STARS)):
+        if not joined or span.start >= joined[-1].end:
+            joined.append(span)
+        elif span.end > joined[-1].end:
+            joined[-1] = _Piece(joined[-1].start, span.end, _STARS)
+    return joined
+
+
+def _apply(text: str, pieces: list[_Piece]) -> str:
+    out, done = [], 0
+    for piece in pieces:
+        out += [text[done : piece.start], piece.shown]
+        done = piece.end
+    return "".join([*out, text[done:]])
+
+
+def _moved(pieces: list[_Piece], position: int, *, after: bool) -> int:
+    """Where a place of the original lies in the masked text; inside a mask: before or after it."""
+    shift = 0
+    for piece in pieces:
+        if position <= piece.start:
+            break
+        size = len(piece.shown)
+        if position < piece.end:
+            return piece.start + shift + (size if after else 0)
+        shift += size - (piece.end - piece.start)
+    return position + shift
