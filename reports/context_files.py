@@ -14,7 +14,7 @@ from rules.errors import MingjianError
 
 
 class FileContext:
-    """Scans *.jsonl and *.jsonl.gz below a directory.
+    """Scans messages*.jsonl and messages*.jsonl.gz below a directory, as the job reads them.
 
     A line is decoded only if it contains a wanted id and its envelope's time lies in a wanted
     span: a plain file is searched through the page cache at memory speed.
@@ -36,7 +36,7 @@ class FileContext:
         sieve = Sieve(wanted, self._decoder, found)
         paths = sorted(
             path
-            for pattern in ("*.jsonl", "*.jsonl.gz")
+            for pattern in ("messages*.jsonl", "messages*.jsonl.gz")
             for path in self._folder.rglob(pattern)
             if path.is_file()
         )

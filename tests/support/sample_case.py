@@ -146,7 +146,7 @@ def write_day(folder: Path) -> Path:
     lines.insert(3, b'{"v":1,"kind":"archive","time":1,"broken')
     lines.insert(5, f"not json {CUSTOMER}".encode())
     lines.insert(6, said(200, "x01", "lisi", "text", {"content": "与本案无关"}, 900))
-    (folder / "2026-06-01.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    (folder / "messages-p0.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     return folder
 
 

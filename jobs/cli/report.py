@@ -1,0 +1,229 @@
+"""`mingjian report …`: make an evidence pack, verify one, show the signing key."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from jobs.cli.app import (
+    ConfigOption,
+    Output,
+    OutputOption,
+    ProfileOption,
+    SetOption,
+    emit,
+    language,
+    out,
+    say,
+    settings_from,
+)
+from reports.signing import PASSPHRASE_VARIABLE, PUBLIC_FILE, Signer, fingerprint
+from reports.standalone.checks import Check
+from reports.standalone.verify import verify as checks_of
+from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
+
+report_app = typer.Typer(
+    name="report",
+    no_args_is_help=True,
+    help="证据包：制作、校验、查看签名公钥。\n\nEvidence packs: make, verify, show the signing key.\n\n"
+    "例 · examples:\n\n  mingjian report pack --alert worst --reason 内审2026-017\n\n"
+    "  mingjian report verify var/packs/5f0c2ab1.zip",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the sub-application."""
+    app.add_typer(report_app)
+
+
+@report_app.command(
+    "pack",
+    help="为一条告警制作证据包（PDF 与 ZIP）。\n\nMake the evidence pack of one alert.\n\n"
+    "例 · examples:\n\n  mingjian report pack --alert 3f2a9c41 --reason 内审2026-017\n\n"
+    "  mingjian report pack --alert worst --out /tmp/packs --output json",
+)
+def pack(
+    *,
+    alert: Annotated[
+        str,
+        typer.Option("--alert", "-a", help="告警编号或其前缀，或 worst · id, its prefix, or worst"),
+    ],
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="输出目录 · directory; default DATA_DIR/packs")
+    ] = None,
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason", "-r", help="事由或工单号，写入保管链 · why, for the custody chain"
+        ),
+    ] = "",
+    created_by: Annotated[
+        str, typer.Option("--by", help="制作人，默认为系统用户 · who; default: system user")
+    ] = "",
+    rule_file: Annotated[
+        Path | None, typer.Option("--rule", help="当时的规则文件 · the rule file as it was")
+    ] = None,
+    context: Annotated[
+        bool, typer.Option("--context/--no-context", help="是否收入上下文 · with surroundings")
+    ] = True,
+    unmask: Annotated[
+        bool, typer.Option("--unmask", help="可读部分不脱敏 · show numbers in the PDF unmasked")
+    ] = False,
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - typer reads the default
+    output: OutputOption = Output.text,
+) -> None:
+    """Build and store a pack."""
+    # Imported here: the PDF library needs a second to load, and only this command uses it.
+    from jobs.packs import make_pack  # noqa: PLC0415
+
+    settings = settings_from(profile, config, overrides)
+    started = time.monotonic()
+    made = make_pack(
+        settings,
+        alert,
+        folder=folder or Path(settings.data_dir) / "packs",
+        reason=reason,
+        created_at=int(time.time() * 1000),
+        created_by=created_by,
+        rule_file=rule_file or "",
+        with_context=context,
+        unmask=unmask,
+    )
+    seconds = time.monotonic() - started
+    if output is Output.json:
+        emit(
+            {
+                **made._asdict(),
+                "archive": str(made.archive),
+                "pdf": str(made.pdf),
+                "seconds": round(seconds, 2),
+            }
+        )
+        return
+    counts = made.counts
+    out.print(f"[bold green]✓[/] {say('evidence pack', '证据包')} [bold]{made.case}[/]")
+    for label, value in (
+        ("ZIP", made.archive),
+        ("PDF", made.pdf),
+        (
+            say("records", "记录"),
+            say(
+                f"{counts['member']} members, {counts['context']} context, {counts['event']} acts",
+                f"命中 {counts['member']}，上下文 {counts['context']}，行为 {counts['event']}",
+            ),
+        ),
+        (say("key SM3", "公钥指纹"), made.fingerprint),
+        (say("took", "用时"), f"{seconds:.1f} s"),
+    ):
+        out.print(f"  {label}  {value}", soft_wrap=True)
+    out.print(f"  [dim]mingjian report verify {made.archive}[/]", soft_wrap=True)
+
+
+@report_app.command(
+    "verify",
+    help="逐项校验证据包；有一项不符则退出码为 1。\n\n"
+    "Verify a pack check by check; exit code 1 if one fails.\n\n"
+    "例 · examples:\n\n  mingjian report verify 5f0c2ab1.zip\n\n"
+    "  mingjian report verify 5f0c2ab1.pdf --fingerprint d1d0d092…",
+)
+def verify(
+    *,
+    path: Annotated[
+        Path, typer.Argument(metavar="PACK", help="证据包 .zip，或旁边有 ZIP 的 .pdf · pack")
+    ],
+    expected: Annotated[
+        str,
+        typer.Option(
+            "--fingerprint", help="预期公钥指纹，默认为本机密钥 · key SM3; default: the key here"
+        ),
+    ] = "",
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - typer reads the default
+    output: OutputOption = Output.text,
+) -> None:
+    """Check a pack and say what is wrong with it."""
+    settings = settings_from(profile, config, overrides)
+    archive = path.with_suffix(".zip") if path.suffix.lower() == ".pdf" else path
+    for needed in (path, archive):
+        if not needed.is_file():
+            raise MingjianError(
+                f"there is no file {needed}",
+                f"没有文件 {needed}",
+                fix_en="the signature is in the ZIP of the pack; keep both files together",
+                fix_zh="签名在证据包的 ZIP 内；两个文件请放在一起",
+                exit_code=EXIT_USAGE,
+            )
+    checks = checks_of(str(archive), expected or _own_fingerprint(Path(settings.keys_dir)))
+    if archive != path:
+        checks.append(_same_pdf(path, archive))
+    passed = all(check.ok is not False for check in checks)
+    if output is Output.json:
+        emit({"ok": passed, "pack": str(archive), "checks": [check._asdict() for check in checks]})
+    else:
+        out.print(_table(checks))
+        good = say("the pack is whole and unaltered", "证据包完整，未见改动")
+        bad = say("verification FAILED; do not rely on this pack", "校验未通过，此证据包不可采信")
+        out.print(f"[bold green]✓ {good}[/]" if passed else f"[bold red]✗ {bad}[/]")
+    if not passed:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+@report_app.command(
+    "keys",
+    help="显示签名公钥及其指纹；首次使用时生成密钥。\n\n"
+    "Show the signing key's public part and fingerprint; made on first use.\n\n"
+    "例 · example:\n\n  mingjian report keys",
+)
+def keys(
+    *,
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - typer reads the default
+    output: OutputOption = Output.text,
+) -> None:
+    """Print what an auditor needs to trust packs of this installation."""
+    settings = settings_from(profile, config, overrides)
+    signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
+    info: dict[str, Any] = {**signer.info(), "public_pem": signer.public_pem.decode()}
+    if output is Output.json:
+        emit(info)
+        return
+    out.print(f"{say('key SM3', '公钥指纹')}  [bold]{signer.fingerprint}[/]", soft_wrap=True)
+    out.print(say(info["statement_en"], info["statement_zh"]), soft_wrap=True)
+    out.print(info["public_pem"].rstrip(), soft_wrap=True)
+
+
+def _own_fingerprint(keys_dir: Path) -> str:
+    """Of the key on this machine, if there is one; "" leaves the question open."""
+    try:
+        return fingerprint((keys_dir / PUBLIC_FILE).read_bytes())
+    except (OSError, ValueError):
+        return ""
+
+
+def _same_pdf(pdf: Path, archive: Path) -> Check:
+    from reports.standalone.verify import read_zip  # noqa: PLC0415
+
+    inside = read_zip(str(archive))[0].get("report.pdf")
+    if inside == pdf.read_bytes():
+        return Check(pdf.name, True, "equal to report.pdf in the pack", "与包内 report.pdf 一致")
+    return Check(pdf.name, False, "differs from report.pdf in the pack", "与包内 report.pdf 不同")
+
+
+def _table(checks: list[Check]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    marks = {True: Text("✓", "green"), False: Text("✗", "bold red"), None: Text("·", "yellow")}
+    for check in checks:
+        words = check.zh if language() == "zh" else check.en
+        style = "bold red" if check.ok is False else ""
+        table.add_row(marks[check.ok], Text(check.name, style), Text(words, style or "dim"))
+    return table

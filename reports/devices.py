@@ -1,0 +1,109 @@
+"""Device and network facts, each with its source and how precise it is.
+
+An archived message carries neither device nor address. What is known comes from side logs of the
+same person around the same time; it is shown as that, and what nobody recorded is "not available".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rules.message import Message
+
+NOT_AVAILABLE = "not available"
+
+# event.source -> (Chinese name of the log, what it is)
+SOURCES = {
+    "member_oper_log": "成员操作记录",
+    "admin_oper_log": "管理端操作日志",
+    "file_oper_record": "文件防泄漏记录",
+    "screen_oper_record": "截屏/录屏记录",
+    "callback": "事件回调",
+    "transfer_audit": "客户转移审计",
+    "drive_callback": "微盘回调",
+    "own_audit": "明鉴操作审计",
+}
+TYPES = {
+    "customer_added": "添加客户",
+    "customer_deleted": "删除客户",
+    "customer_left": "被客户删除",
+    "customer_edited": "修改客户资料",
+    "transfer_failed": "客户转移失败",
+    "audit_approved": "客户同意存档",
+    "room_changed": "群变更",
+    "customer_transferred": "转移客户",
+    "login_new_device": "新设备登录",
+    "login_secondary_device": "副设备登录",
+    "member_operation": "成员操作",
+    "admin_operation": "管理端操作",
+    "file_operation": "文件操作",
+    "screen_operation": "截屏/录屏",
+    "drive_changed": "微盘变更",
+    "archive_accessed": "访问存档",
+}
+
+
+def device_rows(events: Iterable[tuple[int, Message]]) -> list[dict[str, Any]]:
+    """Rows of device.json: first what archived messages carry (nothing), then the side logs.
+
+    Args:
+        events: (number of the record in events.jsonl, decoded event).
+    """
+    rows: list[dict[str, Any]] = [
+        {
+            "about": "archived messages",
+            "source": "WeCom session archive",
+            "ip": NOT_AVAILABLE,
+            "ip_granularity": NOT_AVAILABLE,
+            "device": NOT_AVAILABLE,
+            "device_granularity": NOT_AVAILABLE,
+            "note": "WeCom does not record the device or the network address of a message",
+        },
+        {
+            "about": "trusted device list",
+            "source": "WeCom trusted devices (MAC, board, disk)",
+            "ip": NOT_AVAILABLE,
+            "ip_granularity": NOT_AVAILABLE,
+            "device": NOT_AVAILABLE,
+            "device_granularity": NOT_AVAILABLE,
+            "note": "not connected in this version",
+        },
+    ]
+    for number, event in events:
+        row = _row(number, event)
+        if row:
+            rows.append(row)
+    return rows
+
+
+def _row(number: int, event: Message) -> dict[str, Any] | None:
+    ip = str(event.field("event.ip") or "")
+    kind, code = event.field("device.type"), event.field("device.code")
+    system = event.field("device.system")
+    if not (ip or kind is not None or code or system):
+        return None
+    parts = [f"type {kind}"] if kind is not None else []
+    parts += [f"code {code}"] if code else []
+    parts += [f"system {system}"] if system else []
+    if code:
+        precision = "one device, by WeCom's device code"
+    elif parts:
+        precision = "kind of device only"
+    else:
+        precision = NOT_AVAILABLE
+    masked = ip.endswith("*")
+    return {
+        "about": event.type,
+        "record": number,
+        "time": event.time,
+        "actor": event.sender,
+        "source": str(event.field("event.source") or ""),
+        "ip": ip or NOT_AVAILABLE,
+        "ip_granularity": ("network /24, masked by WeCom" if masked else "full address")
+        if ip
+        else NOT_AVAILABLE,
+        "device": ", ".join(parts) or NOT_AVAILABLE,
+        "device_granularity": precision,
+        "note": "same person, near in time; does not show what a message was sent from",
+    }

@@ -1,0 +1,72 @@
+"""Text cut into pieces for display: what hit a rule, and characters one cannot see."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from reports.masking import mask_hits
+
+_EMOJI = range(0x1F000, 0x1FB00)  # no print font has them; shown as code points
+_JOINERS = {0xFE0E, 0xFE0F, 0x200D}
+
+
+class Piece(NamedTuple):
+    """A stretch of text. `hit` names the pattern that matched it; `code`: shown as U+XXXX."""
+
+    text: str
+    hit: str = ""
+    code: bool = False
+
+
+def pieces(text: str, hits: Iterable[dict[str, Any]], *, unmask: bool = False) -> list[Piece]:
+    """`text` in order, hit spans apart; overlapping hits share a piece and are both named."""
+    spans = [hit for hit in hits if 0 <= hit["start"] < hit["end"] <= len(text)]
+    shown = text if unmask else mask_hits(text, spans)
+    edges = sorted({0, len(text), *(hit[end] for hit in spans for end in ("start", "end"))})
+    found: list[Piece] = []
+    for start, end in itertools.pairwise(edges):
+        over = [h["pattern"] for h in spans if h["start"] <= start and end <= h["end"]]
+        found += _visible(shown[start:end], "、".join(dict.fromkeys(over)))
+    return found
+
+
+def plain(text: str, *, unmask: bool = False) -> list[Piece]:
+    """Text without hits."""
+    return pieces(text, (), unmask=unmask)
+
+
+def _visible(text: str, hit: str) -> list[Piece]:
+    """Invisible and unprintable characters become their code point, so that nothing hides."""
+    found: list[Piece] = []
+    buffer = ""
+    for character in text:
+        if _hidden(character):
+            if buffer:
+                found.append(Piece(buffer, hit))
+                buffer = ""
+            if ord(character) not in _JOINERS or not (found and found[-1].code):
+                found.append(Piece(f"U+{ord(character):04X}", hit, code=True))
+        else:
+            buffer += character
+    if buffer:
+        found.append(Piece(buffer, hit))
+    return found
+
+
+def _hidden(character: str) -> bool:
+    if character in "\n\t":
+        return False
+    kind = unicodedata.category(character)
+    return (
+        kind in ("Cf", "Cc", "Co", "Cn", "Cs")
+        or ord(character) in _EMOJI
+        or (ord(character) in _JOINERS)
+    )
+
+
+def patterns(found: Sequence[Piece]) -> list[str]:
+    """Names of the patterns that hit anywhere in a text."""
+    return list(dict.fromkeys(piece.hit for piece in found if piece.hit))

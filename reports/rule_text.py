@@ -1,0 +1,53 @@
+"""The rule that judged, as text for people and as the content its digest covers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from rules.alert import sm3_hex
+from rules.errors import MingjianError
+from rules.yaml_source import load_documents
+
+
+class RuleText(NamedTuple):
+    """One rule file.
+
+    Args:
+        text: the file as its author wrote it, with its tests.
+        canonical: the content that judges, as JSON; SM3 over it is the alert's `rule.digest`.
+        digest: that SM3.
+        legal: legal anchors named in the rule, for people.
+    """
+
+    text: str
+    canonical: bytes
+    digest: str
+    legal: tuple[str, ...] = ()
+
+
+def rule_text(text: str, label: str = "rule.yaml") -> RuleText:
+    """Read a rule file. Its tests are not part of the digest (as in `rules.loader`)."""
+    meanings, legal = [], list[str]()
+    for document in load_documents(label, text):
+        ours: dict[str, Any] = document.value.get("mingjian") or {}
+        kept = {key: value for key, value in ours.items() if key != "tests"}
+        meanings.append({**document.value, "mingjian": kept})
+        legal += [str(anchor) for anchor in ours.get("legal") or ()]
+    canonical = json.dumps(meanings, sort_keys=True, default=str).encode()
+    return RuleText(text, canonical, sm3_hex(canonical), tuple(dict.fromkeys(legal)))
+
+
+def must_be_the_rule(rule: RuleText, alert: dict[str, Any]) -> None:
+    """Raise MingjianError unless `rule` is the very text that raised `alert`."""
+    wanted = alert["rule"]["digest"]
+    if rule.digest != wanted:
+        name = alert["rule"]["name"]
+        raise MingjianError(
+            f"the rule '{name}' at hand (SM3 {rule.digest[:16]}…) is not the one that raised the "
+            f"alert (SM3 {wanted[:16]}…)",
+            f"手头的规则“{name}”（SM3 {rule.digest[:16]}…）不是触发该告警的版本"
+            f"（SM3 {wanted[:16]}…）",
+            fix_en="give the rule file of that version with --rule FILE",
+            fix_zh="请用 --rule 指定该版本的规则文件",
+        )
