@@ -22,6 +22,7 @@ from ingest.simulate.world import COMPANY_PHONES, SITE, World
 _DATA = Path(__file__).with_name("talk.yaml")
 _WEEKDAYS = "一二三四五六日"
 _TAIL_SHARE = 0.3
+_COLUMNS = 12  # divides by every number of wordings in use, so all are equally likely
 
 
 class Line(NamedTuple):
@@ -135,11 +136,12 @@ class Slots(dict[str, str]):
     `names` are fixed values (call, emp, customer, ...); a name ending in 2 is a second draw.
     """
 
-    __slots__ = ("_day", "_rng", "_world")
+    __slots__ = ("_column", "_day", "_rng", "_world")
 
     def __init__(self, rng: Random, world: World, day: date, names: dict[str, str]) -> None:
         super().__init__(names)
         self._rng, self._world, self._day = rng, world, day
+        self._column = int(rng.random() * _COLUMNS)
 
     def __missing__(self, key: str) -> str:
         """Draw a value; raises KeyError for a slot that talk.yaml does not know."""
@@ -168,9 +170,9 @@ class Slots(dict[str, str]):
         return wording.format_map(self) if "{" in wording else wording
 
     def say(self, line: Line) -> str:
-        """One wording of the line, sometimes with a closing particle or face."""
+        """The line in this conversation's column of wordings, now and then with a tail."""
         rng = self._rng
-        text = self.fill(pick(rng, line.wordings))
+        text = self.fill(line.wordings[self._column % len(line.wordings)])
         draw = rng.random()
         if draw < _TAIL_SHARE and text[-1] not in "？?！]":
             tails = table()["tails"]["C" if line.who in "CD" else "E"]
