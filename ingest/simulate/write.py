@@ -149,6 +149,12 @@ class Topic:
             self.partitions = len(self._producer.partitions_for(topic) or ())
         except KafkaError as error:
             raise self._unreachable(error) from None
+        except ValueError as error:  # a name that no topic can have
+            raise MingjianError(
+                f"Kafka topic '{topic}': {error}",
+                f"Kafka 主题“{topic}”：{error}",
+                exit_code=EXIT_USAGE,
+            ) from None
         if not self.partitions:
             raise MingjianError(
                 f"Kafka has no topic {self._where}", f"Kafka 上没有主题 {self._where}"

@@ -53,7 +53,7 @@ def test_every_record_arrives_once_in_order_in_its_partition(kafka, tmp_path) ->
         last[record.partition] = body["time"]
 
 
-def test_a_topic_that_is_not_there_is_named(kafka) -> None:
+def test_a_name_that_no_topic_can_have_is_refused(kafka) -> None:
     result = call("--bootstrap", kafka.address, "--topic", "bad topic name", "--violations", "0")
     assert isinstance(result.exception, MingjianError)
     assert "bad topic name" in result.exception.en
