@@ -19,3 +19,6 @@ make_topic alerts 30
 make_topic evidence 30
 make_topic quarantine 30
 make_topic late 30
+# what a target refused (docs/delivery.md)
+make_topic rejected.redis 30
+make_topic rejected.elasticsearch 30

@@ -14,6 +14,7 @@ import yaml
 
 from config.settings import load
 from deploy.docker.healthy import job_runs
+from deploy.docker.keep_job import has_live_job
 from jobs.servers import jars
 from rules.alert import OUTPUTS
 
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+SETTINGS = load(path=ROOT / "deploy/docker/cluster.yaml")
 ONE_SHOT = {"topics", "cli"}
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|KEY$")
 
@@ -107,7 +109,7 @@ def test_one_slot_a_task_manager_and_as_many_slots_as_the_job_asks_for() -> None
 
 
 def test_the_settings_inside_the_containers_are_valid_and_name_its_services() -> None:
-    settings = load(path=ROOT / "deploy/docker/cluster.yaml")
+    settings = SETTINGS
     text = msgspec.json.encode(settings).decode()
     hosts = set(re.findall(r"(?:http|redis)://(\w+)[:/]", text)) | {
         settings.kafka.bootstrap.partition(":")[0]
@@ -120,10 +122,21 @@ def test_the_settings_inside_the_containers_are_valid_and_name_its_services() ->
         assert any(volume.endswith(f":{folder}") for volume in SERVICES["job"]["volumes"])
 
 
+def test_the_services_stay_and_the_deliverer_is_asked_about_its_real_groups() -> None:
+    assert SETTINGS.source.follow, "without it the job ends with the topic's present end"
+    assert "--follow" in SERVICES["deliverer"]["command"]
+    groups = SERVICES["deliverer"]["healthcheck"]["test"][-len(SETTINGS.targets) :]
+    assert groups == [f"mingjian-deliver-{target.name}" for target in SETTINGS.targets]
+
+
 def test_every_topic_of_the_job_is_made() -> None:
     script = (ROOT / "deploy/docker/make_topics.sh").read_text(encoding="utf-8")
-    made = set(re.findall(r"^make_topic (\w+) \d+$", script, re.M))
-    assert made == {"messages", *OUTPUTS}
+    made = set(re.findall(r"^make_topic ([\w.]+) \d+$", script, re.M))
+    assert made == {
+        "messages",
+        *OUTPUTS,
+        *(f"rejected.{target.name}" for target in SETTINGS.targets),
+    }
 
 
 def test_containers_and_processes_run_the_same_versions() -> None:
@@ -180,3 +193,19 @@ def test_the_made_env_has_every_variable_once_and_is_private(tmp_path: Path) -> 
 )
 def test_the_job_counts_as_healthy_only_when_all_of_it_runs(overview: str, healthy: bool) -> None:
     assert job_runs(overview.encode()) is healthy
+
+
+@pytest.mark.parametrize(
+    ("states", "live"),
+    [
+        ([], False),
+        (["FINISHED", "FAILED", "CANCELED", "SUSPENDED"], False),
+        (["FAILED", "RUNNING"], True),
+        (["RESTARTING"], True),
+        (["CREATED"], True),
+        (["CANCELLING"], True),
+    ],
+)
+def test_a_job_is_submitted_only_where_none_is_live(states: list[str], live: bool) -> None:
+    overview = msgspec.json.encode({"jobs": [{"state": state} for state in states]})
+    assert has_live_job(overview) is live
