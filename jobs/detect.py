@@ -31,7 +31,18 @@ class Report:
     state: str
     start_seconds: float = 0.0
     run_seconds: float = 0.0
+    samples: list[tuple[float, int]] = field(default_factory=list)  # (seconds, records judged)
     last: Snapshot = field(default_factory=lambda: Snapshot("UNKNOWN"))
+
+
+    @property
+    def rate(self) -> float:
+        """Records a second between the first and the last look that showed progress; the start
+        of the workers is left out. 0 when the run was too short to tell."""
+        if len(self.samples) < 2:  # noqa: PLR2004
+            return 0.0
+        (first, before), (last, after) = self.samples[0], self.samples[-1]
+        return (after - before) / (last - first)
 
 
 def job_spec(settings: Settings) -> JobSpec:
@@ -112,6 +123,8 @@ def run(
                 running_since = time.monotonic()
                 report.start_seconds = running_since - begun
             report.state = seen.state
+            if seen.records > report.last.records:
+                report.samples.append((time.monotonic() - begun, seen.records))
             if seen.records >= report.last.records:
                 report.last = seen
             on_progress(seen, time.monotonic() - (running_since or time.monotonic()))

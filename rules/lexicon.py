@@ -70,7 +70,7 @@ class Lexicon:
         at = 0
         while self.words and (match := self._words.search(text, at)):
             start, end = match.span()
-            if self._is_allowed(text, start, end):
+            if _cuts_a_run(text, start, end) or self._is_allowed(text, start, end):
                 at = start + 1
                 continue
             yield start, end, self._written[match[0]]
@@ -90,6 +90,20 @@ class Lexicon:
                 return True
             at = match.start() + 1
         return False
+
+
+def _cuts_a_run(text: str, start: int, end: int) -> bool:
+    """Does the span begin or end inside a run of ASCII letters and digits?
+
+    「0风险」 is not in 「养老目标2040风险等级」, nor "vx" in "devx".
+    """
+    return (start > 0 and _ascii_word(text[start - 1]) and _ascii_word(text[start])) or (
+        end < len(text) and _ascii_word(text[end - 1]) and _ascii_word(text[end])
+    )
+
+
+def _ascii_word(char: str) -> bool:
+    return char.isascii() and char.isalnum()
 
 
 def _any_of(words: tuple[str, ...] | list[str]) -> re.Pattern[str]:

@@ -177,3 +177,18 @@ def test_shipped_lexicons_find_what_people_say(name, text):
 )
 def test_shipped_lexicons_leave_ordinary_talk_alone(text):
     assert {name: words(book, text) for name, book in SHIPPED.items() if words(book, text)} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("这款0风险", True),
+        ("养老目标2040风险等级r3", False),
+        ("加vx细聊", True),
+        ("devx平台", False),
+        ("vx88", False),
+    ],
+)
+def test_a_word_never_begins_or_ends_inside_a_run_of_letters_and_digits(text, found):
+    lexicon = Lexicon(name="t", words=("0风险", "vx"))
+    assert bool(list(lexicon.find(text))) is found
