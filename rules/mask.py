@@ -111,8 +111,13 @@ def _pieces(text: str) -> list[_Piece]:
     flat = folded.text
     spans: list[_Piece] = []
     for name, detector in DETECTORS.items():
+        hidden = 0  # all before is part of a secret
         for found in detector.find(flat):
-            end = _secret_end(flat, found.end) if name == "credential" else found.end
+            if found.start < hidden:
+                continue
+            end = found.end
+            if name == "credential":
+                end = hidden = _secret_end(flat, found.end)
             spans.append(_Piece(found.start, end, _SHOW[name](flat[found.start : found.end])))
     spans += [_Piece(*m.span(1), _STARS) for m in _secret(flat)]
     for match in _email(flat):

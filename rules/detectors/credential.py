@@ -22,7 +22,7 @@ _formats = re.compile(
     r"|gh[pousr]_[0-9a-z]{36}|github_pat_[0-9a-z_]{30,}|glpat-[0-9a-z_-]{20}"
     r"|sk-[0-9a-z_-]{20,}"
     r"|xox[abprs]-[0-9a-z-]{10,}"
-    r"|eyj[0-9a-z_-]{10,}\.eyj[0-9a-z_-]{10,}\.[0-9a-z_-]{10,}"  # JSON web token
+    r"|eyj[0-9a-z_-]{10,1024}\.eyj[0-9a-z_-]{10,2048}\.[0-9a-z_-]{10,}"  # JSON web token
     r")"
 )
 _VALUE = r"""["'“‘「]?(?P<value>[!#-&(-+\--:=?@A-Z\[-~]{4,128})"""

@@ -74,7 +74,7 @@ def windows(text: str, longest: int) -> Iterator[tuple[int, int, str]]:
     for run in runs(text):
         for first in range(len(run)):
             value = ""
-            for group in run[first:]:
+            for group in run[first : first + longest]:
                 value += text[group.start : group.end]
                 if len(value) > longest:
                     break
