@@ -172,7 +172,8 @@ def around(
     wanted: set[int] = set()
     others = [at for at, one in enumerate(ordered) if one.message.msgid not in ids]
     for time, seq, _ in members:
-        before = [at for at in others if keys[at] <= (time, seq)][-each_side:]
+        before = [at for at in others if keys[at] <= (time, seq)]
+        before = before[max(0, len(before) - each_side) :]
         after = [at for at in others if keys[at] > (time, seq)][:each_side]
         wanted.update(before + after)
     yield from (ordered[at] for at in sorted(wanted))

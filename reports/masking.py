@@ -13,7 +13,7 @@ HEAD, TAIL = 3, 4
 _LEAST = 13  # the shortest card number; mobile numbers (11) and dates stay readable
 _SEPARATOR = r"[ \t\-·.．－_\u200b-\u200f\u2060\ufeff]{0,2}"
 _DIGIT = r"[0-9０-９]"
-_RUN = re.compile(rf"{_DIGIT}(?:{_SEPARATOR}{_DIGIT}){{{_LEAST - 1},}}(?:{_SEPARATOR}[Xxｘ])?")
+_RUN = re.compile(rf"{_DIGIT}(?:{_SEPARATOR}{_DIGIT}){{{_LEAST - 1},}}(?:{_SEPARATOR}[XxＸｘ])?")
 _SENSITIVE = re.compile(r"resident_id|bank_card|uscc|credential|secret|身份证|银行卡", re.I)
 
 

@@ -268,7 +268,7 @@ _WORDS = {
 
 
 def _device(row: dict[str, Any], people: _People) -> dict[str, Any]:
-    shown = {"record": 0, "time": 0}
+    shown: dict[str, Any] = {"record": 0, "time": 0}
     shown |= {key: _WORDS.get(str(value), value) for key, value in row.items()}
     shown["about"] = devices.TYPES.get(row["about"], shown["about"])
     shown["source"] = devices.SOURCES.get(row["source"], shown["source"])

@@ -31,7 +31,8 @@ from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 report_app = typer.Typer(
     name="report",
     no_args_is_help=True,
-    help="证据包：制作、校验、查看签名公钥。\n\nEvidence packs: make, verify, show the signing key.\n\n"
+    help="证据包：制作、校验、查看签名公钥。\n\n"
+    "Evidence packs: make, verify, show the signing key.\n\n"
     "例 · examples:\n\n  mingjian report pack --alert worst --reason 内审2026-017\n\n"
     "  mingjian report verify var/packs/5f0c2ab1.zip",
 )

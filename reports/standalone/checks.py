@@ -18,6 +18,8 @@ MANIFEST, SIGNATURE, KEY, SIGNER = "manifest.json", "manifest.sm2.sig", "signer.
 INNER, PDF = "inner-manifest.json", "report.pdf"
 UNLISTED = (MANIFEST, SIGNATURE)  # the manifest can list neither itself nor what signs it
 ROLES = ("member", "context", "event")
+# What reading a damaged file raises; RecursionError: JSON nested to no end
+_DAMAGED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 MAX_BYTES = 1 << 30  # of all files together, unpacked
 
 
@@ -80,7 +82,7 @@ class Verifier:
                     raise ValueError("a file entry lacks a key")
             if canonical(value) != self.files[name]:
                 raise ValueError("not in canonical form")
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except _DAMAGED as error:
             self.say(name, False, f"missing or damaged: {error!r}", f"缺失或损坏：{error!r}")
             return None
         return value
@@ -152,7 +154,7 @@ class Verifier:
         try:
             signer = json.loads(self.files[SIGNER])
             named, signer_id = signer["key_sm3"], signer["signer_id"]
-        except (KeyError, TypeError, ValueError):
+        except _DAMAGED:
             self.say(SIGNER, False, "missing or damaged", "缺失或损坏")
             return
         if named != mark:
@@ -188,7 +190,7 @@ class Verifier:
         try:
             inside = sorted(sm3(data) for data in pdf_attachments(self.files[PDF]))
             expected = sorted([row["sm3"] for row in inner["files"]] + [sm3(self.files[INNER])])
-        except (KeyError, ValueError, zlib.error) as error:
+        except (*_DAMAGED, zlib.error) as error:
             self.say(name, False, f"cannot be read: {error!r}", f"无法读取：{error!r}")
             return
         if inside == expected:
@@ -203,7 +205,7 @@ class Verifier:
             try:
                 entry = json.loads(line)
                 good = entry["n"] == number and entry["prev"] == before and canonical(entry) == line
-            except (KeyError, TypeError, ValueError):
+            except _DAMAGED:
                 good = False
             if not good:
                 self.say(
@@ -230,7 +232,7 @@ class Verifier:
                 fits = digests == (row["size"], row["sm3"], row["sha256"])
                 in_order = row["n"] == number and row["role"] in ROLES
                 same_id = raw_id(raw) == which
-            except (KeyError, TypeError, ValueError) as error:
+            except _DAMAGED as error:
                 self.say(name, False, f"line {number}: {error!r}", f"第 {number} 行：{error!r}")
                 return []
             if not in_order:
@@ -267,7 +269,7 @@ class Verifier:
             stated = json.loads(self.files["completeness.json"])["counts"]
             stated = {role: stated[role] for role in ROLES}
             text_sm3 = case["rule_text_sm3"]
-        except (KeyError, TypeError, ValueError) as error:
+        except _DAMAGED as error:
             self.say(name, False, f"the case is damaged: {error!r}", f"案件数据损坏：{error!r}")
             return
         here = {

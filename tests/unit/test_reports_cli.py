@@ -1,0 +1,113 @@
+"""`mingjian report`: from an index on disk to a pack, and from a pack to a verdict."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from jobs.cli import report
+from rules.errors import MingjianError
+from sinks.base import Record
+from sinks.sealing import Sealer
+from sinks.sqlite import SqliteSink
+from tests.support import sample_case
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A small installation: messages, an index with one alert, keys, and the rule that judged."""
+    home = tmp_path_factory.mktemp("home")
+    sample_case.write_day(home / "messages")
+    alert, evidence = sample_case.alert_and_evidence(Sealer.from_dir(home / "keys"))
+    sink = SqliteSink("sqlite", home / "index.db")
+    sink.open()
+    sink.write(
+        [
+            Record("alerts", alert["alert_id"], json.dumps(alert).encode()),
+            *(Record("evidence", row["evidence_id"], json.dumps(row).encode()) for row in evidence),
+        ]
+    )
+    sink.close()
+    (home / "rule.yaml").write_text(sample_case.RULE, encoding="utf-8")
+    return home
+
+
+@pytest.fixture
+def mingjian(home, monkeypatch):
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    settings = [
+        f"data_dir={home}", f"keys_dir={home}/keys", f"source.path={home}/messages",
+        f"targets=[{{kind: sqlite, name: sqlite, path: {home}/index.db}}]",
+    ]  # fmt: skip
+
+    def run(*arguments: str):
+        overrides = [part for setting in settings for part in ("--set", setting)]
+        app = typer.Typer()
+        report.register(app)
+        return CliRunner().invoke(app, ["report", *arguments, *overrides])
+
+    return run
+
+
+def test_pack_then_verify(mingjian, home):
+    made = mingjian(
+        "pack", "--alert", "worst", "--rule", str(home / "rule.yaml"), "--reason", "case 7",
+        "--by", "li.na", "--output", "json",
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    said = json.loads(made.output)
+    assert said["counts"] == {"member": 2, "context": 13, "event": 3}
+    archive = home / "packs" / f"{said['alert_id']}.zip"
+    assert said["archive"] == str(archive)
+
+    for path in (archive, archive.with_suffix(".pdf")):
+        good = mingjian("verify", str(path))
+        assert good.exit_code == 0, good.output
+        assert "whole and unaltered" in good.output
+        assert "the key you expect" in good.output  # made here: the key is known
+
+    with zipfile.ZipFile(archive) as whole:
+        files = {name: whole.read(name) for name in whole.namelist()}
+    last = json.loads(files["custody.jsonl"].splitlines()[-1])
+    assert (last["who"], last["why"], last["action"]) == ("li.na", "case 7", "pack_created")
+    bad = home / "bad.zip"
+    with zipfile.ZipFile(bad, "w") as broken:
+        for name, data in files.items():
+            broken.writestr(name, data.replace(b"m05", b"m55") if name == "alert.json" else data)
+    failed = mingjian("verify", str(bad), "--output", "json")
+    assert failed.exit_code == 1
+    said = json.loads(failed.output)
+    assert "alert.json" in [row["name"] for row in said["checks"] if row["ok"] is False]
+
+    archive.with_suffix(".pdf").write_bytes(b"%PDF-1.7 another")
+    other = mingjian("verify", str(archive.with_suffix(".pdf")))
+    assert other.exit_code == 1
+    assert "differs from report.pdf" in other.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["pack", "--alert", "ffff"], "no alert"),
+        (["pack", "--alert", "5f0c"], "is not the one that raised the alert"),
+        (["pack", "--alert", "5f0c", "--rule", "nowhere.yaml"], "cannot read the rule file"),
+        (["verify", "nowhere.zip"], "there is no file nowhere.zip"),
+        (["verify", "nowhere.pdf"], "there is no file nowhere.pdf"),
+    ],
+)
+def test_a_wrong_call_is_one_clear_error(mingjian, arguments, says):
+    done = mingjian(*arguments)
+    assert isinstance(done.exception, MingjianError)
+    assert says in done.exception.en
+    assert done.exception.fix_en or "rule file" in says
+
+
+def test_keys_shows_what_an_auditor_needs(mingjian, home):
+    said = json.loads(mingjian("keys", "--output", "json").output)
+    assert said["public_pem"].startswith("-----BEGIN PUBLIC KEY-----")
+    assert said["key_sm3"] in mingjian("keys").output
+    assert "not certified" in mingjian("keys").output

@@ -1,0 +1,411 @@
+"""A pack proves itself: it verifies as built, and every kind of tampering is named."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import zipfile
+
+import pikepdf
+import pypdf
+import pytest
+
+from reports.evidence import build_bundle
+from reports.pack import build_pack, save
+from reports.signing import Signer, openssl_program
+from reports.standalone import single_file
+from reports.standalone.checks import canonical
+from reports.standalone.verify import verify
+from rules.alert import sm3_raw
+from rules.decode import Decoder
+from rules.errors import MingjianError
+from sinks.sealing import Sealer
+from tests.support import sample_case
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory):
+    return Signer.from_dir(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return sample_case.bundle(tmp_path_factory.mktemp("day"))
+
+
+@pytest.fixture(scope="module")
+def pack(bundle, signer):
+    return build_pack(bundle, signer)
+
+
+@pytest.fixture(scope="module")
+def files(pack):
+    with zipfile.ZipFile(io.BytesIO(pack.archive)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def text(pack):
+    return "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pack.pdf)).pages)
+
+
+@pytest.fixture
+def failures(tmp_path):
+    """What the standalone verifier says is wrong, run as an auditor would run it."""
+    program = tmp_path / "verify.py"
+    program.write_bytes(single_file())
+
+    def run(contents: dict[str, bytes], *options: str) -> dict[str, str]:
+        path = tmp_path / "pack.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in contents.items():
+                archive.writestr(name, data)
+        command = [sys.executable, "-I", "-S", str(program), str(path), "--json", *options]
+        done = subprocess.run(
+            command, check=False, capture_output=True, cwd="/", env={"PATH": "/usr/bin:/bin"}
+        )
+        assert done.stderr == b""
+        said = json.loads(done.stdout)
+        assert done.returncode == (0 if said["ok"] else 1)
+        wrong = {row["name"]: row["en"] for row in said["checks"] if row["ok"] is False}
+        assert said["ok"] == (not wrong)
+        return wrong
+
+    return run
+
+
+def listed(contents, names):
+    return [
+        {"name": n, "size": len(contents[n]), "sm3": sm3_raw(contents[n]),
+         "sha256": hashlib.sha256(contents[n]).hexdigest()}
+        for n in sorted(names)
+    ]  # fmt: skip
+
+
+def resealed(files, signer, **changed: bytes):
+    """What somebody who holds the signing key can do: change data, mend both manifests, sign."""
+    contents = {**files, **{name.replace("__", "."): data for name, data in changed.items()}}
+    inner = json.loads(contents["inner-manifest.json"])
+    inner["files"] = listed(contents, [row["name"] for row in inner["files"]])
+    contents["inner-manifest.json"] = canonical(inner)
+    outer = json.loads(contents["manifest.json"])
+    outer["files"] = listed(contents, [row["name"] for row in outer["files"]])
+    contents["manifest.json"] = canonical(outer)
+    contents["manifest.sm2.sig"] = signer.sign(contents["manifest.json"])
+    return contents
+
+
+def test_the_pack_verifies_apart_from_everything(files, failures, signer):
+    assert failures(files) == {}
+    assert failures(files, "--fingerprint", signer.fingerprint) == {}
+    assert files["verify.py"] == single_file()
+
+
+def test_it_holds_what_the_list_of_a_pack_asks_for(files):
+    assert set(files) == {
+        "report.pdf", "manifest.json", "manifest.sm2.sig", "signer.pem", "signer.json",
+        "inner-manifest.json", "events.jsonl", "alert.json", "rule.yaml", "rule.canonical",
+        "device.json", "custody.jsonl", "completeness.json", "VERIFY.md", "verify.py",
+    }  # fmt: skip
+
+
+def test_a_flipped_byte_in_any_file_is_named(files, failures):
+    for name in files:
+        data = bytearray(files[name])
+        data[len(data) // 2] ^= 1
+        wrong = failures({**files, name: bytes(data)})
+        told = "signature" if name in ("manifest.json", "manifest.sm2.sig") else name
+        assert told in wrong, f"{name}: {wrong}"
+
+
+def test_a_missing_an_extra_and_a_doubled_file_are_named(files, failures, tmp_path):
+    for name in files:
+        rest = {key: data for key, data in files.items() if key != name}
+        told = {"manifest.sm2.sig": "signature"}.get(name, name)
+        assert told in failures(rest), name
+    assert failures({**files, "extra.txt": b"x"}) == {"extra.txt": "is not in the manifest"}
+    path = tmp_path / "twice.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("alert.json", b"{}")
+    assert [c.name for c in verify(str(path)) if c.ok is False] == ["archive"]
+
+
+def rows(files):
+    return [json.loads(line) for line in files["events.jsonl"].splitlines()]
+
+
+def lines(values):
+    return b"".join(canonical(value) + b"\n" for value in values)
+
+
+def drop_one(files):
+    return {"events__jsonl": lines(row for row in rows(files) if row["n"] != 4)}
+
+
+def drop_one_and_renumber(files):
+    kept = [row for row in rows(files) if row["n"] != 4]
+    return {"events__jsonl": lines({**row, "n": n} for n, row in enumerate(kept, 1))}
+
+
+def drop_a_member(files):
+    kept = [row for row in rows(files) if row["msgid"] != "m05"]
+    return {"events__jsonl": lines({**row, "n": n} for n, row in enumerate(kept, 1))}
+
+
+def swap_two(files):
+    found = rows(files)
+    found[2], found[3] = found[3], found[2]
+    return {"events__jsonl": lines(found)}
+
+
+def other_words(files):
+    """Rewrite what a member said, with fitting digests in its row."""
+    found = rows(files)
+    row = next(row for row in found if row["msgid"] == "m05")
+    raw = base64.b64decode(row["raw"]).replace("我个人账户".encode(), "公司的账户".encode())
+    row.update(raw=base64.b64encode(raw).decode(), size=len(raw), sm3=sm3_raw(raw),
+               sha256=hashlib.sha256(raw).hexdigest())  # fmt: skip
+    return {"events__jsonl": lines(found)}
+
+
+def other_id(files):
+    found = rows(files)
+    found[3]["msgid"] = "m99"
+    return {"events__jsonl": lines(found)}
+
+
+def wrong_digest(files):
+    found = rows(files)
+    found[3]["sm3"] = "0" * 64
+    return {"events__jsonl": lines(found)}
+
+
+def custody_reordered(files):
+    found = files["custody.jsonl"].splitlines(keepends=True)
+    return {"custody__jsonl": found[1] + found[0] + found[2]}
+
+
+def custody_shortened(files):
+    return {"custody__jsonl": b"".join(files["custody.jsonl"].splitlines(keepends=True)[:-1])}
+
+
+def custody_other_reason(files):
+    return {"custody__jsonl": files["custody.jsonl"].replace(b"2026-017", b"2026-018")}
+
+
+def rule_replaced(files):
+    return {"rule__canonical": files["rule.canonical"].replace(b"high", b"low")}
+
+
+def rule_text_replaced(files):
+    return {"rule__yaml": files["rule.yaml"].replace(b"high", b"low")}
+
+
+def signer_id_replaced(files):
+    return {"signer__json": files["signer.json"].replace(b"1234567812345678", b"ALICE")}
+
+
+@pytest.mark.parametrize(
+    ("tamper", "check", "says"),
+    [
+        (drop_one, "records", "out of sequence"),
+        (drop_one_and_renumber, "completeness", "the pack holds"),
+        (drop_a_member, "alert members", "not in the pack: m05"),
+        (swap_two, "records", "out of sequence"),
+        (other_words, "alert members", "not what raised the alert: m05"),
+        (other_id, "records", "another id"),
+        (wrong_digest, "records", "digest differs"),
+        (custody_reordered, "custody chain", "line 1"),
+        (custody_shortened, "custody chain", "its end"),
+        (custody_other_reason, "custody chain", "line 2"),
+        (rule_replaced, "rule", "did not raise the alert"),
+        (rule_text_replaced, "rule", "another text"),
+        (signer_id_replaced, "signer.json", "another SM2 signer id"),
+    ],
+)
+def test_even_who_holds_the_key_cannot_change_one_part(
+    tamper, check, says, files, signer, failures
+):
+    wrong = failures(resealed(files, signer, **tamper(files)))
+    assert says in wrong[check]
+    assert "PDF attachments" in wrong  # the data inside the report still tells
+    assert "signature" not in wrong
+
+
+def test_a_pack_signed_again_with_another_key_is_named(files, signer, failures, tmp_path):
+    other = Signer.from_dir(tmp_path / "other")
+    again = resealed({**files, "signer.pem": other.public_pem}, other)
+    assert failures(again) == {"signer.pem": "not the key that the report names"}
+    wrong = failures(again, "--fingerprint", signer.fingerprint)
+    assert wrong["key trust"] == "not the key you expect"
+
+
+def test_a_pack_rebuilt_whole_with_another_key_needs_the_fingerprint(
+    bundle, signer, failures, tmp_path
+):
+    other = Signer.from_dir(tmp_path / "other")
+    with zipfile.ZipFile(io.BytesIO(build_pack(bundle, other).archive)) as archive:
+        again = {name: archive.read(name) for name in archive.namelist()}
+    assert failures(again) == {}
+    assert set(failures(again, "--fingerprint", signer.fingerprint)) == {"key trust"}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [([], "empty SM2 signer id"), (["-sigopt", "distid:ALICE"], "signer id 1234567812345678")],
+)
+def test_a_signature_with_another_signer_id_is_named(
+    options, says, files, signer, failures, tmp_path
+):
+    command = [openssl_program(), "dgst", "-sm3", *options, "-sign", str(signer.path)]
+    done = subprocess.run(command, input=files["manifest.json"], capture_output=True, check=True)
+    wrong = failures({**files, "manifest.sm2.sig": done.stdout})
+    assert says in wrong["signature"]
+    assert set(wrong) == {"signature"}
+
+
+@pytest.mark.parametrize("data", [b"", b"PK", b"not a zip", b"%PDF-1.7"])
+def test_what_is_no_pack_is_told_without_a_traceback(data, tmp_path):
+    path = tmp_path / "x.zip"
+    path.write_bytes(data)
+    assert [check.ok for check in verify(str(path))] == [False]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "inner-manifest.json", "alert.json",
+                                  "completeness.json", "signer.json", "signer.pem"])  # fmt: skip
+@pytest.mark.parametrize(
+    "data", [b"", b"null", b"[]", b"{}", b'{"files":[1]}', b"\xff", b"[" * 9999]
+)
+def test_nonsense_in_a_file_is_a_failed_check_and_no_traceback(name, data, files, failures):
+    assert name in failures({**files, name: data})
+
+
+def test_equal_inputs_give_equal_bytes_but_for_the_signature(pack, files, signer, tmp_path):
+    again = build_pack(sample_case.bundle(tmp_path), signer)
+    with zipfile.ZipFile(io.BytesIO(again.archive)) as archive:
+        other = {name: archive.read(name) for name in archive.namelist()}
+    same_place = {"completeness.json", "custody.jsonl", "events.jsonl"}  # name the folder read
+    assert {name for name in files if files[name] != other[name]} <= {
+        *same_place, "inner-manifest.json", "report.pdf", "manifest.json", "manifest.sm2.sig",
+    }  # fmt: skip
+
+
+def test_the_same_bundle_gives_the_same_pdf_and_zip(bundle, pack, signer):
+    again = build_pack(bundle, signer)
+    assert again.pdf == pack.pdf
+    assert again.manifest_sm3 == pack.manifest_sm3
+    with (
+        zipfile.ZipFile(io.BytesIO(pack.archive)) as one,
+        zipfile.ZipFile(io.BytesIO(again.archive)) as two,
+    ):
+        for first, second in zip(one.infolist(), two.infolist(), strict=True):
+            assert (first.filename, first.date_time) == (second.filename, second.date_time)
+            if first.filename != "manifest.sm2.sig":
+                assert first.CRC == second.CRC
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "MJ-20260601-5F0C2AB1", "明鉴示范咨询有限公司", "张伟", "zhangwei", "王总",
+        "要求客户向个人账户付款", "A02-03", "2026-06-01 10:03:56", "2026-06-01 13:00:00",
+        "内审 2026-017", "审计员 li.na", "事后发现", "无法事先拦截", "打到我个人账户",
+        "王总：付款还是走你们公司对公账户吧", "撤回了一条消息", "已于 10:07:35 被撤回",
+        "咨询服务合同（2026版）.docx", "法务说只能付对公账户", "88.00 元", "北京市东城区长安街",
+        "第一百六十三条", "text|contains", "183.40.88.*", "不可得", "owM2ovo", "RFC 3161",
+        "未经电子认证机构", "1234567812345678", "取证人", "复核人", "机密", "U+200B", "U+1F60A",
+    ],
+)  # fmt: skip
+def test_the_report_says_the_facts(text, fact):
+    squeezed = "".join(text.split())
+    assert "".join(fact.split()) in squeezed
+
+
+def test_the_report_masks_numbers_and_the_data_keeps_them(text, files, tmp_path, signer):
+    squeezed = "".join(text.split())
+    assert sample_case.CARD not in squeezed
+    assert sample_case.RESIDENT_ID not in squeezed
+    assert "622************0128" in squeezed
+    raw = b"".join(base64.b64decode(row["raw"]) for row in rows(files))
+    assert sample_case.CARD.encode() in raw
+    shown = build_pack(sample_case.bundle(tmp_path, unmask=True), signer)
+    reader = pypdf.PdfReader(io.BytesIO(shown.pdf))
+    assert sample_case.CARD in "".join("".join(p.extract_text() for p in reader.pages).split())
+
+
+def test_the_pdf_is_pdf_a_3b_with_the_data_attached(pack, files):
+    with pikepdf.open(io.BytesIO(pack.pdf)) as pdf:
+        with pdf.open_metadata() as metadata:
+            assert metadata["pdfaid:part"] == "3"
+            assert metadata["pdfaid:conformance"] == "B"
+        inner = json.loads(files["inner-manifest.json"])
+        names = {row["name"] for row in inner["files"]} | {"inner-manifest.json"}
+        assert set(pdf.attachments) == names
+        for name in names:
+            spec = pdf.attachments[name]
+            assert spec.get_file().read_bytes() == files[name]
+            assert spec.obj["/AFRelationship"] == "/Data"
+        assert str(pdf.docinfo["/CreationDate"]).startswith("D:20260601050000")
+        fonts = [font for page in pdf.pages for font in page.resources.get("/Font", {}).values()]
+        assert fonts
+        for font in fonts:
+            inside = font["/DescendantFonts"][0]["/FontDescriptor"]
+            assert any(key in inside for key in ("/FontFile2", "/FontFile3"))
+
+
+def test_context_is_from_both_sides_and_bounded(tmp_path):
+    bundle = sample_case.bundle(tmp_path, each_side=2)
+    context = [item for item in bundle.items if item.role == "context"]
+    assert [item.message.msgid for item in context] == ["m03", "m04", "m07", "m08"]
+    assert {item.message.sender for item in context} == {sample_case.EMPLOYEE, sample_case.CUSTOMER}
+    assert bundle.completeness["counts"] == {"member": 2, "context": 4, "event": 3}
+    assert bundle.completeness["source"]["undecodable"] == 1
+
+
+def build(alert, evidence, sealer, folder, **changes):
+    decoder = Decoder(sample_case.TENANT)
+    values = {
+        "context": sample_case.FileContext(sample_case.write_day(folder), decoder),
+        "sealer": sealer, "decoder": decoder, "rule": sample_case.rule(),
+        "request": sample_case.request(),
+    }  # fmt: skip
+    return build_bundle(alert, evidence, **{**values, **changes})
+
+
+def test_what_would_make_a_false_pack_stops_it(tmp_path):
+    sealer = Sealer.generate()
+    alert, evidence = sample_case.alert_and_evidence(sealer)
+    other_rule = sample_case.rule_text(sample_case.RULE.replace("level: high", "level: low"))
+    moved = [{**row, "sealed": evidence[0]["sealed"]} for row in evidence]
+    forged = [{**row, "raw_sm3": "0" * 64} for row in evidence]
+    for changed, says in (
+        ({"evidence": evidence[:1]}, "is not in the index"),
+        ({"evidence": moved}, "belongs to another record"),
+        ({"evidence": forged}, "not the one its digest names"),
+        ({"sealer": Sealer.generate()}, "sealed with the key"),
+        ({"rule": other_rule}, "is not the one that raised the alert"),
+        ({"context": sample_case.FileContext(tmp_path / "none", Decoder("demo"))}, "no directory"),
+    ):
+        values = {"evidence": evidence, "sealer": sealer, **changed}
+        with pytest.raises(MingjianError) as caught:
+            build(alert, folder=tmp_path / "day", **values)
+        assert says in caught.value.en
+        assert caught.value.fix_en
+
+
+def test_a_pack_is_stored_whole_for_its_owner_only(pack, tmp_path):
+    archive, pdf = save(pack, tmp_path / "packs")
+    assert archive.read_bytes() == pack.archive
+    assert pdf.read_bytes() == pack.pdf
+    assert sorted(path.name for path in archive.parent.iterdir()) == [pdf.name, archive.name]
+    assert archive.stat().st_mode & 0o077 == 0
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MingjianError, match="cannot write the pack"):
+        save(pack, tmp_path / "file")
