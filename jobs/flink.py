@@ -53,13 +53,20 @@ def environment(settings: Settings, *, jars: tuple[Path, ...] = ()) -> Environme
     prepare_process(settings)
     from pyflink.common import Configuration  # noqa: PLC0415
     from pyflink.datastream import StreamExecutionEnvironment  # noqa: PLC0415
+    from pyflink.java_gateway import get_gateway  # noqa: PLC0415
     from pyflink.table import StreamTableEnvironment  # noqa: PLC0415
 
     options, rest_url = flink_options(settings, jars)
     configuration = Configuration()
     for key, value in options.items():
         configuration.set_string(key, value)
-    stream = StreamExecutionEnvironment.get_execution_environment(configuration)
+    if settings.flink.rest_url:
+        # get_execution_environment() would start a mini-cluster whatever execution.target says
+        gateway = get_gateway()
+        java = gateway.jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
+        stream = StreamExecutionEnvironment(java(configuration._j_configuration))  # noqa: SLF001
+    else:
+        stream = StreamExecutionEnvironment.get_execution_environment(configuration)
     stream.set_parallelism(settings.flink.parallelism)
     stream.set_max_parallelism(128)
     return Environment(stream, StreamTableEnvironment.create(stream), rest_url)

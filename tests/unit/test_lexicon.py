@@ -11,7 +11,7 @@ import pytest
 import rules.lexicon
 from rules.errors import MingjianError, RuleError
 from rules.fold import fold
-from rules.lexicon import load_lexicon, load_lexicons
+from rules.lexicon import Lexicon, load_lexicon, load_lexicons
 
 HEAD = "name: mine\ntitle: 词库\nowner: compliance\n"
 
@@ -187,8 +187,11 @@ def test_shipped_lexicons_leave_ordinary_talk_alone(text):
         ("加vx细聊", True),
         ("devx平台", False),
         ("vx88", False),
+        ("加我vx123456", True),
+        ("加我vxworks", False),
+        ("加我vx", True),
     ],
 )
 def test_a_word_never_begins_or_ends_inside_a_run_of_letters_and_digits(text, found):
-    lexicon = Lexicon(name="t", words=("0风险", "vx"))
+    lexicon = Lexicon(name="t", words=("0风险", "vx", "加我vx"))
     assert bool(list(lexicon.find(text))) is found
