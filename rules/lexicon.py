@@ -95,11 +95,15 @@ class Lexicon:
 def _cuts_a_run(text: str, start: int, end: int) -> bool:
     """Does the span begin or end inside a run of ASCII letters and digits?
 
-    「0风险」 is not in 「养老目标2040风险等级」, nor "vx" in "devx".
+    「0风险」 is not in 「养老目标2040风险等级」, nor "vx" in "devx". A number may follow letters
+    of a word that begins in Chinese: 「加我vx123456」 holds 「加我vx」.
     """
-    return (start > 0 and _ascii_word(text[start - 1]) and _ascii_word(text[start])) or (
-        end < len(text) and _ascii_word(text[end - 1]) and _ascii_word(text[end])
-    )
+    if start > 0 and _ascii_word(text[start - 1]) and _ascii_word(text[start]):
+        return True
+    if end == len(text) or not (_ascii_word(text[end - 1]) and _ascii_word(text[end])):
+        return False
+    letters_then_digits = text[end - 1].isalpha() and text[end].isdigit()
+    return _ascii_word(text[start]) or not letters_then_digits
 
 
 def _ascii_word(char: str) -> bool:
