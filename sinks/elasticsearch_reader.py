@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from elastic_transport import TransportError
-from elasticsearch import ApiError
+from elasticsearch import ApiError, NotFoundError
 
+from rules.errors import MingjianError
 from sinks.elasticsearch import connect, unreachable
 from sinks.elasticsearch_mapping import alias
 from sinks.sqlite_reader import FROM_NOW, ambiguous, bad_cursor
@@ -172,6 +173,13 @@ class ElasticsearchReader:
         name = alias(self._prefix, kind)
         try:
             return self._client.search(index=name, **body)
+        except NotFoundError:
+            raise MingjianError(
+                f"there is no index '{name}' yet",
+                f"还没有索引“{name}”",
+                fix_en="run `mingjian deliver` first, or correct targets[].index_prefix",
+                fix_zh="请先运行 `mingjian deliver`，或更正 targets[].index_prefix",
+            ) from None
         except (ApiError, TransportError) as error:
             raise unreachable("elasticsearch", self._url, error) from None
 

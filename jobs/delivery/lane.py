@@ -18,7 +18,7 @@ from sinks.base import Record, Rejected, Sink, SinkBusy, WriteResult
 from sinks.progress import KeepsPositions, PartlyBusy, SinkBehind
 
 _FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 30.0
+_LONGEST_WAIT_S = 10.0
 _T = TypeVar("_T")
 log = structlog.get_logger("deliver")
 

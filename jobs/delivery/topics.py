@@ -15,7 +15,7 @@ from kafka import (
     OffsetAndMetadata,
     TopicPartition,
 )
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError
 
 from config.settings import Settings
 from jobs.delivery.files import KINDS_IN_ORDER
@@ -49,10 +49,11 @@ class TopicOutputs:
             max_partition_fetch_bytes=settings.kafka.max_record_bytes,
             fetch_max_bytes=max(BATCH_BYTES, settings.kafka.max_record_bytes),
             fetch_max_wait_ms=100,
+            reconnect_backoff_max_ms=2000,
             metadata_max_age_ms=10_000,  # how soon a topic that appears later is noticed
             allow_auto_create_topics=False,
         )
-        self._began = time.monotonic()
+        self._began = self._checked = time.monotonic()
         self._ends = self._end_offsets()
         self._paused = False
         self._assigned: set[TopicPartition] = set()  # given to us and not yet positioned
@@ -68,6 +69,8 @@ class TopicOutputs:
             new, self._assigned = self._assigned, set()
             fetched = {key: value for key, value in fetched.items() if key not in new}
             self._start_at(new, self._keeper.positions())
+        if not fetched:
+            self._check_connection()
         by_kind: dict[str, list[Record | Rejected]] = {kind: [] for kind in KINDS_IN_ORDER}
         positions: dict[str, int] = {}
         for partition, messages in fetched.items():
@@ -109,6 +112,15 @@ class TopicOutputs:
             for partition, end in self._ends.items()
             if partition in assigned
         )
+
+    def _check_connection(self) -> None:
+        """Say so when the broker is away: the client itself would go on trying in silence."""
+        if time.monotonic() - self._checked < _BROKER_S:
+            return
+        metrics = self._consumer.metrics() or {}
+        if metrics.get("consumer-metrics", {}).get("connection-count", 1) == 0:
+            raise KafkaConnectionError("no connection to Kafka")
+        self._checked = time.monotonic()
 
     def _assigned_unplaced(self) -> bool:
         return self._keeper is not None and bool(self._assigned)

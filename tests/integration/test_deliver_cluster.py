@@ -16,10 +16,13 @@ from redis import Redis
 from config.settings import Kafka, Outputs, Settings, Target
 from jobs import deliver
 from jobs.servers import elasticsearch as elasticsearch_module
+from jobs.servers import kafka as kafka_module
 from jobs.servers import redis as redis_module
 from jobs.servers.process import free_port
 from rules.errors import EXIT_ENVIRONMENT, MingjianError
 from sinks.readers import open_reader
+from sinks.sqlite_reader import SqliteReader
+from tests.integration.conftest import make_topics
 from tests.support.records import alert, evidence, quarantined, with_field, write_part
 
 PATIENCE_S = 20
@@ -51,12 +54,13 @@ def in_redis(settings: Settings, url: str) -> set[str]:
 def in_elasticsearch(target: Target, kind: str = "alerts") -> set[str]:
     with Elasticsearch(target.url) as client:
         name = f"{target.index_prefix}-{kind}"
-        client.indices.refresh(index=name)
-        hits = client.search(index=name, size=10_000, source=False)["hits"]["hits"]
+        there = {"index": name, "ignore_unavailable": True}  # made by the deliverer, soon
+        client.indices.refresh(**there)
+        hits = client.search(**there, size=10_000, source=False)["hits"]["hits"]
     return {hit["_id"] for hit in hits}
 
 
-def wait_for(condition, seconds: float = 30.0) -> None:
+def wait_for(condition, seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -191,6 +195,34 @@ def test_a_redis_that_loses_everything_is_filled_again(cluster_settings, prefix,
                 client.script_flush()
             send(settings, [alert(30, tenant=prefix)])
             wait_for(lambda: len(in_redis(settings, server.address)) == 31)
+    finally:
+        server.stop()
+
+
+def test_a_broker_that_comes_back_is_read_on_from_where_it_was(cluster_settings, tmp_path):
+    server = kafka_module.launch(tmp_path / "kafka").wait()
+    make_topics(server.address, cluster_settings.outputs.topic_prefix)
+    settings = msgspec.structs.replace(
+        cluster_settings,
+        kafka=Kafka(bootstrap=server.address),
+        targets=(Target(kind="sqlite", name="index", path=str(tmp_path / "index.db")),),
+    )
+
+    def stored() -> int:
+        found = SqliteReader(tmp_path / "index.db").counts()["alerts"]
+        return int(found)
+
+    try:
+        with Running(settings) as running:
+            send(settings, [alert(n) for n in range(10)])
+            wait_for(lambda: running.states.get("index") == "idle" and stored() == 10)
+            server.kill()
+            wait_for(lambda: running.states["index"] == "waiting")
+            server = kafka_module.launch(tmp_path / "kafka", server.port).wait()
+            send(settings, [alert(n) for n in range(10, 20)])
+            wait_for(lambda: stored() == 20)
+        report = deliver.run(settings, once=True)
+        assert (report.targets[0].written, report.targets[0].duplicates) == (0, 0)
     finally:
         server.stop()
 

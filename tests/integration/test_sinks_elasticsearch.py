@@ -161,6 +161,13 @@ def test_a_large_batch_is_cut_into_several_calls(sink):
     assert sink.write(big).written == 20
 
 
+def test_before_the_first_delivery_the_way_there_is_told(elasticsearch_server):
+    reader = ElasticsearchReader(elasticsearch_server.address, prefix="never")
+    with pytest.raises(MingjianError, match="there is no index 'never-alerts' yet") as caught:
+        reader.alerts()
+    assert "mingjian deliver" in caught.value.fix_en
+
+
 def test_no_server_is_one_clear_line_without_credentials():
     sink = ElasticsearchSink("search", "http://user:secret@127.0.0.1:1", prefix="x")
     with pytest.raises(MingjianError, match=r"cannot use Elasticsearch \(search\)") as caught:
