@@ -47,10 +47,10 @@ bench: ready-test ## messages per second of the core, the job, and Kafka to Kafk
 	@$(PY) -m bench
 
 stack: ready-test ## start Kafka, Redis, Elasticsearch, Flink as processes (no Docker) · 启动整套服务
-	@$(PY) -m scripts.stack up
+	@$(PY) -m jobs.cli.main stack up
 
 stack-down: ready ## stop what `make stack` started, and nothing else · 停止这些服务
-	@$(PY) -m scripts.stack down
+	@$(PY) -m jobs.cli.main stack down
 
 docs: ready ## write docs/cli.md anew from the command's own help · 生成命令行文档
 	@$(PY) scripts/make_cli_docs.py

@@ -6,7 +6,7 @@ Sources: Unicode character database of this Python; OpenCC's TSCharacters (Apach
 only single-character facts are kept.
 """
 
-# ruff: noqa: PLR0911, PLR2004 (code points are what this file is about)
+# ruff: noqa: PLR2004 (code points are what this file is about)
 
 from __future__ import annotations
 
