@@ -174,15 +174,19 @@ def _items(
     """Members, chosen context and events, each record once, in event-time order."""
     ids = {record.message.msgid for record in members}
     chosen: dict[str, tuple[ContextRecord, str, str]] = {}
-    for record, row in zip(members, kept, strict=True):
+    places = {(one.message.msgid, one.raw): one.position for one in found.messages + found.events}
+    for opened, row in zip(members, kept, strict=True):
+        # The job does not know the line of a file; the scan that just read it does.
+        place = places.get((opened.message.msgid, opened.raw))
+        record = opened._replace(position=place) if place else opened
         chosen.setdefault(record.message.msgid, (record, "member", row["evidence_id"]))
     by_conversation: dict[str, list[ContextRecord]] = {}
     for record in found.messages:
         by_conversation.setdefault(record.message.conversation, []).append(record)
     for name, records in by_conversation.items():
         own = [r.message for r in members if r.message.conversation == name]
-        places = [(message.time, message.seq, message.msgid) for message in own]
-        for record in around(records, places, request.each_side):
+        moments = [(message.time, message.seq, message.msgid) for message in own]
+        for record in around(records, moments, request.each_side):
             chosen.setdefault(record.message.msgid, (record, "context", ""))
     for record in found.events:
         if record.message.msgid not in ids:

@@ -19,7 +19,7 @@ _LEVELS_EN = {0: "Recorded", 1: "Level 1", 2: "Level 2", 3: "Level 3"}
 _STATES = {
     "post_hoc": (
         "事后发现",
-        "企业微信会话存档在消息送达之后才能读取，系统无法事先拦截；本案消息均已送达对方。",
+        "企业微信在消息送达、行为发生之后才提供记录，系统无法事先拦截；本案所列均已发生。",
     ),
     "delegated": ("已委托企业微信拦截", "由企业微信自身的敏感词规则执行拦截，本系统不重复处置。"),
     "enforced": ("已由本系统拦截", "消息经由本系统通道发送，在发出前已被拦截。"),
@@ -233,7 +233,8 @@ def _deed_text(item: Item, people: _People) -> str:
     for name, label in (("customer", "客户"), ("event.takeover", "接替"), ("file.name", "文件")):
         value = message.field(name)
         if value:
-            parts.append(f"{label} {people.name(str(value)) if name != 'file.name' else value}")
+            shown = str(value) if name == "file.name" else people.name(str(value))
+            parts.append(shown if shown.startswith(label) else f"{label} {shown}")
     return "，".join(parts)
 
 
@@ -279,7 +280,10 @@ def _device(row: dict[str, Any], people: _People) -> dict[str, Any]:
 
 def _digest_row(item: Item) -> dict[str, Any]:
     place = item.position
-    where = f"{place.partition}/{place.offset}" if place.source.startswith("kafka") else ""
+    if place.source.startswith("kafka"):
+        where = f"{place.partition}/{place.offset}"
+    else:
+        where = f"行 {place.line}" if place.line else "—"
     return {
         "number": item.number,
         "role": item.role,
@@ -287,6 +291,6 @@ def _digest_row(item: Item) -> dict[str, Any]:
         "msgid": item.message.msgid,
         "time": item.message.time,
         "size": len(item.raw),
-        "where": where or (f"行 {place.line}" if place.line else f"字节 {place.offset}"),
+        "where": where,
         "raw": item.raw,
     }
