@@ -66,7 +66,7 @@ _TALK: list[tuple[int, str, str, str, dict[str, Any]]] = [
         "不用那么麻烦，您直接打到我个人账户，22000 就行，公司那边我来处理。",
     }),
     (262, "m06", EMPLOYEE, "text", {"content": f"卡号 {CARD}，工行。转我卡\u200b上就行 😊"}),
-    (300, "m07", CUSTOMER, "text", {"content": "这样合适吗？发票怎么开？"}),
+    (300, "m07", CUSTOMER, "text", {"content": "这样合适吗？<b>发票</b>{{ 7 * 7 }}怎么开？"}),
     (331, "m08", EMPLOYEE, "text", {"content": "发票后面补，您放心。您的身份证也发我登记一下。"}),
     (390, "m09", CUSTOMER, "text", {"content": f"{RESIDENT_ID}，我先问问法务。"}),
     (402, "m10", EMPLOYEE, "link", {
