@@ -34,7 +34,6 @@ class Report:
     samples: list[tuple[float, int]] = field(default_factory=list)  # (seconds, records judged)
     last: Snapshot = field(default_factory=lambda: Snapshot("UNKNOWN"))
 
-
     @property
     def rate(self) -> float:
         """Records a second between the first and the last look that showed progress; the start

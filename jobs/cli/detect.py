@@ -52,7 +52,7 @@ def detect(
     with ProgressLine(quiet=output is Output.json) as line:
         report = run(settings, on_progress=line.show, detached=detach)
     if output is Output.json:
-        emit(dataclasses.asdict(report))
+        emit(dataclasses.asdict(report) | {"rate": report.rate})
         return
     if detach:
         out.print(
