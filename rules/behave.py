@@ -7,20 +7,20 @@ the watermark is an argument.
 
 from __future__ import annotations
 
+import hashlib
 from typing import NamedTuple
 
 import msgspec
 
-from rules.alert import Alert, Evidence, Late, Quarantined, content_id
+from rules.alert import Alert, Evidence, Late, Quarantined, content_id, sm3_raw
 from rules.findings import Findings, position
 from rules.items import ALERT, QUARANTINE, Item, unpack
-from rules.model import CorrelationRule
+from rules.model import MAX_WINDOW, CorrelationRule
 from rules.quarantine import REASONS
 from rules.ruleset import RuleTimeline
 from rules.windows import BREACH
 
 STATE_VERSION = 1
-MAX_WINDOW = 1_000  # items kept for one key; beyond it the oldest go and the alert says so
 FLAG_TRUNCATED = "evidence_truncated"
 
 Output = tuple[str, bytes]  # (one of rules.alert.OUTPUTS, JSON)
@@ -89,17 +89,46 @@ class Behaviour:
         outputs: list[Output] = []
         rule: CorrelationRule | None = None
         for item in ready:
-            rule = self._timeline.by_digest(item.ruleset).correlations[item.rule]
-            outputs += self._judge(rule, held, item)
-        if rule is None and held.window:
-            last = held.window[-1]
-            rule = self._timeline.by_digest(last.ruleset).correlations[last.rule]
-        if rule is not None and held.window and held.window[-1].time + rule.timespan < watermark:
-            held.window, held.alert_id, held.truncated = [], "", False
+            rule = self._rule(item)
+            if rule is None:
+                outputs.append(("quarantine", _json.encode(self._orphaned(item))))
+            else:
+                outputs += self._judge(rule, held, item)
+        if held.window:
+            rule = self._rule(held.window[-1])
+            if rule is None or held.window[-1].time + rule.timespan < watermark:
+                held.window, held.alert_id, held.truncated = [], "", False
         if not held.window and not held.pending:
             return Step(None, outputs, [])
-        timers = [held.window[-1].time + rule.timespan + 1] if ready and rule else []
+        timers = (
+            [held.window[-1].time + rule.timespan + 1] if ready and rule and held.window else []
+        )
         return Step(_encode(held), outputs, timers)
+
+    def _rule(self, item: Item) -> CorrelationRule | None:
+        """The correlation an item counts for; None when it is no longer in any ruleset.
+
+        State outlives rulesets: after a restart with other rules it may name a digest that is
+        gone. Then the rules of the item's time judge, as they would in a replay.
+        """
+        try:
+            ruleset = self._timeline.by_digest(item.ruleset)
+        except KeyError:
+            ruleset = self._timeline.at(item.time)
+        return ruleset.correlations.get(item.rule)
+
+    def _orphaned(self, item: Item) -> Quarantined:
+        """An item whose rule was removed while it waited: said, not swallowed."""
+        return self._quarantined(
+            msgspec.structs.replace(
+                item,
+                rule="rule_failed",
+                value=f"{item.rule}: no longer in any ruleset",
+                size=len(item.raw),
+                sm3=sm3_raw(item.raw),
+                sha256=hashlib.sha256(item.raw).hexdigest(),
+            )
+        )
 
     def _judge(self, rule: CorrelationRule, held: State, item: Item) -> list[Output]:
         oldest = item.time - rule.timespan

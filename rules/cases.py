@@ -22,7 +22,10 @@ import msgspec
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 DAY = "2026-03-04"
-_TO_EVENT = {"event", "source", "payload"}
+_KEYS = frozenset(
+    {"at", "id", "seq", "from", "to", "room", "text", "recall", "type", "key", "payload"}
+    | {"event", "source"}
+)
 
 
 def customer(name: str) -> str:
@@ -51,6 +54,9 @@ def records(case: Mapping[str, Any], tenant: str = "demo") -> list[bytes]:
 
 def record(message: Mapping[str, Any], msgid: str, seq: int, tenant: str = "demo") -> bytes:
     """One raw record of the short notation."""
+    if unknown := sorted(str(key) for key in message if key not in _KEYS):
+        text = f"{msgid}: unknown key '{unknown[0]}' (known: {', '.join(sorted(_KEYS))})"
+        raise ValueError(text)
     if "at" not in message:
         text = f"{msgid}: 'at' is missing"
         raise ValueError(text)

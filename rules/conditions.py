@@ -22,6 +22,8 @@ from rules.negation import negated
 
 TEXT_FIELDS = frozenset({"text", "quoted"})
 HIT_RESPONSE = "hit.response"
+MAX_SPANS = 20  # reasons shown for one rule and message; a text of repeated words has thousands
+MAX_WEIGHED = 1_000  # occurrences of words looked at for a denial; the rest count as said
 
 
 class Span(NamedTuple):
@@ -55,7 +57,9 @@ class View:
         return found
 
     def add(self, field: str, start: int, end: int, pattern: str, confidence: int = 0) -> None:
-        """Record a match given in folded offsets."""
+        """Record a match given in folded offsets; the first `MAX_SPANS` are kept."""
+        if len(self.spans) >= MAX_SPANS:
+            return
         folded = self.folded(field)
         begin, stop = folded.origin(start, end)
         self.spans.append(
@@ -77,8 +81,12 @@ class And:
     children: tuple[Node, ...]
 
     def holds(self, view: View) -> bool:
-        """Stops at the first child that does not hold."""
-        return all(child.holds(view) for child in self.children)
+        """Stops at the first child that does not hold; what others found is no reason then."""
+        before = len(view.spans)
+        if all(child.holds(view) for child in self.children):
+            return True
+        del view.spans[before:]
+        return False
 
 
 @dataclass(frozen=True)
@@ -135,12 +143,14 @@ class InLexicon:
 
     def holds(self, view: View) -> bool:
         """Records every occurrence that counts."""
-        text, found = view.folded(self.field).text, False
-        for start, end, word in self.lexicon.find(text):
-            if not negated(text, start, end):
-                found = True
+        text, found = view.folded(self.field).text, 0
+        for weighed, (start, end, word) in enumerate(self.lexicon.find(text)):
+            if weighed >= MAX_WEIGHED or not negated(text, start, end):
+                found += 1
                 view.add(self.field, start, end, word)
-        return found
+                if found >= MAX_SPANS:
+                    break
+        return found > 0
 
 
 @dataclass(frozen=True)
@@ -201,16 +211,20 @@ class Compare:
     wanted: Any
 
     def holds(self, view: View) -> bool:
-        """Lists hold when one element does; a field that is absent holds only for `exists: false`
-        and `null`."""
+        """Lists hold when one element does; a field that is absent (or empty) holds only for
+        `exists: false` and `null`."""
         if self.field == HIT_RESPONSE:
-            return _compare(self.operator, view.response, self.wanted)
+            return self.of_response(view.response)
         value = view.message.field(self.field)
         if self.operator == "exists":
-            return (value is not None) is bool(self.wanted)
+            return (value not in _EMPTY) is bool(self.wanted)
         if self.operator == "null":
-            return value is None
+            return value in _EMPTY
         return any(_compare(self.operator, one, self.wanted) for one in _each(value))
+
+    def of_response(self, response: int) -> bool:
+        """For `hit.response`: does it hold when that is the highest response so far?"""
+        return _compare(self.operator, response, self.wanted)
 
 
 @dataclass(frozen=True)
@@ -222,6 +236,9 @@ class OfficeTime:
     def holds(self, view: View) -> bool:
         """By the office calendar, in the office's own time zone."""
         return view.calendar.is_office_time(view.message.time) == self.inside
+
+
+_EMPTY: tuple[Any, ...] = (None, "", (), [])
 
 
 def _each(value: Any) -> Iterator[Any]:
@@ -242,7 +259,7 @@ def _compare(operator: str, value: Any, wanted: Any) -> bool:
     text, sought = str(value).casefold(), str(wanted).casefold()
     if operator == "equals":
         return text == sought
-    return _TEXT[operator](text, sought)
+    return operator in _TEXT and _TEXT[operator](text, sought)
 
 
 _ORDER: dict[str, Callable[[float, float], bool]] = {

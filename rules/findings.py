@@ -24,7 +24,10 @@ from rules.message import Message
 
 MAX_MEMBERS = 200
 MAX_NAMED = 3
-_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+SUMMARY_WORDS = (
+    "actor", "customers", "count", "minutes", "distinct", "values", "excerpt", "type",
+)  # fmt: skip
 DEFAULT_SUMMARY = "{actor} 对 {customers}：{excerpt}"
 
 
@@ -202,7 +205,7 @@ def _sentence(
     if len(customers) > MAX_NAMED:
         named += f" 等 {len(customers)} 位客户"
     values = {
-        "actor": last.sender or "（来源未注明操作人）",
+        "actor": mask_id(last.sender) or "（来源未注明操作人）",
         "customers": named or last.room or "内部会话",
         "count": str(len(members)),
         "minutes": str(timespan // 60_000),
@@ -211,6 +214,6 @@ def _sentence(
         "excerpt": hits[-1].excerpt if hits else mask(shown_text(last))[:60],
         "type": last.type,
     }
-    return _PLACEHOLDER.sub(
+    return PLACEHOLDER.sub(
         lambda match: values.get(match[1], match[0]), template or DEFAULT_SUMMARY
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from rules.alert import content_id
 from rules.conditions import Span
 
 ALERT, MEMBER, QUARANTINE = 0, 1, 2
@@ -52,6 +53,8 @@ class Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return (self.time, self.seq, self.partition, self.offset, self.msgid)
 
 
+MAX_KEY_BYTES = 512  # a longer key is replaced by its digest: state stores keep keys in memory
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Item)
 
@@ -59,6 +62,8 @@ _decoder = msgspec.msgpack.Decoder(Item)
 def pack(key: str, item: Item) -> bytes:
     """Key and item as one byte string."""
     name = key.encode()
+    if len(name) > MAX_KEY_BYTES:
+        name = content_id(name).encode()
     return len(name).to_bytes(2, "big") + name + _encoder.encode(item)
 
 

@@ -6,6 +6,7 @@ alerting rule, a detection or a correlation. Everything of ours stands under `mi
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from pathlib import Path
@@ -13,46 +14,19 @@ from typing import Any
 
 from rules.alert import RuleRef, sm3_hex
 from rules.errors import RuleError
-from rules.model import CORRELATION_TYPES, CorrelationRule, DetectionRule, RuleFile
+from rules.fields import FIELDS
+from rules.model import (
+    CORRELATION_TYPES,
+    MAX_WINDOW,
+    CorrelationRule,
+    DetectionRule,
+    RuleFile,
+)
+from rules.rule_shape import check_shape
 from rules.sigma_parse import Named, UnknownName, asks_hits, parse_detection
 from rules.yaml_source import Document, load_documents
 
-LEVELS = ("informational", "low", "medium", "high", "critical")
-_SIGMA_KEYS = [
-    "title",
-    "id",
-    "name",
-    "status",
-    "description",
-    "author",
-    "date",
-    "modified",
-    "references",
-    "tags",
-    "logsource",
-    "detection",
-    "correlation",
-    "level",
-    "falsepositives",
-    "fields",
-    "taxonomy",
-    "license",
-    "related",
-    "scope",
-]
-_OUR_KEYS = [
-    "version",
-    "item",
-    "response",
-    "signal",
-    "owner",
-    "legal",
-    "summary",
-    "runbook",
-    "blind_spots",
-    "tests",
-]
-_CORRELATION_KEYS = ["type", "rules", "group-by", "timespan", "condition", "aliases"]
+MAX_TIMESPAN = 366 * 86_400_000
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -63,23 +37,15 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
         RuleError: the first thing wrong, with file, line and column.
     """
     label = str(path.relative_to(root)) if root else str(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise RuleError(
-            f"not valid UTF-8 at byte {error.start}",
-            f"第 {error.start} 字节不是有效的 UTF-8",
-            path=label,
-        ) from None
+    text = _read(path, label)
     documents = load_documents(label, text)
-    digest = sm3_hex(
-        json.dumps([_meaning(d.value) for d in documents], sort_keys=True, default=str)
-    )
+    sections = [check_shape(document) for document in documents]
+    digest = sm3_hex(_canonical([_meaning(d.value) for d in documents]))
+    state_version = sm3_hex(_canonical([_judging(d.value) for d in documents]))[:16]
     detections: list[DetectionRule] = []
     correlations: list[CorrelationRule] = []
     main: Document | None = None
-    for document in documents:
-        ours = _check_shape(document)
+    for document, ours in zip(documents, sections, strict=True):
         ref = _ref(document, ours, digest)
         if not ours.get("signal"):
             if main is not None:
@@ -94,9 +60,11 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
         if "detection" in document.value:
             detections.append(_detection(document, ours, ref, named))
         else:
-            correlations.append(_correlation(document, ours, ref))
+            correlations.append(_correlation(document, ours, ref, state_version))
     if main is None:
-        raise RuleError("no alerting rule in this file", "文件里没有告警规则", path=label)
+        raise RuleError(
+            "no alerting rule in this file", "文件里没有告警规则", path=label, line=1, column=1
+        )
     ours = main.value.get("mingjian", {})
     return RuleFile(
         path=label,
@@ -114,93 +82,115 @@ def _meaning(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, "mingjian": ours}
 
 
-def _check_shape(document: Document) -> dict[str, Any]:
-    value = document.value
-    document.only((), [*_SIGMA_KEYS, "mingjian"])
-    ours = value.get("mingjian", {})
-    if not isinstance(ours, dict):
-        raise document.error(("mingjian",), "'mingjian' must be a mapping", "“mingjian”必须是映射")
-    if ours:
-        document.only(("mingjian",), _OUR_KEYS)
-    if ("detection" in value) == ("correlation" in value):
-        raise document.error(
-            (),
-            "a rule has either 'detection' or 'correlation'",
-            "规则必须有 detection 或 correlation 之一",
-        )
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(value.get("name", ""))):
-        raise document.error(
-            ("name",),
-            "'name' is missing or not like a01_some_name",
-            "缺少 name，或不是 a01_some_name 的形式",
-        )
-    if value.get("level", "informational") not in LEVELS:
-        raise document.error(
-            ("level",),
-            f"'{value['level']}' is no level",
-            f"没有“{value['level']}”这个级别",
-            fix_en=f"one of {', '.join(LEVELS)}",
-            fix_zh=f"可用：{'、'.join(LEVELS)}",
-        )
-    if not ours.get("signal"):
-        for key in ("title", "id", "level"):
-            if not value.get(key):
-                raise document.error((), f"'{key}' is missing", f"缺少 {key}")
-        for key in ("version", "item", "response"):
-            if key not in ours:
-                raise document.error(
-                    ("mingjian",), f"'mingjian.{key}' is missing", f"缺少 mingjian.{key}"
-                )
-        if ours["response"] not in (0, 1, 2, 3):
-            raise document.error(
-                ("mingjian", "response"), "'response' is 0, 1, 2 or 3", "response 只能是 0、1、2、3"
-            )
-    return ours
+def _canonical(value: Any) -> str:
+    """JSON with sorted keys; YAML has keys that are no text, which JSON cannot sort."""
+    return json.dumps(_text_keys(value), sort_keys=True, default=str)
+
+
+def _text_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _text_keys(item) for key, item in value.items()}
+    return [_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _judging(value: dict[str, Any]) -> dict[str, Any]:
+    """What decides which messages a rule counts and how: titles and texts do not."""
+    return {key: value[key] for key in ("name", "detection", "correlation") if key in value}
+
+
+def _read(path: Path, label: str) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RuleError(
+            f"cannot be read: {error.strerror}", f"无法读取：{error.strerror}", path=label
+        ) from None
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        raise RuleError(
+            f"not valid UTF-8 at byte {error.start}",
+            f"第 {error.start} 字节不是有效的 UTF-8",
+            path=label,
+            line=before.count(b"\n") + 1,
+            column=len(before[before.rfind(b"\n") + 1 :].decode()) + 1,
+            fix_en="save the file as UTF-8",
+            fix_zh="请把文件存为 UTF-8 编码",
+        ) from None
 
 
 def _ref(document: Document, ours: dict[str, Any], digest: str) -> RuleRef:
     value = document.value
     return RuleRef(
-        id=str(value.get("id", value["name"])),
+        id=value.get("id", value["name"]),
         name=value["name"],
-        title=str(value.get("title", value["name"])),
-        version=int(ours.get("version", 1)),
+        title=value.get("title", value["name"]),
+        version=ours.get("version", 1),
         digest=digest,
-        item=str(ours.get("item", "")),
+        item=ours.get("item", ""),
         level=value.get("level", "informational"),
-        response=int(ours.get("response", 0)),
+        response=ours.get("response", 0),
     )
 
 
 def _detection(
     document: Document, ours: dict[str, Any], ref: RuleRef, named: Named
 ) -> DetectionRule:
+    section = document.value["detection"]
     try:
-        condition = parse_detection(document.value["detection"], named)
-    except UnknownName as error:
-        known = ", ".join(error.known)
-        raise document.error(
-            ("detection",),
-            str(error),
-            f"没有名为“{error.name}”的 {error.what}",
-            fix_en=f"there are: {known}",
-            fix_zh=f"现有：{known}",
-        ) from None
+        condition = parse_detection(section, named)
     except ValueError as error:
-        raise document.error(("detection",), str(error), f"检测条件无法使用：{error}") from None
+        raise _explained(document, _culprit(section, named), error) from None
     return DetectionRule(
         ref=ref,
         condition=condition,
         signal=bool(ours.get("signal")),
-        summary=str(ours.get("summary", "")),
+        summary=ours.get("summary", ""),
         asks_hits=asks_hits(condition),
     )
 
 
-def _correlation(document: Document, ours: dict[str, Any], ref: RuleRef) -> CorrelationRule:
+def _culprit(section: dict[str, Any], named: Named) -> tuple[str, ...]:
+    """Where in a broken `detection` the first part stands that is broken by itself."""
+    for name, selection in section.items():
+        if name == "condition" or not _broken(selection, named):
+            continue
+        if isinstance(selection, dict):
+            for key, value in selection.items():
+                if _broken({key: value}, named):
+                    return ("detection", name, str(key))
+        return ("detection", name)
+    return ("detection", "condition")
+
+
+def _broken(selection: Any, named: Named) -> bool:
+    try:
+        parse_detection({"it": selection, "condition": "it"}, named)
+    except ValueError:
+        return True
+    return False
+
+
+def _explained(document: Document, at: tuple[str, ...], error: ValueError) -> RuleError:
+    if not isinstance(error, UnknownName):
+        return document.error(at, str(error), f"检测条件无法使用：{error}")
+    known = ", ".join(error.known)
+    near = difflib.get_close_matches(error.name, error.known, n=1)
+    return document.error(
+        at,
+        str(error),
+        f"没有名为“{error.name}”的 {error.what}",
+        fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {known}",
+        fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{known}",
+    )
+
+
+def _correlation(
+    document: Document, ours: dict[str, Any], ref: RuleRef, state_version: str
+) -> CorrelationRule:
     section = document.value["correlation"]
     at = ("correlation",)
-    document.only(at, _CORRELATION_KEYS)
     kind = section.get("type")
     if kind not in CORRELATION_TYPES:
         raise document.error(
@@ -224,18 +214,49 @@ def _correlation(document: Document, ours: dict[str, Any], ref: RuleRef) -> Corr
             "temporal_ordered takes no condition here",
             "temporal_ordered 这里不接受 condition",
         )
+    aliases = section.get("aliases", {})
+    group_by = tuple(section.get("group-by", ()))
+    _aliases(document, aliases, rules, group_by)
+    for name in group_by:
+        if name not in aliases:
+            _known_field(document, (*at, "group-by"), name)
     return CorrelationRule(
         ref=ref,
         type=kind,
         rules=rules,
-        group_by=tuple(section.get("group-by", ())),
-        aliases=section.get("aliases", {}),
+        group_by=group_by,
+        aliases=aliases,
         timespan=_timespan(document, section),
         threshold=threshold,
         field=field,
-        state_version=ref.digest[:16],
-        summary=str(ours.get("summary", "")),
+        state_version=state_version,
+        summary=ours.get("summary", ""),
     )
+
+
+def _aliases(
+    document: Document, aliases: dict[Any, Any], rules: tuple[str, ...], group_by: tuple[str, ...]
+) -> None:
+    """Every alias is grouped by, and says for each rule which field is meant."""
+    for name, fields in aliases.items():
+        at = ("correlation", "aliases", str(name))
+        if name not in group_by:
+            raise document.error(
+                at, f"the alias '{name}' is not in 'group-by'", f"别名“{name}”不在 group-by 里"
+            )
+        if not isinstance(fields, dict) or set(fields) != set(rules):
+            raise document.error(
+                at,
+                f"the alias '{name}' must give one field for each of: {', '.join(rules)}",
+                f"别名“{name}”须为每条规则各给出一个字段：{'、'.join(rules)}",
+            )
+        for rule, field in fields.items():
+            _known_field(document, (*at, rule), field)
+
+
+def _known_field(document: Document, at: tuple[str, ...], field: Any) -> None:
+    if field not in FIELDS:
+        raise _explained(document, at, UnknownName("field", str(field), sorted(FIELDS)))
 
 
 def _threshold(document: Document, section: dict[str, Any], kind: str) -> tuple[int, str]:
@@ -244,23 +265,35 @@ def _threshold(document: Document, section: dict[str, Any], kind: str) -> tuple[
     if not isinstance(condition, dict):
         raise document.error(at, "'condition' is missing", "缺少 condition")
     document.only(at, ("gte", "gt", "field"))
-    bounds = [condition[key] + (key == "gt") for key in ("gte", "gt") if key in condition]
-    if len(bounds) != 1 or bounds[0] < 1:
-        raise document.error(at, "'condition' needs gte or gt", "condition 需要 gte 或 gt")
+    bounds = [(key, condition[key]) for key in ("gte", "gt") if key in condition]
+    if len(bounds) != 1 or type(bounds[0][1]) is not int:
+        raise document.error(
+            at, "'condition' needs gte or gt and a whole number", "condition 需要 gte 或 gt 加整数"
+        )
+    threshold = bounds[0][1] + (bounds[0][0] == "gt")
+    if not 1 <= threshold <= MAX_WINDOW:
+        raise document.error(
+            (*at, bounds[0][0]),
+            f"the count must be from 1 to {MAX_WINDOW}: a window keeps no more messages",
+            f"次数须在 1 到 {MAX_WINDOW} 之间：一个窗口最多保留这么多条消息",
+        )
     field = condition.get("field", "")
     if (kind == "value_count") != bool(field):
         raise document.error(
             at, "value_count, and only it, needs 'field'", "value_count（且只有它）需要 field"
         )
-    return int(bounds[0]), str(field)
+    if field:
+        _known_field(document, (*at, "field"), field)
+    return threshold, field
 
 
 def _timespan(document: Document, section: dict[str, Any]) -> int:
-    match = re.fullmatch(r"(\d+)([smhd])", str(section.get("timespan", "")))
-    if not match:
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", section.get("timespan", ""))
+    span = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 0 < span <= MAX_TIMESPAN:
         raise document.error(
             ("correlation", "timespan"),
-            "'timespan' is like 30s, 10m, 1h, 2d",
-            "timespan 写成 30s、10m、1h、2d 这样",
+            "'timespan' is like 30s, 10m, 1h, 2d, at most 366d",
+            "timespan 写成 30s、10m、1h、2d 这样，最长 366d",
         )
-    return int(match[1]) * _UNITS[match[2]]
+    return span

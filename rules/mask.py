@@ -8,7 +8,8 @@ run of eleven digits or more, and every long code of letters and digits, whateve
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from rules.detectors import DETECTORS
@@ -105,7 +106,8 @@ _SHOW: dict[str, Callable[[str], str]] = {
 }
 
 
-def _pieces(text: str) -> list[_Piece]:
+@lru_cache(maxsize=16)  # a text is masked whole, and once more for each of its hits
+def _pieces(text: str) -> tuple[_Piece, ...]:
     """What to replace, in order and without overlaps, as spans of the original."""
     folded = fold(text)
     flat = folded.text
@@ -128,7 +130,7 @@ def _pieces(text: str) -> list[_Piece]:
         rest[span.start : span.end] = "\n" * (span.end - span.start)
     for match in _long_number("".join(rest)):
         spans.append(_Piece(*match.span(), _keep(3, 4)(match[0])))
-    return [_Piece(*folded.origin(a, b), shown) for a, b, shown in _joined(spans)]
+    return tuple(_Piece(*folded.origin(a, b), shown) for a, b, shown in _joined(spans))
 
 
 def _secret_end(flat: str, end: int) -> int:
@@ -154,7 +156,7 @@ def _joined(spans: list[_Piece]) -> list[_Piece]:
     return joined
 
 
-def _apply(text: str, pieces: list[_Piece]) -> str:
+def _apply(text: str, pieces: Sequence[_Piece]) -> str:
     out, done = [], 0
     for piece in pieces:
         out += [text[done : piece.start], piece.shown]
@@ -162,7 +164,7 @@ def _apply(text: str, pieces: list[_Piece]) -> str:
     return "".join([*out, text[done:]])
 
 
-def _moved(pieces: list[_Piece], position: int, *, after: bool) -> int:
+def _moved(pieces: Sequence[_Piece], position: int, *, after: bool) -> int:
     """Where a place of the original lies in the masked text; inside a mask: before or after it."""
     shift = 0
     for piece in pieces:

@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from rules.alert import sm3_raw
+from rules.alert import content_id, sm3_raw
 from rules.calendar import OfficeCalendar
 from rules.conditions import Span, View
 from rules.decode import Decoder
@@ -24,6 +24,7 @@ from rules.ruleset import RuleSet, RuleTimeline
 from rules.scan import scanner
 from rules.triggers import triggers
 
+_DETAIL = 200  # a record may call its type or id anything, at any length
 _QUARANTINE_KEYS = 16  # spreads quarantined records over subtasks
 
 
@@ -38,12 +39,13 @@ class CompiledRules:
         self._after_hits: list[DetectionRule] = []
         for rule in ruleset.detections.values():
             found = triggers(rule.condition)
-            if rule.asks_hits:
-                self._after_hits.append(rule)
-            elif found is None:
+            if found is None:
                 self._always.append(rule)
-            else:
-                for trigger in found:
+                continue
+            for trigger in found:
+                if trigger.kind == "hits":
+                    self._after_hits.append(rule)
+                else:
                     index = patterns if trigger.kind == "pattern" else self._by_type
                     index.setdefault(trigger.value, []).append(rule)
         self._woken = list(patterns.values())
@@ -52,7 +54,7 @@ class CompiledRules:
     def candidates(self, message: Message, text: str) -> Iterable[DetectionRule]:
         """Rules worth evaluating, each once, in a stable order."""
         woken = self._scan(text.encode("utf-8", "replace")) if text else ()
-        typed = self._by_type.get(message.type)
+        typed = self._by_type.get(message.type.casefold())
         if not woken and not typed:
             return self._always
         rules = {rule.ref.name: rule for index in woken for rule in self._woken[index]}
@@ -70,10 +72,14 @@ class CompiledRules:
         failed: list[tuple[str, str]] = []
         if candidates:
             view = View(message, calendar)
-            self._try(candidates, view, held, failed)
-            if held and self._after_hits:
-                view.response = max(rule.ref.response for rule, _ in held)
-                self._try(self._after_hits, view, held, failed)
+            self._try([rule for rule in candidates if not rule.asks_hits], view, held, failed)
+            # rules that ask what others said come last, and do not hear each other
+            view.response = max((rule.ref.response for rule, _ in held), default=0)
+            later = {rule.ref.name: rule for rule in candidates if rule.asks_hits}
+            if held:
+                later.update((rule.ref.name, rule) for rule in self._after_hits)
+            if later:
+                self._try([later[name] for name in sorted(later)], view, held, failed)
         return held, failed
 
     @staticmethod
@@ -126,7 +132,8 @@ class Matcher:
         """Packed items of one record; None when no rule and no quarantine is concerned."""
         try:
             message = self._decode(raw)
-            if self._recent.check(f"{message.tenant}\x00{message.msgid}", raw) == CONFLICT:
+            identity = f"{message.tenant}\x00{message.msgid}"
+            if self._recent.check(identity, _content(message, raw)) == CONFLICT:
                 raise RecordError("duplicate_id_conflict", message.msgid)
         except RecordError as error:
             return [self._set_aside(raw, error.reason, error.detail, source, partition, offset)]
@@ -166,7 +173,8 @@ class Matcher:
             if group is None or value is None:
                 self.counts["group_missing"] += 1
                 continue
-            key = "\x1f".join(("c", reader.ref.name, reader.state_version, *group))
+            # hashed, because values may hold any separator and be of any length
+            key = f"c|{reader.ref.name}|{reader.state_version}|{content_id(*group)}"
             yield key, (MEMBER, ruleset.digest, reader.ref.name, step, name, group, value)
 
     def _set_aside(
@@ -175,10 +183,17 @@ class Matcher:
         self.counts["quarantined"] += reason != "unknown_type"
         digest = sm3_raw(raw)
         entry = Item(
-            QUARANTINE, "", reason, 0, "", (), detail, 0, 0, "", source, partition, offset,
+            QUARANTINE, "", reason, 0, "", (), detail[:_DETAIL], 0, 0, "",
+            source, partition, offset,
             raw[: self._keep], (), len(raw), digest, hashlib.sha256(raw).hexdigest(),
         )  # fmt: skip
         return pack(f"q|{int(digest[:4], 16) % _QUARANTINE_KEYS}", entry)
+
+
+def _content(message: Message, raw: bytes) -> bytes:
+    """What makes two records of one id the same: the source's own object, not when and in which
+    order a collector read it. Where the envelope has another order, the whole record."""
+    return message.type.encode() + raw[max(0, raw.find(b'"payload":')) :]
 
 
 def _group(rule: CorrelationRule, base: str, message: Message) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from rules.alert import RuleRef
 from rules.conditions import Node
 
 CORRELATION_TYPES = ("event_count", "value_count", "temporal_ordered")
+MAX_WINDOW = 1_000  # messages kept for one key; beyond it the oldest go and the alert says so
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,7 @@ def assemble(files: Iterable[RuleFile], digest: str) -> RuleSet:
                 )
         detections.update({rule.ref.name: rule for rule in file.detections})
         correlations.update({rule.ref.name: rule for rule in file.correlations})
+    _no_shared_ids(kept)
     readers: dict[str, list[tuple[CorrelationRule, int]]] = {}
     for file in kept:
         for rule in file.correlations:
@@ -108,6 +109,23 @@ def assemble(files: Iterable[RuleFile], digest: str) -> RuleSet:
     return RuleSet(
         digest, kept, detections, correlations, {k: tuple(v) for k, v in readers.items()}
     )
+
+
+def _no_shared_ids(files: Iterable[RuleFile]) -> None:
+    """Ids of alerts are made of the rule's id, so two rules of one id would hide each other."""
+    taken: dict[str, str] = {}
+    for file in files:
+        refs = [rule.ref for rule in file.detections] + [rule.ref for rule in file.correlations]
+        for identity in sorted({ref.id for ref in refs}):
+            if identity in taken:
+                raise RuleError(
+                    f"the id '{identity}' is taken by {taken[identity]}",
+                    f"编号“{identity}”已被 {taken[identity]} 使用",
+                    path=file.path,
+                    fix_en="give each rule an id of its own",
+                    fix_zh="请为每条规则使用各自的 id",
+                )
+            taken[identity] = file.path
 
 
 class RuleTimeline:
@@ -143,6 +161,6 @@ class RuleTimeline:
         root = Path(registry) if registry else None
         if root is not None and root.is_dir():
             for folder in sorted(root.iterdir()):
-                if folder.is_dir() and folder.name.isdigit():
+                if folder.is_dir() and folder.name.isdecimal():
                     entries.append((int(folder.name), load_ruleset(folder)))
         return cls(entries)

@@ -62,6 +62,7 @@ class Re2Scanner:
     def __init__(self, patterns: Sequence[str]) -> None:
         options = re2.Options()
         options.case_sensitive = False
+        options.log_errors = False
         self._set = re2.Set.SearchSet(options)
         for pattern in patterns:
             self._set.Add(pattern)
@@ -69,8 +70,8 @@ class Re2Scanner:
 
     def scan(self, text: bytes) -> list[int]:
         """See Scanner."""
-        found: list[int] = self._set.Match(text.decode())
-        return found
+        found: list[int] | None = self._set.Match(text.decode())
+        return found or []  # it says None when nothing occurs
 
 
 class NothingScanner:
@@ -81,18 +82,39 @@ class NothingScanner:
         return []
 
 
-def scanner(patterns: Sequence[str]) -> Scanner:
-    """The fastest scanner this machine runs.
+class PairScanner:
+    """Hyperscan, and RE2 for the few patterns that Hyperscan does not take."""
 
-    Raises:
-        ValueError: a pattern neither engine accepts.
-    """
+    def __init__(self, patterns: Sequence[str], by_re2: Sequence[int]) -> None:
+        others = set(by_re2)
+        self._fast = [index for index in range(len(patterns)) if index not in others]
+        self._slow = list(by_re2)
+        self._first = HyperscanScanner([patterns[i] for i in self._fast]) if self._fast else None
+        self._second = Re2Scanner([patterns[i] for i in self._slow])
+
+    def scan(self, text: bytes) -> list[int]:
+        """See Scanner."""
+        found = [self._slow[index] for index in self._second.scan(text)]
+        if self._first is not None:
+            found += [self._fast[index] for index in self._first.scan(text)]
+        return found
+
+
+def scanner(patterns: Sequence[str]) -> Scanner:
+    """The fastest scanner this machine runs. Patterns are those that RE2 compiles."""
     if not patterns:
         return NothingScanner()
     if not _HYPERSCAN:
         return Re2Scanner(patterns)
     try:
         return HyperscanScanner(patterns)
-    except hyperscan.error as error:
-        message = f"a pattern does not compile: {error}"
-        raise ValueError(message) from None
+    except hyperscan.error:
+        return PairScanner(patterns, [i for i, one in enumerate(patterns) if not _fast(one)])
+
+
+def _fast(pattern: str) -> bool:
+    try:
+        HyperscanScanner([pattern])
+    except hyperscan.error:
+        return False
+    return True

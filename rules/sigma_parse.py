@@ -6,7 +6,7 @@ Ours, besides Sigma's own: `|lexicon: NAME`, `|detect: "NAME[, except LIST][, co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from sigma.types import (
     SigmaNull,
     SigmaNumber,
     SigmaRegularExpression,
+    SigmaRegularExpressionFlag,
     SigmaString,
     SigmaType,
     SpecialChars,
@@ -47,6 +48,7 @@ from rules.conditions import (
     regex,
 )
 from rules.detectors import DETECTORS
+from rules.fields import CLOSED, FIELDS
 from rules.fold import fold
 from rules.lexicon import Lexicon
 
@@ -82,6 +84,12 @@ modifier_mapping.update(  # pySigma's documented way to add modifiers
 )
 
 
+MODIFIERS = (
+    "contains", "startswith", "endswith", "all", "re", "i", "m", "s", "exists",
+    "gt", "gte", "lt", "lte", "lexicon", "detect", "office_time",
+)  # fmt: skip
+
+
 class UnknownName(ValueError):
     """A rule names something that does not exist: `what` it is, its `name`, and what is `known`."""
 
@@ -110,6 +118,7 @@ def parse_detection(section: dict[str, Any], named: Named) -> Node:
         ValueError: what Sigma or we refuse; the message says what and where in the section.
         UnknownName: a lexicon, list or detector that does not exist.
     """
+    _only_known_modifiers(section)
     try:
         detections = SigmaDetections.from_dict(section)
         if len(detections.parsed_condition) != 1:
@@ -118,7 +127,27 @@ def parse_detection(section: dict[str, Any], named: Named) -> Node:
         tree = detections.parsed_condition[0].parse()
     except SigmaError as error:
         raise ValueError(str(error)) from None
+    except (TypeError, AttributeError, KeyError, IndexError) as error:
+        # pySigma takes types for granted; a value of another type ends in one of these
+        message = f"a key or value of the wrong type ({error})"
+        raise ValueError(message) from None
+    except RecursionError:
+        message = "nested too deeply"
+        raise ValueError(message) from None
     return _node(tree, named)
+
+
+def _only_known_modifiers(part: Any) -> None:
+    """pySigma knows more of them, made for logs: they would search for what no text holds."""
+    if isinstance(part, list):
+        for one in part:
+            _only_known_modifiers(one)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            for modifier in str(key).split("|")[1:]:
+                if modifier not in MODIFIERS:
+                    raise UnknownName("modifier", modifier, list(MODIFIERS))
+            _only_known_modifiers(value)
 
 
 def _node(item: Any, named: Named) -> Node:
@@ -135,6 +164,8 @@ def _node(item: Any, named: Named) -> Node:
 
 
 def _leaf(field: str, value: SigmaType, named: Named) -> Node:
+    if field not in FIELDS and field != HIT_RESPONSE:
+        raise UnknownName("field", field, sorted(FIELDS | {HIT_RESPONSE}))
     for kind, build in _LEAVES:
         if isinstance(value, kind):
             return build(field, value, named)
@@ -152,7 +183,11 @@ def _ours(field: str, value: Any, named: Named) -> Node:
         message = f"{field}|{value.kind}: only text fields ({', '.join(sorted(TEXT_FIELDS))})"
         raise ValueError(message)
     if value.kind == "lexicon":
-        return InLexicon(field, named.lexicon(value.value))
+        lexicon = named.lexicon(value.value)
+        if not lexicon.words:
+            message = f"the lexicon '{value.value}' has no words, only values for 'except'"
+            raise ValueError(message)
+        return InLexicon(field, lexicon)
     name, *options = (part.strip() for part in value.value.split(","))
     if name not in DETECTORS:
         raise UnknownName("detector", name, sorted(DETECTORS))
@@ -161,13 +196,24 @@ def _ours(field: str, value: Any, named: Named) -> Node:
     for option in options:
         word, _, argument = option.partition(" ")
         if word == "except":
-            known.update(named.lexicon(argument.strip()).values)
+            known.update(_reference_values(named.lexicon(argument.strip())))
         elif word == "confidence" and argument.strip().isdigit():
             at_least = int(argument)
         else:
             message = f"{field}|detect: unknown option '{option}' (except LIST, confidence N)"
             raise ValueError(message)
     return Detected(field, DETECTORS[name], frozenset(known), at_least)
+
+
+def _reference_values(lexicon: Lexicon) -> Iterator[str]:
+    """As detectors report values: folded, without the separators people write."""
+    if not lexicon.values:
+        message = f"the lexicon '{lexicon.name}' has no values to except"
+        raise ValueError(message)
+    for value in lexicon.values:
+        folded = fold(value).text
+        yield folded
+        yield folded.replace(" ", "").replace("-", "")
 
 
 def _string(field: str, value: Any, named: Named) -> Node:
@@ -178,16 +224,24 @@ def _string(field: str, value: Any, named: Named) -> Node:
     if any(isinstance(part, SpecialChars) for part in middle):
         return regex(field, _wildcards(parts)) if field in TEXT_FIELDS else _bad_wildcard(field)
     word = "".join(str(part) for part in middle)
+    if not word:
+        message = f"{field}: nothing to compare with; write {field}|exists: true or false"
+        raise ValueError(message)
     if field in TEXT_FIELDS:
-        if lead and tail and word:
-            return Words(field, fold(word).text, word)
-        return regex(field, _wildcards(parts))
+        folded = fold(word).text
+        if not folded:
+            message = f"{field}: only characters that are not read, such as zero-width ones"
+            raise ValueError(message)
+        return Words(field, folded, word) if lead and tail else regex(field, _wildcards(parts))
+    allowed = CLOSED.get(field)
+    if allowed and not (lead or tail) and word not in allowed:
+        raise UnknownName(f"{field} like", word, list(allowed))
     operator = {
         (True, True): "contains",
         (True, False): "endswith",
         (False, True): "startswith",
         (False, False): "equals",
-    }[lead and len(parts) > 1, tail and len(parts) > 1]
+    }[lead, tail]
     return Compare(field, operator, word)
 
 
@@ -213,7 +267,18 @@ def _regex(field: str, value: Any, _named: Named) -> Node:
     if field not in TEXT_FIELDS:
         message = f"{field}|re: regular expressions are supported in text fields only"
         raise ValueError(message)
-    source = str(value.regexp.original)
+    written = getattr(value.regexp, "original", None)
+    if not written:
+        message = f"{field}|re: a regular expression must be a text (in quotation marks)"
+        raise ValueError(message)
+    for char in written:
+        if not char.isascii() and (folded := fold(char).text) != char:
+            message = (
+                f"{field}|re: '{char}' never occurs, because texts are folded before they are"
+                f" searched; write '{folded}'"
+            )
+            raise ValueError(message)
+    source = "".join(_INLINE[flag] for flag in sorted(value.flags, key=str)) + written
     try:
         return regex(field, source)
     except re2.error as error:
@@ -226,9 +291,17 @@ def _number(field: str, value: Any, _named: Named) -> Node:
 
 
 def _compare(field: str, value: Any, _named: Named) -> Node:
+    if field in TEXT_FIELDS:
+        message = f"{field}: a text has no order"
+        raise ValueError(message)
     return Compare(field, value.op.name.lower(), value.number.number)
 
 
+_INLINE = {
+    SigmaRegularExpressionFlag.IGNORECASE: "",  # always
+    SigmaRegularExpressionFlag.MULTILINE: "(?m)",
+    SigmaRegularExpressionFlag.DOTALL: "(?s)",
+}
 _LEAVES: tuple[tuple[type, Callable[[str, Any, Named], Node]], ...] = (
     (_Ours, _ours),
     (SigmaString, _string),

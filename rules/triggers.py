@@ -61,7 +61,7 @@ def _leaf(node: Node) -> frozenset[Trigger] | None:
         return frozenset({Trigger("pattern", node.detector.prefilter)})
     if isinstance(node, Compare) and node.operator == "equals" and node.field in TYPE_FIELDS:
         return frozenset({Trigger("type", str(node.wanted).casefold())})
-    if isinstance(node, Compare) and node.field == HIT_RESPONSE and node.operator in ("gt", "gte"):
+    if isinstance(node, Compare) and node.field == HIT_RESPONSE and not node.of_response(0):
         return frozenset({Trigger("hits", "")})
     return None
 

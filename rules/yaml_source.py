@@ -34,8 +34,8 @@ class Document:
     def only(self, at: tuple[str, ...], known: Iterable[str]) -> None:
         """Raise for the first key under `at` that is not known, naming the nearest right word."""
         node = self.value
-        for key in at:
-            node = node[key]
+        for step in at:
+            node = node[int(step)] if isinstance(node, list) else node[step]
         names = list(known)
         for key in node:
             if key not in names:
@@ -49,6 +49,19 @@ class Document:
                 )
 
 
+class _Loader(yaml.SafeLoader):
+    """Without aliases: a few lines of them can stand for gigabytes, or for themselves."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """See yaml.composer.Composer."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(
+                problem="aliases (*name) are not supported",
+                problem_mark=self.peek_event().start_mark,  # type: ignore[no-untyped-call]
+            )
+        return super().compose_node(parent, index)
+
+
 def load_documents(path: str, text: str) -> list[Document]:
     """All documents of a file, safely constructed.
 
@@ -57,16 +70,18 @@ def load_documents(path: str, text: str) -> list[Document]:
     """
     documents = []
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         try:
             while loader.check_node():
                 node: Any = loader.get_node()
                 marks: dict[tuple[str, ...], tuple[int, int]] = {}
                 _walk(node, (), marks, path)
-                value = loader.construct_document(node)
+                value = _construct(loader, node, path)
                 documents.append(Document(path, value, marks))
         finally:
             loader.dispose()
+    except RecursionError:
+        raise RuleError("nested too deeply", "嵌套层数过多", path=path, line=1, column=1) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -81,6 +96,22 @@ def load_documents(path: str, text: str) -> list[Document]:
         if not isinstance(document.value, dict):
             raise document.error((), "a rule must be a mapping", "规则必须是一个映射")
     return documents
+
+
+def _construct(loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
+    """The value. PyYAML lets errors of Python through for values like the date 2026-13-45."""
+    try:
+        return loader.construct_document(node)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise RuleError(
+            f"a value cannot be read: {error}",
+            f"有一个值无法读取：{error}",
+            path=path,
+            line=node.start_mark.line + 1,
+            column=node.start_mark.column + 1,
+            fix_en="put texts in quotation marks; write dates as 2026-12-31",
+            fix_zh="文本请加引号；日期写成 2026-12-31",
+        ) from None
 
 
 def _walk(

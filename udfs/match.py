@@ -47,6 +47,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         matcher = self._matcher
         assert matcher is not None, "open() comes first"  # noqa: S101
         match, source = matcher.match, self._source
+        records = [b"" if record is None else record for record in records]  # Kafka's tombstones
         if source:
             rows = zip(records, place[0].tolist(), place[1].tolist(), strict=True)
             found = [match(record, source, part, offset) for record, part, offset in rows]

@@ -1,0 +1,203 @@
+"""What may stand where in a rule file, before any meaning is looked at.
+
+Every check names the key, its line and column, and what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from fnmatch import fnmatchcase
+from typing import Any
+
+from rules.findings import PLACEHOLDER, SUMMARY_WORDS
+from rules.yaml_source import Document
+
+LEVELS = ("informational", "low", "medium", "high", "critical")
+RESPONSES = (0, 1, 2, 3)
+CASE_KEYS = ("name", "messages", "alerts")
+Path = tuple[str, ...]
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _number(value: Any) -> bool:
+    return type(value) is int and value >= 0  # bool is an int, and no number here
+
+
+_Kind = tuple[Callable[[Any], bool], str, str]
+_TEXT: _Kind = (_text, "a text (in quotation marks)", "文本（请加引号）")
+_TEXTS: _Kind = (_texts, "a list of texts", "文本列表")
+_NUMBER: _Kind = (_number, "a whole number", "整数")
+_BOOL: _Kind = (lambda value: isinstance(value, bool), "true or false", "true 或 false")
+_MAPPING: _Kind = (lambda value: isinstance(value, dict), "a mapping", "映射")
+_MAPPINGS: _Kind = (
+    lambda value: isinstance(value, list) and all(isinstance(item, dict) for item in value),
+    "a list of mappings",
+    "映射的列表",
+)
+_DATE: _Kind = (lambda value: isinstance(value, str | date), "a date", "日期")
+_PROSE: _Kind = (lambda value: _text(value) or _texts(value), "a text or a list of texts", "文本")
+
+_SIGMA: dict[str, _Kind] = {
+    "title": _TEXT,
+    "id": _TEXT,
+    "name": _TEXT,
+    "status": _TEXT,
+    "description": _TEXT,
+    "author": _TEXT,
+    "date": _DATE,
+    "modified": _DATE,
+    "references": _TEXTS,
+    "tags": _TEXTS,
+    "logsource": _MAPPING,
+    "detection": _MAPPING,
+    "correlation": _MAPPING,
+    "level": _TEXT,
+    "falsepositives": _PROSE,
+    "fields": _TEXTS,
+    "taxonomy": _TEXT,
+    "license": _TEXT,
+    "related": _MAPPINGS,
+    "scope": _TEXTS,
+    "mingjian": _MAPPING,
+}
+_OURS: dict[str, _Kind] = {
+    "version": _NUMBER,
+    "item": _TEXT,
+    "response": _NUMBER,
+    "signal": _BOOL,
+    "owner": _TEXT,
+    "legal": _TEXTS,
+    "summary": _TEXT,
+    "runbook": _TEXT,
+    "blind_spots": _PROSE,
+    "tests": _MAPPINGS,
+}
+_CORRELATION: dict[str, _Kind] = {
+    "type": _TEXT,
+    "rules": _TEXTS,
+    "group-by": _TEXTS,
+    "timespan": _TEXT,
+    "condition": _MAPPING,
+    "aliases": _MAPPING,
+}
+_CASE: dict[str, _Kind] = dict(zip(CASE_KEYS, (_TEXT, _MAPPINGS, _NUMBER), strict=True))
+
+
+def typed(document: Document, at: Path, value: dict[Any, Any], kinds: dict[str, _Kind]) -> None:
+    """Raise for the first key of the mapping `value` at `at` that is unknown or of a wrong type."""
+    document.only(at, kinds)
+    for key, item in value.items():
+        fits, en, zh = kinds[key]
+        if not fits(item):
+            raise document.error((*at, key), f"'{key}' must be {en}", f"“{key}”必须是{zh}")
+
+
+def check_shape(document: Document) -> dict[str, Any]:
+    """The `mingjian` section of a rule document whose shape is right; {} when it has none."""
+    value = document.value
+    typed(document, (), value, _SIGMA)
+    ours: dict[str, Any] = value.get("mingjian", {})
+    if "mingjian" in value:
+        typed(document, ("mingjian",), ours, _OURS)
+    if ("detection" in value) == ("correlation" in value):
+        raise document.error(
+            (),
+            "a rule has either 'detection' or 'correlation'",
+            "规则必须有 detection 或 correlation 之一",
+        )
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", value.get("name", "")):
+        raise document.error(
+            ("name",),
+            "'name' is missing or not like a01_some_name",
+            "缺少 name，或不是 a01_some_name 的形式",
+        )
+    if value.get("level", "informational") not in LEVELS:
+        raise document.error(
+            ("level",),
+            f"'{value['level']}' is no level",
+            f"没有“{value['level']}”这个级别",
+            fix_en=f"one of {', '.join(LEVELS)}",
+            fix_zh=f"可用：{'、'.join(LEVELS)}",
+        )
+    if ours.get("response", 0) not in RESPONSES:
+        raise document.error(
+            ("mingjian", "response"), "'response' is 0, 1, 2 or 3", "response 只能是 0、1、2、3"
+        )
+    if not ours.get("signal"):
+        _complete(document, ours)
+    _summary(document, ours)
+    for index, case in enumerate(ours.get("tests", ())):
+        _case(document, ("mingjian", "tests", str(index)), case)
+    if "detection" in value:
+        _selections(document, value["detection"])
+    else:
+        typed(document, ("correlation",), value["correlation"], _CORRELATION)
+    return ours
+
+
+def _complete(document: Document, ours: dict[str, Any]) -> None:
+    """An alerting rule says what it is."""
+    for key in ("title", "id", "level"):
+        if not document.value.get(key):
+            raise document.error((), f"'{key}' is missing", f"缺少 {key}")
+    for key in ("version", "item", "response"):
+        if key not in ours:
+            raise document.error(
+                ("mingjian",), f"'mingjian.{key}' is missing", f"缺少 mingjian.{key}"
+            )
+
+
+def _summary(document: Document, ours: dict[str, Any]) -> None:
+    for match in PLACEHOLDER.finditer(ours.get("summary", "")):
+        if match[1] not in SUMMARY_WORDS:
+            raise document.error(
+                ("mingjian", "summary"),
+                f"'summary' cannot say {match[0]}",
+                f"summary 里没有 {match[0]} 可填",
+                fix_en=f"there are: {', '.join(SUMMARY_WORDS)}",
+                fix_zh=f"可用：{'、'.join(SUMMARY_WORDS)}",
+            )
+
+
+def _case(document: Document, at: Path, case: dict[Any, Any]) -> None:
+    typed(document, at, case, _CASE)
+    for key in ("messages", "alerts"):
+        if key not in case:
+            raise document.error(at, f"the test case has no '{key}'", f"测试用例缺少“{key}”")
+
+
+def _selections(document: Document, section: dict[Any, Any]) -> None:
+    """The condition is one text, names are texts, and every selection is used."""
+    at = ("detection",)
+    for key in section:
+        if not isinstance(key, str):
+            raise document.error((*at, str(key)), f"'{key}' must be a text", f"“{key}”必须是文本")
+    condition = section.get("condition")
+    if not isinstance(condition, str):
+        raise document.error(
+            (*at, "condition"),
+            "'condition' must be one text that joins the selections",
+            "condition 必须是一段文本，说明各选择项如何组合",
+            fix_en="for example: condition: employee and words",
+            fix_zh="例如：condition: employee and words",
+        )
+    words = re.findall(r"[\w*-]+", condition)
+    for name in section:
+        used = "them" in words or any(fnmatchcase(name, word) for word in words)
+        if name != "condition" and not used:
+            raise document.error(
+                (*at, name),
+                f"the selection '{name}' is not used in the condition",
+                f"选择项“{name}”没有出现在 condition 里",
+                fix_en="use it there, or remove it",
+                fix_zh="请在 condition 中使用它，或删去它",
+            )

@@ -1,0 +1,81 @@
+"""Every rule of the catalogue: its own cases pass, and it says all that a rule must say."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections import Counter
+
+import pytest
+
+from rules.matcher import compile_timeline
+from rules.model import CorrelationRule, DetectionRule, RuleFile
+from rules.rulecases import main_name, run_case
+from rules.ruleset import RuleTimeline, load_ruleset
+from tests.support.rule_files import CALENDAR
+
+RULES = load_ruleset()
+TIMELINE = RuleTimeline([(0, RULES)])
+CLASSES = [f"A{number:02d}" for number in range(1, 13)]
+CASES = [(file, case) for file in RULES.files for case in file.tests]
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict:
+    return compile_timeline(TIMELINE)
+
+
+def main_rule(file: RuleFile) -> DetectionRule | CorrelationRule:
+    name = main_name(file)
+    return RULES.correlations.get(name) or RULES.detections[name]
+
+
+@pytest.mark.parametrize(
+    ("file", "case"), CASES, ids=[f"{file.path}: {case['name']}" for file, case in CASES]
+)
+def test_case(file: RuleFile, case: dict, compiled: dict) -> None:
+    assert run_case(TIMELINE, compiled, CALENDAR, file, case) == ""
+
+
+@pytest.mark.parametrize("file", RULES.files, ids=lambda file: file.path)
+def test_a_rule_says_all_it_must(file: RuleFile) -> None:
+    ref = main_rule(file).ref
+    uuid.UUID(ref.id)
+    assert file.path.removesuffix(".yaml") == ref.name
+    assert re.fullmatch(r"A(0[1-9]|1[0-2])-\d\d", ref.item)
+    assert ref.name.startswith(ref.item.lower().replace("-", "_"))
+    assert ref.response in (1, 2, 3)
+    assert ref.level in ("medium", "high", "critical")
+    assert file.legal
+    assert re.search(r"(?m)^  owner: \S", file.text)
+    assert re.search(r"(?m)^description: \S", file.text)
+    assert main_rule(file).summary
+    assert any(case["alerts"] > 0 for case in file.tests), "a case that fires"
+    assert any(case["alerts"] == 0 for case in file.tests), "a case that does not"
+    names = Counter(case["name"] for case in file.tests)
+    assert max(names.values()) == 1
+
+
+def test_the_catalogue_covers_all_classes() -> None:
+    refs = [main_rule(file).ref for file in RULES.files]
+    assert len(refs) >= 12
+    assert {ref.item[:3] for ref in refs} == set(CLASSES)
+    assert len({ref.id for ref in refs}) == len(refs)
+
+
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ({"messages": [{"from": "a"}], "alerts": 0}, "'at' is missing"),
+        ({"messages": [{"at": "25:00", "from": "a"}], "alerts": 0}, "not a usable case"),
+        ({"messages": [{"at": "10:00", "form": "a"}], "alerts": 0}, "unknown key 'form'"),
+        ({"messages": [{"at": "10:00", "text": "x"}], "alerts": 0}, "not a usable case"),
+        ({"messages": [{"at": "10:00", "event": "x", "payload": []}], "alerts": 0}, "not a usable"),
+        ({"messages": [{"at": "10:00", "from": 5, "text": [1]}], "alerts": 0}, "quarantined"),
+        ({"messages": [{"at": "10:00", "from": "a", "to": "c1", "text": "保本"}], "alerts": 0},
+         "expected 0 alerts, got 1"),
+    ],
+)  # fmt: skip
+def test_a_case_that_cannot_pass_says_why(case: dict, says: str, compiled: dict) -> None:
+    file = next(file for file in RULES.files if main_name(file) == "a07_01_guarantee")
+    assert says in run_case(TIMELINE, compiled, CALENDAR, file, case)

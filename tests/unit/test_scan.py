@@ -1,0 +1,50 @@
+"""Both scanners give the same answers, so that alerts do not depend on the processor."""
+
+from __future__ import annotations
+
+import re2
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.detectors import DETECTORS
+from rules.scan import HyperscanScanner, NothingScanner, PairScanner, Re2Scanner, scanner
+
+ALPHABET = "保本转我微信ab1 .-\n(*é😀"
+LITERALS = st.text(ALPHABET, min_size=1, max_size=4).map(re2.escape)
+REGEXES = st.sampled_from(
+    ["保.本", "转(?:我|他)?", "[a-z]{2}", r"\d+", "^保", "本$", "(?s)^.*信.*$", "a|b", r"\bab\b",
+     "[保-本]", "微{1,2}信", r"\s", "[^a]b", "(?i)AB", "x*", "", r"\x{4fdd}"]
+    + [detector.prefilter for detector in DETECTORS.values()]
+)  # fmt: skip
+PATTERNS = st.lists(LITERALS | REGEXES, min_size=1, max_size=6, unique=True)
+TEXTS = st.text(ALPHABET + "x0:密码", max_size=30) | st.text(max_size=20)
+
+
+def readable(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+@settings(max_examples=200, deadline=None)
+@given(PATTERNS, TEXTS)
+def test_hyperscan_and_re2_agree(patterns: list[str], text: str) -> None:
+    data = readable(text)
+    fast, plain = HyperscanScanner(patterns).scan(data), Re2Scanner(patterns).scan(data)
+    assert len(fast) == len(set(fast))
+    # Hyperscan's $ also matches before a last line break; the condition itself settles it
+    extra = {patterns.index(p) for p in patterns if p.endswith("$")} if text.endswith("\n") else ()
+    assert set(plain) <= set(fast)
+    assert set(fast) - set(plain) <= set(extra)
+
+
+def test_a_pattern_that_hyperscan_refuses_goes_to_re2() -> None:
+    mixed = ["保本", r"\C信", "ab"]
+    both = scanner(mixed)
+    assert isinstance(both, PairScanner)
+    for text in ("微信ab", "保本", "信", "x"):
+        assert sorted(both.scan(text.encode())) == sorted(Re2Scanner(mixed).scan(text.encode()))
+    assert sorted(scanner([r"\C信"]).scan("微信".encode())) == [0]
+
+
+def test_no_patterns_find_nothing() -> None:
+    assert isinstance(scanner([]), NothingScanner)
+    assert scanner([]).scan("保本".encode()) == []

@@ -1,0 +1,167 @@
+"""The quick look never misses: what a rule holds for, some trigger of the rule has woken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.alert import RuleRef
+from rules.conditions import (
+    HIT_RESPONSE,
+    And,
+    Compare,
+    Detected,
+    InLexicon,
+    Node,
+    Not,
+    Or,
+    View,
+    Words,
+    regex,
+)
+from rules.detectors import DETECTORS
+from rules.fold import fold
+from rules.lexicon import Lexicon
+from rules.matcher import CompiledRules
+from rules.message import Message
+from rules.model import DetectionRule
+from rules.ruleset import RuleSet
+from rules.sigma_parse import asks_hits
+from rules.triggers import Trigger, triggers
+from tests.support.rule_files import CALENDAR
+
+WORDS = ["保本", "转我", "微信", "v信", "a", "返点"]
+TYPES = ["text", "file", "Odd_Type", "link"]
+NUMBERS = ["11010519491231002X", "6228480402564890018", "13800138000"]
+LEXICON = Lexicon("x", words=("稳赚", "加我"), allow=("加我司",))
+
+
+def words(word: str) -> Words:
+    return Words("text", fold(word).text, word)
+
+
+LEAVES = st.one_of(
+    st.sampled_from(WORDS).map(words),
+    st.sampled_from(TYPES).map(lambda kind: Compare("type", "equals", kind)),
+    st.sampled_from(["gte", "gt", "lt", "lte", "equals"]).flatmap(
+        lambda op: st.integers(0, 3).map(lambda n: Compare(HIT_RESPONSE, op, n))
+    ),
+    st.sampled_from(["保.本", "转(我|他)", r"v\w", "(?s)a.*信", r"\d{6}", r"\C信"]).map(
+        lambda source: regex("text", source)
+    ),
+    st.sampled_from(["cn_resident_id", "bank_card", "cn_mobile"]).map(
+        lambda name: Detected("text", DETECTORS[name])
+    ),
+    st.just(InLexicon("text", LEXICON)),
+    st.just(Words("quoted", "保本", "保本")),
+    st.just(Compare("room", "exists", True)),
+)
+NODES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3).map(lambda nodes: And(tuple(nodes)))
+        | st.lists(inner, min_size=1, max_size=3).map(lambda nodes: Or(tuple(nodes)))
+        | inner.map(Not)
+    ),
+    max_leaves=6,
+)
+PIECES = [
+    *WORDS,
+    *NUMBERS,
+    "稳赚",
+    "加我",
+    "加我司",
+    " ",
+    "\u200b",
+    "Ｖ信",
+    "ＡＢ",
+    "，",
+    "\n",
+    "不",
+    "保x本",
+]
+MESSAGES = st.builds(
+    lambda pieces, quoted, kind, room: Message(
+        tenant="demo", kind="archive", seq=1, msgid="m1", time=1_772_589_600_000, received_at=0,
+        type=kind, sender="zhangwei", text="".join(pieces), quoted=quoted, room=room,
+    ),
+    st.lists(st.sampled_from(PIECES), max_size=8),
+    st.sampled_from(["", "保本"]),
+    st.sampled_from(TYPES),
+    st.sampled_from(["", "r1"]),
+)  # fmt: skip
+
+
+def rule(name: str, node: Node, response: int = 2) -> DetectionRule:
+    ref = RuleRef(
+        id=name, name=name, title="", version=1, digest="", item="", level="low", response=response
+    )
+    return DetectionRule(ref, node, signal=False, asks_hits=asks_hits(node))
+
+
+def compiled(*rules: DetectionRule) -> CompiledRules:
+    return CompiledRules(RuleSet("d", (), {one.ref.name: one for one in rules}, {}, {}))
+
+
+def plainly(rules: list[DetectionRule], message: Message) -> dict[str, tuple[Any, ...]]:
+    """Every condition evaluated, without any quick look."""
+    held: dict[str, tuple[Any, ...]] = {}
+    for later in (False, True):
+        response = max((r.ref.response for r in rules if r.ref.name in held), default=0)
+        for one in rules:
+            view = View(message, CALENDAR, response)
+            if one.asks_hits is later and one.condition.holds(view):
+                held[one.ref.name] = tuple(view.spans)
+    return held
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(NODES, min_size=1, max_size=4), MESSAGES)
+def test_the_quick_look_misses_nothing(nodes: list[Node], message: Message) -> None:
+    rules = [rule(f"r{n}", node, n % 4) for n, node in enumerate(nodes)]
+    found, failed = compiled(*rules).judge(message, CALENDAR)
+    assert failed == []
+    assert {one.ref.name: spans for one, spans in found} == plainly(rules, message)
+
+
+@settings(max_examples=200, deadline=None)
+@given(NODES, MESSAGES)
+def test_spans_point_into_the_original_text(node: Node, message: Message) -> None:
+    view = View(message, CALENDAR)
+    held = node.holds(view)
+    for span in view.spans:
+        text = message.field(span.field)
+        assert 0 <= span.start < span.end <= len(text)
+        if span.pattern in WORDS:
+            assert fold(text[span.start : span.end]).text == fold(span.pattern).text
+    if isinstance(node, Not) or not held:
+        assert view.spans == []
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (words("Ｖ信"), {Trigger("pattern", "v信")}),
+        (Not(words("a")), None),
+        (Words("quoted", "a", "a"), None),
+        (Or((words("a"), Not(words("b")))), None),
+        (Or((words("a"), words("b"))), {Trigger("pattern", "a"), Trigger("pattern", "b")}),
+        (And((Compare("type", "equals", "text"), words("a"))), {Trigger("pattern", "a")}),
+        (And((Compare("room", "exists", True), Compare("type", "equals", "File"))),
+         {Trigger("type", "file")}),
+        (Compare(HIT_RESPONSE, "gte", 2), {Trigger("hits", "")}),
+        (Compare(HIT_RESPONSE, "lt", 2), None),
+        (Or((Compare(HIT_RESPONSE, "gte", 2), words("a"))),
+         {Trigger("hits", ""), Trigger("pattern", "a")}),
+    ],
+)  # fmt: skip
+def test_trigger_sets(node: Node, expected: set[Trigger] | None) -> None:
+    assert triggers(node) == expected
+
+
+def test_gte_zero_needs_no_hit() -> None:
+    assert triggers(Compare(HIT_RESPONSE, "gte", 0)) is None
+    assert triggers(Compare(HIT_RESPONSE, "gt", 0)) == {Trigger("hits", "")}
