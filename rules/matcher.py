@@ -19,7 +19,7 @@ from rules.fold import fold
 from rules.items import ALERT, MEMBER, QUARANTINE, Item, pack
 from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.model import CorrelationRule, DetectionRule
-from rules.recent import CONFLICT, RecentIds
+from rules.recent import CONFLICT, SAME, RecentIds
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.scan import scanner
 from rules.triggers import triggers
@@ -133,10 +133,16 @@ class Matcher:
         try:
             message = self._decode(raw)
             identity = f"{message.tenant}\x00{message.msgid}"
-            if self._recent.check(identity, _content(message, raw)) == CONFLICT:
+            seen = self._recent.check(identity, _content(message, raw))
+            if seen == CONFLICT:
                 raise RecordError("duplicate_id_conflict", message.msgid)
         except RecordError as error:
             return [self._set_aside(raw, error.reason, error.detail, source, partition, offset)]
+        if seen == SAME:
+            # Judged by this very worker, which forgets all when Flink rewinds the source.
+            # Judging it again would give the same ids with another position.
+            self.counts["repeated"] += 1
+            return None
         out: list[bytes] = []
         if message.flags and FLAG_UNKNOWN_TYPE in message.flags:
             self.counts["unknown_type"] += 1

@@ -14,7 +14,9 @@ from udfs.spec import JobSpec
 
 # Gauges, not counters: PyFlink 2.3 takes the count of one bundle for the total so far, so its
 # counters show no more than the largest bundle. A gauge shows what we counted ourselves.
-GAUGES = ("records", "hits", "quarantined", "unknown_type", "group_missing", "rule_failed")
+GAUGES = (
+    "records", "hits", "quarantined", "unknown_type", "group_missing", "rule_failed", "repeated",
+)  # fmt: skip
 
 
 class MatchRecords(ScalarFunction):  # type: ignore[misc]

@@ -1,0 +1,152 @@
+"""The Flink functions, driven without a JVM, agree with the pure engine and leave nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import cloudpickle
+import pandas as pd
+import pytest
+
+from rules.cases import records
+from rules.decode import Decoder
+from rules.engine import Engine, unsealed
+from rules.items import key_of
+from rules.matcher import compile_timeline
+from rules.ruleset import CATALOG, RuleTimeline, load_ruleset
+from tests.support.harness import KeyedHarness, MetricContext
+from tests.support.rule_files import CALENDAR, TENANT
+from udfs.behave import Behave, item_key
+from udfs.match import GAUGES, MatchRecords
+from udfs.spec import JobSpec
+
+RULES = load_ruleset()
+TIMELINE = RuleTimeline([(0, RULES)])
+SPEC = JobSpec(
+    tenant=TENANT,
+    rules=str(CATALOG),
+    registry="",
+    record_bytes=1 << 20,
+    keep_bytes=4096,
+    assume_received_at=1_772_600_000_000,
+    seal=unsealed,
+)
+CASES = [(file.path, case) for file in RULES.files for case in file.tests]
+
+
+def opened(source: str = "kafka:messages") -> tuple[MatchRecords, MetricContext]:
+    function, context = MatchRecords(SPEC, source), MetricContext()
+    function.open(context)
+    return function, context
+
+
+@pytest.fixture(scope="module")
+def matching() -> MatchRecords:
+    return opened()[0]
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict:
+    return compile_timeline(TIMELINE)
+
+
+def columns(raws: Iterable[bytes | None]) -> tuple[pd.Series, pd.Series, pd.Series]:
+    rows = list(raws)
+    return (
+        pd.Series(rows, dtype=object),
+        pd.Series([0] * len(rows)),
+        pd.Series(list(range(len(rows)))),
+    )
+
+
+def by_flink(matching: MatchRecords, raws: list[bytes]) -> dict[str, list[str]]:
+    """Outputs of both functions, items handed on in one row each as the job's SQL does."""
+    matching._matcher._recent.__init__()  # cases use the same ids
+    harness = KeyedHarness(Behave(SPEC), item_key)
+    for found in matching.eval(*columns(raws)):
+        for item in found or ():
+            harness.send((item,))
+    harness.finish()
+    assert harness.states == {}
+    assert harness.timers == []
+    return {name: sorted(rows) for name, rows in harness.outputs.items()}
+
+
+def by_engine(compiled: Mapping[str, Any], raws: list[bytes]) -> dict[str, list[str]]:
+    engine = Engine(TIMELINE, Decoder(TENANT), CALENDAR, compiled=compiled)
+    found: dict[str, list[str]] = {}
+    outputs = [
+        out for n, raw in enumerate(raws) for out in engine.judge(raw, "kafka:messages", 0, n)
+    ]
+    for kind, body in [*outputs, *engine.finish()]:
+        found.setdefault("main" if kind == "alerts" else kind, []).append(body.decode())
+    return {name: sorted(rows) for name, rows in found.items()}
+
+
+@pytest.mark.parametrize(
+    "case", [case for _, case in CASES], ids=[f"{path}: {case['name']}" for path, case in CASES]
+)
+def test_functions_and_engine_agree(case: dict, matching: MatchRecords, compiled: dict) -> None:
+    raws = [*records(case), b"{broken", b"\xff"]
+    assert by_flink(matching, raws) == by_engine(compiled, raws)
+
+
+def test_a_watermark_between_elements_makes_late_ones(matching: MatchRecords) -> None:
+    case = next(case for path, case in CASES if path.startswith("a05_01"))
+    matching._matcher._recent.__init__()
+    items = [
+        item
+        for found in matching.eval(*columns(records(case)))
+        for item in found or ()
+        if "a05_01_recall_burst" in key_of(item)  # a recall counts for another rule, too
+    ]
+    harness = KeyedHarness(Behave(SPEC), item_key)
+    for item in items[:3]:
+        harness.send((item,))
+    assert len(harness.states) == 1
+    assert len(harness.timers) == 3
+    harness.advance(json.loads(records(case)[2])["time"])
+    harness.send((items[1],))
+    harness.finish()
+    assert list(harness.outputs) == ["late"]
+    assert json.loads(harness.outputs["late"][0])["msgid"] == "m2"
+    assert (harness.states, harness.timers) == ({}, [])
+
+
+@pytest.mark.parametrize("function", [Behave(SPEC), MatchRecords(SPEC, "kafka:messages")])
+def test_functions_travel_to_workers(function: Any) -> None:
+    copy = cloudpickle.loads(cloudpickle.dumps(function))
+    assert type(copy) is type(function)
+    assert copy._spec == SPEC
+    copy.open(MetricContext() if isinstance(copy, MatchRecords) else _Runtime())
+
+
+class _Runtime:
+    def get_state(self, _descriptor: Any) -> None:
+        return None
+
+
+def test_eval_gives_one_row_a_record_and_counts() -> None:
+    function, context = opened()
+    case = next(case for path, case in CASES if path.startswith("a07_01"))
+    good = records(case)[0]
+    clean = good.replace("保本".encode(), "很好".encode()).replace("稳赚不赔".encode(), b"ok")
+    clean = clean.replace(b'"m1"', b'"m2"')
+    series = function.eval(*columns([good, b"\x00", clean, None, good]))
+    assert [None if row is None else len(row) for row in series] == [2, 1, None, 1, None]
+    assert all(type(item) is bytes for row in series if row for item in row)
+    counts = {name: read() for name, read in context.gauges.items()}
+    assert set(counts) == set(GAUGES)
+    assert counts["records"] == 5
+    assert (counts["hits"], counts["quarantined"], counts["repeated"]) == (1, 2, 1)
+
+
+def test_files_are_named_by_their_path() -> None:
+    function, _ = opened(source="")
+    (row,) = function.eval(pd.Series([b"{"], dtype=object), pd.Series(["/data/messages-p0.jsonl"]))
+    harness = KeyedHarness(Behave(SPEC), item_key)
+    harness.send((row[0],))
+    position = json.loads(harness.outputs["quarantine"][0])["position"]
+    assert position == {"source": "file:/data/messages-p0.jsonl"}
