@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def source_ddl(settings: Settings, assume_received_at: int) -> str:
             "connector": "filesystem",
             "path": folder.as_uri(),
             "format": "raw",
-            "source.path.regex-pattern": f"{folder}/messages[^/]*[.]jsonl([.]gz)?",
+            "source.path.regex-pattern": f"{re.escape(str(folder))}/messages[^/]*[.]jsonl([.]gz)?",
         }
         if settings.source.follow:
             options["source.monitor-interval"] = "1 s"
@@ -100,7 +101,7 @@ def source_ddl(settings: Settings, assume_received_at: int) -> str:
     number = "TRY_CAST(REGEXP_EXTRACT(CAST(record AS STRING), '{}', 1) AS BIGINT)"
     told = number.format('"(?:time|msgtime)":\\s*([0-9]{13})')
     received = number.format('"received_at":\\s*([0-9]{13})')
-    listed = ", ".join(f"'{key}' = '{value}'" for key, value in options.items())
+    listed = ", ".join(f"'{key}' = {_quoted(value)}" for key, value in options.items())
     # every value comes from the settings, which the operator owns
     return f"""
         CREATE TABLE messages (
@@ -112,6 +113,11 @@ def source_ddl(settings: Settings, assume_received_at: int) -> str:
                     BETWEEN {EARLIEST} AND COALESCE({received}, {assume_received_at}) + {DAY_MS}
                 THEN TO_TIMESTAMP_LTZ({told} - {lateness}, 3) END
         ) WITH ({listed})"""
+
+
+def _quoted(value: str) -> str:
+    """An SQL text: a quotation mark inside is written twice."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def select_items(settings: Settings) -> str:
