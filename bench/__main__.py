@@ -18,7 +18,7 @@ from bench import core, jobs
 from ingest.simulate.run import Parameters, Run
 from ingest.simulate.write import Files, write
 
-HOME = Path("var/bench")
+HOME = Path("var/bench").resolve()
 
 
 def main() -> None:
