@@ -196,10 +196,10 @@ class Matcher:
         return pack(f"q|{int(digest[:4], 16) % _QUARANTINE_KEYS}", entry)
 
 
-def _content(message: Message, raw: bytes) -> bytes:
+def _content(message: Message, raw: bytes) -> tuple[str, bytes]:
     """What makes two records of one id the same: the source's own object, not when and in which
     order a collector read it. Where the envelope has another order, the whole record."""
-    return message.type.encode() + raw[max(0, raw.find(b'"payload":')) :]
+    return message.type, raw[max(0, raw.find(b'"payload":')) :]
 
 
 def _group(rule: CorrelationRule, base: str, message: Message) -> tuple[str, ...] | None:

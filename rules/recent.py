@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 NEW, SAME, CONFLICT = 0, 1, 2
 
 
@@ -18,7 +20,7 @@ class RecentIds:
         self._young: dict[str, int] = {}
         self._old: dict[str, int] = {}
 
-    def check(self, identity: str, content: bytes) -> int:
+    def check(self, identity: str, content: Hashable) -> int:
         """NEW, SAME (a repetition, harmless) or CONFLICT (the first content stays)."""
         mark = hash(content)
         known = self._young.get(identity)
