@@ -71,7 +71,7 @@ def source_ddl(settings: Settings, assume_received_at: int) -> str:
         columns = "`file.path` STRING NOT NULL METADATA"
         options = {
             "connector": "filesystem",
-            "path": folder.as_uri(),
+            "path": _address(folder),
             "format": "raw",
             "source.path.regex-pattern": f"{re.escape(str(folder))}/messages[^/]*[.]jsonl([.]gz)?",
         }
@@ -133,6 +133,11 @@ def _moment(assume_received_at: int) -> str:
     return f"CASE WHEN {told} BETWEEN {EARLIEST} AND {latest} THEN {told} ELSE 0 END"
 
 
+def _address(folder: Path) -> str:
+    """A folder as Flink reads it; the %E6 of `Path.as_uri` it would take literally."""
+    return f"file://{folder}"
+
+
 def _quoted(value: str) -> str:
     """An SQL text: a quotation mark inside is written twice."""
     return "'" + value.replace("'", "''") + "'"
@@ -165,7 +170,7 @@ def _file_sink(folder: Path) -> Any:
 
     folder.mkdir(parents=True, exist_ok=True)
     return (
-        FileSink.for_row_format(folder.resolve().as_uri(), Encoder.simple_string_encoder())
+        FileSink.for_row_format(_address(folder.resolve()), Encoder.simple_string_encoder())
         .with_output_file_config(
             OutputFileConfig.builder().with_part_prefix("part").with_part_suffix(".jsonl").build()
         )

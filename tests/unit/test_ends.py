@@ -78,7 +78,9 @@ def test_any_name_of_a_folder_is_found(tmp_path: Path, name: str) -> None:
     folder.mkdir()
     (folder / "messages-p0.jsonl").write_bytes(b"{}\n")
     settings = load("embedded", overrides=("source.kind=files", f'source.path="{folder}"'))
-    pattern = re.compile(options(source_ddl(settings, NOW))["source.path.regex-pattern"])
+    found = options(source_ddl(settings, NOW))
+    assert found["path"] == f"file://{folder}"  # Flink does not resolve %E6 or %20
+    pattern = re.compile(found["source.path.regex-pattern"])
     assert pattern.fullmatch(f"{folder}/messages-p0.jsonl")
     assert pattern.fullmatch(f"{folder}/messages.jsonl.gz")
     assert not pattern.fullmatch(f"{folder}/truth.jsonl")
