@@ -24,13 +24,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where records come from.
 
     kind "files": `path` is a directory of *.jsonl (or *.jsonl.gz); with `follow` it is watched.
-    kind "kafka": `topic` on `Kafka.bootstrap`.
+    kind "kafka": `topic` on `Kafka.bootstrap`; with `follow` for ever, else up to the offsets that
+    are the latest when the job starts. `event_time` "timestamp": the Kafka timestamp of a record
+    is its event time (our collectors write it so); "record": read it from the record, slower.
     """
 
     kind: str
     path: str = "var/messages"
     follow: bool = False
     topic: str = "messages"
+    event_time: str = "timestamp"
 
 
 class Outputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +57,7 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sasl_mechanism: str = ""
     sasl_username: str = ""
     max_record_bytes: int = 16 * 1024 * 1024
+    retention_ms: int = -1
 
 
 class Flink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

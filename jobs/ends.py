@@ -9,14 +9,12 @@ from typing import Any
 from config.settings import Kafka, Settings
 from jobs.kafka_client import flink_properties
 from rules.alert import OUTPUTS
-from rules.decode import EARLIEST
 from rules.errors import EXIT_USAGE, MingjianError
 
 DAY_MS = 86_400_000
 # Without compression a file is read in blocks of this size, in no particular order.
 BLOCK_BYTES = 32 * 1024 * 1024
 UNSPLITTABLE = (".gz",)
-_HOLD_MS = 10 * 365 * DAY_MS  # behind any time there is: the watermark waits for the end of input
 
 
 def source_files(folder: str, *, may_be_empty: bool = False) -> list[Path]:
@@ -61,10 +59,13 @@ def in_order(files: list[Path], parallelism: int) -> bool:
 def source_ddl(settings: Settings, assume_received_at: int) -> str:
     """CREATE TABLE messages: raw bytes, their place, and the watermark.
 
-    Event time is read from the record's own `time`, else `msgtime`. A time that is missing, 0,
-    before 2016 or more than a day after the record was received does not move the watermark.
+    Event time is the Kafka timestamp, or with `source.event_time: record` and for files the
+    record's own `time`, else `msgtime`. A time that is missing, 0, or more than a day ahead (of
+    now; of `received_at` where the record is read) does not move the watermark.
     """
     lateness = settings.flink.allowed_lateness_ms
+    held = False  # the watermark waits for the end of the input
+    from_record = settings.source.kind == "files" or settings.source.event_time == "record"
     if settings.source.kind == "files":
         folder = Path(settings.source.path).resolve()
         files = source_files(settings.source.path, may_be_empty=settings.source.follow)
@@ -78,7 +79,7 @@ def source_ddl(settings: Settings, assume_received_at: int) -> str:
         if settings.source.follow:
             options["source.monitor-interval"] = "1 s"
         elif not in_order(files, settings.flink.parallelism):
-            lateness = _HOLD_MS
+            held = True
     else:
         columns = "`partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL"
         options = {
@@ -97,45 +98,49 @@ def source_ddl(settings: Settings, assume_received_at: int) -> str:
                 "scan.bounded.mode": "latest-offset",
                 "scan.startup.mode": "earliest-offset",
             }
-    moment = _moment(assume_received_at)
     listed = ", ".join(f"'{key}' = {_quoted(value)}" for key, value in options.items())
+    mark = "TO_TIMESTAMP_LTZ(0, 3)" if held else f"event_time - {_interval(lateness)}"
+    if from_record:
+        # `time` of an envelope, `msgtime` of a bare record; writers put them first
+        told, received = _number("time"), _number("received_at")
+        times = f"""
+            event_time AS TO_TIMESTAMP_LTZ(COALESCE({told}, 0), 3),
+            latest AS TO_TIMESTAMP_LTZ(COALESCE({received}, {assume_received_at}) + {DAY_MS}, 3),
+            WATERMARK FOR event_time AS
+                CASE WHEN event_time <= latest THEN {mark} END"""
+    else:
+        times = f"""
+            event_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+            WATERMARK FOR event_time AS
+                CASE WHEN event_time <= CURRENT_ROW_TIMESTAMP() + INTERVAL '1' DAY
+                THEN {mark} END"""
     # every value comes from the settings, which the operator owns
     return f"""
         CREATE TABLE messages (
             record BYTES,
-            {columns},
-            event_time AS TO_TIMESTAMP_LTZ({moment}, 3),
-            WATERMARK FOR event_time AS
-                CASE WHEN {moment} > 0 THEN TO_TIMESTAMP_LTZ({moment} - {lateness}, 3) END
+            {columns},{times}
         ) WITH ({listed})"""
 
 
-def _moment(assume_received_at: int) -> str:
-    """SQL for a record's event time in ms, 0 where it must not move the watermark.
+def _interval(ms: int) -> str:
+    """SQL for a length of time."""
+    seconds, rest = divmod(ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    text = f"{days} {hours:02}:{minutes:02}:{seconds:02}.{rest:03}"
+    return f"INTERVAL '{text}' DAY TO SECOND(3)"
 
-    Our own writers put `time` and `received_at` at the front without spaces, so they are found by
-    position, on the bytes; a regex over the decoded text costs a multiple and is the fallback.
+
+def _number(name: str) -> str:
+    """SQL for the 13-digit number after `name":`, NULL where there is none.
+
+    Found by position on the bytes: a regex over decoded text costs a multiple, and so does a
+    longer expression, because the planner writes it out again at every use.
     """
     text = "CAST(record AS STRING)"
-
-    def number(name: str, regex: str) -> str:
-        found = f"POSITION('\"{name}\":' IN {text})"
-        at = f"SUBSTRING({text}, {found} + {len(name) + 3}, 13)"
-        slow = f"TRY_CAST(REGEXP_EXTRACT({text}, '{regex}', 1) AS BIGINT)"
-        return (
-            f"CASE WHEN {found} > 0 AND TRY_CAST({at} AS BIGINT) > {EARLIEST}"
-            f" THEN TRY_CAST({at} AS BIGINT) ELSE {slow} END"
-        )
-
-    told = number("time", '"(?:time|msgtime)":\\s*([0-9]{13})')
-    received = number("received_at", '"received_at":\\s*([0-9]{13})')
-    latest = f"COALESCE({received}, {assume_received_at}) + {DAY_MS}"
-    return f"CASE WHEN {told} BETWEEN {EARLIEST} AND {latest} THEN {told} ELSE 0 END"
-
-
-def _address(folder: Path) -> str:
-    """A folder as Flink reads it; the %E6 of `Path.as_uri` it would take literally."""
-    return f"file://{folder}"
+    at = f"POSITION('{name}\":' IN {text}) + {len(name) + 2}"
+    return f"TRY_CAST(BTRIM(SUBSTRING({text}, {at}, 14), ' ,}}') AS BIGINT)"
 
 
 def _quoted(value: str) -> str:
@@ -143,13 +148,21 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def _address(folder: Path) -> str:
+    """A folder as Flink reads it; the %E6 of `Path.as_uri` it would take literally."""
+    return f"file://{folder}"
+
+
 def select_items(settings: Settings) -> str:
-    """The one query of the job: match in batches, keep what hit, one row an item."""
+    """The one query of the job: match in batches, keep what hit, one row an item.
+
+    Unnesting NULL gives no row, so it is the filter as well. A `WHERE items IS NOT NULL` would
+    make the planner call the function twice, once for the filter and once for the value.
+    """
     place = "`file.path`" if settings.source.kind == "files" else "`partition`, `offset`"
     return f"""
         SELECT item FROM (SELECT match_records(record, {place}) AS items FROM messages)
-        CROSS JOIN UNNEST(items) AS found(item)
-        WHERE items IS NOT NULL"""
+        CROSS JOIN UNNEST(items) AS found(item)"""
 
 
 def sink_for(settings: Settings, output: str) -> Any:

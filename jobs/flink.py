@@ -86,6 +86,9 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "python.fn-execution.bundle.size": str(flink.bundle_size),
         # bundles hold the watermark back, so their time is part of every alert's latency
         "python.fn-execution.bundle.time": str(flink.bundle_time_ms),
+        # no function here keeps or changes a row it was given; without this every chained operator
+        # copies every record
+        "pipeline.object-reuse": "true",
         "execution.checkpointing.interval": f"{flink.checkpoint_interval_ms} ms",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "table.exec.source.idle-timeout": f"{flink.idle_timeout_ms} ms",

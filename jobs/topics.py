@@ -32,7 +32,12 @@ def ensure_topics(settings: Settings, *, partitions: int = PARTITIONS, replicas:
         raise unreachable(settings.kafka, error) from None
     try:
         there = set(admin.list_topics())
-        limits = {"max.message.bytes": str(settings.kafka.max_record_bytes)}
+        limits = {
+            "max.message.bytes": str(settings.kafka.max_record_bytes),
+            # a record's timestamp is its event time: a limit in time would delete a replayed
+            # month the moment it is written
+            "retention.ms": str(settings.kafka.retention_ms),
+        }
         missing = [
             NewTopic(name, partitions, replicas, topic_configs=limits)
             for name in topic_names(settings)

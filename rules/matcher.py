@@ -26,6 +26,7 @@ from rules.triggers import triggers
 
 _DETAIL = 200  # a record may call its type or id anything, at any length
 _QUARANTINE_KEYS = 16  # spreads quarantined records over subtasks
+_TYPES = 1_000
 
 
 class CompiledRules:
@@ -35,6 +36,7 @@ class CompiledRules:
         self.ruleset = ruleset
         patterns: dict[str, list[DetectionRule]] = {}
         self._by_type: dict[str, list[DetectionRule]] = {}
+        self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
         self._always: list[DetectionRule] = []
         self._after_hits: list[DetectionRule] = []
         for rule in ruleset.detections.values():
@@ -54,7 +56,10 @@ class CompiledRules:
     def candidates(self, message: Message, text: str) -> Iterable[DetectionRule]:
         """Rules worth evaluating, each once, in a stable order."""
         woken = self._scan(text.encode("utf-8", "replace")) if text else ()
-        typed = self._by_type.get(message.type.casefold())
+        try:
+            typed = self._by_exact_type[message.type]
+        except KeyError:
+            typed = self._typed(message.type)
         if not woken and not typed:
             return self._always
         rules = {rule.ref.name: rule for index in woken for rule in self._woken[index]}
@@ -62,12 +67,18 @@ class CompiledRules:
         rules.update((rule.ref.name, rule) for rule in self._always)
         return [rules[name] for name in sorted(rules)]
 
+    def _typed(self, name: str) -> list[DetectionRule]:
+        found = self._by_type.get(name.casefold(), [])
+        if len(self._by_exact_type) < _TYPES:  # whoever sends records chooses the names
+            self._by_exact_type[name] = found
+        return found
+
     def judge(
         self, message: Message, calendar: OfficeCalendar
     ) -> tuple[list[tuple[DetectionRule, tuple[Span, ...]]], list[tuple[str, str]]]:
         """(rules that hold with their spans, rules that failed with the error's type)."""
-        folded = fold(message.text)
-        candidates = self.candidates(message, folded.text)
+        text = message.text
+        candidates = self.candidates(message, fold(text).text if text else "")
         held: list[tuple[DetectionRule, tuple[Span, ...]]] = []
         failed: list[tuple[str, str]] = []
         if candidates:
@@ -120,6 +131,8 @@ class Matcher:
     ) -> None:
         self._timeline = timeline
         self._compiled = compiled or compile_timeline(timeline)
+        only = len(timeline.rulesets) == 1
+        self._only = self._compiled[timeline.rulesets[0].digest] if only else None
         self._decode = decoder.decode
         self._calendar = calendar
         self._keep = keep_bytes
@@ -149,7 +162,7 @@ class Matcher:
             out.append(
                 self._set_aside(raw, "unknown_type", message.type, source, partition, offset)
             )
-        compiled = self._compiled[self._timeline.at(message.time).digest]
+        compiled = self._only or self._compiled[self._timeline.at(message.time).digest]
         held, failed = compiled.judge(message, self._calendar)
         if not held and not failed:
             return out or None

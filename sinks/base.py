@@ -70,7 +70,7 @@ class AlertReader(Protocol):
         limit: int = 50,
         cursor: str = "",
     ) -> tuple[list[dict[str, Any]], str]:
-        """Alerts newest first with at least `response`, and the next page's cursor ("" at the end)."""
+        """Alerts newest first, at least `response`, and the next page's cursor ("" at the end)."""
 
     def alert(self, alert_id: str) -> dict[str, Any] | None:
         """One alert by its id or by a prefix of it that is unique."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 from rules.matcher import Matcher
 from udfs.spec import JobSpec
 
+_GC_ALLOCATIONS = 50_000  # a batch makes many short-lived tuples and no cycles
 # Gauges, not counters: PyFlink 2.3 takes the count of one bundle for the total so far, so its
 # counters show no more than the largest bundle. A gauge shows what we counted ourselves.
 GAUGES = (
@@ -36,6 +38,10 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
             self._spec.calendar(),
             keep_bytes=self._spec.keep_bytes,
         )
+        # what is loaded now lives as long as the worker; the collector need not look at it again
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GC_ALLOCATIONS, 20, 100)
         group = function_context.get_metric_group().add_group("mingjian")
         counts = self._matcher.counts
         for name in GAUGES:

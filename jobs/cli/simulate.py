@@ -28,6 +28,7 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.kafka_client import connection
+from jobs.topics import ensure_topics
 from rules.errors import EXIT_USAGE, MingjianError
 
 _DEFAULTS = Parameters()
@@ -108,7 +109,9 @@ def simulate(
         kafka = settings.kafka
         if bootstrap:
             kafka = msgspec.structs.replace(kafka, bootstrap=bootstrap)
-        target = Topic(connection(kafka), topic or settings.source.topic, truth)
+        source = msgspec.structs.replace(settings.source, topic=topic or settings.source.topic)
+        ensure_topics(msgspec.structs.replace(settings, kafka=kafka, source=source))
+        target = Topic(connection(kafka), source.topic, truth)
     summary = _write(run, target, rate)
     if output is Output.json:
         if fmt is Format.stdout:  # standard output carries the records

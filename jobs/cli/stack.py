@@ -41,9 +41,11 @@ def up(
     *,
     folder: FolderOption = _FOLDER,
     kafka_port: Annotated[int, typer.Option(help="0 = 任意空闲端口 · any free port")] = 9092,
-    redis_port: Annotated[int, typer.Option()] = 6379,
-    elasticsearch_port: Annotated[int, typer.Option()] = 9200,
-    flink_port: Annotated[int, typer.Option()] = 8081,
+    redis_port: Annotated[int, typer.Option(help="0 = 任意空闲端口 · any free port")] = 6379,
+    elasticsearch_port: Annotated[
+        int, typer.Option(help="0 = 任意空闲端口 · any free port")
+    ] = 9200,
+    flink_port: Annotated[int, typer.Option(help="0 = 任意空闲端口 · any free port")] = 8081,
     task_managers: Annotated[
         int, typer.Option(min=1, help="TaskManager 数，每个一个槽位 · single-slot TaskManagers")
     ] = 2,

@@ -16,10 +16,12 @@ from jobs.ends import (
     source_ddl,
     source_files,
 )
-from rules.decode import EARLIEST
 from rules.errors import EXIT_USAGE, MingjianError
 
 NOW = 1_772_600_000_000
+
+
+FIVE_SECONDS = "event_time - INTERVAL '0 00:00:05.000' DAY TO SECOND(3)"
 
 
 def files(folder: Path, *overrides: str) -> Settings:
@@ -47,8 +49,11 @@ def test_the_watermark_trusts_only_times_that_can_be(folder: Path) -> None:
     for ddl in (source_ddl(files(folder), NOW), source_ddl(kafka(), NOW)):
         assert "record BYTES" in ddl
         assert "WATERMARK FOR event_time AS" in ddl
-        assert f"BETWEEN {EARLIEST} AND COALESCE(" in ddl
-        assert f"{NOW}) + {DAY_MS}" in ddl
+    read = source_ddl(files(folder), NOW)
+    assert f"{NOW}) + {DAY_MS}" in read
+    assert "CASE WHEN event_time <= latest" in read
+    assert "event_time <= CURRENT_ROW_TIMESTAMP() + INTERVAL '1' DAY" in source_ddl(kafka(), NOW)
+    assert "CASE WHEN event_time <= latest" in source_ddl(kafka("source.event_time=record"), NOW)
 
 
 def test_files(folder: Path) -> None:
@@ -57,7 +62,7 @@ def test_files(folder: Path) -> None:
     found = options(ddl)
     assert (found["connector"], found["format"]) == ("filesystem", "raw")
     assert "`file.path` STRING NOT NULL METADATA" in ddl
-    assert f"- {settings.flink.allowed_lateness_ms}, 3)" in ddl
+    assert FIVE_SECONDS in ddl
     assert "source.monitor-interval" not in found
     assert "match_records(record, `file.path`)" in select_items(settings)
 
@@ -66,9 +71,10 @@ def test_more_pieces_than_readers_hold_the_watermark(folder: Path) -> None:
     for number in range(1, 4):
         (folder / f"messages-p{number}.jsonl").write_bytes(b"{}\n")
     settings = files(folder, "flink.parallelism=2")
-    assert f"- {settings.flink.allowed_lateness_ms}, 3)" not in source_ddl(settings, NOW)
+    assert "THEN TO_TIMESTAMP_LTZ(0, 3) END" in source_ddl(settings, NOW)
+    assert FIVE_SECONDS not in source_ddl(settings, NOW)
     watched = files(folder, "flink.parallelism=2", "source.follow=true")
-    assert f"- {settings.flink.allowed_lateness_ms}, 3)" in source_ddl(watched, NOW)
+    assert FIVE_SECONDS in source_ddl(watched, NOW)
     assert options(source_ddl(watched, NOW))["source.monitor-interval"] == "1 s"
 
 

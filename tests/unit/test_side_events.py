@@ -1,4 +1,4 @@
-# ruff: noqa: E501, PLR0917 - a table is read better with one case a row
+# ruff: noqa: E501 - a table is read better with one case a row
 """Events: who acted, on whom, and what the rules can read of it."""
 
 import json
