@@ -27,6 +27,21 @@ from sinks.readers import open_reader
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 HOME = Path("var/demo")
+SETTINGS = HOME / "settings.yaml"
+_PROFILE = f"""\
+# Written by `make demo`; any command takes it: mingjian alerts list --config {SETTINGS}
+profile: embedded
+tenant: demo
+tenant_name: 明鉴示范咨询有限公司
+data_dir: {HOME}
+keys_dir: {HOME}/keys
+source: {{kind: files, path: {HOME}/messages}}
+outputs: {{kind: files, path: {HOME}/outputs}}
+rules: {{registry: {HOME}/rulesets}}
+flink: {{parallelism: 2, checkpoint_interval_ms: 1000, bundle_time_ms: 50}}
+targets:
+  - {{kind: sqlite, name: sqlite, path: {HOME}/index.db}}
+"""
 STYLES = {0: "dim", 1: "cyan", 2: "yellow", 3: "bold red"}
 WORST = 3
 
@@ -44,17 +59,9 @@ def main() -> int:
 
 
 def _demo(started: float) -> int:
-    settings = load(
-        "embedded",
-        None,
-        (
-            f"data_dir={HOME}",
-            f"keys_dir={HOME}/keys",
-            f"source.path={HOME}/messages",
-            f"outputs.path={HOME}/outputs",
-            f"targets=[{{kind: sqlite, name: sqlite, path: {HOME}/index.db}}]",
-        ),
-    )
+    HOME.mkdir(parents=True, exist_ok=True)
+    SETTINGS.write_text(_PROFILE, encoding="utf-8")
+    settings = load(path=SETTINGS)
     _step(1, "a day of WeCom traffic", "一天的企业微信会话")
     truth = _messages(Path(settings.source.path))
     _step(2, "the PyFlink job", "PyFlink 检测作业")
@@ -146,9 +153,7 @@ def _summary(
             str(counts[name]),
         )
     out.print(table)
-    for alert in sorted(alerts, key=lambda a: (-a["rule"]["response"], -a["count"], a["time"]))[
-        :WORST
-    ]:
+    for alert in _worst(alerts):
         out.print(_panel(alert))
     stored = reader.counts()
     set_aside = sum(stored["quarantine"].values())
@@ -185,6 +190,16 @@ def _summary(
         )
 
 
+def _worst(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The worst alerts, of different rules first, so that three of them tell three stories."""
+    ranked = sorted(
+        alerts, key=lambda a: (-a["rule"]["response"], not a.get("conversation"), a["time"])
+    )
+    first_of_rule = {alert["rule"]["name"]: alert for alert in reversed(ranked)}
+    leaders = [alert for alert in ranked if first_of_rule[alert["rule"]["name"]] is alert]
+    return [*leaders, *(alert for alert in ranked if alert not in leaders)][:WORST]
+
+
 def _panel(alert: dict[str, Any]) -> Panel:
     when = dt.datetime.fromtimestamp(alert["time"] / 1000, SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
     rule = alert["rule"]
@@ -207,10 +222,11 @@ def _panel(alert: dict[str, Any]) -> Panel:
 def _pack(settings: Settings, alerts: list[dict[str, Any]]) -> tuple[Path, Path]:
     from jobs.packs import make_pack  # noqa: PLC0415
 
-    worst = max(alerts, key=lambda alert: (alert["rule"]["response"], alert["time"]))
+    if not alerts:
+        raise MingjianError("there is no alert to pack", "没有可出证据包的告警")
     made = make_pack(
         settings,
-        worst["alert_id"],
+        _worst(alerts)[0]["alert_id"],
         folder=HOME / "packs",
         reason=say("demonstration", "产品演示"),
         created_at=int(time.time() * 1000),
@@ -229,10 +245,10 @@ def _closing(
     )
     for name, path in rows:
         out.print(f"  {name}  [bold]{path}[/]", soft_wrap=True)
-    flags = f'--set targets="[{{kind: sqlite, name: sqlite, path: {settings.targets[0].path}}}]"'
     out.print(
-        f"  {say('next', '接着可以')}  mingjian report verify {archive}\n"
-        f"             mingjian alerts list {flags}",
+        f"  {say('next', '接着可以')}  .venv/bin/mingjian report verify {archive}\n"
+        f"            .venv/bin/mingjian alerts list --config {SETTINGS}\n"
+        f"            .venv/bin/mingjian report pack --alert worst --config {SETTINGS}",
         style="dim",
         soft_wrap=True,
     )
