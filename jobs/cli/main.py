@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -34,6 +35,20 @@ def main() -> None:
         err.print(say("stopped", "已停止"))
         sys.exit(130)
     except BrokenPipeError:
+        sys.exit(EXIT_ENVIRONMENT)
+    except Exception as error:
+        # ours to mend, but a traceback helps nobody who is not: the message may quote content,
+        # so only its kind is shown
+        if os.environ.get("MINGJIAN_DEBUG"):
+            raise
+        report(
+            MingjianError(
+                f"unexpected {type(error).__name__}: this is a defect of Mingjian",
+                f"意外错误 {type(error).__name__}：这是明鉴的缺陷",
+                fix_en="run it again with MINGJIAN_DEBUG=1 and report what it prints",
+                fix_zh="请加 MINGJIAN_DEBUG=1 重跑，并把输出报告给我们",
+            )
+        )
         sys.exit(EXIT_ENVIRONMENT)
 
 
