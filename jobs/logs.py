@@ -24,7 +24,8 @@ def configure(*, as_json: bool, verbose: bool = False) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.DEBUG if verbose else logging.INFO
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # looked up at every line: whoever replaced standard error may have put it back since
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     # the clients' own loggers repeat every failed connection; the deliverer says it once
     for noisy in ("kafka", "elastic_transport", "elasticsearch", "redis"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 import sys
 import zlib
@@ -190,6 +189,8 @@ targets: []
 """,
         encoding="utf-8",
     )
+    # PyFlink marks a process that has run Python functions; a new one must not inherit it
+    fresh = {k: v for k, v in os.environ.items() if k != "PYFLINK_GATEWAY_DISABLED"}
     done = subprocess.run(
         [
             sys.executable,
@@ -201,7 +202,7 @@ targets: []
             "-o",
             "json",
         ],
-        env=os.environ | {"_python_worker_execution_mode": mode},
+        env=fresh | {"_python_worker_execution_mode": mode},
         cwd=tmp_path,
         capture_output=True,
         text=True,

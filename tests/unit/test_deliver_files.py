@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import sqlite3
 from pathlib import Path
 
 import pytest
+import structlog
 
 from config.settings import Outputs, Settings, Source, Target
 from jobs import deliver
 from jobs.delivery.files import FileOutputs
 from jobs.delivery.locate import Locator
+from jobs.logs import configure
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.sqlite_reader import SqliteReader
 from tests.support.records import alert, evidence, late, quarantined, with_field, write_part
@@ -189,3 +192,15 @@ def test_delivered_quarantine_carries_the_line(tmp_path):
     deliver.run(settings_in(tmp_path), once=True)
     row = SqliteReader(tmp_path / "index.db").quarantine()[0]
     assert row["position"] == {"source": f"file:{source}", "offset": 5, "line": 2}
+
+
+def test_logs_go_to_the_standard_error_of_the_moment(capsys):
+    """A command run inside another program closes its stream; the next line must not fail."""
+    configure(as_json=True)
+    with pytest.MonkeyPatch.context() as patch:
+        stream = io.StringIO()
+        patch.setattr("sys.stderr", stream)
+        configure(as_json=True)
+        stream.close()
+    structlog.get_logger("deliver").warning("after")
+    assert "after" in capsys.readouterr().err
