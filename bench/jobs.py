@@ -103,6 +103,6 @@ def _watch(pid: int, peak: dict[str, float]) -> None:
                     continue
             peak["client"] = max(peak["client"], own)
             peak["all"] = max(peak["all"], own + children)
-            time.sleep(0.2)
+            time.sleep(1)  # looking costs CPU too
     except psutil.NoSuchProcess:
         return

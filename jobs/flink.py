@@ -6,6 +6,7 @@ import os
 import site
 import socket
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,22 @@ def prepare_process(settings: Settings) -> None:
     os.environ.setdefault("JVM_ARGS", f"-Xms128m -Xmx{settings.flink.heap_mb}m -XX:+UseSerialGC")
 
 
+def _quiet_hang_up() -> None:
+    """Let a worker thread that is cut off at the end of a job end without a traceback.
+
+    In the mini-cluster Python functions run in threads of this process; when the job is over the
+    JVM closes their channel, and Beam's reader reports that as an uncaught error. Every other
+    error in a thread is shown as before.
+    """
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if "Multiplexer hanging up" not in str(args.exc_value):
+            before(args)
+
+    threading.excepthook = hook
+
+
 def environment(settings: Settings, *, jars: tuple[Path, ...] = ()) -> Environment:
     """A stream and a table environment, on the cluster of `rest_url` or in this process.
 
@@ -56,6 +73,7 @@ def environment(settings: Settings, *, jars: tuple[Path, ...] = ()) -> Environme
     from pyflink.java_gateway import get_gateway  # noqa: PLC0415
     from pyflink.table import StreamTableEnvironment  # noqa: PLC0415
 
+    _quiet_hang_up()
     options, rest_url = flink_options(settings, jars)
     configuration = Configuration()
     for key, value in options.items():
