@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,10 +24,13 @@ from rich.text import Text
 TARGET = Path("docs/images")
 WIDTH = 104  # columns
 DARK = 40  # grey value up to which a pixel is background
+# The CJK font draws frames two columns wide; these come from another, fitted to one column.
+_FRAMES = re.compile("[\u2500-\u257f\u00b7\u2713]+")
 _HTML = """<html><head><style>
 @page {{ size: 232mm 262mm; margin: 0; background: #0c0c0c }}
 body {{ margin: 7mm; font: 8.6pt "Noto Sans Mono CJK SC", monospace }}
 pre {{ margin: 0; line-height: 1.22; font-family: inherit; color: #d9d9d9 }}
+.f {{ font-family: "DejaVu Sans Mono"; letter-spacing: -0.102em; font-weight: normal }}
 {stylesheet}
 </style></head><body><pre>{code}</pre></body></html>"""
 
@@ -46,6 +50,7 @@ def _terminal(printed: str) -> None:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi("$ make demo\n" + printed.rstrip()))
     page = console.export_html(theme=MONOKAI, code_format=_HTML, inline_styles=True)
+    page = _FRAMES.sub(lambda found: f"<b class=f>{found[0]}</b>", page)
     with tempfile.TemporaryDirectory() as folder:
         pdf = Path(folder) / "terminal.pdf"
         weasyprint.HTML(string=page).write_pdf(pdf)
