@@ -148,4 +148,5 @@ def free_port() -> int:
 
 
 def _uri(path: str) -> str:
-    return path if "://" in path else Path(path).resolve().as_uri()
+    """A folder as Flink reads it: it takes the %E6 of `Path.as_uri` literally."""
+    return path if "://" in path else f"file://{Path(path).resolve()}"

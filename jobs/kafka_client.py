@@ -47,6 +47,12 @@ def flink_properties(kafka: Kafka) -> dict[str, str]:
         )
         properties["sasl.mechanism"] = kafka.sasl_mechanism
         properties["sasl.jaas.config"] = (
-            f'{module} required username="{kafka.sasl_username}" password="{password}";'
+            f"{module} required username={_jaas(kafka.sasl_username)} password={_jaas(password)};"
         )
     return properties
+
+
+def _jaas(value: str) -> str:
+    """A quoted value of a JAAS line; a quote or backslash in a password must not end it."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,28 @@
+"""What Flink and its Kafka clients are told."""
+
+from __future__ import annotations
+
+from config.settings import load
+from jobs.flink import flink_options
+from jobs.kafka_client import flink_properties
+
+
+def test_a_checkpoint_folder_of_any_name_is_named_as_flink_reads_it(tmp_path):
+    settings = load("cluster", overrides=(f"flink.checkpoint_dir={tmp_path}/检查点",))
+    options, rest_url = flink_options(settings, ())
+    assert options["execution.checkpointing.dir"] == f"file://{tmp_path}/检查点"
+    assert rest_url == settings.flink.rest_url
+
+
+def test_an_address_is_left_as_it_is():
+    settings = load("cluster", overrides=("flink.checkpoint_dir=s3://bucket/checkpoints",))
+    assert flink_options(settings, ())[0]["execution.checkpointing.dir"] == (
+        "s3://bucket/checkpoints"
+    )
+
+
+def test_a_password_cannot_end_its_quotation(monkeypatch):
+    monkeypatch.setenv("MINGJIAN_KAFKA_PASSWORD", 'a"b\\c')
+    overrides = ("kafka.sasl_mechanism=PLAIN", "kafka.sasl_username=job")
+    properties = flink_properties(load("cluster", overrides=overrides).kafka)
+    assert properties["sasl.jaas.config"].endswith('username="job" password="a\\"b\\\\c";')
