@@ -82,10 +82,14 @@ class ProgressLine:
             self._live.update(Text(say("starting Flink …", "正在启动 Flink …"), style="dim"))
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Leave the last line standing."""
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Leave the last line standing, but not above an error."""
         if self._live is not None:
+            if kind is not None:
+                self._live.update(Text(""))
             self._live.stop()
+            if not err.is_terminal and kind is None:
+                err.print()
 
     def show(self, seen: Snapshot, seconds: float) -> None:
         """Draw one snapshot, `seconds` after the tasks began to run."""
