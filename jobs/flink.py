@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import site
-import socket
 import sys
 import threading
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from config.java import java_home
 from config.settings import Settings
+from jobs.servers.process import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -137,14 +137,6 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "restart-strategy.fixed-delay.delay": "1 s",
     }
     return options, f"http://127.0.0.1:{port}"
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _uri(path: str) -> str:

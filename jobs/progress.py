@@ -19,7 +19,6 @@ class Snapshot:
     state: str
     records: int = 0
     items: int = 0
-    outputs: int = 0
     watermark: int = 0
     counters: dict[str, int] = field(default_factory=dict)
 
@@ -49,7 +48,6 @@ class JobMonitor:
             state=job["state"],
             records=counters.get("records", 0),
             items=vertices[0]["metrics"]["write-records"] if vertices else 0,
-            outputs=0,
             watermark=watermark if 0 < watermark < 2**53 else 0,
             counters=counters,
         )

@@ -14,20 +14,18 @@ from rules.model import CorrelationRule
 
 def event_count(rule: CorrelationRule, window: Sequence[Item]) -> tuple[Item, ...]:
     """Every physical event counts once, however many base rules it fits."""
-    distinct = {item.msgid: item for item in reversed(window)}
-    if len(distinct) < rule.threshold:
-        return ()
-    return tuple(sorted(distinct.values(), key=Item.order))
+    events = distinct_events(window)
+    return events if len(events) >= rule.threshold else ()
 
 
 def value_count(rule: CorrelationRule, window: Sequence[Item]) -> tuple[Item, ...]:
     """Distinct values of `rule.field`; all items of the window are the evidence."""
     if len({item.value for item in window}) < rule.threshold:
         return ()
-    return event_count_all(window)
+    return distinct_events(window)
 
 
-def event_count_all(window: Sequence[Item]) -> tuple[Item, ...]:
+def distinct_events(window: Sequence[Item]) -> tuple[Item, ...]:
     """The distinct physical events of a window, in order."""
     distinct = {item.msgid: item for item in reversed(window)}
     return tuple(sorted(distinct.values(), key=Item.order))
