@@ -20,14 +20,19 @@ class Content(NamedTuple):
     flags: tuple[str, ...] = ()
 
 
+def own_words(words: str) -> tuple[str, str]:
+    """(what somebody quoted, what they said themselves) of words somebody typed."""
+    if "\n" in words and (parts := quotes.split(words)) is not None:
+        return parts
+    return "", words
+
+
 def from_words(words: str) -> Content:
     """Words somebody typed: a quotation split off, the URLs among the own words found."""
-    quoted, flags = "", ()  # type: tuple[str, tuple[str, ...]]
-    if "\n" in words and (parts := quotes.split(words)) is not None:
-        (quoted, words), flags = parts, (FLAG_QUOTED,)
-    if links.may_contain(words):
-        return Content(words, quoted, link_fields(links.extract(words)), flags)
-    return Content(words, quoted, {}, flags)
+    quoted, own = own_words(words)
+    flags = (FLAG_QUOTED,) if len(own) < len(words) else ()
+    fields = link_fields(links.extract(own)) if links.may_contain(own) else {}
+    return Content(own, quoted, fields, flags)
 
 
 def link_fields(found: list[links.Link]) -> Json:

@@ -220,6 +220,8 @@ class Compare:
             return (value not in _EMPTY) is bool(self.wanted)
         if self.operator == "null":
             return value in _EMPTY
+        if type(value) is str:  # nearly always
+            return _compare(self.operator, value, self.wanted)
         return any(_compare(self.operator, one, self.wanted) for one in _each(value))
 
     def of_response(self, response: int) -> bool:

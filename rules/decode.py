@@ -1,8 +1,12 @@
 """Raw record → `Message`, or a `RecordError` that says why not. Pure: no clock, no state.
 
-Two roads lead to the same message. The quick one decodes an archived text straight into typed
-structs, which is most of the stream; whatever it does not take as it is (another type, an event,
-anything odd) goes the careful road, which reads the JSON as it comes and names what is wrong.
+Two roads lead to the same message. The quick one (`rules.plain`) decodes an ordinary message
+straight into typed structs, which is most of the stream; whatever it does not take as it is
+(another type, an event, anything odd) goes the careful road, which reads the JSON as it comes and
+names what is wrong.
+
+Most messages concern no rule, so a record is first made a `Draft`: checked in full, but only as
+much of it read as tells whether a rule may care. `Decoder.message` makes the rest.
 """
 
 from __future__ import annotations
@@ -12,49 +16,33 @@ from typing import Any, NamedTuple
 import msgspec
 
 from rules import archive, side_events
-from rules.archive_text import from_words
+from rules.archive_text import from_words, own_words
 from rules.errors import RecordError
 from rules.lenient_json import parse
 from rules.message import FLAG_TIME_UNKNOWN, FLAG_UNKNOWN_TYPE, KINDS, Message
 from rules.parties import between, party_kind, who
+from rules.plain import AHEAD, EARLIEST, LATEST, VERSION, Plain, plain
 from rules.reading import exact_int, ident, missing, text, wrong
 
-__all__ = ("FLAG_REPAIRED", "Decoder", "party_kind")
+__all__ = ("FLAG_REPAIRED", "Decoder", "Draft", "party_kind")
 
 FLAG_REPAIRED = "json_repaired"  # raw control characters or lone surrogates in the JSON were mended
-VERSION = 1
-EARLIEST = 1_451_606_400_000  # 2016-01-01 UTC: WeCom did not exist before
-LATEST = 253_402_300_800_000  # year 10000: beyond it a date cannot be written
-AHEAD = 24 * 3600 * 1000  # how much a record's time may be later than its receipt
 _UINT64 = 2**64
 
 
-class _Words(msgspec.Struct, gc=False):
-    content: str
+class Draft(msgspec.Struct, gc=False):
+    """A record without fault, of which only this is known so far; the fields are `Message`'s.
 
+    `known` is what the message is made of: itself, its typed structs, or its bytes.
+    """
 
-class _Payload(msgspec.Struct, gc=False):
-    msgid: str | None = None
-    action: str | None = None
-    sender: str | None = msgspec.field(name="from", default=None)
-    tolist: list[str] | None = None
-    roomid: str | None = None
-    msgtime: int | None = None
-    msgtype: str | None = None
-    text: _Words | None = None
-
-
-class _Envelope(msgspec.Struct, gc=False):
-    v: int
-    kind: str
+    tenant: str
+    msgid: str
     time: int
-    received_at: int
-    seq: int
-    payload: _Payload
-    tenant: str = ""
-
-
-_decode_quick = msgspec.json.Decoder(_Envelope).decode
+    type: str
+    text: str
+    flags: tuple[str, ...]
+    known: Message | Plain | bytes
 
 
 class Decoder:
@@ -79,57 +67,42 @@ class Decoder:
         Raises:
             RecordError: `reason` is a key of `rules.quarantine.REASONS`.
         """
+        return self.message(self.draft(raw))
+
+    def draft(self, raw: bytes) -> Draft:
+        """Check the record in `raw` and read what the choice of rules depends on.
+
+        Raises:
+            RecordError: as `decode`.
+        """
         if len(raw) > self._record_bytes:
             raise RecordError("too_large", f"{len(raw)} bytes, allowed are {self._record_bytes}")
         try:
             str(raw, "utf-8")
         except UnicodeDecodeError as error:
             raise RecordError("not_utf8", f"byte {error.start}") from None
-        try:
-            record = _decode_quick(raw)
-        except (msgspec.DecodeError, RecursionError):
-            return self._careful(raw)
-        said = record.payload
-        words, time, received_at = said.text, record.time, record.received_at
-        sender = said.sender.strip() if said.sender else ""
-        msgid = said.msgid.strip() if said.msgid else ""
-        if (
-            said.msgtype != "text"
-            or words is None
-            or not sender
-            or not msgid
-            or record.kind != "archive"
-            or record.v != VERSION
-            or time != said.msgtime
-            or not EARLIEST <= time <= received_at + AHEAD
-            or received_at >= LATEST
-            or not 0 <= record.seq < _UINT64
-        ):
-            return self._careful(raw)
-        own, quoted, fields, flags = from_words(words.content)
-        recipients = tuple(map(str.strip, said.tolist)) if said.tolist else ()
-        room = said.roomid.strip() if said.roomid else ""
-        sender_kind, direction = who(sender, recipients, msgid)
-        return Message(
-            tenant=record.tenant or self._tenant,
-            kind="archive",
-            seq=record.seq,
-            msgid=msgid,
-            time=time,
-            received_at=received_at,
-            type="text",
-            action=said.action or "send",
-            sender=sender,
-            sender_kind=sender_kind,
-            recipients=recipients,
-            room=room,
-            conversation=room or between(sender, recipients),
-            direction=direction,
-            text=own,
-            quoted=quoted,
-            fields=fields,
-            flags=flags,
+        found = plain(raw)
+        if found is None:
+            made = self._careful(raw)
+            return Draft(made.tenant, made.msgid, made.time, made.type, made.text, made.flags, made)
+        said = found.payload
+        own = own_words(said.text.content)[1] if said.msgtype == "text" and said.text else ""
+        return Draft(
+            found.tenant or self._tenant,
+            said.msgid.strip(),
+            found.time,
+            said.msgtype,
+            own,
+            (),
+            found if said.msgtype == "text" else raw,
         )
+
+    def message(self, draft: Draft) -> Message:
+        """The whole message of a draft."""
+        known = draft.known
+        if isinstance(known, bytes):
+            return self._careful(known)
+        return known if isinstance(known, Message) else _text(known, draft)
 
     def _careful(self, raw: bytes) -> Message:
         record, repaired = parse(raw)
@@ -159,6 +132,36 @@ class Decoder:
         if "msgid" not in record or not (switch or "msgtype" in record):
             raise RecordError("unknown_envelope", "neither an envelope nor an archive message")
         return _archive(record, _Head(self._tenant, 0, None, self._assume_received_at, flags))
+
+
+def _text(found: Plain, draft: Draft) -> Message:
+    said = found.payload
+    assert said.text is not None  # noqa: S101 - `plain` saw to it
+    own, quoted, fields, flags = from_words(said.text.content)
+    sender = said.sender.strip()
+    recipients = tuple(map(str.strip, said.tolist)) if said.tolist else ()
+    room = said.roomid.strip() if said.roomid else ""
+    sender_kind, direction = who(sender, recipients, draft.msgid)
+    return Message(
+        tenant=draft.tenant,
+        kind="archive",
+        seq=found.seq,
+        msgid=draft.msgid,
+        time=found.time,
+        received_at=found.received_at,
+        type="text",
+        action=said.action or "send",
+        sender=sender,
+        sender_kind=sender_kind,
+        recipients=recipients,
+        room=room,
+        conversation=room or between(sender, recipients),
+        direction=direction,
+        text=own,
+        quoted=quoted,
+        fields=fields,
+        flags=flags,
+    )
 
 
 class _Head(NamedTuple):

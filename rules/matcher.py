@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from rules.alert import content_id, sm3_raw
 from rules.calendar import OfficeCalendar
 from rules.conditions import Span, View
-from rules.decode import Decoder
+from rules.decode import Decoder, Draft
 from rules.errors import RecordError
 from rules.fold import fold
 from rules.items import ALERT, MEMBER, QUARANTINE, Item, pack
@@ -53,17 +53,18 @@ class CompiledRules:
         self._woken = list(patterns.values())
         self._scan = scanner(list(patterns)).scan
 
-    def candidates(self, message: Message, text: str) -> Iterable[DetectionRule]:
+    def candidates(self, draft: Draft) -> list[DetectionRule]:
         """Rules worth evaluating, each once, in a stable order."""
-        woken = self._scan(text.encode("utf-8", "replace")) if text else ()
+        text = draft.text
+        woken = self._scan(fold(text).text.encode("utf-8", "replace")) if text else ()
         try:
-            typed = self._by_exact_type[message.type]
+            typed = self._by_exact_type[draft.type]
         except KeyError:
-            typed = self._typed(message.type)
+            typed = self._typed(draft.type)
         if not woken and not typed:
             return self._always
         rules = {rule.ref.name: rule for index in woken for rule in self._woken[index]}
-        rules.update((rule.ref.name, rule) for rule in typed or ())
+        rules.update((rule.ref.name, rule) for rule in typed)
         rules.update((rule.ref.name, rule) for rule in self._always)
         return [rules[name] for name in sorted(rules)]
 
@@ -74,23 +75,20 @@ class CompiledRules:
         return found
 
     def judge(
-        self, message: Message, calendar: OfficeCalendar
+        self, candidates: list[DetectionRule], message: Message, calendar: OfficeCalendar
     ) -> tuple[list[tuple[DetectionRule, tuple[Span, ...]]], list[tuple[str, str]]]:
         """(rules that hold with their spans, rules that failed with the error's type)."""
-        text = message.text
-        candidates = self.candidates(message, fold(text).text if text else "")
         held: list[tuple[DetectionRule, tuple[Span, ...]]] = []
         failed: list[tuple[str, str]] = []
-        if candidates:
-            view = View(message, calendar)
-            self._try([rule for rule in candidates if not rule.asks_hits], view, held, failed)
-            # rules that ask what others said come last, and do not hear each other
-            view.response = max((rule.ref.response for rule, _ in held), default=0)
-            later = {rule.ref.name: rule for rule in candidates if rule.asks_hits}
-            if held:
-                later.update((rule.ref.name, rule) for rule in self._after_hits)
-            if later:
-                self._try([later[name] for name in sorted(later)], view, held, failed)
+        view = View(message, calendar)
+        self._try([rule for rule in candidates if not rule.asks_hits], view, held, failed)
+        # rules that ask what others said come last, and do not hear each other
+        view.response = max((rule.ref.response for rule, _ in held), default=0)
+        later = {rule.ref.name: rule for rule in candidates if rule.asks_hits}
+        if held:
+            later.update((rule.ref.name, rule) for rule in self._after_hits)
+        if later:
+            self._try([later[name] for name in sorted(later)], view, held, failed)
         return held, failed
 
     @staticmethod
@@ -133,7 +131,7 @@ class Matcher:
         self._compiled = compiled or compile_timeline(timeline)
         only = len(timeline.rulesets) == 1
         self._only = self._compiled[timeline.rulesets[0].digest] if only else None
-        self._decode = decoder.decode
+        self._draft, self._message = decoder.draft, decoder.message
         self._calendar = calendar
         self._keep = keep_bytes
         self._recent = RecentIds()
@@ -144,11 +142,11 @@ class Matcher:
     ) -> list[bytes] | None:
         """Packed items of one record; None when no rule and no quarantine is concerned."""
         try:
-            message = self._decode(raw)
-            identity = f"{message.tenant}\x00{message.msgid}"
-            seen = self._recent.check(identity, _content(message, raw))
+            draft = self._draft(raw)
+            identity = f"{draft.tenant}\x00{draft.msgid}"
+            seen = self._recent.check(identity, _content(draft.type, raw))
             if seen == CONFLICT:
-                raise RecordError("duplicate_id_conflict", message.msgid)
+                raise RecordError("duplicate_id_conflict", draft.msgid)
         except RecordError as error:
             return [self._set_aside(raw, error.reason, error.detail, source, partition, offset)]
         if seen == SAME:
@@ -157,15 +155,15 @@ class Matcher:
             self.counts["repeated"] += 1
             return None
         out: list[bytes] = []
-        if message.flags and FLAG_UNKNOWN_TYPE in message.flags:
+        if draft.flags and FLAG_UNKNOWN_TYPE in draft.flags:
             self.counts["unknown_type"] += 1
-            out.append(
-                self._set_aside(raw, "unknown_type", message.type, source, partition, offset)
-            )
-        compiled = self._only or self._compiled[self._timeline.at(message.time).digest]
-        held, failed = compiled.judge(message, self._calendar)
-        if not held and not failed:
+            out.append(self._set_aside(raw, "unknown_type", draft.type, source, partition, offset))
+        compiled = self._only or self._compiled[self._timeline.at(draft.time).digest]
+        candidates = compiled.candidates(draft)
+        if not candidates:
             return out or None
+        message = self._message(draft)
+        held, failed = compiled.judge(candidates, message, self._calendar)
         for name, problem in failed:
             self.counts["rule_failed"] += 1
             out.append(
@@ -209,10 +207,10 @@ class Matcher:
         return pack(f"q|{int(digest[:4], 16) % _QUARANTINE_KEYS}", entry)
 
 
-def _content(message: Message, raw: bytes) -> tuple[str, bytes]:
-    """What makes two records of one id the same: the source's own object, not when and in which
-    order a collector read it. Where the envelope has another order, the whole record."""
-    return message.type, raw[max(0, raw.find(b'"payload":')) :]
+def _content(kind: str, raw: bytes) -> int:
+    """Hash of what makes two records of one id the same: the source's own object, not when and in
+    which order a collector read it. Where the envelope has another order, the whole record."""
+    return hash(kind) ^ hash(raw[max(0, raw.find(b'"payload":')) :])
 
 
 def _group(rule: CorrelationRule, base: str, message: Message) -> tuple[str, ...] | None:

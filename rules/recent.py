@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 NEW, SAME, CONFLICT = 0, 1, 2
 
 
@@ -20,9 +18,11 @@ class RecentIds:
         self._young: dict[str, int] = {}
         self._old: dict[str, int] = {}
 
-    def check(self, identity: str, content: Hashable) -> int:
-        """NEW, SAME (a repetition, harmless) or CONFLICT (the first content stays)."""
-        mark = hash(content)
+    def check(self, identity: str, mark: int) -> int:
+        """NEW, SAME (a repetition, harmless) or CONFLICT (the first content stays).
+
+        `mark` is the hash of the content.
+        """
         known = self._young.get(identity)
         if known is None:
             known = self._old.get(identity)

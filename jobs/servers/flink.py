@@ -25,6 +25,9 @@ from jobs.servers.jars import connector_jar, prometheus_jar
 from jobs.servers.process import HOST, Server, free_port, start, take_port
 
 _ROOT = Path(__file__).resolve().parents[2]
+# The matching is Python's work; what is left to a JVM here is small, and on a few cores the second
+# compiler and a parallel collector take more from it than they give (docs/performance.md).
+_SMALL_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 _METRICS_PORTS = 20  # how many ports the reporters may try, from the first one
 
 
@@ -107,6 +110,8 @@ def _write_conf(conf: Path, folder: Path, port: int, options: Mapping[str, str])
     metrics = free_port()
     values: dict[str, Any] = {
         "env.java.opts.all": given["env"]["java"]["opts"]["all"],
+        "env.java.opts.jobmanager": _SMALL_JVM,
+        "env.java.opts.taskmanager": _SMALL_JVM,
         "jobmanager.rpc.address": HOST,
         "jobmanager.rpc.port": free_port(),
         "jobmanager.bind-host": HOST,

@@ -22,6 +22,7 @@ from rules.conditions import (
     Words,
     regex,
 )
+from rules.decode import Draft
 from rules.detectors import DETECTORS
 from rules.fold import fold
 from rules.lexicon import Lexicon
@@ -122,7 +123,9 @@ def plainly(rules: list[DetectionRule], message: Message) -> dict[str, tuple[Any
 @given(st.lists(NODES, min_size=1, max_size=4), MESSAGES)
 def test_the_quick_look_misses_nothing(nodes: list[Node], message: Message) -> None:
     rules = [rule(f"r{n}", node, n % 4) for n, node in enumerate(nodes)]
-    found, failed = compiled(*rules).judge(message, CALENDAR)
+    ready = compiled(*rules)
+    draft = Draft("demo", "1", message.time, message.type, message.text, (), message)
+    found, failed = ready.judge(ready.candidates(draft), message, CALENDAR)
     assert failed == []
     assert {one.ref.name: spans for one, spans in found} == plainly(rules, message)
 
