@@ -64,9 +64,9 @@ class Flink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The job's knobs. Times are in the unit of the name."""
 
     parallelism: int = 2
-    bundle_size: int = 5000
+    bundle_size: int = 10_000
     bundle_time_ms: int = 50
-    arrow_batch: int = 5000
+    arrow_batch: int = 2500
     checkpoint_interval_ms: int = 5000
     checkpoint_dir: str = ""  # empty: in the JobManager's memory, for runs that need no restart
     allowed_lateness_ms: int = 5000
