@@ -70,6 +70,7 @@ class Flink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     checkpoint_interval_ms: int = 5000
     checkpoint_dir: str = ""  # empty: in the JobManager's memory, for runs that need no restart
     allowed_lateness_ms: int = 5000
+    max_ahead_ms: int = 300_000
     idle_timeout_ms: int = 30_000
     rest_port: int = 0  # 0: any free port
     rest_url: str = ""  # a running cluster; empty: start an in-process mini-cluster

@@ -72,7 +72,7 @@ def build(env: Environment, settings: Settings, spec: JobSpec) -> None:
     from udfs.match import match_records  # noqa: PLC0415
 
     topic = f"kafka:{settings.source.topic}" if settings.source.kind == "kafka" else ""
-    env.tables.execute_sql(ends.source_ddl(settings, spec.assume_received_at))
+    env.tables.execute_sql(ends.source_ddl(settings))
     env.tables.create_temporary_function("match_records", match_records(spec, topic))
     items = env.tables.to_data_stream(env.tables.sql_query(ends.select_items(settings)))
     alerts = (

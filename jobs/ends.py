@@ -11,7 +11,6 @@ from jobs.kafka_client import flink_properties
 from rules.alert import OUTPUTS
 from rules.errors import EXIT_USAGE, MingjianError
 
-DAY_MS = 86_400_000
 # Without compression a file is read in blocks of this size, in no particular order.
 BLOCK_BYTES = 32 * 1024 * 1024
 UNSPLITTABLE = (".gz",)
@@ -56,14 +55,15 @@ def in_order(files: list[Path], parallelism: int) -> bool:
     return pieces <= parallelism
 
 
-def source_ddl(settings: Settings, assume_received_at: int) -> str:
+def source_ddl(settings: Settings) -> str:
     """CREATE TABLE messages: raw bytes, their place, and the watermark.
 
     Event time is the Kafka timestamp, or with `source.event_time: record` and for files the
-    record's own `time`, else `msgtime`. A time that is missing, 0, or more than a day ahead (of
-    now; of `received_at` where the record is read) does not move the watermark.
+    record's own `time`, else `msgtime`. A time that is missing, 0, or more than `max_ahead_ms`
+    ahead (of `received_at` where the record is read and has one, else of now) does not move the
+    watermark: one wrong clock must not make everybody else late.
     """
-    lateness = settings.flink.allowed_lateness_ms
+    lateness, ahead = settings.flink.allowed_lateness_ms, settings.flink.max_ahead_ms
     held = False  # the watermark waits for the end of the input
     from_record = settings.source.kind == "files" or settings.source.event_time == "record"
     if settings.source.kind == "files":
@@ -100,20 +100,20 @@ def source_ddl(settings: Settings, assume_received_at: int) -> str:
             }
     listed = ", ".join(f"'{key}' = {_quoted(value)}" for key, value in options.items())
     mark = "TO_TIMESTAMP_LTZ(0, 3)" if held else f"event_time - {_interval(lateness)}"
+    soon = f"CURRENT_ROW_TIMESTAMP() + {_interval(ahead)}"
     if from_record:
         # `time` of an envelope, `msgtime` of a bare record; writers put them first
         told, received = _number("time"), _number("received_at")
         times = f"""
             event_time AS TO_TIMESTAMP_LTZ(COALESCE({told}, 0), 3),
-            latest AS TO_TIMESTAMP_LTZ(COALESCE({received}, {assume_received_at}) + {DAY_MS}, 3),
+            latest AS COALESCE(TO_TIMESTAMP_LTZ({received} + {ahead}, 3), {soon}),
             WATERMARK FOR event_time AS
                 CASE WHEN event_time <= latest THEN {mark} END"""
     else:
         times = f"""
             event_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
             WATERMARK FOR event_time AS
-                CASE WHEN event_time <= CURRENT_ROW_TIMESTAMP() + INTERVAL '1' DAY
-                THEN {mark} END"""
+                CASE WHEN event_time <= {soon} THEN {mark} END"""
     # every value comes from the settings, which the operator owns
     return f"""
         CREATE TABLE messages (

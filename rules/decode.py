@@ -51,7 +51,8 @@ class Decoder:
     Args:
         tenant: the company of records that name none.
         record_bytes: a larger record is refused before it is parsed.
-        assume_received_at: UTC milliseconds; `received_at` of bare records, which carry none.
+        assume_received_at: UTC milliseconds; `received_at` of bare records, which carry none. A
+            caller that lives long moves it on.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Decoder:
     ) -> None:
         self._tenant = tenant
         self._record_bytes = record_bytes
-        self._assume_received_at = assume_received_at
+        self.assume_received_at = assume_received_at
 
     def decode(self, raw: bytes) -> Message:
         """The message in `raw`: an envelope (docs/data-formats.md) or a bare archive plaintext.
@@ -131,7 +132,7 @@ class Decoder:
         switch = record.get("action") == "switch"
         if "msgid" not in record or not (switch or "msgtype" in record):
             raise RecordError("unknown_envelope", "neither an envelope nor an archive message")
-        return _archive(record, _Head(self._tenant, 0, None, self._assume_received_at, flags))
+        return _archive(record, _Head(self._tenant, 0, None, self.assume_received_at, flags))
 
 
 def _text(found: Plain, draft: Draft) -> Message:

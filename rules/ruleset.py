@@ -44,7 +44,7 @@ def _names(file: RuleFile) -> set[str]:
 
 
 def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
-    """Rules of a directory (the shipped catalogue by default), with lexicons beside it.
+    """Rules of a directory and its folders (the shipped catalogue by default), with lexicons.
 
     Lexicons are read from `path`/lexicons when that exists, else from the shipped ones.
 
@@ -60,7 +60,7 @@ def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
     own = folder / "lexicons"
     words = Path(lexicons) if lexicons else own if own.is_dir() else LEXICONS
     named = Named(load_lexicons(words))
-    paths = sorted(folder.glob("*.y*ml"))
+    paths = rule_files(folder)
     if not paths:
         raise MingjianError(
             f"no rule (*.yml, *.yaml) in {folder}",
@@ -73,6 +73,17 @@ def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
         *(part for file in sorted(words.glob("*.y*ml")) for part in (file.name, file.read_bytes())),
     )
     return assemble(files, digest)
+
+
+def rule_files(folder: Path) -> list[Path]:
+    """The rule files of a directory and of the folders in it, sorted; `lexicons` and what begins
+    with a dot are left out."""
+    found = []
+    for path in folder.rglob("*.y*ml"):
+        inner = path.relative_to(folder).parts
+        if inner[0] != "lexicons" and not any(part.startswith(".") for part in inner):
+            found.append(path)
+    return sorted(found)
 
 
 def assemble(files: Iterable[RuleFile], digest: str) -> RuleSet:

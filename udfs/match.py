@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
+from rules.decode import Decoder
 from rules.matcher import Matcher
 from udfs.spec import JobSpec
 
@@ -29,12 +31,14 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         self._spec = spec
         self._source = source
         self._matcher: Matcher | None = None
+        self._decoder: Decoder
 
     def open(self, function_context: FunctionContext) -> None:
         """Load and compile the rules once a worker."""
+        self._decoder = self._spec.decoder()
         self._matcher = Matcher(
             self._spec.timeline(),
-            self._spec.decoder(),
+            self._decoder,
             self._spec.calendar(),
             keep_bytes=self._spec.keep_bytes,
         )
@@ -55,6 +59,9 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         matcher = self._matcher
         assert matcher is not None, "open() comes first"  # noqa: S101
         match, source = matcher.match, self._source
+        # bare records do not say when they were received: when they are read, and the job may have
+        # been made long ago
+        self._decoder.assume_received_at = max(self._spec.assume_received_at, _now_ms())
         records = [b"" if record is None else record for record in records]  # Kafka's tombstones
         if source:
             rows = zip(records, place[0].tolist(), place[1].tolist(), strict=True)
@@ -66,6 +73,10 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
             ]
         matcher.counts["records"] += len(found)
         return pd.Series(found, dtype=object)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def match_records(spec: JobSpec, source: str = "") -> Any:

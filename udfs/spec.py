@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ class JobSpec:
 
     Args:
         rules, registry: see `RuleTimeline.load`; paths that exist where the workers run.
-        assume_received_at: UTC ms, for records without an envelope; fixed when the job is made.
+        assume_received_at: UTC ms, when the job was made; the earliest receipt of bare records.
         seal: (raw bytes, associated data) -> sealed text.
     """
 
@@ -35,6 +36,11 @@ class JobSpec:
     def decoder(self) -> Decoder:
         """A decoder of this tenant's records."""
         return Decoder(self.tenant, self.record_bytes, self.assume_received_at)
+
+    def decoder_of_admitted(self) -> Decoder:
+        """Decodes again what was let in before: state may hold records that were let in under a
+        larger `record_bytes`."""
+        return Decoder(self.tenant, sys.maxsize, self.assume_received_at)
 
     @staticmethod
     def calendar() -> OfficeCalendar:

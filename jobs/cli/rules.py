@@ -16,7 +16,7 @@ from rules.loader import load_file
 from rules.matcher import compile_timeline
 from rules.model import CorrelationRule, DetectionRule
 from rules.rulecases import run_case
-from rules.ruleset import CATALOG, LEXICONS, RuleSet, RuleTimeline, load_ruleset
+from rules.ruleset import CATALOG, LEXICONS, RuleSet, RuleTimeline, load_ruleset, rule_files
 from rules.sigma_parse import Named
 
 rules = typer.Typer(
@@ -90,7 +90,7 @@ def check(path: PathArgument = "", output: OutputOption = Output.text) -> None:
     problems: list[RuleError] = []
     try:
         named = Named(load_lexicons(own if own.is_dir() else LEXICONS))
-        files = sorted(folder.glob("*.y*ml"))
+        files = rule_files(folder)
         for file in files:
             try:
                 load_file(file, named, root=folder)

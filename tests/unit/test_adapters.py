@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -141,6 +142,32 @@ def test_eval_gives_one_row_a_record_and_counts() -> None:
     assert set(counts) == set(GAUGES)
     assert counts["records"] == 5
     assert (counts["hits"], counts["quarantined"], counts["repeated"]) == (1, 2, 1)
+
+
+def test_what_was_let_in_under_a_larger_limit_is_still_judged() -> None:
+    case = next(case for path, case in CASES if path.startswith("a05_01"))
+    items = [i for row in opened()[0].eval(*columns(records(case))) for i in row or ()]
+    harness = KeyedHarness(Behave(dataclasses.replace(SPEC, record_bytes=10)), item_key)
+    for item in items:
+        harness.send((item,))
+    harness.finish()
+    assert [json.loads(row)["rule"]["name"] for row in harness.outputs["alerts"]] == [
+        "a05_01_recall_burst"
+    ]
+
+
+def test_a_bare_record_is_received_when_it_is_read_however_old_the_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    week_later = SPEC.assume_received_at + 7 * 86_400_000
+    said = {"msgid": "1", "from": "a", "msgtime": week_later, "msgtype": "text"}
+    bare = json.dumps(said | {"text": {"content": "x"}}).encode()
+    function, _ = opened()
+    monkeypatch.setattr("udfs.match._now_ms", lambda: week_later)
+    assert list(function.eval(*columns([bare]))) == [None]
+    monkeypatch.setattr("udfs.match._now_ms", lambda: SPEC.assume_received_at)
+    (refused,) = function.eval(*columns([bare.replace(b'"1"', b'"2"')]))
+    assert len(refused) == 1
 
 
 def test_files_are_named_by_their_path() -> None:

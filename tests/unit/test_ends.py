@@ -10,16 +10,12 @@ import pytest
 from config.settings import Settings, load
 from jobs.ends import (
     BLOCK_BYTES,
-    DAY_MS,
     in_order,
     select_items,
     source_ddl,
     source_files,
 )
 from rules.errors import EXIT_USAGE, MingjianError
-
-NOW = 1_772_600_000_000
-
 
 FIVE_SECONDS = "event_time - INTERVAL '0 00:00:05.000' DAY TO SECOND(3)"
 
@@ -46,19 +42,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_watermark_trusts_only_times_that_can_be(folder: Path) -> None:
-    for ddl in (source_ddl(files(folder), NOW), source_ddl(kafka(), NOW)):
+    for ddl in (source_ddl(files(folder)), source_ddl(kafka())):
         assert "record BYTES" in ddl
         assert "WATERMARK FOR event_time AS" in ddl
-    read = source_ddl(files(folder), NOW)
-    assert f"{NOW}) + {DAY_MS}" in read
+    read = source_ddl(files(folder))
+    assert " + 300000, 3), CURRENT_ROW_TIMESTAMP() + INTERVAL '0 00:05:00.000'" in read
     assert "CASE WHEN event_time <= latest" in read
-    assert "event_time <= CURRENT_ROW_TIMESTAMP() + INTERVAL '1' DAY" in source_ddl(kafka(), NOW)
-    assert "CASE WHEN event_time <= latest" in source_ddl(kafka("source.event_time=record"), NOW)
+    assert "event_time <= CURRENT_ROW_TIMESTAMP() + INTERVAL '0 00:05:00" in source_ddl(kafka())
+    assert "CASE WHEN event_time <= latest" in source_ddl(kafka("source.event_time=record"))
 
 
 def test_files(folder: Path) -> None:
     settings = files(folder)
-    ddl = source_ddl(settings, NOW)
+    ddl = source_ddl(settings)
     found = options(ddl)
     assert (found["connector"], found["format"]) == ("filesystem", "raw")
     assert "`file.path` STRING NOT NULL METADATA" in ddl
@@ -71,11 +67,11 @@ def test_more_pieces_than_readers_hold_the_watermark(folder: Path) -> None:
     for number in range(1, 4):
         (folder / f"messages-p{number}.jsonl").write_bytes(b"{}\n")
     settings = files(folder, "flink.parallelism=2")
-    assert "THEN TO_TIMESTAMP_LTZ(0, 3) END" in source_ddl(settings, NOW)
-    assert FIVE_SECONDS not in source_ddl(settings, NOW)
+    assert "THEN TO_TIMESTAMP_LTZ(0, 3) END" in source_ddl(settings)
+    assert FIVE_SECONDS not in source_ddl(settings)
     watched = files(folder, "flink.parallelism=2", "source.follow=true")
-    assert FIVE_SECONDS in source_ddl(watched, NOW)
-    assert options(source_ddl(watched, NOW))["source.monitor-interval"] == "1 s"
+    assert FIVE_SECONDS in source_ddl(watched)
+    assert options(source_ddl(watched))["source.monitor-interval"] == "1 s"
 
 
 @pytest.mark.parametrize("name", ["plain", "a+b (1)", "it's", "消息", "[x].y"])
@@ -84,7 +80,7 @@ def test_any_name_of_a_folder_is_found(tmp_path: Path, name: str) -> None:
     folder.mkdir()
     (folder / "messages-p0.jsonl").write_bytes(b"{}\n")
     settings = load("embedded", overrides=("source.kind=files", f'source.path="{folder}"'))
-    found = options(source_ddl(settings, NOW))
+    found = options(source_ddl(settings))
     assert found["path"] == f"file://{folder}"  # Flink does not resolve %E6 or %20
     pattern = re.compile(found["source.path.regex-pattern"])
     assert pattern.fullmatch(f"{folder}/messages-p0.jsonl")
@@ -95,7 +91,7 @@ def test_any_name_of_a_folder_is_found(tmp_path: Path, name: str) -> None:
 
 def test_kafka() -> None:
     settings = kafka("source.follow=true")
-    ddl = source_ddl(settings, NOW)
+    ddl = source_ddl(settings)
     found = options(ddl)
     assert found["topic"] == settings.source.topic
     assert found["properties.bootstrap.servers"] == settings.kafka.bootstrap
@@ -108,7 +104,7 @@ def test_kafka() -> None:
 
 
 def test_kafka_to_its_end_starts_at_the_beginning() -> None:
-    found = options(source_ddl(kafka("source.follow=false"), NOW))
+    found = options(source_ddl(kafka("source.follow=false")))
     assert found["scan.bounded.mode"] == "latest-offset"
     assert found["scan.startup.mode"] == "earliest-offset"
 
@@ -119,7 +115,7 @@ def test_a_password_with_a_quote_stays_one_value(monkeypatch: pytest.MonkeyPatch
         "kafka.security_protocol=SASL_PLAINTEXT", "kafka.sasl_mechanism=PLAIN",
         "kafka.sasl_username=mingjian",
     )  # fmt: skip
-    found = options(source_ddl(settings, NOW))
+    found = options(source_ddl(settings))
     assert any("a'b" in value for value in found.values())
 
 

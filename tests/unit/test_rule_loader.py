@@ -17,7 +17,7 @@ from rules.errors import MingjianError, RuleError
 from rules.fields import FIELDS, TYPED_FIELDS
 from rules.lexicon import Lexicon
 from rules.model import MAX_WINDOW
-from rules.ruleset import RuleTimeline, load_ruleset
+from rules.ruleset import RuleTimeline, load_ruleset, rule_files
 from rules.sigma_parse import MODIFIERS, Named
 from tests.support.rule_files import COUNTING, SIMPLE, load_text, ruleset
 
@@ -377,3 +377,15 @@ def test_any_tree_loads_or_is_told(documents: list[Any]) -> None:
 def test_any_bytes_load_or_are_told(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.raises(RuleError):
         load_text(Path(folder), data)
+
+
+def test_folders_are_read_too_and_lexicons_are_no_rules(tmp_path: Path) -> None:
+    inner = tmp_path / "sales" / "north"
+    for folder in (inner, tmp_path / "lexicons", tmp_path / ".git"):
+        folder.mkdir(parents=True)
+    (tmp_path / "a.yml").write_text(SIMPLE)
+    (inner / "b.yaml").write_text(COUNTING)
+    (tmp_path / ".git" / "c.yml").write_text("not a rule")
+    found = load_ruleset(tmp_path)
+    assert [file.path for file in found.files] == ["a.yml", "sales/north/b.yaml"]
+    assert rule_files(tmp_path) == [tmp_path / "a.yml", inner / "b.yaml"]
