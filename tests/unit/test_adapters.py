@@ -151,7 +151,7 @@ def test_what_was_let_in_under_a_larger_limit_is_still_judged() -> None:
     for item in items:
         harness.send((item,))
     harness.finish()
-    assert [json.loads(row)["rule"]["name"] for row in harness.outputs["alerts"]] == [
+    assert [json.loads(row)["rule"]["name"] for row in harness.outputs["main"]] == [
         "a05_01_recall_burst"
     ]
 
