@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from config.settings import Settings
-from jobs import ends
+from jobs import ends, progress
 from jobs.flink import Environment, environment
 from jobs.progress import FINAL, JobMonitor, Snapshot
 from jobs.servers.jars import connector_jar
-from rules.errors import MingjianError
+from rules.errors import EXIT_USAGE, MingjianError
 from rules.ruleset import CATALOG, RuleTimeline
 from sinks.sealing import Sealer
 from udfs.spec import JobSpec
@@ -105,7 +105,7 @@ def run(
     kafka = "kafka" in (settings.source.kind, settings.outputs.kind)
     env = environment(settings, jars=(connector_jar(),) if kafka else ())
     build(env, settings, spec)
-    client = env.stream.execute_async(JOB_NAME)
+    client = env.stream.execute_async(job_name(settings))
     job_id = str(client.get_job_id())
     monitor = JobMonitor(env.rest_url, job_id)
     failure: list[BaseException] = []
@@ -151,16 +151,51 @@ def check_ends(settings: Settings) -> None:
         from jobs.topics import ensure_topics  # noqa: PLC0415
 
         ensure_topics(settings)
-    if settings.flink.rest_url:
-        from jobs.progress import cluster_answers  # noqa: PLC0415
+    if settings.flink.rest_url and not progress.cluster_answers(settings.flink.rest_url):
+        raise _no_cluster(settings.flink.rest_url)
 
-        if not cluster_answers(settings.flink.rest_url):
-            raise MingjianError(
-                f"no Flink cluster answers at {settings.flink.rest_url}",
-                f"{settings.flink.rest_url} 没有 Flink 集群应答",
-                fix_en="start it (`make stack`), or correct flink.rest_url",
-                fix_zh="请启动它（`make stack`），或更正 flink.rest_url",
-            )
+
+def stop(settings: Settings) -> list[str]:
+    """End every detection job of this tenant on the cluster, and wait until they have ended.
+
+    Returns:
+        Their ids.
+
+    Raises:
+        MingjianError: no cluster configured, or it does not answer.
+    """
+    if not settings.flink.rest_url:
+        raise MingjianError(
+            "nothing to stop: an embedded job ends with its own command",
+            "无需停止：嵌入式作业随其命令一起结束",
+            fix_en="for a cluster: mingjian detect --profile cluster --stop",
+            fix_zh="集群作业请用：mingjian detect --profile cluster --stop",
+            exit_code=EXIT_USAGE,
+        )
+    url, name = settings.flink.rest_url, job_name(settings)
+    try:
+        found = progress.running(url, name)
+        for job_id in found:
+            progress.cancel(url, job_id)
+        while set(found) & set(progress.running(url, name)):
+            time.sleep(_POLL_SECONDS)
+    except OSError:
+        raise _no_cluster(url) from None
+    return found
+
+
+def job_name(settings: Settings) -> str:
+    """What the job is called in Flink: every tenant has one of its own."""
+    return f"{JOB_NAME}-{settings.tenant}"
+
+
+def _no_cluster(url: str) -> MingjianError:
+    return MingjianError(
+        f"no Flink cluster answers at {url}",
+        f"{url} 没有 Flink 集群应答",
+        fix_en="start it (`make stack`), or correct flink.rest_url",
+        fix_zh="请启动它（`make stack`），或更正 flink.rest_url",
+    )
 
 
 def _await_in_background(client: Any, failure: list[BaseException], done: threading.Event) -> None:

@@ -84,6 +84,29 @@ class JobMonitor:
             return None
 
 
+def running(rest_url: str, name: str) -> list[str]:
+    """Ids of the jobs of that name which have not ended.
+
+    Raises:
+        OSError: the interface does not answer.
+    """
+    with urllib.request.urlopen(f"{rest_url}/jobs/overview", timeout=_TIMEOUT) as answer:  # noqa: S310
+        jobs = json.load(answer)["jobs"]
+    return [job["jid"] for job in jobs if job["name"] == name and job["state"] not in FINAL]
+
+
+def cancel(rest_url: str, job_id: str) -> None:
+    """Ask the cluster to end a job; its last checkpoint is kept.
+
+    Raises:
+        OSError: the interface does not answer, or refuses.
+    """
+    request = urllib.request.Request(  # noqa: S310
+        f"{rest_url}/jobs/{job_id}?mode=cancel", method="PATCH"
+    )
+    urllib.request.urlopen(request, timeout=_TIMEOUT).close()  # noqa: S310
+
+
 def cluster_answers(rest_url: str) -> bool:
     """Whether a Flink REST interface answers there."""
     try:

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         "detect",
         help="用规则判定消息（PyFlink 作业） · judge messages by the rules (the PyFlink job)",
         epilog="例 · examples:  mingjian detect  |  mingjian detect --set source.path=DIR  |  "
-        "mingjian detect --profile cluster --detach",
+        "mingjian detect --profile cluster --detach  |  mingjian detect --profile cluster --stop",
     )(detect)
 
 
@@ -43,14 +43,39 @@ def detect(
     detach: bool = typer.Option(
         False, "--detach", help="提交后即返回 · return as soon as the job runs on the cluster"
     ),
+    end: bool = typer.Option(
+        False, "--stop", help="停止集群上的检测作业 · end the job that runs on the cluster"
+    ),
     output: OutputOption = Output.text,
 ) -> None:
     """Run the job until its input ends, or submit it to a cluster and leave it running."""
-    from jobs.detect import run  # noqa: PLC0415  starting Java must not cost every command
+    from jobs.detect import run, stop  # noqa: PLC0415  starting Java must not cost every command
 
     settings = settings_from(profile, config, overrides)
-    with ProgressLine(quiet=output is Output.json) as line:
-        report = run(settings, on_progress=line.show, detached=detach)
+    if end:
+        stopped = stop(settings)
+        if output is Output.json:
+            emit({"stopped": stopped})
+        else:
+            for job_id in stopped:
+                out.print(say(f"job {job_id} has ended", f"作业 {job_id} 已停止"), soft_wrap=True)
+            if not stopped:
+                out.print(say("no detection job is running", "没有正在运行的检测作业"))
+        return
+    try:
+        with ProgressLine(quiet=output is Output.json) as line:
+            report = run(settings, on_progress=line.show, detached=detach)
+    except KeyboardInterrupt:
+        if settings.flink.rest_url:
+            err.print(
+                say(
+                    "the job runs on in the cluster; to end it: ",
+                    "作业仍在集群上运行；停止它：",
+                )
+                + "mingjian detect --profile cluster --stop",
+                soft_wrap=True,
+            )
+        raise
     if output is Output.json:
         emit(dataclasses.asdict(report) | {"rate": report.rate})
         return

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
 
 from config.settings import Kafka, Outputs, Settings, Source, Target
 from jobs.servers import elasticsearch, flink
 from jobs.servers import kafka as kafka_server
 from jobs.servers import redis as redis_module
 from jobs.servers.process import Server
-from rules.alert import OUTPUTS
+from jobs.topics import ensure_topics
 
 
 def _keep(server: Server) -> Iterator[Server]:
@@ -65,8 +63,7 @@ def prefix() -> str:
 @pytest.fixture
 def cluster_settings(kafka, prefix, tmp_path) -> Settings:
     """Settings of the cluster profile on the session's broker, its topics made, no targets yet."""
-    make_topics(kafka.address, f"{prefix}.")
-    return Settings(
+    settings = Settings(
         profile="cluster",
         tenant=prefix,
         data_dir=str(tmp_path),
@@ -75,6 +72,8 @@ def cluster_settings(kafka, prefix, tmp_path) -> Settings:
         kafka=Kafka(bootstrap=kafka.address),
         targets=(),
     )
+    ensure_topics(settings, partitions=2)
+    return settings
 
 
 @pytest.fixture
@@ -90,17 +89,6 @@ def elasticsearch_target(elasticsearch_server, prefix) -> Target:
         url=elasticsearch_server.address,
         index_prefix=prefix,
     )
-
-
-def make_topics(bootstrap: str, prefix: str, partitions: int = 2) -> None:
-    """The input topic and the output topics."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-    try:
-        admin.create_topics(
-            [NewTopic(f"{prefix}{name}", partitions, 1) for name in ("messages", *OUTPUTS)]
-        )
-    finally:
-        admin.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

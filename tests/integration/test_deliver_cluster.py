@@ -19,10 +19,10 @@ from jobs.servers import elasticsearch as elasticsearch_module
 from jobs.servers import kafka as kafka_module
 from jobs.servers import redis as redis_module
 from jobs.servers.process import free_port
+from jobs.topics import ensure_topics
 from rules.errors import EXIT_ENVIRONMENT, MingjianError
 from sinks.readers import open_reader
 from sinks.sqlite_reader import SqliteReader
-from tests.integration.conftest import make_topics
 from tests.support.records import alert, evidence, quarantined, with_field, write_part
 
 PATIENCE_S = 20
@@ -201,12 +201,12 @@ def test_a_redis_that_loses_everything_is_filled_again(cluster_settings, prefix,
 
 def test_a_broker_that_comes_back_is_read_on_from_where_it_was(cluster_settings, tmp_path):
     server = kafka_module.launch(tmp_path / "kafka").wait()
-    make_topics(server.address, cluster_settings.outputs.topic_prefix)
     settings = msgspec.structs.replace(
         cluster_settings,
         kafka=Kafka(bootstrap=server.address),
         targets=(Target(kind="sqlite", name="index", path=str(tmp_path / "index.db")),),
     )
+    ensure_topics(settings, partitions=2)
 
     def stored() -> int:
         found = SqliteReader(tmp_path / "index.db").counts()["alerts"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 import zlib
 
 import msgspec
@@ -10,8 +12,8 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from config.settings import Flink, Settings
-from jobs import deliver
-from jobs.detect import run
+from jobs import deliver, progress
+from jobs.detect import job_name, run, stop
 from rules.alert import OUTPUTS
 from rules.calendar import load_calendar
 from rules.decode import Decoder
@@ -39,14 +41,16 @@ def settings(cluster_settings, flink_cluster, tmp_path) -> Settings:
 
 
 def produce(settings: Settings, records: list[bytes]) -> None:
-    """Keyed as the collector keys them: one company and conversation stays in one partition."""
+    """As the collector writes them: one company stays in one partition, and the timestamp is the
+    message's own time, or of what cannot be read that of the message before."""
     producer = KafkaProducer(bootstrap_servers=settings.kafka.bootstrap, max_request_size=4_000_000)
+    tenant, time_ms = "", 0
     for raw in records:
-        try:
-            tenant = json.loads(raw).get("tenant", "")
-        except ValueError:
-            tenant = ""
-        producer.send(settings.source.topic, raw, partition=zlib.crc32(tenant.encode()) % 2)
+        with contextlib.suppress(ValueError, KeyError):
+            read = json.loads(raw)
+            tenant, time_ms = read["tenant"], read["time"]
+        partition = zlib.crc32(tenant.encode()) % 2
+        producer.send(settings.source.topic, raw, partition=partition, timestamp_ms=time_ms)
     producer.flush()
     producer.close()
 
@@ -103,3 +107,34 @@ def test_kafka_to_targets_agrees_with_the_pure_engine(settings, redis_target, el
         shown, _ = reader.alerts(limit=1000)
         wanted = {a["alert_id"] for a in expected["alerts"] if a["tenant"] == tenant}
         assert {alert["alert_id"] for alert in shown} == wanted
+
+
+def test_a_job_left_running_says_how_far_it_is_until_it_is_stopped(settings):
+    settings = msgspec.structs.replace(
+        settings, source=msgspec.structs.replace(settings.source, follow=True)
+    )
+    catalogue = [raw for raw in catalogue_records() if json.loads(raw)["tenant"]]
+    produce(settings, [*catalogue, b"{"])
+    report = run(settings, detached=True)
+    url = settings.flink.rest_url
+    assert progress.running(url, job_name(settings)) == [report.job_id]
+
+    monitor = progress.JobMonitor(url, report.job_id)
+    seen = wait_for(monitor.look, lambda look: look and look.records == len(catalogue) + 1)
+
+    assert seen.state == "RUNNING"
+    assert seen.counters["quarantined"] == 1
+    assert 0 < seen.counters["hits"] <= seen.items
+    assert monitor.problem() == ""
+    assert stop(settings) == [report.job_id]
+    wait_for(monitor.look, lambda look: look and look.state == "CANCELED")
+    assert stop(settings) == []
+
+
+def wait_for(look, enough, seconds=60):
+    """The first look that is enough; fails when none is in time."""
+    until = time.monotonic() + seconds
+    while not enough(seen := look()):
+        assert time.monotonic() < until, f"after {seconds} s still {seen}"
+        time.sleep(0.2)
+    return seen
