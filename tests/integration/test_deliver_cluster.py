@@ -9,7 +9,7 @@ import time
 
 import msgspec
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 from kafka import KafkaConsumer, KafkaProducer
 from redis import Redis
 
@@ -51,12 +51,20 @@ def in_redis(settings: Settings, url: str) -> set[str]:
     return set(ids)
 
 
+SHARDS_NOT_UP = 503  # the index was made a moment ago
+
+
 def in_elasticsearch(target: Target, kind: str = "alerts") -> set[str]:
     with Elasticsearch(target.url) as client:
         name = f"{target.index_prefix}-{kind}"
         there = {"index": name, "ignore_unavailable": True}  # made by the deliverer, soon
         client.indices.refresh(**there)
-        hits = client.search(**there, size=10_000, source=False)["hits"]["hits"]
+        try:
+            hits = client.search(**there, size=10_000, source=False)["hits"]["hits"]
+        except ApiError as error:
+            if error.status_code != SHARDS_NOT_UP:
+                raise
+            return set()
     return {hit["_id"] for hit in hits}
 
 
