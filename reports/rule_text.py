@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple
 
 from rules.alert import sm3_hex
 from rules.errors import MingjianError
+from rules.loader import canonical_meaning
 from rules.yaml_source import load_documents
 
 
@@ -27,14 +27,14 @@ class RuleText(NamedTuple):
 
 
 def rule_text(text: str, label: str = "rule.yaml") -> RuleText:
-    """Read a rule file. Its tests are not part of the digest (as in `rules.loader`)."""
-    meanings, legal = [], list[str]()
-    for document in load_documents(label, text):
-        ours: dict[str, Any] = document.value.get("mingjian") or {}
-        kept = {key: value for key, value in ours.items() if key != "tests"}
-        meanings.append({**document.value, "mingjian": kept})
-        legal += [str(anchor) for anchor in ours.get("legal") or ()]
-    canonical = json.dumps(meanings, sort_keys=True, default=str).encode()
+    """Read a rule file. Its tests are not part of the digest."""
+    documents = load_documents(label, text)
+    legal = [
+        str(anchor)
+        for document in documents
+        for anchor in (document.value.get("mingjian") or {}).get("legal") or ()
+    ]
+    canonical = canonical_meaning(documents).encode()
     return RuleText(text, canonical, sm3_hex(canonical), tuple(dict.fromkeys(legal)))
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from config.key_files import owners_alone
 from reports.standalone.sm2 import (
     SPKI_HEAD,
     N,
@@ -85,14 +86,7 @@ class Signer:
         path = Path(keys_dir) / PRIVATE_FILE
         if not path.exists():
             _make(path, passphrase, program)
-        mode = path.stat().st_mode & 0o777
-        if mode & 0o077:
-            raise MingjianError(
-                f"the signing key {path} can be read by other users (mode {mode:04o})",
-                f"签名密钥 {path} 可被其他用户读取（权限 {mode:04o}）",
-                fix_en=f"run: chmod 600 {path}",
-                fix_zh=f"请执行：chmod 600 {path}",
-            )
+        owners_alone(path, "signing key", "签名密钥")
         if b"ENCRYPTED" in path.read_bytes() and not program:
             raise _needs_openssl(path)
         public = _public_of(path, passphrase, program)

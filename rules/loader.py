@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
     text = _read(path, label)
     documents = load_documents(label, text)
     sections = [check_shape(document) for document in documents]
-    digest = sm3_hex(_canonical([_meaning(d.value) for d in documents]))
+    digest = sm3_hex(canonical_meaning(documents))
     state_version = sm3_hex(_canonical([_judging(d.value) for d in documents]))[:16]
     detections: list[DetectionRule] = []
     correlations: list[CorrelationRule] = []
@@ -76,9 +77,14 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
     )
 
 
+def canonical_meaning(documents: Iterable[Document]) -> str:
+    """What the digest of a rule is made of: all that judges, without tests and layout, as JSON."""
+    return _canonical([_meaning(document.value) for document in documents])
+
+
 def _meaning(value: dict[str, Any]) -> dict[str, Any]:
     """A rule document without its tests: what the digest of a rule covers."""
-    ours = {key: item for key, item in value.get("mingjian", {}).items() if key != "tests"}
+    ours = {key: item for key, item in (value.get("mingjian") or {}).items() if key != "tests"}
     return {**value, "mingjian": ours}
 
 

@@ -32,6 +32,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from config.key_files import owners_alone
 from rules.errors import MingjianError
 
 KEY_FILE = "evidence.key"
@@ -148,14 +149,7 @@ class Sealer:
 
     @classmethod
     def _load(cls, path: Path) -> Sealer:
-        mode = path.stat().st_mode & 0o777
-        if mode & 0o077:
-            raise MingjianError(
-                f"the evidence key {path} can be read by other users (mode {mode:04o})",
-                f"证据密钥 {path} 可被其他用户读取（权限 {mode:04o}）",
-                fix_en=f"run: chmod 600 {path}",
-                fix_zh=f"请执行：chmod 600 {path}",
-            )
+        owners_alone(path, "evidence key", "证据密钥")
         try:
             stored = json.loads(path.read_text())
             entries = [stored, *stored.get("older", ())]
