@@ -13,6 +13,7 @@ from rules.errors import EXIT_USAGE, MingjianError
 
 # Without compression a file is read in blocks of this size, in no particular order.
 BLOCK_BYTES = 32 * 1024 * 1024
+FAR = 253_402_300_799_000  # UTC ms: no time is later
 UNSPLITTABLE = (".gz",)
 
 
@@ -60,7 +61,7 @@ def source_ddl(settings: Settings) -> str:
 
     Event time is the Kafka timestamp, or with `source.event_time: record` and for files the
     record's own `time`, else `msgtime`. A time that is missing, 0, or more than `max_ahead_ms`
-    ahead (of `received_at` where the record is read and has one, else of now) does not move the
+    ahead of now, or of `received_at` where the record is read and has one, does not move the
     watermark: one wrong clock must not make everybody else late.
     """
     lateness, ahead = settings.flink.allowed_lateness_ms, settings.flink.max_ahead_ms
@@ -106,9 +107,9 @@ def source_ddl(settings: Settings) -> str:
         told, received = _number("time"), _number("received_at")
         times = f"""
             event_time AS TO_TIMESTAMP_LTZ(COALESCE({told}, 0), 3),
-            latest AS COALESCE(TO_TIMESTAMP_LTZ({received} + {ahead}, 3), {soon}),
+            latest AS TO_TIMESTAMP_LTZ(COALESCE({received} + {ahead}, {FAR}), 3),
             WATERMARK FOR event_time AS
-                CASE WHEN event_time <= latest THEN {mark} END"""
+                CASE WHEN event_time <= latest AND event_time <= {soon} THEN {mark} END"""
     else:
         times = f"""
             event_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,

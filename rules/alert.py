@@ -145,6 +145,7 @@ class Late(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time: int
     watermark: int
     raw_sm3: str
+    raw_size: int = -1  # -1: written before sizes were
     position: Position
     sealed: str = ""
 

@@ -33,7 +33,7 @@ _UINT64 = 2**64
 class Draft(msgspec.Struct, gc=False):
     """A record without fault, of which only this is known so far; the fields are `Message`'s.
 
-    `known` is what the message is made of: itself, its typed structs, or its bytes.
+    `known` is what the message is made of: itself, or its typed structs.
     """
 
     tenant: str
@@ -42,7 +42,7 @@ class Draft(msgspec.Struct, gc=False):
     type: str
     text: str
     flags: tuple[str, ...]
-    known: Message | Plain | bytes
+    known: Message | Plain
 
 
 class Decoder:
@@ -51,8 +51,10 @@ class Decoder:
     Args:
         tenant: the company of records that name none.
         record_bytes: a larger record is refused before it is parsed.
-        assume_received_at: UTC milliseconds; `received_at` of bare records, which carry none. A
-            caller that lives long moves it on.
+        assume_received_at: UTC milliseconds; `received_at` of bare records, which carry none.
+
+    A caller that reads a live stream tells with `at` what time it is; without that a record is
+    measured by its own `received_at` alone.
     """
 
     def __init__(
@@ -60,7 +62,14 @@ class Decoder:
     ) -> None:
         self._tenant = tenant
         self._record_bytes = record_bytes
-        self.assume_received_at = assume_received_at
+        self._assume_received_at = assume_received_at
+        self._latest = LATEST
+
+    def at(self, now: int) -> None:
+        """It is `now` (UTC ms): bare records are received now, and no record is from later than a
+        day from now, whatever it says of its receipt."""
+        self._assume_received_at = now
+        self._latest = now + AHEAD
 
     def decode(self, raw: bytes) -> Message:
         """The message in `raw`: an envelope (docs/data-formats.md) or a bare archive plaintext.
@@ -85,7 +94,11 @@ class Decoder:
         found = plain(raw)
         if found is None:
             made = self._careful(raw)
+            if made.time > self._latest:
+                raise RecordError("time_out_of_range", "time is more than a day ahead of now")
             return Draft(made.tenant, made.msgid, made.time, made.type, made.text, made.flags, made)
+        if found.time > self._latest:
+            raise RecordError("time_out_of_range", "time is more than a day ahead of now")
         said = found.payload
         own = own_words(said.text.content)[1] if said.msgtype == "text" and said.text else ""
         return Draft(
@@ -95,15 +108,13 @@ class Decoder:
             said.msgtype,
             own,
             (),
-            found if said.msgtype == "text" else raw,
+            found,
         )
 
     def message(self, draft: Draft) -> Message:
         """The whole message of a draft."""
         known = draft.known
-        if isinstance(known, bytes):
-            return self._careful(known)
-        return known if isinstance(known, Message) else _text(known, draft)
+        return known if isinstance(known, Message) else _of_plain(known, draft)
 
     def _careful(self, raw: bytes) -> Message:
         record, repaired = parse(raw)
@@ -132,13 +143,18 @@ class Decoder:
         switch = record.get("action") == "switch"
         if "msgid" not in record or not (switch or "msgtype" in record):
             raise RecordError("unknown_envelope", "neither an envelope nor an archive message")
-        return _archive(record, _Head(self._tenant, 0, None, self.assume_received_at, flags))
+        return _archive(record, _Head(self._tenant, 0, None, self._assume_received_at, flags))
 
 
-def _text(found: Plain, draft: Draft) -> Message:
+def _of_plain(found: Plain, draft: Draft) -> Message:
     said = found.payload
-    assert said.text is not None  # noqa: S101 - `plain` saw to it
-    own, quoted, fields, flags = from_words(said.text.content)
+    if said.text is not None and draft.type == "text":
+        content = from_words(said.text.content)
+    else:
+        # the careful road's own reader, so that fields are made in one place
+        content = archive.content(
+            draft.type, {draft.type: msgspec.to_builtins(getattr(said, draft.type))}
+        )
     sender = said.sender.strip()
     recipients = tuple(map(str.strip, said.tolist)) if said.tolist else ()
     room = said.roomid.strip() if said.roomid else ""
@@ -150,7 +166,7 @@ def _text(found: Plain, draft: Draft) -> Message:
         msgid=draft.msgid,
         time=found.time,
         received_at=found.received_at,
-        type="text",
+        type=draft.type,
         action=said.action or "send",
         sender=sender,
         sender_kind=sender_kind,
@@ -158,10 +174,10 @@ def _text(found: Plain, draft: Draft) -> Message:
         room=room,
         conversation=room or between(sender, recipients),
         direction=direction,
-        text=own,
-        quoted=quoted,
-        fields=fields,
-        flags=flags,
+        text=content.text,
+        quoted=content.quoted,
+        fields=content.fields or {},
+        flags=content.flags,
     )
 
 

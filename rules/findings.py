@@ -24,6 +24,7 @@ from rules.message import Message
 
 MAX_MEMBERS = 200
 MAX_NAMED = 3
+MAX_VALUE = 200  # characters of one value in a summary; ids may be of any length
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 SUMMARY_WORDS = (
     "actor", "customers", "count", "minutes", "distinct", "values", "excerpt", "type",
@@ -90,7 +91,7 @@ class Findings:
             conversation=last.conversation,
             room=last.room,
             counterparties=customers,
-            group=dict(zip(group_by, group, strict=False)),
+            group=dict(zip(group_by, map(mask_id, group), strict=False)),
             count=len(members),
             members=tuple(
                 Member(
@@ -147,6 +148,7 @@ class Findings:
             time=item.time,
             watermark=watermark,
             raw_sm3=sm3_raw(item.raw),
+            raw_size=len(item.raw),
             position=position(item),
             sealed=self.seal(item.raw, tenant, identity),
         )
@@ -215,5 +217,6 @@ def _sentence(
         "type": last.type,
     }
     return PLACEHOLDER.sub(
-        lambda match: values.get(match[1], match[0]), template or DEFAULT_SUMMARY
+        lambda match: values[match[1]][:MAX_VALUE] if match[1] in values else match[0],
+        template or DEFAULT_SUMMARY,
     )

@@ -2,12 +2,14 @@
 
 Two faults of real archives are repaired, because a message must not escape judgement by them:
 raw control characters inside strings (kept, as if they had been escaped) and lone UTF-16
-surrogates written as escapes (each becomes U+FFFD). NaN, Infinity and numbers beyond a double
-stay errors.
+surrogates written as escapes (each becomes U+FFFD). NaN and Infinity stay errors. A number beyond
+a double is sound JSON (RFC 8259 section 6 sets no limit); it is read as infinite, which every field
+that wants a number refuses, and where nobody reads it, it does no harm.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -16,6 +18,8 @@ import msgspec
 from rules.errors import RecordError
 
 _decode = msgspec.json.Decoder().decode
+_BEYOND = "out of range"  # the parser's remark on a number no double holds
+_DIGITS = 300  # longer than any number anybody means
 # One token a match, so that no byte is looked at twice: a whole string, closed or not.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _FAULT = re.compile(
@@ -36,12 +40,27 @@ def parse(data: bytes) -> tuple[Any, bool]:
         return _decode(data), False
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         repaired = repair(data)
-        if repaired == data:
+        if repaired == data and _BEYOND not in str(error):
+            raise RecordError("not_json", _remark(error)) from None
+    changed = repaired != data
+    try:
+        return _decode(repaired), changed
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        if _BEYOND not in str(error):
             raise RecordError("not_json", _remark(error)) from None
     try:
-        return _decode(repaired), True
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        return json.loads(repaired, parse_int=_int, parse_constant=_refuse), changed
+    except (ValueError, RecursionError) as error:
         raise RecordError("not_json", _remark(error)) from None
+
+
+def _int(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _DIGITS else float(digits)
+
+
+def _refuse(name: str) -> None:
+    message = f"{name} is no JSON"
+    raise ValueError(message)
 
 
 def repair(data: bytes) -> bytes:

@@ -19,6 +19,10 @@ _STARS = "******"
 _long_number = re.compile(
     r"[0-9](?:[ \-._/]{0,2}[0-9]){10,}x?"
     r"|(?<![0-9a-z])(?=(?:[a-z]*[0-9]){8})[0-9a-z]{15,}"  # codes of letters and digits
+    # a mobile number in its three groups, whatever stands between them
+    r"|(?<![0-9])1[3-9][0-9][^0-9a-z\u4e00-\u9fff]{0,4}[0-9]{4}[^0-9a-z\u4e00-\u9fff]{0,4}[0-9]{4}"
+    r"|(?<![0-9])1[3-9][0-9][一丨][0-9]{4}[一丨][0-9]{4}"
+    r"|[零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖]{11,}"
 ).finditer
 _email = re.compile(
     r"[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}",
@@ -58,7 +62,7 @@ def excerpt(text: str, start: int, end: int, width: int = 40) -> str:
     Masking comes before cutting, so a number that stands at the edge is not half shown.
     """
     pieces = _pieces(text)
-    masked = _control.sub(" ", _apply(text, pieces))
+    masked = one_line(_apply(text, pieces))
     first, last = _moved(pieces, start, after=False), _moved(pieces, end, after=True)
     room = max(0, width - (last - first))
     begin = max(0, min(first - room // 2, len(masked) - width))
@@ -69,6 +73,11 @@ def excerpt(text: str, start: int, end: int, width: int = 40) -> str:
     if stop < len(masked):
         cut = cut[:-1] + "…"
     return cut
+
+
+def one_line(text: str) -> str:
+    """`text` without control characters and line breaks, safe to show in a terminal."""
+    return _control.sub(" ", text)
 
 
 def mask_name(name: str) -> str:

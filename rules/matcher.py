@@ -17,6 +17,7 @@ from rules.decode import Decoder, Draft
 from rules.errors import RecordError
 from rules.fold import fold
 from rules.items import ALERT, MEMBER, QUARANTINE, Item, pack
+from rules.mask import mask, one_line
 from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.model import CorrelationRule, DetectionRule
 from rules.recent import CONFLICT, SAME, RecentIds
@@ -144,7 +145,7 @@ class Matcher:
         try:
             draft = self._draft(raw)
             identity = f"{draft.tenant}\x00{draft.msgid}"
-            seen = self._recent.check(identity, _content(draft.type, raw))
+            seen = self._recent.check(identity, _content(draft, raw))
             if seen == CONFLICT:
                 raise RecordError("duplicate_id_conflict", draft.msgid)
         except RecordError as error:
@@ -200,17 +201,21 @@ class Matcher:
         self.counts["quarantined"] += reason != "unknown_type"
         digest = sm3_raw(raw)
         entry = Item(
-            QUARANTINE, "", reason, 0, "", (), detail[:_DETAIL], 0, 0, "",
+            QUARANTINE, "", reason, 0, "", (), one_line(mask(detail[:_DETAIL])), 0, 0, "",
             source, partition, offset,
             raw[: self._keep], (), len(raw), digest, hashlib.sha256(raw).hexdigest(),
         )  # fmt: skip
         return pack(f"q|{int(digest[:4], 16) % _QUARANTINE_KEYS}", entry)
 
 
-def _content(kind: str, raw: bytes) -> int:
-    """Hash of what makes two records of one id the same: the source's own object, not when and in
-    which order a collector read it. Where the envelope has another order, the whole record."""
-    return hash(kind) ^ hash(raw[max(0, raw.find(b'"payload":')) :])
+def _content(draft: Draft, raw: bytes) -> int:
+    """Hash of what makes two records of one id the same: the source's own object, and of an event
+    its time; not when and in which order a collector read it. Where the envelope has another
+    order, the whole record."""
+    known = draft.known
+    event = type(known) is Message and known.kind == "event" and not known.flags
+    mark = hash(draft.type) ^ hash(raw[max(0, raw.find(b'"payload":')) :])
+    return mark ^ hash(str(draft.time)) if event else mark
 
 
 def _group(rule: CorrelationRule, base: str, message: Message) -> tuple[str, ...] | None:

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 VERSION = 1  # of the envelope (docs/data-formats.md)
 EARLIEST = 1_451_606_400_000  # 2016-01-01 UTC: WeCom did not exist before
-LATEST = 253_402_300_800_000  # year 10000: beyond it a date cannot be written
+LATEST = 253_402_214_400_000  # the last day of 9999: beyond it some office cannot write the date
 AHEAD = 24 * 3600 * 1000  # how much a record's time may be later than its receipt
 
 _Time = Annotated[int, Meta(ge=EARLIEST, lt=LATEST)]

@@ -81,7 +81,8 @@ def rule_files(folder: Path) -> list[Path]:
     found = []
     for path in folder.rglob("*.y*ml"):
         inner = path.relative_to(folder).parts
-        if inner[0] != "lexicons" and not any(part.startswith(".") for part in inner):
+        hidden = inner[0] == "lexicons" or any(part.startswith(".") for part in inner)
+        if not hidden and path.is_file():  # a pipe of that name would be waited for
             found.append(path)
     return sorted(found)
 

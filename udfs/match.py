@@ -61,7 +61,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         match, source = matcher.match, self._source
         # bare records do not say when they were received: when they are read, and the job may have
         # been made long ago
-        self._decoder.assume_received_at = max(self._spec.assume_received_at, _now_ms())
+        self._decoder.at(max(self._spec.assume_received_at, _now_ms()))
         records = [b"" if record is None else record for record in records]  # Kafka's tombstones
         if source:
             rows = zip(records, place[0].tolist(), place[1].tolist(), strict=True)

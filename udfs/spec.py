@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.decode import Decoder
+from rules.plain import LATEST
 from rules.ruleset import RuleTimeline
 
 
@@ -38,9 +39,9 @@ class JobSpec:
         return Decoder(self.tenant, self.record_bytes, self.assume_received_at)
 
     def decoder_of_admitted(self) -> Decoder:
-        """Decodes again what was let in before: state may hold records that were let in under a
-        larger `record_bytes`."""
-        return Decoder(self.tenant, sys.maxsize, self.assume_received_at)
+        """Decodes again what was let in before: under a larger `record_bytes` perhaps, and long
+        after this job was made."""
+        return Decoder(self.tenant, sys.maxsize, LATEST - 1)
 
     @staticmethod
     def calendar() -> OfficeCalendar:

@@ -78,7 +78,7 @@ class Locator:
             path = path.removeprefix("file:")
         if path.startswith("//"):  # a URI with an empty host
             path = path.removeprefix("//")
-        if (path, item.raw_sm3) not in self._missing:
+        if item.raw_size >= 0 and (path, item.raw_sm3) not in self._missing:
             wanted.setdefault(path, {})[item.raw_sm3] = item.raw_size
             return path, item.raw_sm3
         return None

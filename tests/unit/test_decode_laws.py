@@ -136,6 +136,41 @@ TIMED = [
     for one in ENVELOPES
     if one["kind"] == "archive"
 ]
+BEYOND = ["1e999", "-1e999", "1" * 400, "9" * 5000]
+
+
+@pytest.mark.parametrize("number", BEYOND)
+@pytest.mark.parametrize("at", ["", "payload", "text"])
+def test_a_number_beyond_a_double_does_no_harm_where_nobody_reads_it(number, at):
+    record = json.loads(json.dumps(ENVELOPES[0] | {"time": T}))
+    record["payload"]["msgtime"] = T
+    owner = {"": record, "payload": record["payload"], "text": record["payload"]["text"]}[at]
+    owner["unread"] = "@"
+    raw = json.dumps(record).replace('"@"', number).encode()
+    assert plain(raw) is not None
+    assert outcome(raw) == outcome(raw, DECODER._careful)
+    assert type(outcome(raw)) is Message
+
+
+@pytest.mark.parametrize("number", BEYOND)
+def test_a_number_beyond_a_double_is_refused_where_one_is_wanted(number):
+    raw = json.dumps(ENVELOPES[0] | {"seq": "@"}).replace('"@"', number).encode()
+    assert outcome(raw)[1] == "wrong_type"
+
+
+def test_no_record_is_from_later_than_a_day_from_now():
+    decoder = Decoder("demo")
+    decoder.at(T)
+    for later, refused in ((0, False), (86_400_000, False), (86_400_001, True)):
+        for kind in (0, 3):  # the quick road and the careful one
+            record = json.loads(json.dumps(ENVELOPES[kind]))
+            record["time"] = record["payload"]["msgtime"] = T + later
+            record["received_at"] = T + later + 5
+            found = outcome(json.dumps(record).encode(), decoder.decode)
+            assert (type(found) is Message) != refused
+            assert not refused or found[1] == "time_out_of_range"
+
+
 PLAIN = [record for record in TIMED if plain(json.dumps(record).encode()) is not None]
 
 

@@ -204,3 +204,14 @@ def test_logs_go_to_the_standard_error_of_the_moment(capsys):
         stream.close()
     structlog.get_logger("deliver").warning("after")
     assert "after" in capsys.readouterr().err
+
+
+def test_a_late_record_does_not_hide_the_place_of_the_evidence_of_the_same_line(tmp_path):
+    path = tmp_path / "day.jsonl"
+    path.write_bytes(b"\n".join(LINES))
+    known = quarantined(LINES[2], f"file:{path}")
+    late = json.loads(known.body)
+    del late["raw_size"]  # as it was written before sizes were
+    given = [known, known._replace(topic="late", body=json.dumps(late).encode())]
+    found = [json.loads(r.body)["position"] for r in Locator().complete(given)]
+    assert found[0]["line"] == 3

@@ -19,7 +19,15 @@ from rules.matcher import Matcher, compile_timeline
 from rules.quarantine import REASONS
 from rules.recent import CONFLICT, NEW, SAME, RecentIds
 from rules.ruleset import RuleTimeline, load_ruleset
-from tests.support.rule_files import CALENDAR, SIMPLE, TENANT, outputs, raws, ruleset
+from tests.support.rule_files import (
+    CALENDAR,
+    SIMPLE,
+    TENANT,
+    detection_rule,
+    outputs,
+    raws,
+    ruleset,
+)
 from tests.support.rule_files import engine as engine_of
 
 TIMELINE = RuleTimeline([(0, load_ruleset())])
@@ -204,3 +212,44 @@ def test_counts_are_what_happened() -> None:
     for raw in (record(PROMISE, "m1", 1), b"{", odd):
         matcher.match(raw, "memory")
     assert dict(matcher.counts) == {"hits": 1, "quarantined": 1, "unknown_type": 1}
+
+
+def test_a_rule_on_pictures_survives_a_number_that_no_double_holds(tmp_path: Path) -> None:
+    raw = record(
+        {"at": "10:00", "from": "lina", "to": "c1", "type": "image", "payload": {"md5sum": "a"}},
+        "m1",
+        1,
+    )
+    rules = detection_rule("t_image", {"it": {"type": "image"}})
+    engine = engine_of(ruleset(tmp_path, rules))
+    found = list(engine.run([raw.replace(b'"md5sum"', b'"x":1e999,"md5sum"')]))
+    assert len(outputs(found, "alerts")) == 1
+
+
+def test_an_event_with_the_same_id_at_another_time_is_another_event() -> None:
+    first = record({"at": "10:00", "event": "customer_deleted", "payload": DELETED}, "e1", 0)
+    second = record({"at": "10:05", "event": "customer_deleted", "payload": DELETED}, "e1", 0)
+    (row,) = outputs(run(first, second, first), "quarantine")
+    assert row["reason"] == "duplicate_id_conflict"
+
+
+DELETED = {"UserID": "lina", "ExternalUserID": "c1"}
+
+
+def test_what_is_said_of_a_bad_record_is_masked_and_one_line() -> None:
+    raw = record({"at": "10:00", "from": "lina", "to": "c1", "type": "x\x1b[2J13800138000"}, "m", 1)
+    (row,) = outputs(run(raw), "quarantine")
+    assert row["detail"] == "x [2J138****8000"
+
+
+def test_the_values_an_alert_is_grouped_by_are_masked() -> None:
+    link = "看看 https://shop.example.com/a?mobile=13812345678"
+    found = run(
+        *(
+            record({"at": f"10:0{n}", "from": "lina", "to": f"c{n}", "text": link}, f"m{n}", n)
+            for n in range(1, 8)
+        )
+    )
+    (alert,) = outputs(found, "alerts")
+    assert "13812345678" not in json.dumps(alert)
+    assert "138****5678" in alert["group"]["link.canonical"]
