@@ -83,7 +83,7 @@ class Mint:
     def switch(self, time: int, userid: str) -> Item:
         """`switch`: the one message without type, sender and recipients."""
         order, number = self._next()
-        payload = f'{{"msgid":"{number}","action":"switch","time":{time},"user":"{userid}"}}'
+        payload = f'{{"msgid":"{number}_{time // 1000}","action":"switch","time":{time},"user":"{userid}"}}'
         received = time + 500 + int(self._random() * 7500)
         return (time, order, userid, received, "switch", False, f'"payload":{payload}}}\n')
 
@@ -92,7 +92,7 @@ class Mint:
     ) -> tuple[Item, str]:
         """A side event and its id. `actor` is the partition key; it may be empty."""
         order, number = self._next()
-        event_id = f"{_PREFIX[source]}-{number:016x}"
+        event_id = f"{_PREFIX[source]}-{time:x}-{number:016x}"  # runs of other days have other ids
         tail = (
             f'"seq":0,"id":"{event_id}","source":"{source}","type":"{kind}",'
             f'"payload":{orjson.dumps(payload).decode()}}}\n'

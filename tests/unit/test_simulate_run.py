@@ -15,6 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from ingest.simulate.mint import line
 from ingest.simulate.payloads import ALL_TYPES
 from ingest.simulate.plants import RESPONSES
 from ingest.simulate.run import FIRST_SEQ, Parameters, Run
@@ -23,7 +24,7 @@ from jobs.cli import simulate as command
 from rules.errors import MingjianError
 
 MESSAGES = 30_000
-GOLDEN = 976410926
+GOLDEN = 3771207544
 WEDNESDAY, SATURDAY, MAKE_UP_SATURDAY = date(2026, 3, 4), date(2026, 3, 7), date(2026, 2, 14)
 
 
@@ -390,3 +391,15 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     taken.write_text("a file")
     with pytest.raises(MingjianError, match="taken"):
         Files(taken, 2, False, None)
+
+
+def test_runs_of_different_days_share_no_id() -> None:
+    seen: dict[str, int] = {}
+    for day in (date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6)):
+        run = Run(Parameters(messages=1500, first_day=day))
+        for item in run.records():
+            record = json.loads(line(item, run.tenant, 1))
+            identity = record.get("id") or record["payload"]["msgid"]
+            seen[identity] = seen.get(identity, 0) + 1
+    assert len(seen) > 4500
+    assert max(seen.values()) == 1
