@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.cells import cell_len
 from rich.text import Text
 
 from jobs.cli.app import (
@@ -24,8 +25,8 @@ from jobs.cli.app import (
     settings_from,
 )
 from reports.signing import PASSPHRASE_VARIABLE, PUBLIC_FILE, Signer, fingerprint
-from reports.standalone.checks import Check
-from reports.standalone.verify import verify as checks_of
+from reports.standalone.verify import verify as outcome_of
+from reports.standalone.words import Check, Outcome, unreadable
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 
 report_app = typer.Typer(
@@ -125,7 +126,9 @@ def pack(
         (say("took", "用时"), f"{seconds:.1f} s"),
     ):
         out.print(f"  {label}  {value}", soft_wrap=True)
-    out.print(f"  [dim]mingjian report verify {made.archive}[/]", soft_wrap=True)
+    again = shlex.join(["mingjian", "report", "verify", str(made.archive)])
+    again += _same_settings(profile, config, overrides)
+    out.print(Text(f"  {say('verify it', '校验')}  {again}", "dim"), soft_wrap=True)
 
 
 @report_app.command(
@@ -155,25 +158,24 @@ def verify(
     settings = settings_from(profile, config, overrides)
     archive = path.with_suffix(".zip") if path.suffix.lower() == ".pdf" else path
     for needed in (path, archive):
-        if not needed.is_file():
+        if problem := unreadable(str(needed)):
             raise MingjianError(
-                f"there is no file {needed}",
-                f"没有文件 {needed}",
+                *problem,
                 fix_en="the signature is in the ZIP of the pack; keep both files together",
                 fix_zh="签名在证据包的 ZIP 内；两个文件请放在一起",
                 exit_code=EXIT_USAGE,
             )
-    checks = checks_of(str(archive), expected or _own_fingerprint(Path(settings.keys_dir)))
+    own = "" if expected else _own_fingerprint(Path(settings.keys_dir))
+    found = outcome_of(str(archive), expected or own)
     if archive != path:
-        checks.append(_same_pdf(path, archive))
-    passed = all(check.ok is not False for check in checks)
+        found.checks.append(_same_pdf(path, archive))
     if output is Output.json:
-        emit({"ok": passed, "pack": str(archive), "checks": [check._asdict() for check in checks]})
+        rows = [check._asdict() for check in found.checks]
+        known = {"key_sm3": found.key, "key_known": found.key_known}
+        emit({"ok": found.passed, "pack": str(archive), **known, "checks": rows})
     else:
-        out.print(_table(checks))
-        good = say("the pack is whole and unaltered", "证据包完整，未见改动")
-        bad = say("verification FAILED; do not rely on this pack", "校验未通过，此证据包不可采信")
-        out.print(f"[bold green]✓ {good}[/]" if passed else f"[bold red]✗ {bad}[/]")
+        _show(found, own)
+    passed = found.passed
     if not passed:
         raise typer.Exit(EXIT_FINDINGS)
 
@@ -220,11 +222,56 @@ def _same_pdf(pdf: Path, archive: Path) -> Check:
     return Check(pdf.name, False, "differs from report.pdf in the pack", "与包内 report.pdf 不同")
 
 
-def _table(checks: list[Check]) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    marks = {True: Text("✓", "green"), False: Text("✗", "bold red"), None: Text("·", "yellow")}
-    for check in checks:
-        words = check.zh if language() == "zh" else check.en
+def _same_settings(profile: str, config: str, overrides: list[str]) -> str:
+    """The options that make another command use the same settings, "" for the standard ones."""
+    named = ["--config", config] if config else ["--profile", profile]
+    given = [] if named == ["--profile", "embedded"] else named
+    given += [part for override in overrides for part in ("--set", override)]
+    return " " + shlex.join(given) if given else ""
+
+
+def _show(found: Outcome, own: str) -> None:
+    """Every check on its line, never cut: the fingerprint is there to be compared."""
+    marks = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("·", "yellow")}
+    width = max((cell_len(check.title(language())) for check in found.checks), default=0)
+    for check in found.checks:
+        title, words = check.title(language()), check.zh if language() == "zh" else check.en
         style = "bold red" if check.ok is False else ""
-        table.add_row(marks[check.ok], Text(check.name, style), Text(words, style or "dim"))
-    return table
+        line = Text.assemble(
+            marks[check.ok], " ", (title, style), " " * (width - cell_len(title) + 2),
+            (words, style or "dim"),
+        )  # fmt: skip
+        out.print(line, soft_wrap=True)
+    mark, style = "✗", "bold red"
+    if found.passed:
+        mark, style = ("✓", "bold green") if found.key_known else ("!", "bold yellow")
+    out.print(Text(f"{mark} {_verdict(found, own)}", style), soft_wrap=True)
+
+
+def _verdict(found: Outcome, own: str) -> str:
+    """The verifier's, said from here where it is about the key of this installation."""
+    if not found.whole or (found.key_known and not own):
+        return found.verdict(language())
+    key = found.key
+    if found.key_known:
+        return say(
+            f"the pack is whole and unaltered, signed by the key of this installation, {key}",
+            f"证据包完整，未见改动；由本机密钥签名：{key}",
+        )
+    if found.key_known is None:
+        return say(
+            "the pack is whole and unaltered, signed by a key this installation does not know: "
+            f"compare the fingerprint {key} with the one the issuer gives you another way"
+            " (--fingerprint), or name the settings it was made with (--config)",
+            "证据包完整，未见改动，但本机不认识签名公钥：请将指纹 "
+            f"{key} 与制作单位另行提供的指纹比对（--fingerprint），或指明制作时的配置（--config）",
+        )
+    if not own:
+        return found.verdict(language())
+    return say(
+        "verification FAILED: the pack is whole, but not signed by the key of this installation: "
+        f"its key is {key}. If another one made it, get its fingerprint another way and give it "
+        "with --fingerprint, or name the settings it was made with (--config)",
+        f"校验未通过：证据包完整，但不是由本机密钥签名，其公钥指纹为 {key}。"
+        "如由别处制作，请另行取得其指纹并用 --fingerprint 给出，或指明制作时的配置（--config）",
+    )

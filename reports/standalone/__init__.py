@@ -1,6 +1,6 @@
 """The verifier that goes into every pack: one file, standard library only.
 
-Here it lies in three modules, each short enough to read; `single_file` joins them.
+Here it lies in five modules, each short enough to read; `single_file` joins them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
-_MODULES = ("sm2.py", "checks.py")
+_MODULES = ("sm2.py", "words.py", "contents.py", "checks.py")
 _MAIN = "verify.py"
 
 

@@ -10,9 +10,11 @@ import re
 import subprocess
 import tempfile
 import zlib
-from typing import Any, NamedTuple
+from typing import Any
 
+from reports.standalone.contents import pdf_attachments, raw_id
 from reports.standalone.sm2 import SIGNER_ID, public_point, sm2_verify, sm3
+from reports.standalone.words import INSIDE, TRUST, Check, Damaged, Outcome, why
 
 MANIFEST, SIGNATURE, KEY, SIGNER = "manifest.json", "manifest.sm2.sig", "signer.pem", "signer.json"
 INNER, PDF = "inner-manifest.json", "report.pdf"
@@ -20,16 +22,6 @@ UNLISTED = (MANIFEST, SIGNATURE)  # the manifest can list neither itself nor wha
 ROLES = ("member", "context", "event")
 # What reading a damaged file raises; RecursionError: JSON nested to no end
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
-MAX_BYTES = 1 << 30  # of all files together, unpacked
-
-
-class Check(NamedTuple):
-    """Outcome of one check: `ok` is True, False, or None for "could not be judged here"."""
-
-    name: str
-    ok: bool | None
-    en: str
-    zh: str
 
 
 def canonical(value: Any) -> bytes:
@@ -48,13 +40,14 @@ class Verifier:
     def __init__(self, files: dict[str, bytes], fingerprint: str = "") -> None:
         self.files, self.fingerprint = files, fingerprint
         self.checks: list[Check] = []
+        self.key = ""  # fingerprint of the key in the pack, once it is read
 
     def say(self, name: str, ok: bool | None, en: str, zh: str) -> None:
         """Record one outcome."""
         self.checks.append(Check(name, ok, en, zh))
 
-    def run(self) -> list[Check]:
-        """All checks."""
+    def run(self) -> Outcome:
+        """All checks; one that fails does not keep the others from being made."""
         manifest = self._manifest(MANIFEST)
         if manifest:
             self._digests(manifest, "")
@@ -64,26 +57,38 @@ class Verifier:
         self._signature()
         inner = self._manifest(INNER)
         if inner:
-            self._digests(inner, "inner: ")
+            self._digests(inner, INSIDE)
             self._pdf(inner)
         self._custody(inner or {})
         events = self._events()
         self._case(events)
-        return self.checks
+        return Outcome(self.checks, self.key)
+
+    def _file(self, name: str) -> bytes:
+        if name not in self.files:
+            raise Damaged(f"{name} is not in the pack", f"证据包中没有 {name}")
+        return self.files[name]
+
+    def _json(self, name: str) -> Any:
+        return json.loads(self._file(name))
+
+    def _damaged(self, name: str, error: Exception) -> None:
+        en, zh = why(error)
+        self.say(name, False, f"missing or damaged: {en}", f"缺失或损坏：{zh}")
 
     def _lines(self, name: str) -> list[bytes]:
         return [line for line in self.files.get(name, b"").split(b"\n") if line]
 
     def _manifest(self, name: str) -> dict[str, Any] | None:
         try:
-            value: dict[str, Any] = json.loads(self.files[name])
+            value: dict[str, Any] = self._json(name)
             for row in value["files"]:
                 if not {"name", "size", "sm3", "sha256"} <= set(row):
-                    raise ValueError("a file entry lacks a key")
+                    raise Damaged("an entry about a file is incomplete", "有一项文件记载不完整")
             if canonical(value) != self.files[name]:
-                raise ValueError("not in canonical form")
+                raise Damaged("it is not in canonical form", "不是规范形式")
         except _DAMAGED as error:
-            self.say(name, False, f"missing or damaged: {error!r}", f"缺失或损坏：{error!r}")
+            self._damaged(name, error)
             return None
         return value
 
@@ -104,60 +109,68 @@ class Verifier:
 
     def _signature(self) -> None:
         try:
-            point, der = public_point(self.files[KEY])
-        except (KeyError, ValueError) as error:
-            self.say(KEY, False, f"no usable key: {error}", f"没有可用的公钥：{error}")
+            point, der = public_point(self._file(KEY))
+        except ValueError as error:
+            en, zh = why(error)
+            self.say(KEY, False, f"no usable key: {en}", f"没有可用的公钥：{zh}")
+            en, zh = "cannot be judged without the key", "没有公钥，无法判定"
+            self.say("signature", None, en, zh)
+            self._signer()
             return
-        mark = sm3(der)
-        self._signer(mark)
+        self.key = sm3(der)
+        self._signer()
+        self._signed(point)
+        self._trust()
+
+    def _signed(self, point: tuple[int, int]) -> None:
+        name, key = "signature", self.key
         try:
-            manifest, signature = self.files[MANIFEST], self.files[SIGNATURE]
+            manifest, signature = self._file(MANIFEST), self._file(SIGNATURE)
             good = sm2_verify(point, manifest, signature)
             other_id = not good and sm2_verify(point, manifest, signature, b"")
-        except KeyError as error:
-            self.say("signature", False, f"{error} is missing", f"缺少 {error}")
-            return
         except ValueError as error:
-            self.say("signature", False, f"damaged: {error}", f"签名已损坏：{error}")
+            self._damaged(name, error)
             return
         if good:
-            self.say("signature", True, f"SM2/SM3 valid, key {mark}", f"SM2/SM3 有效，公钥 {mark}")
+            self.say(name, True, f"SM2/SM3 valid, key {key}", f"SM2/SM3 有效，公钥 {key}")
             self._openssl()
         elif other_id:
             self.say(
-                "signature",
+                name,
                 False,
                 "made with an empty SM2 signer id instead of 1234567812345678",
                 "签名使用了空的 SM2 签名者标识，而非 1234567812345678",
             )
         else:
             self.say(
-                "signature",
+                name,
                 False,
                 "does not fit this manifest, this key and signer id 1234567812345678",
                 "与清单、公钥及签名者标识 1234567812345678 不符",
             )
+
+    def _trust(self) -> None:
         expected = re.sub(r"[\s:]", "", self.fingerprint).lower()
         if not expected:
             self.say(
-                "key trust",
+                TRUST,
                 None,
                 "compare the key's fingerprint with one you got another way (--fingerprint)",
                 "请将公钥指纹与另行获得的指纹比对（--fingerprint）",
             )
-        elif expected == mark:
-            self.say("key trust", True, "the key you expect", "与预期公钥一致")
+        elif expected == self.key:
+            self.say(TRUST, True, "the key you expect", "与预期公钥一致")
         else:
-            self.say("key trust", False, "not the key you expect", "不是预期的公钥")
+            self.say(TRUST, False, "not the key you expect", "不是预期的公钥")
 
-    def _signer(self, mark: str) -> None:
+    def _signer(self) -> None:
         try:
-            signer = json.loads(self.files[SIGNER])
+            signer = self._json(SIGNER)
             named, signer_id = signer["key_sm3"], signer["signer_id"]
-        except _DAMAGED:
-            self.say(SIGNER, False, "missing or damaged", "缺失或损坏")
+        except _DAMAGED as error:
+            self._damaged(SIGNER, error)
             return
-        if named != mark:
+        if self.key and named != self.key:
             self.say(
                 KEY, False, "not the key that the report names", "不是报告与 signer.json 所载的公钥"
             )
@@ -188,10 +201,11 @@ class Verifier:
     def _pdf(self, inner: dict[str, Any]) -> None:
         name = "PDF attachments"
         try:
-            inside = sorted(sm3(data) for data in pdf_attachments(self.files[PDF]))
+            inside = sorted(sm3(data) for data in pdf_attachments(self._file(PDF)))
             expected = sorted([row["sm3"] for row in inner["files"]] + [sm3(self.files[INNER])])
         except (*_DAMAGED, zlib.error) as error:
-            self.say(name, False, f"cannot be read: {error!r}", f"无法读取：{error!r}")
+            en, zh = why(error)
+            self.say(name, False, f"cannot be read: {en}", f"无法读取：{zh}")
             return
         if inside == expected:
             count = len(inside)
@@ -223,7 +237,9 @@ class Verifier:
             self.say(name, True, f"{count} lines, unbroken", f"{count} 行，次序完整")
 
     def _events(self) -> list[dict[str, Any]]:
-        name, events = "records", []
+        """The rows that can be read. The first thing wrong is said; the rest is still checked."""
+        events: list[dict[str, Any]] = []
+        wrong: list[tuple[str, str]] = []
         for number, line in enumerate(self._lines("events.jsonl"), 1):
             try:
                 row = json.loads(line)
@@ -232,45 +248,45 @@ class Verifier:
                 fits = digests == (row["size"], row["sm3"], row["sha256"])
                 in_order = row["n"] == number and row["role"] in ROLES
                 same_id = raw_id(raw) == which
+                if not isinstance(which, str) or not isinstance(row["evidence_id"], str):
+                    raise Damaged("an id is no text", "编号不是文本")
             except _DAMAGED as error:
-                self.say(name, False, f"line {number}: {error!r}", f"第 {number} 行：{error!r}")
-                return []
-            if not in_order:
-                self.say(
-                    name,
-                    False,
-                    f"line {number} ({which}) is out of sequence: one was dropped or moved",
-                    f"第 {number} 行（{which}）序号不连续：有记录被删除或调换",
-                )
-                return []
-            if not fits:
-                en, zh = "digest differs from the raw bytes", "摘要与原始字节不符"
-                self.say(name, False, f"{which}: {en}", f"{which}：{zh}")
-                return []
-            if not same_id:
-                en, zh = "the raw bytes carry another id", "原始字节中的编号不同"
-                self.say(name, False, f"{which}: {en}", f"{which}：{zh}")
-                return []
+                en, zh = why(error)
+                wrong.append((f"line {number}: {en}", f"第 {number} 行：{zh}"))
+                continue
             events.append(row)
-        count = len(events)
-        self.say(name, True, f"{count} raw, all fit", f"{count} 条原始记录，均与摘要一致")
+            if not in_order:
+                en = f"line {number} ({which}) is out of sequence: one was dropped or moved"
+                wrong.append((en, f"第 {number} 行（{which}）序号不连续：有记录被删除或调换"))
+            elif not fits:
+                en, zh = "digest differs from the raw bytes", "摘要与原始字节不符"
+                wrong.append((f"{which}: {en}", f"{which}：{zh}"))
+            elif not same_id:
+                en, zh = "the raw bytes carry another id", "原始字节中的编号不同"
+                wrong.append((f"{which}: {en}", f"{which}：{zh}"))
+        if wrong:
+            self.say("records", False, *wrong[0])
+        else:
+            count = len(events)
+            self.say("records", True, f"{count} raw, all fit", f"{count} 条原始记录，均与摘要一致")
         return events
 
     def _case(self, events: list[dict[str, Any]]) -> None:
         name = "alert members"
         try:
-            case = json.loads(self.files["alert.json"])
+            case = self._json("alert.json")
             alert, digest = case["alert"], case["alert"]["rule"]["digest"]
             recorded = {
                 row["evidence_id"]: (row["msgid"], row["raw_sm3"], row["raw_sha256"])
                 for row in case["evidence"]
             }
             wanted = {member["evidence_id"]: member["msgid"] for member in alert["members"]}
-            stated = json.loads(self.files["completeness.json"])["counts"]
+            stated = self._json("completeness.json")["counts"]
             stated = {role: stated[role] for role in ROLES}
             text_sm3 = case["rule_text_sm3"]
         except _DAMAGED as error:
-            self.say(name, False, f"the case is damaged: {error!r}", f"案件数据损坏：{error!r}")
+            en, zh = why(error)
+            self.say(name, False, f"the case is damaged: {en}", f"案件数据损坏：{zh}")
             return
         here = {
             row.get("evidence_id"): (row["msgid"], row["sm3"], row["sha256"])
@@ -280,7 +296,7 @@ class Verifier:
         lost = [which for key, which in wanted.items() if here.get(key, ("",))[0] != which]
         other = [found[0] for key, found in here.items() if recorded.get(key) != found]
         if lost:
-            en, zh = ", ".join(lost), "、".join(lost)
+            en, zh = ", ".join(map(str, lost)), "、".join(map(str, lost))
             self.say(name, False, f"not in the pack: {en}", f"证据包中缺少：{zh}")
         elif other:
             en, zh = ", ".join(other), "、".join(other)
@@ -291,11 +307,12 @@ class Verifier:
         if counts == stated:
             self.say("completeness", True, "stated counts fit", "声明的数量与实际一致")
         else:
+            (en, zh), (found_en, found_zh) = _counted(stated), _counted(counts)
             self.say(
                 "completeness",
                 False,
-                f"states {stated}, the pack holds {counts}",
-                f"声明为 {stated}，实际为 {counts}",
+                f"states {en}; the pack holds {found_en}",
+                f"声明为{zh}；实际为{found_zh}",
             )
         self._rule(digest, text_sm3)
 
@@ -315,25 +332,9 @@ class Verifier:
             self.say("rule", True, f"digest as in the alert, {digest}", f"摘要与告警一致，{digest}")
 
 
-def raw_id(raw: bytes) -> str:
-    """The id a raw record gives itself: the archive's msgid or the event's id; "" if none."""
-    record = json.loads(raw.decode(), strict=False)
-    if record.get("kind") == "event":
-        return str(record.get("id") or "").strip()
-    return str(record.get("payload", record).get("msgid") or "").strip()
-
-
-def pdf_attachments(pdf: bytes) -> list[bytes]:
-    """Contents of the files embedded in a PDF, in the order in which they stand there."""
-    found = []
-    for start in re.finditer(rb"/EmbeddedFile\b", pdf):
-        opening = pdf.rfind(b" obj", 0, start.start())
-        stream = re.compile(rb"stream\r?\n").search(pdf, start.end())
-        if opening < 0 or not stream or b"endobj" in pdf[opening : stream.start()]:
-            continue  # a reference to the type, not the stream itself
-        if b"/FlateDecode" in pdf[opening : stream.start()]:
-            inflater = zlib.decompressobj()
-            found.append(inflater.decompress(pdf[stream.end() :], MAX_BYTES))
-        else:
-            found.append(pdf[stream.end() : pdf.index(b"\nendstream", stream.end())])
-    return found
+def _counted(counts: dict[str, Any]) -> tuple[str, str]:
+    member, context, event = (counts[role] for role in ROLES)
+    return (
+        f"members {member}, context {context}, acts {event}",
+        f"命中 {member} 条、上下文 {context} 条、行为 {event} 条",
+    )

@@ -8,7 +8,8 @@ GB/T 32918.2-2016 with the default signer id of GM/T 0009-2012; SM3 is GB/T 3290
 `openssl` program (3.0 or later) is there, it gives a second opinion on the signature.
 One file on purpose: it travels inside the pack and can be read in one sitting.
 
-Exit code: 0 all checks passed, 1 a check failed, 2 wrong call.
+Exit code: 0 all checks passed, 1 a check failed, 2 wrong call or no such file. Without
+--fingerprint, 0 says that the pack is unaltered since it was signed, not who signed it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from __future__ import annotations
 import argparse
 import json
 import locale
-import os
 import sys
 import zipfile
 
-from reports.standalone.checks import MAX_BYTES, Check, Verifier
+from reports.standalone.checks import Verifier
+from reports.standalone.contents import MAX_BYTES
+from reports.standalone.words import Check, Outcome, language, unreadable, why
 
 
 def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
@@ -39,16 +41,22 @@ def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
                     try:
                         files[name] = pack.read(info)
                     except Exception as error:  # zipfile raises many kinds for damaged members
-                        problems.append((f"{name}: {error}", f"{name} 无法解压：{error}"))
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
-        problems.append((f"not a readable ZIP: {error}", f"不是可读的 ZIP：{error}"))
+                        en, zh = why(error)
+                        problems.append((f"{name}: {en}", f"{name} 无法解压：{zh}"))
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        en = "this is no ZIP, or its end is missing; give the .zip of the pack"
+        problems.append((en, "这不是 ZIP 文件，或文件不完整；请指定证据包的 .zip"))
     return files, [Check("archive", False, en, zh) for en, zh in problems]
 
 
-def verify(path: str, fingerprint: str = "") -> list[Check]:
+def verify(path: str, fingerprint: str = "") -> Outcome:
     """All checks of the pack at `path`, in reading order; a pack is good if none is False."""
     files, problems = read_zip(path)
-    return problems + Verifier(files, fingerprint).run() if files else problems
+    if not files:
+        empty = [Check("archive", False, "it holds no file", "其中没有任何文件")]
+        return Outcome(problems or empty, "")
+    checks, key = Verifier(files, fingerprint).run()
+    return Outcome(problems + checks, key)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,27 +69,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="JSON output")
     parser.add_argument("--lang", choices=("zh", "en"))
     options = parser.parse_args(arguments)
-    place = options.lang or os.environ.get("MINGJIAN_LANG") or locale.getlocale()[0] or "zh"
-    lang = "en" if place.lower().startswith("en") else "zh"
-    checks = verify(options.pack, options.fingerprint)
-    passed = bool(checks) and all(check.ok is not False for check in checks)
+    lang = language(options.lang, locale.getlocale()[0])
+    problem = unreadable(options.pack)
+    if problem:
+        print(problem[lang == "zh"], file=sys.stderr)
+        return 2
+    found = verify(options.pack, options.fingerprint)
     if options.json:
-        print(json.dumps({"ok": passed, "checks": [check._asdict() for check in checks]}))
-        return 0 if passed else 1
-    for check in checks:
+        rows = [check._asdict() for check in found.checks]
+        known = {"key_sm3": found.key, "key_known": found.key_known}
+        print(json.dumps({"ok": found.passed, **known, "checks": rows}))
+        return 0 if found.passed else 1
+    for check in found.checks:
         mark = {True: "[ ok ]", False: "[FAIL]", None: "[note]"}[check.ok]
-        print(mark, f"{check.name}:", check.zh if lang == "zh" else check.en)
-    verdict = {
-        ("zh", True): "结论：证据包完整，未见改动。",
-        ("zh", False): "结论：校验未通过，此证据包不可采信。",
-        ("en", True): "Verdict: the pack is whole and unaltered.",
-        ("en", False): "Verdict: verification FAILED; do not rely on this pack.",
-    }
-    print(verdict[lang, passed])
-    return 0 if passed else 1
+        print(mark, f"{check.title(lang)}:", check.zh if lang == "zh" else check.en)
+    print("结论：" if lang == "zh" else "Verdict: ", found.verdict(lang), sep="")
+    return 0 if found.passed else 1
 
 
 if __name__ == "__main__":
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
     sys.exit(main())

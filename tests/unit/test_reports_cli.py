@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import zipfile
 
 import pytest
@@ -10,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from jobs.cli import report
+from reports.signing import Signer
 from rules.errors import MingjianError
 from sinks.base import Record
 from sinks.sealing import Sealer
@@ -68,7 +70,7 @@ def test_pack_then_verify(mingjian, home):
         good = mingjian("verify", str(path))
         assert good.exit_code == 0, good.output
         assert "whole and unaltered" in good.output
-        assert "the key you expect" in good.output  # made here: the key is known
+        assert "signed by the key of this installation" in good.output  # made here: it is known
 
     with zipfile.ZipFile(archive) as whole:
         files = {name: whole.read(name) for name in whole.namelist()}
@@ -87,6 +89,56 @@ def test_pack_then_verify(mingjian, home):
     other = mingjian("verify", str(archive.with_suffix(".pdf")))
     assert other.exit_code == 1
     assert "differs from report.pdf" in other.output
+
+
+def run_as_shown(mingjian, output, *extra):
+    """Run the command that `report pack` printed last."""
+    words = shlex.split(output.splitlines()[-1].split("mingjian report ", 1)[1])
+    return mingjian(*words, *extra)
+
+
+def test_the_command_shown_after_a_pack_knows_the_key(home, monkeypatch, tmp_path):
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)  # where no key lies
+    config = tmp_path / "my settings.yaml"
+    config.write_text(
+        f"{{profile: embedded, tenant: demo, data_dir: '{home}', keys_dir: '{home}/keys',"
+        f" source: {{kind: files, path: '{home}/messages'}},"
+        f" targets: [{{kind: sqlite, name: sqlite, path: '{home}/index.db'}}]}}"
+    )
+    app = typer.Typer()
+    report.register(app)
+
+    def call(*arguments: str):
+        return CliRunner().invoke(app, ["report", *arguments])
+
+    options = ["--config", str(config), "--out", str(tmp_path / "packs")]
+    made = call("pack", "--alert", "worst", "--rule", str(home / "rule.yaml"), *options)
+    assert made.exit_code == 0, made.output
+    good = run_as_shown(call, made.output)
+    assert good.exit_code == 0
+    assert "signed by the key of this installation" in good.output
+
+    archive = next((tmp_path / "packs").glob("*.zip"))
+    mark = json.loads(call("keys", "--config", str(config), "--output", "json").output)["key_sm3"]
+    unknown = call("verify", str(archive))
+    assert unknown.exit_code == 0
+    last = unknown.output.splitlines()[-1]
+    assert last.startswith("! ")
+    assert "a key this installation does not know" in last
+    assert mark in last
+    assert f"SM2/SM3 valid, key {mark}" in unknown.output  # whole, on 80 columns too
+
+    Signer.from_dir(tmp_path / "other")
+    other = call("verify", str(archive), "--set", f"keys_dir={tmp_path}/other")
+    assert other.exit_code == 1
+    assert "not signed by the key of this installation" in other.output
+    assert mark in other.output.splitlines()[-1]
+    told = call("verify", str(archive), "--set", f"keys_dir={tmp_path}/other",
+                "--fingerprint", mark, "--output", "json")  # fmt: skip
+    said = json.loads(told.output)
+    assert (said["ok"], said["key_known"], said["key_sm3"]) == (True, True, mark)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -134,7 +135,7 @@ def test_a_missing_an_extra_and_a_doubled_file_are_named(files, failures, tmp_pa
             archive.writestr(name, data)
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("alert.json", b"{}")
-    assert [c.name for c in verify(str(path)) if c.ok is False] == ["archive"]
+    assert [c.name for c in verify(str(path)).checks if c.ok is False] == ["archive"]
 
 
 def rows(files):
@@ -216,7 +217,7 @@ def signer_id_replaced(files):
     ("tamper", "check", "says"),
     [
         (drop_one, "records", "out of sequence"),
-        (drop_one_and_renumber, "completeness", "the pack holds"),
+        (drop_one_and_renumber, "completeness", "members 2, context 13, acts 3; the pack holds"),
         (drop_a_member, "alert members", "not in the pack: m05"),
         (swap_two, "records", "out of sequence"),
         (other_words, "alert members", "not what raised the alert: m05"),
@@ -275,7 +276,7 @@ def test_a_signature_with_another_signer_id_is_named(
 def test_what_is_no_pack_is_told_without_a_traceback(data, tmp_path):
     path = tmp_path / "x.zip"
     path.write_bytes(data)
-    assert [check.ok for check in verify(str(path))] == [False]
+    assert [check.ok for check in verify(str(path)).checks] == [False]
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "inner-manifest.json", "alert.json",
@@ -285,6 +286,112 @@ def test_what_is_no_pack_is_told_without_a_traceback(data, tmp_path):
 )
 def test_nonsense_in_a_file_is_a_failed_check_and_no_traceback(name, data, files, failures):
     assert name in failures({**files, name: data})
+
+
+@pytest.fixture
+def auditor(tmp_path):
+    """verify.py as an auditor runs it who reads what it prints: (exit code, lines, complaints)."""
+    program = tmp_path / "verify.py"
+    program.write_bytes(single_file())
+
+    def run(contents: dict[str, bytes] | None, *options: str, **environ: str):
+        path = tmp_path / "pack.zip"
+        if contents is not None:
+            with zipfile.ZipFile(path, "w") as archive:
+                for name, data in contents.items():
+                    archive.writestr(name, data)
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(program), str(path), *options],
+            check=False, capture_output=True, text=True, encoding="utf-8",
+            env={"PATH": "/usr/bin:/bin", **environ},
+        )  # fmt: skip
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+    return run
+
+
+def test_the_verdict_says_whether_anybody_knows_the_key(files, signer, auditor):
+    code, lines, _ = auditor(files, "--lang", "en")
+    assert code == 0
+    assert "signed by a key that is not known here" in lines[-1]
+    assert signer.fingerprint in lines[-1]
+    code, lines, _ = auditor(files, "--lang", "zh")
+    assert "签名公钥在此未知" in lines[-1]
+    assert signer.fingerprint in lines[-1]
+    code, lines, _ = auditor(files, "--lang", "en", "--fingerprint", signer.fingerprint)
+    assert (code, "the key you expect" in lines[-1]) == (0, True)
+    code, lines, _ = auditor(files, "--lang", "en", "--fingerprint", "0" * 64)
+    assert (code, "ANOTHER key" in lines[-1]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("environ", "chinese"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, True),
+        ({"LC_MESSAGES": "zh_TW.UTF-8", "LANG": "en_US.UTF-8"}, True),
+        ({"LC_ALL": "en_US.UTF-8", "LANG": "zh_CN.UTF-8"}, False),
+        ({"LANGUAGE": "zh_CN:en"}, True),
+        ({"LANG": "C.UTF-8"}, False),
+        ({"MINGJIAN_LANG": "en", "LANG": "zh_CN.UTF-8"}, False),
+    ],
+)
+def test_the_language_is_the_environments_even_without_that_locale(
+    environ, chinese, files, auditor
+):
+    _, lines, _ = auditor(files, **environ)
+    assert lines[-1].startswith("结论：" if chinese else "Verdict: ")
+
+
+def test_chinese_output_names_the_checks_in_chinese(files, auditor):
+    _, lines, _ = auditor(files, "--lang", "zh")
+    names = [line.split("] ", 1)[1].split(":")[0] for line in lines[:-1]]
+    assert {"签名", "公钥核对", "保管链", "原始记录", "告警记录", "完整性声明"} <= set(names)
+    assert {name for name in names if name not in files} == {
+        "签名", "OpenSSL 复核", "公钥核对", "PDF 附件", "保管链", "原始记录", "告警记录",
+        "完整性声明", "规则",
+    }  # fmt: skip
+
+
+PYTHON_WORDS = re.compile(r"Error\b|Expecting|Errno|Traceback|[{}]|codec|b'")
+
+
+def test_nothing_of_python_is_shown_for_a_damaged_pack(files, signer, tmp_path):
+    broken = [{k: v for k, v in files.items() if k != name} for name in files]
+    broken += [
+        {**files, name: data}
+        for name in files
+        for data in (b"", b"\xff\xfe", files[name][: len(files[name]) // 2], b'{"files":{}}')
+    ]
+    broken.append(resealed(files, signer, **drop_one_and_renumber(files)))
+    for contents in broken:
+        path = tmp_path / "broken.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in contents.items():
+                archive.writestr(name, data)
+        found = verify(str(path))
+        assert not found.passed
+        shown = "\n".join(f"{check.en}\n{check.zh}" for check in found.checks)
+        assert not PYTHON_WORDS.search(shown), shown
+        assert not re.search(r"[a-z] [a-z]", "".join(check.zh for check in found.checks))
+
+
+def test_a_file_that_is_not_there_is_a_wrong_call(auditor):
+    for lang, says in (("en", "there is no file"), ("zh", "没有文件")):
+        code, lines, complaints = auditor(None, "--lang", lang)
+        assert (code, lines) == (2, [])
+        assert says in complaints
+
+
+def test_a_damaged_key_does_not_keep_the_other_checks_from_being_made(files, auditor):
+    data = bytearray(files["signer.pem"])
+    data[60] ^= 1
+    code, lines, _ = auditor({**files, "signer.pem": bytes(data)}, "--lang", "en")
+    assert code == 1
+    said = [line.split("] ", 1)[1].split(":")[0] for line in lines[:-1]]
+    assert {"signature", "PDF attachments", "custody chain", "records", "alert members",
+            "completeness", "rule"} <= set(said)  # fmt: skip
+    assert "[note] signature: cannot be judged without the key" in lines
+    assert "FAILED" in lines[-1]
 
 
 def test_equal_inputs_give_equal_bytes_but_for_the_signature(pack, files, signer, tmp_path):
