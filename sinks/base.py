@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from rules.errors import MingjianError
+
 
 class Record(NamedTuple):
     """One output of the job on its way to a target.
@@ -38,6 +40,10 @@ class SinkBusy(Exception):
     def __init__(self, target: str, why: str, retry_after: float = 1.0) -> None:
         super().__init__(f"{target}: {why}")
         self.target, self.why, self.retry_after = target, why, retry_after
+
+
+class NoIndexYet(MingjianError):
+    """Nothing was ever delivered here, so there is nothing to read; that may change."""
 
 
 class Sink(Protocol):
@@ -80,6 +86,9 @@ class AlertReader(Protocol):
 
     def quarantine(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Quarantined records, newest first."""
+
+    def tenants(self) -> dict[str, int]:
+        """How many alerts each tenant has, also those that are not shown."""
 
     def counts(self) -> dict[str, Any]:
         """{"alerts": n, "evidence": n, "quarantine": {reason: n}, "late": n,

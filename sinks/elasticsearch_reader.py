@@ -8,7 +8,7 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, NotFoundError
 
-from rules.errors import MingjianError
+from sinks.base import NoIndexYet
 from sinks.elasticsearch import connect, unreachable
 from sinks.elasticsearch_mapping import alias
 from sinks.sqlite_reader import FROM_NOW, ambiguous, bad_cursor
@@ -99,6 +99,12 @@ class ElasticsearchReader:
         body: Query = {"sort": [{"_seq_no": "desc"}], "size": limit}
         return [hit["_source"] for hit in self._search("quarantine", body)["hits"]["hits"]]
 
+    def tenants(self) -> dict[str, int]:
+        """See `AlertReader`."""
+        aggregations = {"tenants": {"terms": {"field": "tenant", "size": _MANY}}}
+        answer = self._search("alerts", {"size": 0, "aggs": aggregations})
+        return _buckets(answer["aggregations"]["tenants"])
+
     def counts(self) -> dict[str, Any]:
         """See `AlertReader`."""
         by = {
@@ -174,7 +180,7 @@ class ElasticsearchReader:
         try:
             return self._client.search(index=name, **body)
         except NotFoundError:
-            raise MingjianError(
+            raise NoIndexYet(
                 f"there is no index '{name}' yet",
                 f"还没有索引“{name}”",
                 fix_en="run `mingjian deliver` first, or correct targets[].index_prefix",

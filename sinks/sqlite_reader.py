@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from rules.errors import EXIT_USAGE, MingjianError
+from sinks.base import NoIndexYet
 from sinks.fulltext import match_expression
 
 _POLL_S = 0.2
@@ -22,20 +23,15 @@ class SqliteReader:
     def __init__(self, path: str | Path, tenant: str = "") -> None:
         self.path, self.tenant = Path(path), tenant
         if not self.path.is_file():
-            raise MingjianError(
-                f"there is no index at {self.path}",
-                f"{self.path} 处没有索引",
-                fix_en="run `mingjian detect` and `mingjian deliver` first, or name another file"
-                " with --config",
-                fix_zh="请先运行 `mingjian detect` 和 `mingjian deliver`，"
-                "或用 --config 指定其他配置",
-            )
+            raise _no_index(self.path)
         try:
             self._db = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
             self._db.execute("PRAGMA busy_timeout = 5000")
             self._db.execute("SELECT 1 FROM alerts LIMIT 1")
         except sqlite3.Error as error:
-            raise MingjianError(
+            # an empty file: a deliverer may be about to fill it
+            kind = MingjianError if self.path.stat().st_size else NoIndexYet
+            raise kind(
                 f"{self.path} is not an index of Mingjian: {error}",
                 f"{self.path} 不是明鉴的索引：{error}",
             ) from None
@@ -112,6 +108,11 @@ class SqliteReader:
         rows = self._db.execute("SELECT body FROM quarantine ORDER BY n DESC LIMIT ?", (limit,))
         return [_row(body) for (body,) in rows]
 
+    def tenants(self) -> dict[str, int]:
+        """See `AlertReader`."""
+        rows = self._db.execute("SELECT tenant, count(*) FROM alerts GROUP BY tenant ORDER BY 1")
+        return dict(rows.fetchall())
+
     def counts(self) -> dict[str, Any]:
         """See `AlertReader`."""
         mine = (self.tenant, self.tenant)
@@ -162,6 +163,16 @@ class SqliteReader:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _no_index(path: Path) -> NoIndexYet:
+    return NoIndexYet(
+        f"there is no index at {path}",
+        f"{path} 处没有索引",
+        fix_en="run `mingjian detect` and `mingjian deliver` first, or name other settings"
+        " with --config",
+        fix_zh="请先运行 `mingjian detect` 和 `mingjian deliver`，或用 --config 指定其他配置",
+    )
 
 
 def ambiguous(prefix: str) -> MingjianError:

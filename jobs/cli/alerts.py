@@ -1,7 +1,8 @@
-"""`mingjian alerts …` and `mingjian quarantine …`: what was found, and what could not be judged."""
+"""`mingjian alerts …`: what was found."""
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import datetime
 from typing import Annotated, Any
@@ -9,28 +10,26 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from jobs.cli.alert_view import (
-    ZONE,
-    alert_line,
-    alert_page,
-    alert_table,
-    level,
-    position,
-    quarantine_table,
-    reason,
-)
+from config.settings import Settings
+from jobs.cli.alert_list import ZONE, AlertList, reason
+from jobs.cli.alert_view import alert_page
 from jobs.cli.app import (
     ConfigOption,
+    LimitOption,
     Output,
     OutputOption,
     ProfileOption,
     SetOption,
     emit,
+    err,
+    language,
     out,
     say,
     settings_from,
 )
+from jobs.cli.words import level, plural, visible
 from rules.errors import EXIT_USAGE, MingjianError
+from sinks.base import AlertReader, NoIndexYet
 from sinks.readers import open_reader
 
 alerts_app = typer.Typer(
@@ -40,22 +39,13 @@ alerts_app = typer.Typer(
     "例 · examples:\n\n  mingjian alerts list --text 保本 --response 2\n\n"
     "  mingjian alerts show 3f2a9c41\n\n  mingjian alerts tail",
 )
-quarantine_app = typer.Typer(
-    name="quarantine",
-    no_args_is_help=True,
-    help="查看无法判定而隔离的记录。\n\nRecords that could not be judged and were set aside.\n\n"
-    "例 · examples:\n\n  mingjian quarantine list\n\n  mingjian quarantine show 77ab01",
-)
-LimitOption = Annotated[
-    int, typer.Option("--limit", "-n", min=1, help="最多几条 · at most so many")
-]
-_QUARANTINE_SEARCHED = 10_000
+_RETRY_S = 0.5
+_TENANTS_NAMED = 3
 
 
 def register(app: typer.Typer) -> None:
-    """Add both sub-applications."""
+    """Add the sub-application."""
     app.add_typer(alerts_app)
-    app.add_typer(quarantine_app)
 
 
 @alerts_app.command(
@@ -85,7 +75,8 @@ def list_alerts(
     output: OutputOption = Output.text,
 ) -> None:
     """List alerts. Its help is given above."""
-    reader = open_reader(settings_from(profile, config, overrides))
+    settings = settings_from(profile, config, overrides)
+    reader = open_reader(settings)
     rows, following = reader.alerts(
         rule=rule,
         response=response,
@@ -99,14 +90,14 @@ def list_alerts(
     if output is Output.json:
         emit({"alerts": rows, "cursor": following})
         return
+    AlertList(out).print(rows)
     if not rows:
-        out.print(say("no alerts", "没有告警"))
-        return
-    out.print(alert_table(rows))
+        out.print(_nothing(reader, rule))
     if following:
         out.print(
             say(f"more: --cursor {following}", f"还有更多：--cursor {following}"), style="dim"
         )
+    _say_others(reader, settings.tenant)
 
 
 @alerts_app.command(
@@ -122,7 +113,8 @@ def show_alert(
     output: OutputOption = Output.text,
 ) -> None:
     """Show one alert."""
-    reader = open_reader(settings_from(profile, config, overrides))
+    settings = settings_from(profile, config, overrides)
+    reader = open_reader(settings)
     row = reader.alert(alert_id)
     if row is None:
         raise MingjianError(
@@ -147,7 +139,9 @@ def show_alert(
 )
 def tail(
     *,
-    limit: LimitOption = 10,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, help="先显示几条 · how many to begin with")
+    ] = 10,
     for_seconds: Annotated[
         float, typer.Option("--for", min=0, help="跟踪多少秒，0 为一直 · seconds, 0 = for ever")
     ] = 0,
@@ -157,19 +151,19 @@ def tail(
     output: OutputOption = Output.text,
 ) -> None:
     """Follow alerts."""
-    reader = open_reader(settings_from(profile, config, overrides))
-    end = time.monotonic() + for_seconds
-    _, cursor = reader.follow("now", timeout=0)  # first, so that nothing falls between
-    rows = list(reversed(reader.alerts(limit=limit)[0]))
+    settings = settings_from(profile, config, overrides)
+    end = time.monotonic() + for_seconds if for_seconds else math.inf
+    reader, cursor, rows = _first(settings, limit, end)
     shown = {row["alert_id"] for row in rows}
+    table = AlertList(out)
     while True:
-        for row in rows:
-            if output is Output.json:
+        if output is Output.json:
+            for row in rows:
                 emit(row)
-            else:
-                out.print(alert_line(row), soft_wrap=True)
-        left = end - time.monotonic() if for_seconds else 1.0
-        if left <= 0:
+        else:
+            table.print(rows)
+        left = end - time.monotonic()
+        if left <= 0 or reader is None:
             return
         fresh, cursor = reader.follow(cursor, timeout=min(1.0, left))
         rows = [row for row in fresh if row["alert_id"] not in shown]
@@ -183,7 +177,9 @@ def stats(
     output: OutputOption = Output.text,
 ) -> None:
     """Count."""
-    counts = open_reader(settings_from(profile, config, overrides)).counts()
+    settings = settings_from(profile, config, overrides)
+    reader = open_reader(settings)
+    counts = reader.counts()
     if output is Output.json:
         emit(counts)
         return
@@ -201,72 +197,69 @@ def stats(
     for key, number in counts["quarantine"].items():
         table.add_row(f"  {reason(key)}", str(number))
     out.print(table)
+    _say_others(reader, settings.tenant)
 
 
-@quarantine_app.command("list", help="最近隔离的在前。\n\nQuarantined records, newest first.")
-def list_quarantine(
-    limit: LimitOption = 50,
-    profile: ProfileOption = "embedded",
-    config: ConfigOption = "",
-    overrides: SetOption = [],  # noqa: B006
-    output: OutputOption = Output.text,
-) -> None:
-    """List quarantined records."""
-    rows = open_reader(settings_from(profile, config, overrides)).quarantine(limit=limit)
-    if output is Output.json:
-        emit({"quarantine": rows})
-    elif rows:
-        out.print(quarantine_table(rows))
-    else:
-        out.print(say("nothing is quarantined", "没有被隔离的记录"))
+def _first(
+    settings: Settings, limit: int, end: float
+) -> tuple[AlertReader | None, str, list[dict[str, Any]]]:
+    """(reader, cursor, the last alerts), as soon as there is something to read.
+
+    The reader is None when that did not happen before `end`.
+    """
+    reader, waiting = None, False
+    while True:
+        try:
+            reader = reader or open_reader(settings)
+            _, cursor = reader.follow("now", timeout=0)  # first, so that nothing falls between
+            rows = reader.alerts(limit=max(limit, 1))[0][:limit]
+            return (reader, "", []) if waiting else (reader, cursor, rows[::-1])
+        except NoIndexYet as error:
+            if not waiting:
+                what = error.text(language())[0]
+                err.print(
+                    say(f"{what}; waiting for it …", f"{what}，等待中 …"),
+                    style="dim",
+                    markup=False,
+                    soft_wrap=True,
+                )
+            waiting = True  # then whatever is there came meanwhile, and is shown
+        left = end - time.monotonic()
+        if left <= 0:
+            return None, "", []
+        time.sleep(min(_RETRY_S, left))
 
 
-@quarantine_app.command(
-    "show",
-    help="一条隔离记录：原因、位置、摘要值。\n\nOne quarantined record: reason, position, digests.",
-)
-def show_quarantine(
-    quarantine_id: Annotated[str, typer.Argument(metavar="ID", help="编号或其开头 · id or prefix")],
-    profile: ProfileOption = "embedded",
-    config: ConfigOption = "",
-    overrides: SetOption = [],  # noqa: B006
-    output: OutputOption = Output.text,
-) -> None:
-    """Show one quarantined record."""
-    reader = open_reader(settings_from(profile, config, overrides))
-    rows = [
-        row
-        for row in reader.quarantine(limit=_QUARANTINE_SEARCHED)
-        if row["quarantine_id"].startswith(quarantine_id)
-    ]
-    if len(rows) != 1:
-        raise MingjianError(
-            f"{len(rows)} quarantined records begin with '{quarantine_id}'",
-            f"以“{quarantine_id}”开头的隔离记录有 {len(rows)} 条",
-            fix_en="see `mingjian quarantine list`",
-            fix_zh="可用 `mingjian quarantine list` 查看",
-            exit_code=EXIT_USAGE,
-        )
-    row = rows[0]
-    if output is Output.json:
-        emit(row)
+def _nothing(reader: AlertReader, rule: str) -> str:
+    """What to say when the list is empty: a rule name nobody hit may be a slip."""
+    known = reader.counts()["by_rule"] if rule else {}
+    if not known or rule in known:
+        return say("no alerts", "没有告警")
+    names = ", ".join(known)
+    return say(
+        f"no alert of rule '{rule}'; rules that have alerts: {names}",
+        f"规则“{rule}”没有告警；有告警的规则：{names}",
+    )
+
+
+def _say_others(reader: AlertReader, tenant: str) -> None:
+    """One line when the index holds alerts that these settings do not show."""
+    others = {name: number for name, number in reader.tenants().items() if name != tenant}
+    if not tenant or not others:
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    judged = say("not judged", "未判定") if row.get("held", True) else say("judged", "已判定")
-    facts: list[tuple[str, Any]] = [
-        (say("id", "编号"), row["quarantine_id"]),
-        (say("reason", "原因"), f"{reason(row['reason'])} ({row['reason']}, {judged})"),
-        (say("detail", "说明"), row.get("detail", "-")),
-        (say("position", "位置"), position(row)),
-        (say("size", "大小"), say(f"{row['raw_size']} bytes", f"{row['raw_size']} 字节")),
-        ("SM3", row["raw_sm3"]),
-        ("SHA-256", row["raw_sha256"]),
-    ]
-    for title, value in facts:
-        table.add_row(title, str(value))
-    out.print(table)
+    number = sum(others.values())
+    names = ", ".join(visible(name) or '""' for name in list(others)[:_TENANTS_NAMED])
+    names += ", …" * (len(others) > _TENANTS_NAMED)
+    verb = "is" if number == 1 else "are"
+    out.print(
+        say(
+            f"{plural(number, 'alert')} of other tenants ({names}) {verb} not shown;"
+            " --set tenant=NAME shows theirs",
+            f"另有 {number:,} 条其他租户（{names}）的告警未显示；可用 --set tenant=名称 查看",
+        ),
+        style="dim",
+        markup=False,
+    )
 
 
 def _milliseconds(text: str, *, end: bool = False) -> int:

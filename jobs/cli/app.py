@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import locale
 import os
+import re
+import shlex
 import sys
 from enum import StrEnum
 from typing import Annotated, Any
@@ -31,17 +33,21 @@ class Output(StrEnum):
 
 
 ProfileOption = Annotated[
-    str, typer.Option("--profile", "-p", help="embedded 或 cluster · embedded or cluster")
+    str, typer.Option("--profile", "-p", help="配置档：embedded 或 cluster · embedded or cluster")
 ]
 ConfigOption = Annotated[
     str,
     typer.Option(
-        "--config", "-c", help="配置文件（代替 --profile） · settings file instead of --profile"
+        "--config", "-c", help="配置文件，代替 --profile · settings file instead of --profile"
     ),
 ]
 SetOption = Annotated[
     list[str],
-    typer.Option("--set", help="覆盖一项设置 · override one setting, e.g. flink.parallelism=1"),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="改一项设置，如 flink.parallelism=1 · change one setting, e.g. flink.parallelism=1",
+    ),
 ]
 OutputOption = Annotated[
     Output,
@@ -49,6 +55,11 @@ OutputOption = Annotated[
         "--output", "-o", help="text 给人看，json 给程序 · text for people, json for machines"
     ),
 ]
+LimitOption = Annotated[
+    int, typer.Option("--limit", "-n", min=1, help="最多几条 · at most so many")
+]
+_given: list[str] = []  # the common options of this run, for the commands that hints name
+_HINTED = re.compile(r"`(mingjian (?:alerts|deliver|detect|quarantine|report)\b[^`]*)`")
 
 
 def language() -> str:
@@ -66,8 +77,29 @@ def say(en: str, zh: str) -> str:
 
 
 def settings_from(profile: str, config: str, overrides: list[str]) -> Settings:
-    """Settings of the common options."""
+    """Settings of the common options; what was given is said again in hints."""
+    _given[:] = options_given(profile, config, overrides)
     return load(profile, config or None, tuple(overrides))
+
+
+def options_given(profile: str, config: str, overrides: list[str]) -> list[str]:
+    """The common options as words of a command line; those left at their default are not there."""
+    words = ["--config", config] if config else []
+    if profile != "embedded" and not config:
+        words += ["--profile", profile]
+    for override in overrides:
+        words += ["--set", override]
+    return words
+
+
+def with_options(hint: str) -> str:
+    """A hint whose commands name the same settings as this run."""
+    if not _given:
+        return hint
+    words = shlex.join(_given)
+    return _HINTED.sub(
+        lambda found: found[0] if " --config" in found[1] else f"`{found[1]} {words}`", hint
+    )
 
 
 def emit(value: Any) -> None:
@@ -80,4 +112,4 @@ def report(error: MingjianError) -> None:
     what, fix = error.text(language())
     err.print(f"[bold red]✗[/] {what}", markup=True, soft_wrap=True)
     if fix:
-        err.print(f"  [dim]→[/] {fix}", soft_wrap=True)
+        err.print("  [dim]→[/] " + with_options(fix), soft_wrap=True)

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from jobs.cli import alerts, deliver, detect, rules, simulate, stack
+from jobs.cli import alerts, deliver, detect, quarantine, rules, simulate, stack
 from jobs.cli import report as reports
 from jobs.cli.app import err, report, say
 from rules.errors import EXIT_ENVIRONMENT, MingjianError
@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (simulate, detect, deliver, rules, alerts, reports, stack):
+for command in (simulate, detect, deliver, rules, alerts, quarantine, reports, stack):
     command.register(app)
 
 

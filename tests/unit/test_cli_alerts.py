@@ -10,7 +10,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from jobs.cli import alerts, deliver, stack
+from jobs.cli import alerts, deliver, quarantine, stack
 from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
 from tests.support.records import alert, evidence, hit, late, quarantined, rule, write_part
 
@@ -20,7 +20,7 @@ ALERT = alert(1)
 @pytest.fixture
 def app():
     application = typer.Typer()
-    for module in (alerts, deliver, stack):
+    for module in (alerts, deliver, quarantine, stack):
         module.register(application)
     return application
 

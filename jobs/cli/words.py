@@ -1,0 +1,134 @@
+"""The words people read for the codes in alerts, in one vocabulary (docs/glossary.md).
+
+Also `visible`: text of a conversation as it is safe to show, with what cannot be seen made visible.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from rich.text import Text
+
+from jobs.cli.app import say
+
+RESPONSES = {
+    0: ("0 none", "0 无", "white"),
+    1: ("1 log", "1 记录", "cyan"),
+    2: ("2 alert", "2 实时告警", "yellow"),
+    3: ("3 emergency", "3 紧急", "bold red"),
+}
+SEVERITIES = {
+    "informational": "提示",
+    "low": "低",
+    "medium": "中",
+    "high": "高",
+    "critical": "严重",
+}
+_KINDS = {"employee": "员工", "customer": "客户", "bot": "机器人", "system": "系统"}
+_STATUSES = {"final": "已定", "speculative": "待定"}
+_VARIANTS = {
+    "circled": ("circled letters", "圈字"),
+    "combining": ("marks above letters", "附加符号"),
+    "compat": ("look-alike forms", "兼容字形"),
+    "digit_form": ("digits of another form", "异形数字"),
+    "fullwidth": ("full-width letters", "全角字符"),
+    "gap": ("gaps inside a word", "插入间隔"),
+    "math": ("mathematical letters", "数学字母"),
+    "trad": ("traditional characters", "繁体字"),
+    "zero_width": ("invisible characters", "零宽字符"),
+}
+_FLAGS = {
+    "time_unknown": ("time unknown", "时间未知"),
+    "unknown_type": ("unknown type", "类型未知"),
+    "quoted_reply": ("quoted reply", "引用回复"),
+}
+_TYPES = {
+    "text": "文本",
+    "revoke": "撤回",
+    "image": "图片",
+    "voice": "语音",
+    "video": "视频",
+    "file": "文件",
+    "link": "链接",
+    "card": "名片",
+    "mixed": "混合消息",
+    "customer_added": "添加客户",
+    "customer_deleted": "删除客户",
+    "customer_transferred": "转移客户",
+    "login_new_device": "新设备登录",
+    "login_secondary_device": "副设备登录",
+}
+_JOINER = "\u200d"
+_JOINED = ("So", "Sk", "Mn", "Me")  # what a joiner may glue into one picture: emoji, skin, marks
+_BLANK = "\u115f\u1160\u3164\uffa0\u2800\u034f"  # letters and marks without a shape
+_BREAKS = {"\n": "↵", "\r": "", "\t": " "}
+
+
+def level(response: int) -> Text:
+    """The response level in its colour."""
+    en, zh, colour = RESPONSES.get(response, (str(response), str(response), "bold red"))
+    return Text(say(en, zh), colour)
+
+
+def colour(response: int) -> str:
+    """The colour of a response level."""
+    return RESPONSES.get(response, ("", "", "bold red"))[2]
+
+
+def severity(code: str) -> str:
+    """Sigma's level."""
+    return say(code, SEVERITIES.get(code, code))
+
+
+def kind(code: str) -> str:
+    """What somebody is: employee, customer, …"""
+    return say(code, _KINDS.get(code, code))
+
+
+def status(code: str) -> str:
+    """Whether more may change an alert."""
+    return say(code, _STATUSES.get(code, code))
+
+
+def variant(code: str) -> str:
+    """How a text was disguised."""
+    return say(*_VARIANTS.get(code, (code, code)))
+
+
+def flag(code: str) -> str:
+    """What a decoder or the job noted about a record."""
+    return say(*_FLAGS.get(code, (code, code)))
+
+
+def message_type(code: str) -> str:
+    """What kind of message or event."""
+    return say(code, _TYPES.get(code, code))
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """ "1 file", "2 files": English for a number of things."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """`text` with every character shown that a terminal hides or obeys, as ⟨U+200B⟩.
+
+    A joiner inside an emoji stays. Line breaks become ↵, or stay when `lines`.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(text, at, lines) for at in range(len(text)))
+
+
+def _shown(text: str, at: int, lines: bool) -> str:
+    char = text[at]
+    if char in _BREAKS:
+        return char if lines and char == "\n" else _BREAKS[char]
+    hidden = unicodedata.category(char) in ("Cf", "Cc", "Co", "Cs", "Zl", "Zp") or char in _BLANK
+    if not hidden:
+        return char
+    if char == _JOINER and 0 < at < len(text) - 1:
+        around = (unicodedata.category(text[at - 1]), unicodedata.category(text[at + 1]))
+        if around[0] in _JOINED and around[1] == "So":
+            return char
+    return f"⟨U+{ord(char):04X}⟩"
