@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ from udfs.spec import JobSpec
 
 JOB_NAME = "mingjian-detect"
 _POLL_SECONDS = 0.5
+_SLOTS_SECONDS = 20
 
 
 @dataclass
 class Report:
-    """How a run went. Seconds are wall time; `run_seconds` starts when the tasks are running."""
+    """How a run went. Seconds are wall time; `run_seconds` starts when the tasks are running.
+    The counts of `last` are `exact` when Flink was embedded; a cluster's are those of the last
+    look, and may be short of what was judged after it."""
 
     job_id: str
     state: str
@@ -33,6 +37,7 @@ class Report:
     run_seconds: float = 0.0
     samples: list[tuple[float, int]] = field(default_factory=list)  # (seconds, records judged)
     last: Snapshot = field(default_factory=lambda: Snapshot("UNKNOWN"))
+    exact: bool = False
 
     @property
     def rate(self) -> float:
@@ -93,8 +98,13 @@ def run(
     *,
     on_progress: Callable[[Snapshot, float], None] = lambda _snapshot, _seconds: None,
     detached: bool = False,
+    interrupted: threading.Event | None = None,
 ) -> Report:
     """Build the job, submit it and watch it until it ends (or, `detached`, until it runs).
+
+    Args:
+        interrupted: when it is set, watching ends with KeyboardInterrupt between two looks. An
+            interrupt in the middle of a call to Java would leave the bridge half way.
 
     Raises:
         MingjianError: anything missing, or the job failed; says the root cause.
@@ -105,6 +115,7 @@ def run(
     kafka = "kafka" in (settings.source.kind, settings.outputs.kind)
     env = environment(settings, jars=(connector_jar(),) if kafka else ())
     build(env, settings, spec)
+    embedded_counts = _embedded_counts(settings)
     client = env.stream.execute_async(job_name(settings))
     job_id = str(client.get_job_id())
     monitor = JobMonitor(env.rest_url, job_id)
@@ -112,11 +123,13 @@ def run(
     done = threading.Event()
     if not detached:
         _await_in_background(client, failure, done)
-    report = Report(job_id, "CREATED")
+    report = Report(job_id, "CREATED", exact=not settings.flink.rest_url)
     running_since = 0.0
     while True:
         ended = done.wait(_POLL_SECONDS)
-        seen = monitor.look()
+        if interrupted is not None and interrupted.is_set():
+            raise KeyboardInterrupt
+        seen = embedded_counts(monitor.look())
         if seen is not None:
             if seen.state == "RUNNING" and not running_since:
                 running_since = time.monotonic()
@@ -125,17 +138,20 @@ def run(
             if seen.records > report.last.records:
                 report.samples.append((time.monotonic() - begun, seen.records))
             if seen.records >= report.last.records:
-                report.last = seen
+                report.last = seen.not_before(report.last)
             on_progress(seen, time.monotonic() - (running_since or time.monotonic()))
             if seen.state == "FAILED" or (detached and seen.state == "RUNNING" and seen.counters):
                 break
         if ended or (seen is not None and seen.state in FINAL):
             break
+    report.last = embedded_counts(report.last) or report.last
     report.run_seconds = time.monotonic() - running_since if running_since else 0.0
     if failure or report.state == "FAILED":
         raise _failed(failure[0] if failure else None, monitor.problem(), settings)
     if not detached:
         report.state = "FINISHED"
+        report.last = replace(report.last, state=report.state)
+        on_progress(report.last, report.run_seconds)
     return report
 
 
@@ -151,8 +167,50 @@ def check_ends(settings: Settings) -> None:
         from jobs.topics import ensure_topics  # noqa: PLC0415
 
         ensure_topics(settings)
-    if settings.flink.rest_url and not progress.cluster_answers(settings.flink.rest_url):
-        raise _no_cluster(settings.flink.rest_url)
+    if settings.flink.rest_url:
+        _check_cluster(settings)
+
+
+def _check_cluster(settings: Settings) -> None:
+    """One job a tenant, and slots for it; else Flink would try again for ever without a word."""
+    url, needed = settings.flink.rest_url, settings.flink.parallelism
+    try:
+        others = progress.running(url, job_name(settings))
+        free, until = progress.free_slots(url), time.monotonic() + _SLOTS_SECONDS
+        while not others and free < needed and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)  # TaskManagers may be on their way
+            free = progress.free_slots(url)
+    except (OSError, ValueError, KeyError):
+        raise _no_cluster(url) from None
+    if others:
+        raise MingjianError(
+            f"a detection job of tenant '{settings.tenant}' is running there: {others[0]}",
+            f"租户“{settings.tenant}”的检测作业已在运行：{others[0]}",
+            fix_en="end it first: mingjian detect --profile cluster --stop",
+            fix_zh="请先停止它：mingjian detect --profile cluster --stop",
+        )
+    if free < needed:
+        raise MingjianError(
+            f"the Flink cluster at {url} has {free} free slots, the job needs {needed}",
+            f"{url} 的 Flink 集群有 {free} 个空闲槽位，作业需要 {needed} 个",
+            fix_en="end other jobs, add TaskManagers, or lower flink.parallelism",
+            fix_zh="请停止其他作业、增加 TaskManager，或调低 flink.parallelism",
+        )
+
+
+def _embedded_counts(settings: Settings) -> Callable[[Snapshot | None], Snapshot | None]:
+    """Replaces a snapshot's counts by what the functions of this process have counted so far."""
+    from udfs.match import COUNTS  # noqa: PLC0415
+
+    COUNTS.clear()
+
+    def counted(seen: Snapshot | None) -> Snapshot | None:
+        if settings.flink.rest_url or seen is None:
+            return seen
+        total = sum((Counter(one) for one in tuple(COUNTS)), Counter())
+        return replace(seen, records=total["records"], counters=dict(total))
+
+    return counted
 
 
 def stop(settings: Settings) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 FINAL = ("FINISHED", "CANCELED", "FAILED", "SUSPENDED")
@@ -21,6 +21,11 @@ class Snapshot:
     items: int = 0
     watermark: int = 0
     counters: dict[str, int] = field(default_factory=dict)
+
+    def not_before(self, other: Snapshot) -> Snapshot:
+        """This look, with the watermark of `other` when it has none: at the end of its input a
+        job's watermark is beyond all times."""
+        return self if self.watermark else replace(self, watermark=other.watermark)
 
 
 class JobMonitor:
@@ -95,6 +100,12 @@ def running(rest_url: str, name: str) -> list[str]:
     return [job["jid"] for job in jobs if job["name"] == name and job["state"] not in FINAL]
 
 
+def free_slots(rest_url: str) -> int:
+    """How many slots of the cluster no job holds. Raises OSError."""
+    with urllib.request.urlopen(f"{rest_url}/overview", timeout=_TIMEOUT) as answer:  # noqa: S310
+        return int(json.load(answer)["slots-available"])
+
+
 def cancel(rest_url: str, job_id: str) -> None:
     """Ask the cluster to end a job; its last checkpoint is kept.
 
@@ -105,12 +116,3 @@ def cancel(rest_url: str, job_id: str) -> None:
         f"{rest_url}/jobs/{job_id}?mode=cancel", method="PATCH"
     )
     urllib.request.urlopen(request, timeout=_TIMEOUT).close()  # noqa: S310
-
-
-def cluster_answers(rest_url: str) -> bool:
-    """Whether a Flink REST interface answers there."""
-    try:
-        with urllib.request.urlopen(f"{rest_url}/overview", timeout=_TIMEOUT) as answer:  # noqa: S310
-            return "flink-version" in json.load(answer)
-    except (OSError, urllib.error.URLError, ValueError):
-        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,11 @@ _GC_ALLOCATIONS = 50_000  # a batch makes many short-lived tuples and no cycles
 GAUGES = (
     "records", "hits", "quarantined", "unknown_type", "group_missing", "rule_failed", "repeated",
 )  # fmt: skip
+
+
+# What the matchers of this process count. With Flink embedded the functions run here, and its last
+# metrics are gone with the job; on a cluster the workers are other processes and this stays empty.
+COUNTS: list[Counter[str]] = []
 
 
 class MatchRecords(ScalarFunction):  # type: ignore[misc]
@@ -42,6 +48,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
             self._spec.calendar(),
             keep_bytes=self._spec.keep_bytes,
         )
+        COUNTS.append(self._matcher.counts)
         # what is loaded now lives as long as the worker; the collector need not look at it again
         gc.collect()
         gc.freeze()

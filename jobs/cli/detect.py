@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 import typer
 from rich.live import Live
@@ -23,6 +29,8 @@ from jobs.cli.app import (
 )
 from jobs.progress import Snapshot
 
+_RATE_LOOKS = 8  # of half a second each
+EXIT_INTERRUPTED = 130
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 
 
@@ -63,8 +71,8 @@ def detect(
                 out.print(say("no detection job is running", "没有正在运行的检测作业"))
         return
     try:
-        with ProgressLine(quiet=output is Output.json) as line:
-            report = run(settings, on_progress=line.show, detached=detach)
+        with _interrupts() as interrupted, ProgressLine(quiet=output is Output.json) as line:
+            report = run(settings, on_progress=line.show, detached=detach, interrupted=interrupted)
     except KeyboardInterrupt:
         if settings.flink.rest_url:
             err.print(
@@ -84,21 +92,49 @@ def detect(
             say(f"job {report.job_id} is running", f"作业 {report.job_id} 已在运行"), soft_wrap=True
         )
         return
+    counts, short = report.last.counters, "" if report.exact else "≥ "
+    hits, aside = counts.get("hits", 0), counts.get("quarantined", 0)
     out.print(
         say(
-            f"done: {report.last.records:,} records in {report.run_seconds:.1f} s"
-            f" (Flink up after {report.start_seconds:.1f} s)",
-            f"完成：{report.last.records:,} 条记录，用时 {report.run_seconds:.1f} 秒"
-            f"（Flink 启动 {report.start_seconds:.1f} 秒）",
+            f"done: {short}{report.last.records:,} records in {report.run_seconds:.1f} s"
+            f" (Flink up after {report.start_seconds:.1f} s); {short}{hits:,} hits in single"
+            f" messages, {short}{aside:,} quarantined",
+            f"完成：{short}{report.last.records:,} 条记录，用时 {report.run_seconds:.1f} 秒"
+            f"（Flink 启动 {report.start_seconds:.1f} 秒）；单条命中 {short}{hits:,}，"
+            f"隔离 {short}{aside:,}",
         )
     )
+    out.print(
+        say("to bring the results to the index: ", "把结果送入索引：") + "mingjian deliver --once",
+        style="dim",
+        soft_wrap=True,
+    )
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event; a second one ends the process at once."""
+    asked = threading.Event()
+
+    def ask(_signal: int, _frame: object) -> None:
+        if asked.is_set():
+            os._exit(EXIT_INTERRUPTED)
+        asked.set()
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class ProgressLine:
     """One line that is rewritten: counts, rate, watermark. Prints nothing when `quiet`."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._live = None if quiet else Live(console=err, refresh_per_second=4, transient=False)
+        drawn = err.is_terminal and not quiet
+        self._live = Live(console=err, refresh_per_second=4, transient=False) if drawn else None
+        self._looks: deque[tuple[float, int]] = deque(maxlen=_RATE_LOOKS)
 
     def __enter__(self) -> ProgressLine:
         """Start drawing."""
@@ -113,18 +149,22 @@ class ProgressLine:
             if kind is not None:
                 self._live.update(Text(""))
             self._live.stop()
-            if not err.is_terminal and kind is None:
-                err.print()
 
     def show(self, seen: Snapshot, seconds: float) -> None:
         """Draw one snapshot, `seconds` after the tasks began to run."""
         if self._live is not None:
-            self._live.update(progress_text(seen, seconds))
+            self._looks.append((seconds, seen.records))
+            self._live.update(progress_text(seen, seconds, _rate(self._looks)))
 
 
-def progress_text(seen: Snapshot, seconds: float) -> Text:
-    """The progress line."""
-    rate = int(seen.records / seconds) if seconds > 0 else 0
+def _rate(looks: Sequence[tuple[float, int]]) -> int:
+    """Records a second over the last looks, which is what happens now."""
+    (first, before), (last, after) = looks[0], looks[-1]
+    return int((after - before) / (last - first)) if last > first else 0
+
+
+def progress_text(seen: Snapshot, seconds: float, rate: int) -> Text:
+    """The progress line; fits into 80 columns up to ten million records."""
     mark = (
         dt.datetime.fromtimestamp(seen.watermark / 1000, SHANGHAI).strftime("%m-%d %H:%M:%S")
         if seen.watermark
@@ -133,14 +173,15 @@ def progress_text(seen: Snapshot, seconds: float) -> Text:
     parts = [
         (say("judged ", "判定 "), "dim"),
         (f"{seen.records:,}", "bold cyan"),
-        (say(" msg · ", " 条 · "), "dim"),
+        (" · ", "dim"),
         (f"{rate:,}/s", "bold"),
         (say(" · hits ", " · 命中 "), "dim"),
         (f"{seen.counters.get('hits', 0):,}", "bold yellow"),
-        (say(" · quarantined ", " · 隔离 "), "dim"),
+        (say(" · aside ", " · 隔离 "), "dim"),
         (f"{seen.counters.get('quarantined', 0):,}", "bold"),
         (say(" · watermark ", " · 水位 "), "dim"),
         (mark, "bold green"),
-        (f" · {seconds:.0f} s · {seen.state}", "dim"),
+        (f" · {max(0.0, seconds):.0f} s", "dim"),
+        ("" if seen.state in ("RUNNING", "FINISHED") else f" · {seen.state}", "bold red"),
     ]
     return Text.assemble(*parts)

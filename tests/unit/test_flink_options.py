@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 from config.settings import load
 from jobs.flink import flink_options
 from jobs.kafka_client import flink_properties
@@ -19,6 +23,18 @@ def test_an_address_is_left_as_it_is():
     assert flink_options(settings, ())[0]["execution.checkpointing.dir"] == (
         "s3://bucket/checkpoints"
     )
+
+
+def test_what_flink_unpacks_goes_with_the_process_that_unpacked_it(tmp_path):
+    settings = load("embedded", overrides=(f"data_dir={tmp_path}",))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = tmp_path / "tmp" / f"flink-{gone.pid}"
+    left.mkdir(parents=True)
+    (left / "rpc.jar").write_bytes(b"x")
+    options, _ = flink_options(settings, ())
+    assert options["io.tmp.dirs"] == str(tmp_path / "tmp" / f"flink-{os.getpid()}")
+    assert not left.exists()
 
 
 def test_a_password_cannot_end_its_quotation(monkeypatch):
