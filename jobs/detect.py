@@ -15,6 +15,7 @@ from jobs import ends, progress
 from jobs.flink import Environment, environment
 from jobs.progress import FINAL, JobMonitor, Snapshot
 from jobs.servers.jars import connector_jar
+from jobs.servers.process import take_port
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.ruleset import CATALOG, RuleTimeline
 from sinks.sealing import Sealer
@@ -163,6 +164,8 @@ def check_ends(settings: Settings) -> None:
     """
     if settings.source.kind == "files":
         ends.source_files(settings.source.path, may_be_empty=settings.source.follow)
+    if settings.flink.rest_port and not settings.flink.rest_url:
+        take_port(settings.flink.rest_port, "flink.rest_port")
     if "kafka" in (settings.source.kind, settings.outputs.kind):
         from jobs.topics import ensure_topics  # noqa: PLC0415
 
@@ -269,6 +272,14 @@ def _await_in_background(client: Any, failure: list[BaseException], done: thread
 
 
 def _failed(error: BaseException | None, cause: str, settings: Settings) -> MingjianError:
+    if settings.source.kind == "files" and (damaged := ends.damaged_files(settings.source.path)):
+        names = ", ".join(map(str, damaged))
+        return MingjianError(
+            f"cannot be unpacked to its end: {names}",
+            f"无法完整解压：{names}",
+            fix_en="fetch the file again, or move it away; then run detect again",
+            fix_zh="请重新获取该文件或将其移走，然后重新运行 detect",
+        )
     if not cause and error is not None:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         causes = [line for line in lines if line.startswith("Caused by:")]

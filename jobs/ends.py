@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,20 @@ def source_files(folder: str, *, may_be_empty: bool = False) -> list[Path]:
             exit_code=EXIT_USAGE,
         )
     return files
+
+
+def damaged_files(folder: str) -> list[Path]:
+    """The packed files that do not unpack to their end; reads them all."""
+    damaged = []
+    for path in source_files(folder, may_be_empty=True):
+        if path.suffix in UNSPLITTABLE:
+            try:
+                with gzip.open(path) as lines:
+                    while lines.read(BLOCK_BYTES):
+                        pass
+            except (OSError, EOFError, zlib.error):
+                damaged.append(path)
+    return damaged
 
 
 def in_order(files: list[Path], parallelism: int) -> bool:

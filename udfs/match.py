@@ -75,7 +75,8 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
             found = [match(record, source, part, offset) for record, part, offset in rows]
         else:
             found = [
-                match(record, f"file:{path}")
+                # an empty line is the end of a file, or space between records; it says nothing
+                match(record, f"file:{path}") if record and not record.isspace() else None
                 for record, path in zip(records, place[0], strict=True)
             ]
         matcher.counts["records"] += len(found)

@@ -172,7 +172,11 @@ def test_a_bare_record_is_received_when_it_is_read_however_old_the_job(
 
 def test_files_are_named_by_their_path() -> None:
     function, _ = opened(source="")
-    (row,) = function.eval(pd.Series([b"{"], dtype=object), pd.Series(["/data/messages-p0.jsonl"]))
+    rows = function.eval(
+        pd.Series([b"{", b"", b" \r"], dtype=object), pd.Series(["/data/messages-p0.jsonl"] * 3)
+    )
+    assert [row is None for row in rows] == [False, True, True]
+    row = rows[0]
     harness = KeyedHarness(Behave(SPEC), item_key)
     harness.send((row[0],))
     position = json.loads(harness.outputs["quarantine"][0])["position"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from config.settings import Settings, load
 from jobs.ends import (
     BLOCK_BYTES,
+    damaged_files,
     in_order,
     select_items,
     source_ddl,
@@ -159,3 +161,14 @@ def test_a_missing_or_empty_folder_says_what_to_do(tmp_path: Path) -> None:
         source_files(str(tmp_path))
     assert caught.value.exit_code == EXIT_USAGE
     assert source_files(str(tmp_path), may_be_empty=True) == []
+
+
+def test_a_packed_file_that_was_cut_off_is_named(folder: Path) -> None:
+    whole = gzip.compress(b"{}\n" * 5000)
+    (folder / "messages-p1.jsonl.gz").write_bytes(whole)
+    assert damaged_files(str(folder)) == []
+    (folder / "messages-p2.jsonl.gz").write_bytes(whole[:-20])
+    (folder / "messages-p3.jsonl.gz").write_bytes(b"no gzip at all")
+    assert [path.name for path in damaged_files(str(folder))] == [
+        "messages-p2.jsonl.gz", "messages-p3.jsonl.gz",
+    ]  # fmt: skip
