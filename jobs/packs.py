@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,7 +74,7 @@ def make_pack(
         rule=_rule(settings, alert, rule_file),
         request=Request(
             created_at=created_at,
-            created_by=created_by or os.environ.get("USER") or f"uid {os.getuid()}",
+            created_by=created_by or os.environ.get("USER") or _user(),
             reason=reason,
             company=settings.tenant_name or settings.tenant,
             tool=f"mingjian {version('mingjian')}",
@@ -92,6 +93,14 @@ def make_pack(
         pack.manifest_sm3,
         bundle.completeness["counts"],
     )
+
+
+def _user() -> str:
+    """Name of the operating system's user; the number where it has no name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run under a number nobody registered
+        return f"uid {os.getuid()}"
 
 
 def _alert(reader: AlertReader, alert_id: str) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def device_rows(events: Iterable[tuple[int, Message]]) -> list[dict[str, Any]]:
             "ip_granularity": NOT_AVAILABLE,
             "device": NOT_AVAILABLE,
             "device_granularity": NOT_AVAILABLE,
-            "note": "not connected in this version",
+            "note": "not collected: this installation does not read that list",
         },
     ]
     for number, event in events:
@@ -75,6 +75,19 @@ def device_rows(events: Iterable[tuple[int, Message]]) -> list[dict[str, Any]]:
         if row:
             rows.append(row)
     return rows
+
+
+# what the operations of the file log are called; others are shown by their number
+OPERATIONS = {101: "上传", 103: "下载", 10001: "外部经链接下载"}
+
+
+def detail(event: Message) -> str:
+    """What the log says of the deed beside its kind, "" if nothing."""
+    told = str(event.field("event.detail") or "").strip()
+    code = event.field("event.operation")
+    if event.type == "file_operation" and isinstance(code, int):
+        return OPERATIONS.get(code, f"操作码 {code}")
+    return told
 
 
 def _row(number: int, event: Message) -> dict[str, Any] | None:
@@ -99,6 +112,7 @@ def _row(number: int, event: Message) -> dict[str, Any] | None:
         "time": event.time,
         "actor": event.sender,
         "source": str(event.field("event.source") or ""),
+        "detail": detail(event),
         "ip": ip or NOT_AVAILABLE,
         "ip_granularity": ("network /24, masked by WeCom" if masked else "full address")
         if ip

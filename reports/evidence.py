@@ -238,15 +238,17 @@ def _completeness(
 NOT_COVERED = (
     (
         "ledger_inclusion",
-        "No proof that the records stand in a signed log (Merkle inclusion): not available in "
-        "this version.",
-        "账本包含性证明（Merkle 审计路径）：本版本不可得。",
+        "That the records were entered in a tamper-evident register when they arose (a Merkle "
+        "inclusion proof) is not shown. The signature shows that nothing changed since this pack "
+        "was made.",
+        "本包不证明各条记录在产生之时即已登入防篡改的存证账本（即不含 Merkle 包含性证明）；"
+        "签名证明的是本包制作完成之后内容未被改动。",
     ),
     (
         "timestamp",
-        "No RFC 3161 time stamp by a third party: not available in this version. The creation "
-        "time is the clock of the machine that built the pack.",
-        "第三方可信时间戳（RFC 3161）：本版本不可得；制作时间取自制作机器的时钟。",
+        "There is no time stamp by a third party (RFC 3161): the creation time is the clock of "
+        "the machine that built the pack and has no independent witness.",
+        "本包未附第三方可信时间戳（RFC 3161）：制作时间取自制作机器的时钟，没有独立第三方见证。",
     ),
     (
         "certificate",

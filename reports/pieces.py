@@ -8,9 +8,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from reports.masking import mask_hits
+from rules.fold_table import DROPPED
 
 _EMOJI = range(0x1F000, 0x1FB00)  # no print font has them; shown as code points
-_JOINERS = {0xFE0E, 0xFE0F, 0x200D}
+_NO_WIDTH = frozenset(
+    chr(code)
+    for first, _, last in (part.partition("-") for part in DROPPED["zero_width"].split())
+    for code in range(int(first, 16), int(last or first, 16) + 1)
+)
+_JOINERS = {0xFE0E, 0xFE0F, 0x200D}  # part of the emoji before them
 
 
 class Piece(NamedTuple):
@@ -41,16 +47,17 @@ def plain(text: str, *, unmask: bool = False) -> list[Piece]:
 def _visible(text: str, hit: str) -> list[Piece]:
     """Invisible and unprintable characters become their code point, so that nothing hides."""
     found: list[Piece] = []
-    buffer = ""
+    buffer, after_emoji = "", False
     for character in text:
         if _hidden(character):
             if buffer:
                 found.append(Piece(buffer, hit))
                 buffer = ""
-            if ord(character) not in _JOINERS or not (found and found[-1].code):
+            if ord(character) not in _JOINERS or not after_emoji:
                 found.append(Piece(f"U+{ord(character):04X}", hit, code=True))
+            after_emoji = ord(character) in _EMOJI or (after_emoji and ord(character) in _JOINERS)
         else:
-            buffer += character
+            buffer, after_emoji = buffer + character, False
     if buffer:
         found.append(Piece(buffer, hit))
     return found
@@ -61,9 +68,7 @@ def _hidden(character: str) -> bool:
         return False
     kind = unicodedata.category(character)
     return (
-        kind in ("Cf", "Cc", "Co", "Cn", "Cs")
-        or ord(character) in _EMOJI
-        or (ord(character) in _JOINERS)
+        kind in ("Cf", "Cc", "Co", "Cn", "Cs") or ord(character) in _EMOJI or character in _NO_WIDTH
     )
 
 

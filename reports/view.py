@@ -16,6 +16,13 @@ from rules.decode import party_kind
 BEIJING = dt.timezone(dt.timedelta(hours=8))
 _LEVELS = {0: "记录", 1: "一级 · 拦截与记录", 2: "二级 · 实时告警", 3: "三级 · 应急处置"}
 _LEVELS_EN = {0: "Recorded", 1: "Level 1", 2: "Level 2", 3: "Level 3"}
+_SEVERITIES = {
+    "informational": "提示",
+    "low": "低",
+    "medium": "中",
+    "high": "高",
+    "critical": "严重",
+}
 _STATES = {
     "post_hoc": (
         "事后发现",
@@ -76,6 +83,7 @@ def view(bundle: Bundle, inner_sm3: str, signer: dict[str, Any]) -> dict[str, An
         "level": level,
         "level_text": _LEVELS[level],
         "level_en": _LEVELS_EN[level],
+        "severity": _severity(str(alert["rule"]["level"])),
         "state": state,
         "state_text": state_text,
         "actor": people.label(alert["actor"]),
@@ -86,7 +94,7 @@ def view(bundle: Bundle, inner_sm3: str, signer: dict[str, Any]) -> dict[str, An
         "timeline": _timeline(bundle, people),
         "axis": axis([i for i in bundle.items if _near(i, alert, margin)]),
         "deeds": [_deed(item, people) for item in bundle.items if item.message.kind == "event"],
-        "devices": [_device(row, people) for row in bundle.devices],
+        "devices": [_device(row, people, request.unmask) for row in bundle.devices],
         "items": [_digest_row(item) for item in bundle.items],
         "completeness": bundle.completeness,
         "custody": bundle.custody,
@@ -96,6 +104,11 @@ def view(bundle: Bundle, inner_sm3: str, signer: dict[str, Any]) -> dict[str, An
         "moment": moment,
         "unmask": request.unmask,
     }
+
+
+def _severity(level: str) -> str:
+    """A rule's level in Chinese, with the word the rule itself uses."""
+    return f"{_SEVERITIES[level]}（{level}）" if level in _SEVERITIES else level
 
 
 class _People:
@@ -230,6 +243,8 @@ def _timeline(bundle: Bundle, people: _People) -> list[dict[str, Any]]:
 def _deed_text(item: Item, people: _People) -> str:
     message = item.message
     parts = [devices.TYPES.get(message.type, message.type)]
+    if told := devices.detail(message):
+        parts.append(told)
     for name, label in (("customer", "客户"), ("event.takeover", "接替"), ("file.name", "文件")):
         value = message.field(name)
         if value:
@@ -263,17 +278,26 @@ _WORDS = {
     "WeCom does not record the device or the network address of a message": (
         "存档消息不携带设备与地址"
     ),
-    "not connected in this version": "本版本未接入",
+    "not collected: this installation does not read that list": "未采集：系统未接入该台账",
     "same person, near in time; does not show what a message was sent from": "",
 }
 
 
-def _device(row: dict[str, Any], people: _People) -> dict[str, Any]:
+_DEVICE_PARTS = {"type": "类别", "code": "编号", "system": "系统"}
+
+
+def _device(row: dict[str, Any], people: _People, unmask: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {"record": 0, "time": 0}
     shown |= {key: _WORDS.get(str(value), value) for key, value in row.items()}
     shown["about"] = devices.TYPES.get(row["about"], shown["about"])
     shown["source"] = devices.SOURCES.get(row["source"], shown["source"])
     shown["who"] = people.name(row.get("actor", ""))
+    shown["detail"] = plain(row.get("detail", ""), unmask=unmask)
+    parts = [part.partition(" ") for part in shown["device"].split(", ")]
+    shown["device"] = "，".join(
+        f"{_DEVICE_PARTS[name]} {value}" if name in _DEVICE_PARTS else name + between + value
+        for name, between, value in parts
+    )
     shown["known"] = row["ip"] != devices.NOT_AVAILABLE or row["device"] != devices.NOT_AVAILABLE
     return shown
 

@@ -17,6 +17,7 @@ import pytest
 
 from reports.evidence import build_bundle
 from reports.pack import build_pack, save
+from reports.pieces import pieces, plain
 from reports.signing import Signer, openssl_program
 from reports.standalone import single_file
 from reports.standalone.checks import canonical
@@ -428,12 +429,47 @@ def test_the_same_bundle_gives_the_same_pdf_and_zip(bundle, pack, signer):
         "咨询服务合同（2026版）.docx", "法务说只能付对公账户", "88.00 元", "北京市东城区长安街",
         "<b>发票</b>{{ 7 * 7 }}怎么开",
         "第一百六十三条", "text|contains", "183.40.88.*", "不可得", "owM2ovo", "RFC 3161",
+        "制作人 Maker 审计员 li.na", "制作事由 Reason 内审 2026-017", "级别 高（high）",
+        "转我卡‹U+200B›上就行", "新设备登录，新设备登录", "文件操作，下载，文件 客户名单.xlsx",
+        "截屏/录屏，聊天", "文件操作 下载 #5 张伟 2026-06-01 10:02:10", "类别 1，编号 owM2ovo",
         "未经电子认证机构", "1234567812345678", "取证人", "复核人", "机密", "U+200B", "U+1F60A",
     ],
 )  # fmt: skip
 def test_the_report_says_the_facts(text, fact):
     squeezed = "".join(text.split())
     assert "".join(fact.split()) in squeezed
+
+
+def test_the_command_in_the_report_can_be_pasted(text, pack, signer):
+    shown = [line.strip() for line in text.splitlines()]
+    at = shown.index(f"python3 verify.py {pack.alert_id}.zip \\")
+    assert shown[at + 1] == f"--fingerprint {signer.fingerprint}"
+
+
+def test_the_report_does_not_talk_of_versions_to_an_auditor(text):
+    assert "本版本" not in text
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u200c", "\u2060", "\ufeff", "\u3164", "\ufe01"])
+def test_what_cannot_be_seen_inside_a_matched_word_is_shown_and_marked(hidden):
+    found = pieces(f"我的个{hidden}人账户", [{"start": 2, "end": 5, "pattern": "个人"}])
+    assert [(p.text, p.hit, p.code) for p in found] == [
+        ("我的", "", False), ("个", "个人", False), (f"U+{ord(hidden):04X}", "个人", True),
+        ("人", "个人", False), ("账户", "", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("😊\ufe0f", ["U+1F60A"]),
+        ("👩\u200d👧", ["U+1F469", "U+1F467"]),
+        ("\u200b\u200d", ["U+200B", "U+200D"]),  # no emoji: nothing may hide behind another
+        ("账\u200d户", ["账", "U+200D", "户"]),
+    ],
+)
+def test_only_an_emojis_own_joiners_are_left_out(text, shown):
+    assert [piece.text for piece in plain(text)] == shown
 
 
 def test_the_report_masks_numbers_and_the_data_keeps_them(text, files, tmp_path, signer):
