@@ -63,10 +63,23 @@ class _Loader(yaml.SafeLoader):
 
 
 def load_documents(path: str, text: str) -> list[Document]:
-    """All documents of a file, safely constructed.
+    """All documents of a rule file, safely constructed.
 
     Raises:
         RuleError: not YAML, a duplicate key, a document that is not a mapping.
+    """
+    documents = parse_documents(path, text)
+    for document in documents:
+        if not isinstance(document.value, dict):
+            raise document.error((), "a rule must be a mapping", "规则必须是一个映射")
+    return documents
+
+
+def parse_documents(path: str, text: str) -> list[Document]:
+    """All documents of any YAML text, whatever their values are.
+
+    Raises:
+        RuleError: not YAML, or a duplicate key.
     """
     documents = []
     try:
@@ -92,9 +105,6 @@ def load_documents(path: str, text: str) -> list[Document]:
             line=mark.line + 1 if mark else 1,
             column=mark.column + 1 if mark else 1,
         ) from None
-    for document in documents:
-        if not isinstance(document.value, dict):
-            raise document.error((), "a rule must be a mapping", "规则必须是一个映射")
     return documents
 
 
