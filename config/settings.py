@@ -1,22 +1,20 @@
 """One frozen `Settings`: values from a YAML profile, secrets only from the environment.
 
 A profile chooses the ends of the pipeline (where records come from, where results go). No code
-between the ends asks which profile it runs in. An unknown key is an error that names the file
-and the nearest valid key.
+between the ends asks which profile it runs in. What is written is read by `config.written`, and
+what each value may be stands in `config.checks`.
 """
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import yaml
 
-from rules.errors import EXIT_USAGE, MingjianError
+from config.checks import CHOICES, check
+from config.written import check_shape, nearest, read, shown, usage
 
-PROFILES = ("embedded", "cluster")
+PROFILES = CHOICES["profile"]
 _HERE = Path(__file__).parent
 
 
@@ -125,78 +123,46 @@ def load(
 ) -> Settings:
     """Settings of a built-in profile or of the YAML file `path`.
 
+    A file that does not say where records come from or where results go (`source`, `outputs`,
+    `targets`) has the ends of the profile it names, `embedded` when it names none.
+
     Args:
         overrides: "dotted.key=value" strings, the value in YAML ("flink.parallelism=1").
 
     Raises:
-        MingjianError: unknown profile or key, missing file, wrong type; names file and key.
+        MingjianError: unknown profile or key, a file that cannot be read, a value that cannot
+            work; on one line where it was given, what was given and what is allowed.
     """
     if path is None and profile not in PROFILES:
-        raise MingjianError(
-            f"no profile '{profile}'",
-            f"没有配置档“{profile}”",
-            fix_en=f"use one of: {', '.join(PROFILES)}, or --config FILE",
-            fix_zh=f"可用：{'、'.join(PROFILES)}，或用 --config 指定文件",
-            exit_code=EXIT_USAGE,
+        near = nearest(profile, PROFILES)
+        raise usage(
+            f"no profile {shown(profile)}",
+            f"没有配置档 {shown(profile)}",
+            near[0] or f"use one of: {', '.join(PROFILES)}, or --config FILE",
+            near[1] or f"可用：{'、'.join(PROFILES)}，或用 --config 指定文件",
         )
-    file = Path(path) if path is not None else _HERE / f"{profile}.yaml"
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MingjianError(
-            f"cannot read the settings file {file}: {error.strerror}",
-            f"读不了配置文件 {file}：{error.strerror}",
-        ) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise MingjianError(
-            f"{file}{where}: not valid YAML",
-            f"{file}{where}：不是有效的 YAML",
-            exit_code=EXIT_USAGE,
-        ) from None
+    written = read(Path(path) if path is not None else _built_in(profile))
+    named = written.values.setdefault("profile", "embedded")
+    if path is not None:
+        ends = read(_built_in(named if named in PROFILES else "embedded")).values
+        for key in ("source", "outputs", "targets"):
+            written.values.setdefault(key, ends[key])
     for override in overrides:
-        _apply(values, override)
-    _check_keys(values, Settings, str(file), "")
-    try:
-        return msgspec.convert(values, Settings)
-    except msgspec.ValidationError as error:
-        raise MingjianError(f"{file}: {error}", f"{file}：{error}", exit_code=EXIT_USAGE) from None
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, sign, text = override.partition("=")
-    if not sign:
-        raise MingjianError(
-            f"'{override}' is not KEY=VALUE", f"“{override}”不是 键=值 的形式", exit_code=EXIT_USAGE
+        written.override(override)
+    check_shape(written, Settings)
+    settings = msgspec.convert(written.values, Settings)
+    check(settings, written)
+    if settings.profile != named:
+        raise usage(
+            f"--set: profile is {shown(settings.profile)}; the settings are those of"
+            f" {shown(named)}, and a name does not change them",
+            f"--set：profile 的值是 {shown(settings.profile)}；而设置来自 {shown(named)}，"
+            "改名并不会改变它们",
+            f"use --profile {settings.profile}",
+            f"请用 --profile {settings.profile}",
         )
-    node = values
-    *parents, last = key.strip().split(".")
-    for parent in parents:
-        node = node.setdefault(parent, {})
-    node[last] = yaml.safe_load(text)
+    return settings
 
 
-def _check_keys(values: Any, section: type, file: str, prefix: str) -> None:
-    """Raise for the first key that the section does not know, naming the nearest one."""
-    fields = {field.name: field.type for field in msgspec.structs.fields(section)}
-    if not isinstance(values, dict):
-        return
-    for key, value in values.items():
-        if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
-            raise MingjianError(
-                f"{file}: unknown setting '{prefix}{key}'",
-                f"{file}：未知的设置项“{prefix}{key}”",
-                fix_en=f"did you mean '{prefix}{near[0]}'?"
-                if near
-                else f"known: {', '.join(fields)}",
-                fix_zh=f"是不是“{prefix}{near[0]}”？" if near else f"可用：{'、'.join(fields)}",
-                exit_code=EXIT_USAGE,
-            )
-        kind = fields[key]
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            _check_keys(value, kind, file, f"{prefix}{key}.")
-        elif key == "targets" and isinstance(value, list):
-            for index, item in enumerate(value):
-                _check_keys(item, Target, file, f"{prefix}targets[{index}].")
+def _built_in(profile: str) -> Path:
+    return _HERE / f"{profile}.yaml"
