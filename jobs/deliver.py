@@ -7,6 +7,7 @@ killed in between, the deliverer writes the same ids again and the target ignore
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -57,7 +58,8 @@ def run(
         patience_s: with `once`, how long a target may be away before that is an error.
 
     Raises:
-        MingjianError: with `once`, a target that was away too long; all others are done first.
+        MingjianError: with `once`, every target that was away too long; all others are done
+            first.
     """
     stop = stop or threading.Event()
     began = time.monotonic()
@@ -87,9 +89,29 @@ def run(
             thread.join()
     if on_progress is not None:
         on_progress(tuple(states.values()))
-    for error in errors.values():
-        raise error
+    if errors:
+        raise _together(errors)
     return DeliverReport(targets=tuple(states.values()), seconds=time.monotonic() - began)
+
+
+def _together(errors: dict[str, BaseException]) -> BaseException:
+    """One error that names every target; an unexpected one stands for itself."""
+    known = {name: error for name, error in errors.items() if isinstance(error, MingjianError)}
+    if len(known) < len(errors):
+        return next(error for name, error in errors.items() if name not in known)
+    first = next(iter(known.values()))
+    if len(known) == 1:
+        return first
+    fixes = dict.fromkeys((error.fix_en, error.fix_zh) for error in known.values() if error.fix_en)
+    return MingjianError(
+        f"{len(known)} targets failed. "
+        + "; ".join(f"{name}: {error.en}" for name, error in known.items()),
+        f"{len(known)} 个投递目标失败。"
+        + "；".join(f"{name}：{error.zh}" for name, error in known.items()),
+        fix_en="; ".join(en for en, _ in fixes),
+        fix_zh="；".join(zh for _, zh in fixes),
+        exit_code=max(error.exit_code for error in known.values()),
+    )
 
 
 def _join_for(threads: Sequence[threading.Thread], seconds: float) -> None:
@@ -116,8 +138,11 @@ def _keep_running(
             lane.state.rejected = before.rejected
             lane.run()
         except BaseException as error:
-            # the type only: what an unexpected error quotes may be content
-            log.error("delivery_broke", target=name, error=type(error).__name__)
+            if not isinstance(error, MingjianError):
+                # the type only: what an unexpected error quotes may be content
+                log.error("delivery_broke", target=name, error=type(error).__name__)
+            elif not once:  # else it is told at the end, with those of the other targets
+                log.error("delivery_broke", target=name, why=error.en)
             if once or not isinstance(error, Exception):
                 errors[name] = error
                 return
@@ -144,6 +169,8 @@ def _lanes(
             exit_code=EXIT_USAGE,
         )
     names = [sink.name for sink in open_sinks(settings)]  # checks kinds and names early
+    if settings.outputs.kind == "files":
+        _look_for_outputs(Path(settings.outputs.path), once)
 
     def maker(index: int) -> Callable[[], Lane]:
         def make() -> Lane:
@@ -164,6 +191,21 @@ def _lanes(
         return make
 
     return {name: maker(index) for index, name in enumerate(names)}
+
+
+def _look_for_outputs(folder: Path, once: bool) -> None:
+    """Say so when there is no such folder: a wrong path must not look like nothing to do."""
+    if os.path.isdir(folder):
+        return
+    if once or os.path.exists(folder):
+        raise MingjianError(
+            f"there are no outputs to deliver: outputs.path is {folder}, which is no folder",
+            f"没有可投递的输出：outputs.path 的值是 {folder}，不是已有的目录",
+            fix_en="run `mingjian detect` first, or correct outputs.path",
+            fix_zh="请先运行 `mingjian detect`，或更正 outputs.path",
+            exit_code=EXIT_USAGE,
+        )
+    log.warning("no_outputs_yet", path=str(folder))
 
 
 class _Ends(msgspec.Struct):

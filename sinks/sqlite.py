@@ -7,6 +7,7 @@ neither.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import sqlite3
 import time
@@ -17,12 +18,20 @@ from typing import IO
 import msgspec
 
 from rules.alert import Alert, Evidence, Late, Quarantined
-from rules.errors import MingjianError
+from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.fulltext import index_terms
 
 SCHEMA_VERSION = 1
 _BUSY_MS = 5000
+# what waiting does not mend: the settings name a place or a file that can never be the index
+_WRONG_PLACE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR,
+    errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG,
+}  # fmt: skip
+_WRONG_FILE = {
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB,
+}  # fmt: skip
 # `n` is the order in which records were stored, which is what a follower reads by
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS alerts (
@@ -68,7 +77,8 @@ class SqliteSink:
         """Create the file and its tables.
 
         Raises:
-            MingjianError: the file cannot be written, is no index, or has another writer.
+            MingjianError: the file cannot be written, is no index (with EXIT_USAGE when that is
+                so for ever), or has another writer.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +94,9 @@ class SqliteSink:
             ) from None
         except OSError as error:
             self.close()
-            raise _cannot_open(self.path, error.strerror or str(error)) from None
+            raise _cannot_open(
+                self.path, error.strerror or str(error), for_ever=error.errno in _WRONG_PLACE
+            ) from None
         try:
             # the deliverer opens in one thread and writes in the same; close may come from another
             db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -99,7 +111,8 @@ class SqliteSink:
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         except sqlite3.Error as error:
             self.close()
-            raise _cannot_open(self.path, str(error)) from None
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_NOTADB) & 0xFF
+            raise _cannot_open(self.path, str(error), for_ever=code in _WRONG_FILE) from None
 
     def write(self, batch: Sequence[Record]) -> WriteResult:
         """Store the batch in one transaction."""
@@ -161,12 +174,13 @@ class SqliteSink:
         return self._db
 
 
-def _cannot_open(path: Path, why: str) -> MingjianError:
+def _cannot_open(path: Path, why: str, *, for_ever: bool) -> MingjianError:
     return MingjianError(
         f"cannot open the index {path}: {why}",
         f"打不开索引文件 {path}：{why}",
         fix_en="check that the folder can be written and the file is an index of Mingjian",
         fix_zh="请检查目录可写，且该文件确实是明鉴的索引",
+        exit_code=EXIT_USAGE if for_ever else EXIT_ENVIRONMENT,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jobs.delivery.source import BATCH_BYTES, BATCH_RECORDS, Batch, read_record, split
+from rules.errors import MingjianError
 from sinks.base import Record, Rejected
 
 # alerts last: who sees an alert finds its evidence there already
@@ -30,7 +31,23 @@ class FileOutputs:
         self._finished: set[str] = set()
 
     def poll(self) -> Batch | None:
-        """See `Outputs`. A batch holds at most 2000 records and 8 MiB (or one larger record)."""
+        """See `Outputs`. A batch holds at most 2000 records and 8 MiB (or one larger record).
+
+        Raises:
+            MingjianError: a folder or file of the outputs cannot be read.
+        """
+        try:
+            return self._poll()
+        except OSError as error:
+            place = error.filename or self._path
+            raise MingjianError(
+                f"cannot read the job's outputs at {place}: {error.strerror}",
+                f"读不了作业输出 {place}：{error.strerror}",
+                fix_en=f"check the folder {self._path} (outputs.path)",
+                fix_zh=f"请检查目录 {self._path}（outputs.path）",
+            ) from None
+
+    def _poll(self) -> Batch | None:
         if not self._waiting:
             self._waiting = self._unfinished()
         if not self._waiting:

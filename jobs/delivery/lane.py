@@ -13,7 +13,7 @@ import structlog
 from kafka.errors import KafkaError
 
 from jobs.delivery.source import Batch, Outputs
-from rules.errors import MingjianError
+from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, Sink, SinkBusy, WriteResult
 from sinks.progress import KeepsPositions, PartlyBusy, SinkBehind
 
@@ -32,6 +32,7 @@ class LaneState(msgspec.Struct, kw_only=True):
     duplicates: int = 0
     rejected: int = 0
     why: str = ""  # what it waits for, or why it failed
+    left_s: int = 0  # how long it will still be waited for; 0: without end, or not waiting
 
 
 class RejectStore(Protocol):
@@ -91,7 +92,7 @@ class Lane:
         except Stopped:
             self.state.state = "done"
         except BaseException as error:
-            self.state.state = "failed"
+            self.state.state, self.state.left_s = "failed", 0
             self.state.why = self.state.why or f"{type(error).__name__}: {error}"
             raise
         finally:
@@ -181,20 +182,24 @@ class Lane:
             try:
                 result = action()
             except (SinkBusy, KafkaError, MingjianError) as error:
+                if self._once and getattr(error, "exit_code", 0) == EXIT_USAGE:
+                    raise  # the settings are wrong: waiting would not mend them
                 why = error.why if isinstance(error, SinkBusy) else str(error)
+                ends = began + self._patience_s if self._once else 0.0
                 if not waiting:
                     waiting = True
                     self.state.state, self.state.why = "waiting", why
                     log.warning("target_away", target=self._sink.name, why=why)
-                if self._once and time.monotonic() - began > self._patience_s:
+                if ends and time.monotonic() > ends:
                     raise self._given_up(error, why) from error
-                self._pause(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+                self._pause(wait * random.uniform(0.5, 1.0), ends)  # noqa: S311 - jitter, no secret
                 wait = min(wait * 2, _LONGEST_WAIT_S)
             else:
                 if waiting:
                     away = round(time.monotonic() - began, 1)
                     log.info("target_back", target=self._sink.name, away_s=away)
                     self.state.state, self.state.why = "delivering", ""
+                    self.state.left_s = 0
                 return result
 
     def _given_up(self, error: Exception, why: str) -> MingjianError:
@@ -207,10 +212,13 @@ class Lane:
             fix_zh="没有记录丢失：目标恢复后再次运行即可",
         )
 
-    def _pause(self, seconds: float) -> None:
-        if self._outputs is None:
-            self._stop.wait(seconds)
-            return
+    def _pause(self, seconds: float, gives_up_at: float) -> None:
+        """Wait, and keep `left_s` right for whoever shows it."""
         end = time.monotonic() + seconds
         while not self._stop.is_set() and (left := end - time.monotonic()) > 0:
-            self._outputs.pause(min(left, 1.0))
+            if gives_up_at:
+                self.state.left_s = max(1, round(gives_up_at - time.monotonic()))
+            if self._outputs is None:
+                self._stop.wait(min(left, 1.0))
+            else:
+                self._outputs.pause(min(left, 1.0))

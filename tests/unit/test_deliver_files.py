@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,40 @@ def test_once_delivers_all_there_is_and_a_second_run_finds_nothing_new(tmp_path)
 
 
 def test_no_outputs_yet_is_nothing_to_do(tmp_path):
+    (tmp_path / "outputs").mkdir()
     assert deliver.run(settings_in(tmp_path), once=True).targets[0].written == 0
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_a_wrong_path_of_outputs_does_not_look_delivered(tmp_path, is_file):
+    if is_file:
+        (tmp_path / "outputs").write_text("")
+    with pytest.raises(MingjianError, match=r"outputs.path is .*, which is no folder") as caught:
+        deliver.run(settings_in(tmp_path), once=True)
+    assert caught.value.exit_code == EXIT_USAGE
+
+
+def test_outputs_that_cannot_be_read_are_named(tmp_path):
+    (tmp_path / "alerts").write_text("a file where a folder should be")
+    with pytest.raises(MingjianError, match=r"cannot read the job's outputs at .*alerts"):
+        FileOutputs(tmp_path, {}).poll()
+
+
+@pytest.mark.parametrize("kind", ["under a file", "no index", "in /proc"])
+def test_a_file_that_can_never_be_the_index_is_told_at_once(tmp_path, kind):
+    (tmp_path / "file").write_text("no index\n" * 100)
+    path = {
+        "under a file": tmp_path / "file" / "index.db",
+        "no index": tmp_path / "file",
+        "in /proc": Path("/proc/index.db"),
+    }[kind]
+    write_part(tmp_path / "outputs", [alert(1)])
+    target = Target(kind="sqlite", name="index", path=str(path))
+    began = time.monotonic()
+    with pytest.raises(MingjianError, match="cannot open the index") as caught:
+        deliver.run(settings_in(tmp_path, target), once=True)
+    assert caught.value.exit_code == EXIT_USAGE
+    assert time.monotonic() - began < 10  # and not after the patience of 30 s
 
 
 @pytest.mark.parametrize(
@@ -136,8 +170,13 @@ def test_a_target_that_cannot_be_used_is_named_and_the_others_are_served(tmp_pat
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        ((Target(kind="mysql", name="m"),), "no kind of target 'mysql'"),
+        ((Target(kind="mysql", name="m"),), r"targets\[0\].kind is 'mysql'"),
         ((Target(kind="sqlite", name="a"), Target(kind="redis", name="a")), "two targets"),
+        ((Target(kind="redis", name="r", url="zz"),), r"targets\[0\].url is 'zz'"),
+        (
+            (Target(kind="elasticsearch", name="e", url="https://h:1", ca_certs="/none"),),
+            r"targets\[0\].ca_certs is '/none'",
+        ),
     ],
 )
 def test_wrong_targets_are_refused_before_anything_starts(tmp_path, targets, message):
