@@ -15,17 +15,35 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
+from rules.refused import Refused
+
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 DAY = "2026-03-04"
-_KEYS = frozenset(
-    {"at", "id", "seq", "from", "to", "room", "text", "recall", "type", "key", "payload"}
-    | {"event", "source"}
-)
+MESSAGE_KEYS = (
+    "at", "id", "seq", "from", "to", "room", "text", "recall", "type", "key", "payload", "event",
+    "source",
+)  # fmt: skip
+# what a message is, by the key that says so -> the keys that mean something beside it
+_FORMS = {
+    "text": ("from", "to", "room"),
+    "recall": ("from", "to", "room"),
+    "type": ("from", "to", "room", "key", "payload"),
+    "event": ("source", "payload"),
+}
+_ALWAYS = ("at", "id", "seq")
+
+
+class WrongMessage(Refused):
+    """A message of a test case that no source could give; `key` is the key that is wrong."""
+
+    def __init__(self, key: str, en: str, zh: str, fix_en: str = "", fix_zh: str = "") -> None:
+        super().__init__(en, zh, fix_en=fix_en, fix_zh=fix_zh)
+        self.key = key
 
 
 def customer(name: str) -> str:
@@ -33,19 +51,120 @@ def customer(name: str) -> str:
     return f"wmDemoCustomer{int(name[1:]):06d}" if re.fullmatch(r"c\d+", name) else name
 
 
-def moment(text: str) -> int:
+def moment(text: Any) -> int:
     """UTC milliseconds of an `at`. Raises ValueError."""
     text = str(text)
     full = text if re.match(r"\d{4}-", text) else f"{DAY} {text}"
-    return int(dt.datetime.fromisoformat(full).replace(tzinfo=SHANGHAI).timestamp() * 1000)
+    time = dt.datetime.fromisoformat(full)
+    if time.tzinfo is not None:
+        message = "a time of a test case has no time zone: it is Shanghai's"
+        raise ValueError(message)
+    return int(time.replace(tzinfo=SHANGHAI).timestamp() * 1000)
+
+
+def check_message(message: Mapping[str, Any]) -> None:
+    """Raises WrongMessage for what the short notation does not know."""
+    if unknown := [str(key) for key in message if key not in MESSAGE_KEYS]:
+        raise WrongMessage(
+            unknown[0],
+            f"unknown key '{unknown[0]}'",
+            f"未知的键“{unknown[0]}”",
+            f"known: {', '.join(MESSAGE_KEYS)}",
+            f"可用：{'、'.join(MESSAGE_KEYS)}",
+        )
+    _check_time(message)
+    forms = [key for key in _FORMS if key in message]
+    if len(forms) != 1:
+        raise WrongMessage(
+            forms[1] if forms else "",
+            f"'{forms[0]}' and '{forms[1]}' in one message" if forms else "a message without words",
+            f"一条消息里同时有 {forms[0]} 和 {forms[1]}" if forms else "这条消息没有内容",
+            f"give exactly one of: {', '.join(_FORMS)}",
+            f"请只写其中之一：{'、'.join(_FORMS)}",
+        )
+    form = forms[0]
+    for key in message:
+        if key not in (form, *_FORMS[form], *_ALWAYS):
+            raise WrongMessage(
+                key,
+                f"'{key}' means nothing beside '{form}'",
+                f"有 {form} 时不能写 {key}",
+                f"beside '{form}' there are: {', '.join((*_ALWAYS, *_FORMS[form]))}",
+                f"有 {form} 时可用：{'、'.join((*_ALWAYS, *_FORMS[form]))}",
+            )
+    if form != "event" and "from" not in message:
+        raise WrongMessage(
+            "",
+            "'from' is missing",
+            "缺少 from",
+            "say who wrote: from: zhangwei",
+            "请写明发送人，如 from: zhangwei",
+        )
+    _check_types(message)
+
+
+def _check_time(message: Mapping[str, Any]) -> None:
+    if "at" not in message:
+        raise WrongMessage(
+            "", "'at' is missing", "缺少 at", 'say when: at: "10:00"', '请写明时间，如 at: "10:00"'
+        )
+    at = message["at"]
+    if type(at) in (int, float):  # YAML reads 10:00 as the number 600
+        raise WrongMessage(
+            "at",
+            f"'at' was read as the number {at}",
+            f"at 被读成了数字 {at}",
+            'put the time in quotation marks: at: "10:00"',
+            '请给时间加引号：at: "10:00"',
+        )
+    try:
+        moment(at)
+    except ValueError:
+        raise WrongMessage(
+            "at",
+            f"'{at}' is no time",
+            f"“{at}”不是有效的时间",
+            'write "10:00", "10:00:30" or "2026-03-07 10:00"',
+            '请写成 "10:00"、"10:00:30" 或 "2026-03-07 10:00"',
+        ) from None
+
+
+def _check_types(message: Mapping[str, Any]) -> None:
+    for key, value in message.items():
+        fits, en, zh = _TYPES.get(key, _A_TEXT)
+        if not fits(value):
+            raise WrongMessage(key, f"'{key}' must be {en}", f"“{key}”必须是{zh}")
+
+
+_Kind = tuple[Callable[[Any], bool], str, str]
+_A_TEXT: _Kind = (
+    lambda value: isinstance(value, str),
+    "a text (in quotation marks)",
+    "文本（请加引号）",
+)
+_TYPES: Mapping[str, _Kind] = {
+    "at": (lambda value: value is not None, "a time", "时间"),
+    "seq": (lambda value: type(value) is int and value >= 0, "a whole number", "整数"),
+    "to": (
+        lambda value: (
+            isinstance(value, str)
+            or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+        ),
+        "a text or a list of texts",
+        "文本或文本列表",
+    ),
+    "payload": (lambda value: isinstance(value, dict), "a mapping", "映射"),
+}
 
 
 def records(case: Mapping[str, Any], tenant: str = "demo") -> list[bytes]:
     """Raw records of a case, in the order written.
 
     Raises:
-        ValueError: a message without `at`, or with a time that is none.
+        WrongMessage: see `check_message`.
     """
+    for message in case["messages"]:
+        check_message(message)
     return [
         record(message, f"m{index}", index, tenant)
         for index, message in enumerate(case["messages"], start=1)
@@ -54,12 +173,6 @@ def records(case: Mapping[str, Any], tenant: str = "demo") -> list[bytes]:
 
 def record(message: Mapping[str, Any], msgid: str, seq: int, tenant: str = "demo") -> bytes:
     """One raw record of the short notation."""
-    if unknown := sorted(str(key) for key in message if key not in _KEYS):
-        text = f"{msgid}: unknown key '{unknown[0]}' (known: {', '.join(sorted(_KEYS))})"
-        raise ValueError(text)
-    if "at" not in message:
-        text = f"{msgid}: 'at' is missing"
-        raise ValueError(text)
     time = moment(message["at"])
     msgid = str(message.get("id", msgid))
     head = {"v": 1, "kind": "archive", "time": time, "received_at": time + 1000, "tenant": tenant}

@@ -177,7 +177,9 @@ class Regex:
 
 def regex(field: str, source: str) -> Regex:
     """Compile `source`. Raises re2.error for what RE2 cannot do in linear time."""
-    return Regex(field, source, re2.compile(f"(?i){source}"))
+    options = re2.Options()
+    options.log_errors = False  # what is wrong is told by whoever catches it, not on stderr
+    return Regex(field, source, re2.compile(f"(?i){source}", options))
 
 
 @dataclass(frozen=True)

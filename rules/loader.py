@@ -6,7 +6,6 @@ alerting rule, a detection or a correlation. Everything of ours stands under `mi
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -23,8 +22,9 @@ from rules.model import (
     DetectionRule,
     RuleFile,
 )
+from rules.refused import Refused, UnknownName
 from rules.rule_shape import check_shape
-from rules.sigma_parse import Named, UnknownName, asks_hits, parse_detection
+from rules.sigma_parse import Named, asks_hits, parse_detection
 from rules.yaml_source import Document, load_documents
 
 MAX_TIMESPAN = 366 * 86_400_000
@@ -46,6 +46,7 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
     detections: list[DetectionRule] = []
     correlations: list[CorrelationRule] = []
     main: Document | None = None
+    names: set[str] = set()
     for document, ours in zip(documents, sections, strict=True):
         ref = _ref(document, ours, digest)
         if not ours.get("signal"):
@@ -58,6 +59,15 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
                     fix_zh="每个文件一条告警规则；基础规则请写 mingjian.signal: true",
                 )
             main = document
+        if ref.name in names:
+            raise document.error(
+                ("name",),
+                f"a second rule named '{ref.name}' in this file",
+                f"这个文件里有第二条名为“{ref.name}”的规则",
+                fix_en="give each rule a name of its own, the base rule too",
+                fix_zh="请为每条规则各取一个名字，基础规则也不例外",
+            )
+        names.add(ref.name)
         if "detection" in document.value:
             detections.append(_detection(document, ours, ref, named))
         else:
@@ -146,8 +156,8 @@ def _detection(
     section = document.value["detection"]
     try:
         condition = parse_detection(section, named)
-    except ValueError as error:
-        raise _explained(document, _culprit(section, named), error) from None
+    except (Refused, UnknownName) as error:
+        raise document.explained(_culprit(section, named), error) from None
     return DetectionRule(
         ref=ref,
         condition=condition,
@@ -173,23 +183,9 @@ def _culprit(section: dict[str, Any], named: Named) -> tuple[str, ...]:
 def _broken(selection: Any, named: Named) -> bool:
     try:
         parse_detection({"it": selection, "condition": "it"}, named)
-    except ValueError:
+    except (Refused, UnknownName):
         return True
     return False
-
-
-def _explained(document: Document, at: tuple[str, ...], error: ValueError) -> RuleError:
-    if not isinstance(error, UnknownName):
-        return document.error(at, str(error), f"检测条件无法使用：{error}")
-    known = ", ".join(error.known)
-    near = difflib.get_close_matches(error.name, error.known, n=1)
-    return document.error(
-        at,
-        str(error),
-        f"没有名为“{error.name}”的 {error.what}",
-        fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {known}",
-        fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{known}",
-    )
 
 
 def _correlation(
@@ -262,7 +258,7 @@ def _aliases(
 
 def _known_field(document: Document, at: tuple[str, ...], field: Any) -> None:
     if field not in FIELDS:
-        raise _explained(document, at, UnknownName("field", str(field), sorted(FIELDS)))
+        raise document.explained(at, UnknownName("field", str(field), sorted(FIELDS)))
 
 
 def _threshold(document: Document, section: dict[str, Any], kind: str) -> tuple[int, str]:

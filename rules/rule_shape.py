@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
-from fnmatch import fnmatchcase
 from typing import Any
 
+from rules.cases import MESSAGE_KEYS, WrongMessage, check_message
+from rules.condition_text import SELECTION_NAME, check_condition
 from rules.findings import PLACEHOLDER, SUMMARY_WORDS
+from rules.refused import Refused, UnknownName
 from rules.yaml_source import Document
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
@@ -36,6 +38,11 @@ _Kind = tuple[Callable[[Any], bool], str, str]
 _TEXT: _Kind = (_text, "a text (in quotation marks)", "文本（请加引号）")
 _TEXTS: _Kind = (_texts, "a list of texts", "文本列表")
 _NUMBER: _Kind = (_number, "a whole number", "整数")
+_VERSION: _Kind = (
+    lambda value: _number(value) and value > 0,
+    "a whole number from 1 on",
+    "从 1 开始的整数",
+)
 _BOOL: _Kind = (lambda value: isinstance(value, bool), "true or false", "true 或 false")
 _MAPPING: _Kind = (lambda value: isinstance(value, dict), "a mapping", "映射")
 _MAPPINGS: _Kind = (
@@ -70,7 +77,7 @@ _SIGMA: dict[str, _Kind] = {
     "mingjian": _MAPPING,
 }
 _OURS: dict[str, _Kind] = {
-    "version": _NUMBER,
+    "version": _VERSION,
     "item": _TEXT,
     "response": _NUMBER,
     "signal": _BOOL,
@@ -146,14 +153,25 @@ def check_shape(document: Document) -> dict[str, Any]:
 
 def _complete(document: Document, ours: dict[str, Any]) -> None:
     """An alerting rule says what it is."""
-    for key in ("title", "id", "level"):
-        if not document.value.get(key):
-            raise document.error((), f"'{key}' is missing", f"缺少 {key}")
-    for key in ("version", "item", "response"):
-        if key not in ours:
-            raise document.error(
-                ("mingjian",), f"'mingjian.{key}' is missing", f"缺少 mingjian.{key}"
-            )
+    missing = [key for key in ("title", "id", "level") if not document.value.get(key)]
+    missing += [f"mingjian.{key}" for key in ("version", "item", "response") if key not in ours]
+    if not missing:
+        return
+    at = ("mingjian",) if missing[0].startswith("mingjian.") else ()
+    base = len(missing) > 1 and not ours
+    raise document.error(
+        at,
+        f"'{missing[0]}' is missing"
+        + (f" (also: {', '.join(missing[1:])})" if missing[1:] else ""),
+        f"缺少 {'、'.join(missing)}",
+        fix_en="add them; or, if this is a base rule that only feeds a correlation, write"
+        " mingjian: {signal: true}"
+        if base
+        else f"add {', '.join(missing)}",
+        fix_zh="请补上；如果这是只供关联规则引用的基础规则，请写 mingjian: {signal: true}"
+        if base
+        else f"请补上 {'、'.join(missing)}",
+    )
 
 
 def _summary(document: Document, ours: dict[str, Any]) -> None:
@@ -173,6 +191,15 @@ def _case(document: Document, at: Path, case: dict[Any, Any]) -> None:
     for key in ("messages", "alerts"):
         if key not in case:
             raise document.error(at, f"the test case has no '{key}'", f"测试用例缺少“{key}”")
+    for index, message in enumerate(case["messages"]):
+        here = (*at, "messages", str(index))
+        document.only(here, MESSAGE_KEYS)
+        try:
+            check_message(message)
+        except WrongMessage as error:
+            raise document.error(
+                (*here, error.key), error.en, error.zh, fix_en=error.fix_en, fix_zh=error.fix_zh
+            ) from None
 
 
 def _selections(document: Document, section: dict[Any, Any]) -> None:
@@ -181,6 +208,14 @@ def _selections(document: Document, section: dict[Any, Any]) -> None:
     for key in section:
         if not isinstance(key, str):
             raise document.error((*at, str(key)), f"'{key}' must be a text", f"“{key}”必须是文本")
+        if not SELECTION_NAME.fullmatch(key):
+            raise document.error(
+                (*at, key),
+                f"'{key}' cannot be the name of a selection",
+                f"“{key}”不能作选择项的名字",
+                fix_en="use letters a-z, digits, _ and - only",
+                fix_zh="只能用英文字母、数字、_ 和 -",
+            )
     condition = section.get("condition")
     if not isinstance(condition, str):
         raise document.error(
@@ -190,10 +225,12 @@ def _selections(document: Document, section: dict[Any, Any]) -> None:
             fix_en="for example: condition: employee and words",
             fix_zh="例如：condition: employee and words",
         )
-    words = re.findall(r"[\w*-]+", condition)
+    try:
+        used = check_condition(condition, section)
+    except (Refused, UnknownName) as error:
+        raise document.explained((*at, "condition"), error) from None
     for name in section:
-        used = "them" in words or any(fnmatchcase(name, word) for word in words)
-        if name != "condition" and not used:
+        if name != "condition" and name not in used:
             raise document.error(
                 (*at, name),
                 f"the selection '{name}' is not used in the condition",

@@ -17,7 +17,7 @@ from sigma.conditions import (
     ConditionNOT,
     ConditionOR,
 )
-from sigma.exceptions import SigmaError
+from sigma.exceptions import SigmaError, SigmaTypeError
 from sigma.modifiers import SigmaValueModifier, modifier_mapping
 from sigma.rule import SigmaDetections
 from sigma.types import (
@@ -47,10 +47,12 @@ from rules.conditions import (
     Words,
     regex,
 )
+from rules.detection_text import check_selections, compiled_regex
 from rules.detectors import DETECTORS
 from rules.fields import CLOSED, FIELDS
 from rules.fold import fold
 from rules.lexicon import Lexicon
+from rules.refused import Refused, UnknownName
 
 
 class _Ours(SigmaType):
@@ -84,20 +86,6 @@ modifier_mapping.update(  # pySigma's documented way to add modifiers
 )
 
 
-MODIFIERS = (
-    "contains", "startswith", "endswith", "all", "re", "i", "m", "s", "exists",
-    "gt", "gte", "lt", "lte", "lexicon", "detect", "office_time",
-)  # fmt: skip
-
-
-class UnknownName(ValueError):
-    """A rule names something that does not exist: `what` it is, its `name`, and what is `known`."""
-
-    def __init__(self, what: str, name: str, known: list[str]) -> None:
-        super().__init__(f"no {what} '{name}'")
-        self.what, self.name, self.known = what, name, known
-
-
 @dataclass(frozen=True)
 class Named:
     """What rules may refer to by name: lexicons, which also hold the lists of known values."""
@@ -115,39 +103,35 @@ def parse_detection(section: dict[str, Any], named: Named) -> Node:
     """The condition tree of a Sigma `detection` section.
 
     Raises:
-        ValueError: what Sigma or we refuse; the message says what and where in the section.
-        UnknownName: a lexicon, list or detector that does not exist.
+        Refused: what Sigma or we refuse.
+        UnknownName: a field, modifier, lexicon, list or detector that does not exist.
     """
-    _only_known_modifiers(section)
+    check_selections(section)
     try:
         detections = SigmaDetections.from_dict(section)
         if len(detections.parsed_condition) != 1:
-            message = "exactly one condition is supported"
-            raise ValueError(message)
+            raise Refused("exactly one condition is supported", "只能有一个 condition")
         tree = detections.parsed_condition[0].parse()
+    except SigmaTypeError as error:
+        raise Refused(
+            f"the modifier does not fit the value: {error}",
+            "修饰符与值的类型不符",
+            fix_en="put texts and numbers to search for in quotation marks",
+            fix_zh="要查找的文字和数字请加引号；比较大小的值不加引号",
+        ) from None
     except SigmaError as error:
-        raise ValueError(str(error)) from None
+        raise Refused(f"Sigma refuses it: {error}", f"不符合 Sigma 的写法：{error}") from None
     except (TypeError, AttributeError, KeyError, IndexError) as error:
         # pySigma takes types for granted; a value of another type ends in one of these
-        message = f"a key or value of the wrong type ({error})"
-        raise ValueError(message) from None
+        raise Refused(
+            f"a key or value of the wrong type ({error})",
+            "键或值的类型不对",
+            fix_en="write field: value, or field|modifier: value or [value, value]",
+            fix_zh="请写成 字段: 值，或 字段|修饰符: 值，多个值写成 [值, 值]",
+        ) from None
     except RecursionError:
-        message = "nested too deeply"
-        raise ValueError(message) from None
+        raise Refused("nested too deeply", "嵌套层数过多") from None
     return _node(tree, named)
-
-
-def _only_known_modifiers(part: Any) -> None:
-    """pySigma knows more of them, made for logs: they would search for what no text holds."""
-    if isinstance(part, list):
-        for one in part:
-            _only_known_modifiers(one)
-    elif isinstance(part, dict):
-        for key, value in part.items():
-            for modifier in str(key).split("|")[1:]:
-                if modifier not in MODIFIERS:
-                    raise UnknownName("modifier", modifier, list(MODIFIERS))
-            _only_known_modifiers(value)
 
 
 def _node(item: Any, named: Named) -> Node:
@@ -159,8 +143,12 @@ def _node(item: Any, named: Named) -> Node:
         return Not(_node(item.args[0], named))
     if isinstance(item, ConditionFieldEqualsValueExpression):
         return _leaf(item.field, item.value, named)
-    message = "a value without a field: write text|contains instead of a keyword list"
-    raise ValueError(message)
+    raise Refused(
+        "a value without a field: write text|contains instead of a keyword list",
+        "值的前面没有字段：请写 text|contains，不要直接写一列词",
+        fix_en="for example: words: {text|contains: [保本, 稳赚]}",
+        fix_zh="例如：words: {text|contains: [保本, 稳赚]}",
+    )
 
 
 def _leaf(field: str, value: SigmaType, named: Named) -> Node:
@@ -169,24 +157,32 @@ def _leaf(field: str, value: SigmaType, named: Named) -> Node:
     for kind, build in _LEAVES:
         if isinstance(value, kind):
             return build(field, value, named)
-    message = f"{field}: this form of value is not supported: {type(value).__name__}"
-    raise ValueError(message)
+    raise Refused(
+        f"{field}: this form of value is not supported: {type(value).__name__}",
+        f"{field}：不支持这种形式的值",
+    )
 
 
 def _ours(field: str, value: Any, named: Named) -> Node:
     if value.kind == "office_time":
         if field != "time":
-            message = f"{field}|office_time: only the field 'time' can be asked this"
-            raise ValueError(message)
+            raise Refused(
+                f"{field}|office_time: only the field 'time' can be asked this",
+                f"{field}|office_time：只有字段 time 可以这样问",
+            )
         return OfficeTime(value.value == "true")
     if field not in TEXT_FIELDS:
-        message = f"{field}|{value.kind}: only text fields ({', '.join(sorted(TEXT_FIELDS))})"
-        raise ValueError(message)
+        raise Refused(
+            f"{field}|{value.kind}: only text fields ({', '.join(sorted(TEXT_FIELDS))})",
+            f"{field}|{value.kind}：只能用于文本字段（{'、'.join(sorted(TEXT_FIELDS))}）",
+        )
     if value.kind == "lexicon":
         lexicon = named.lexicon(value.value)
         if not lexicon.words:
-            message = f"the lexicon '{value.value}' has no words, only values for 'except'"
-            raise ValueError(message)
+            raise Refused(
+                f"the lexicon '{value.value}' has no words, only values for 'except'",
+                f"词库“{value.value}”里没有词，只有供 except 使用的值",
+            )
         return InLexicon(field, lexicon)
     name, *options = (part.strip() for part in value.value.split(","))
     if name not in DETECTORS:
@@ -200,16 +196,22 @@ def _ours(field: str, value: Any, named: Named) -> Node:
         elif word == "confidence" and argument.strip().isdigit():
             at_least = int(argument)
         else:
-            message = f"{field}|detect: unknown option '{option}' (except LIST, confidence N)"
-            raise ValueError(message)
+            raise Refused(
+                f"{field}|detect: unknown option '{option}' (except LIST, confidence N)",
+                f"{field}|detect：没有“{option}”这个选项",
+                fix_en="there are: except LIST, confidence N",
+                fix_zh="可用：except 词库名、confidence 数字",
+            )
     return Detected(field, DETECTORS[name], frozenset(known), at_least)
 
 
 def _reference_values(lexicon: Lexicon) -> Iterator[str]:
     """As detectors report values: folded, without the separators people write."""
     if not lexicon.values:
-        message = f"the lexicon '{lexicon.name}' has no values to except"
-        raise ValueError(message)
+        raise Refused(
+            f"the lexicon '{lexicon.name}' has no values to except",
+            f"词库“{lexicon.name}”里没有可供排除的值（values）",
+        )
     for value in lexicon.values:
         folded = fold(value).text
         yield folded
@@ -225,17 +227,23 @@ def _string(field: str, value: Any, named: Named) -> Node:
         return regex(field, _wildcards(parts)) if field in TEXT_FIELDS else _bad_wildcard(field)
     word = "".join(str(part) for part in middle)
     if not word:
-        message = f"{field}: nothing to compare with; write {field}|exists: true or false"
-        raise ValueError(message)
+        raise Refused(
+            f"{field}: nothing to compare with; write {field}|exists: true or false",
+            f"{field}：没有可比较的内容",
+            fix_en=f"write {field}|exists: true or false",
+            fix_zh=f"问有没有值，请写 {field}|exists: true 或 false",
+        )
     if field in TEXT_FIELDS:
         folded = fold(word).text
         if not folded:
-            message = f"{field}: only characters that are not read, such as zero-width ones"
-            raise ValueError(message)
+            raise Refused(
+                f"{field}: only characters that are not read, such as zero-width ones",
+                f"{field}：只有不会被读取的字符（如零宽字符）",
+            )
         return Words(field, folded, word) if lead and tail else regex(field, _wildcards(parts))
     allowed = CLOSED.get(field)
     if allowed and not (lead or tail) and word not in allowed:
-        raise UnknownName(f"{field} like", word, list(allowed))
+        raise UnknownName(field, word, allowed)
     operator = {
         (True, True): "contains",
         (True, False): "endswith",
@@ -246,8 +254,10 @@ def _string(field: str, value: Any, named: Named) -> Node:
 
 
 def _bad_wildcard(field: str) -> Node:
-    message = f"{field}: wildcards inside a value are supported in text fields only"
-    raise ValueError(message)
+    raise Refused(
+        f"{field}: wildcards inside a value are supported in text fields only",
+        f"{field}：值中间的通配符只能用于文本字段",
+    )
 
 
 def _wildcards(parts: list[Any]) -> str:
@@ -265,25 +275,22 @@ def _wildcards(parts: list[Any]) -> str:
 
 def _regex(field: str, value: Any, _named: Named) -> Node:
     if field not in TEXT_FIELDS:
-        message = f"{field}|re: regular expressions are supported in text fields only"
-        raise ValueError(message)
-    written = getattr(value.regexp, "original", None)
-    if not written:
-        message = f"{field}|re: a regular expression must be a text (in quotation marks)"
-        raise ValueError(message)
+        raise Refused(
+            f"{field}|re: regular expressions are supported in text fields only",
+            f"{field}|re：正则表达式只能用于文本字段（{'、'.join(sorted(TEXT_FIELDS))}）",
+        )
+    written = value.regexp.original
     for char in written:
         if not char.isascii() and (folded := fold(char).text) != char:
-            message = (
+            raise Refused(
                 f"{field}|re: '{char}' never occurs, because texts are folded before they are"
-                f" searched; write '{folded}'"
+                " searched",
+                f"{field}|re：“{char}”不会出现，因为文本先归一再查找",
+                fix_en=f"write '{folded}'" if folded else f"leave '{char}' out",
+                fix_zh=f"请写“{folded}”" if folded else f"请删去“{char}”",
             )
-            raise ValueError(message)
     source = "".join(_INLINE[flag] for flag in sorted(value.flags, key=str)) + written
-    try:
-        return regex(field, source)
-    except re2.error as error:
-        message = f"{field}|re: '{source}' cannot be matched in linear time: {error}"
-        raise ValueError(message) from None
+    return compiled_regex(field, source)
 
 
 def _number(field: str, value: Any, _named: Named) -> Node:
@@ -292,8 +299,7 @@ def _number(field: str, value: Any, _named: Named) -> Node:
 
 def _compare(field: str, value: Any, _named: Named) -> Node:
     if field in TEXT_FIELDS:
-        message = f"{field}: a text has no order"
-        raise ValueError(message)
+        raise Refused(f"{field}: a text has no order", f"{field}：文本不能比较大小")
     return Compare(field, value.op.name.lower(), value.number.number)
 
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from rules.errors import RuleError
+from rules.refused import Refused, UnknownName
+from rules.yaml_hints import Hint, explain, mistyped
 
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML document: its value, and where each key path stands (line and column from 1)."""
+    """One YAML document: its value, and where each key path stands (line and column from 1).
+
+    `quoted` are the paths of texts in quotation marks: what stands there was meant.
+    """
 
     path: str
     value: Any
     marks: dict[tuple[str, ...], tuple[int, int]]
+    quoted: set[tuple[str, ...]] = field(default_factory=set)
 
     def error(
         self, at: tuple[str, ...], en: str, zh: str, *, fix_en: str = "", fix_zh: str = ""
@@ -31,6 +37,19 @@ class Document:
             en, zh, path=self.path, line=line, column=column, fix_en=fix_en, fix_zh=fix_zh
         )
 
+    def explained(self, at: tuple[str, ...], error: Refused | UnknownName) -> RuleError:
+        """What a part of a rule refuses, with its place and the nearest right name."""
+        if isinstance(error, Refused):
+            return self.error(at, error.en, error.zh, fix_en=error.fix_en, fix_zh=error.fix_zh)
+        near = difflib.get_close_matches(error.name, error.known, n=1)
+        return self.error(
+            at,
+            error.en,
+            error.zh,
+            fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(error.known)}",
+            fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(error.known)}",
+        )
+
     def only(self, at: tuple[str, ...], known: Iterable[str]) -> None:
         """Raise for the first key under `at` that is not known, naming the nearest right word."""
         node = self.value
@@ -40,6 +59,10 @@ class Document:
         for key in node:
             if key not in names:
                 near = difflib.get_close_matches(str(key), names, n=1)
+                if hint := mistyped(str(key), 0):
+                    raise self.error(
+                        (*at, str(key)), hint.en, hint.zh, fix_en=hint.fix_en, fix_zh=hint.fix_zh
+                    )
                 raise self.error(
                     (*at, str(key)),
                     f"unknown key '{key}'",
@@ -71,7 +94,14 @@ def load_documents(path: str, text: str) -> list[Document]:
     documents = parse_documents(path, text)
     for document in documents:
         if not isinstance(document.value, dict):
-            raise document.error((), "a rule must be a mapping", "规则必须是一个映射")
+            hint = mistyped(text.lstrip("\n"), 1) or Hint("", "")
+            raise document.error(
+                (),
+                "a rule must be a mapping" + (f": {hint.en}" if hint.en else ""),
+                "规则必须是一个映射" + (f"：{hint.zh}" if hint.zh else ""),
+                fix_en=hint.fix_en or "write keys and values: 'title: …', 'name: …'",
+                fix_zh=hint.fix_zh or "请写成键和值，例如 title: …、name: …",
+            )
     return documents
 
 
@@ -88,46 +118,79 @@ def parse_documents(path: str, text: str) -> list[Document]:
             while loader.check_node():
                 node: Any = loader.get_node()
                 marks: dict[tuple[str, ...], tuple[int, int]] = {}
-                _walk(node, (), marks, path)
+                quoted: set[tuple[str, ...]] = set()
+                _walk(node, (), marks, quoted, path)
                 value = _construct(loader, node, path)
-                documents.append(Document(path, value, marks))
+                documents.append(Document(path, value, marks, quoted))
         finally:
             loader.dispose()
     except RecursionError:
         raise RuleError("nested too deeply", "嵌套层数过多", path=path, line=1, column=1) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        problem = getattr(error, "problem", None) or str(error)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        hint = explain(text, problem, line)
         raise RuleError(
-            f"not valid YAML: {problem}",
-            f"不是有效的 YAML：{problem}",
+            f"not valid YAML: {hint.en}",
+            f"不是有效的 YAML：{hint.zh}",
             path=path,
-            line=mark.line + 1 if mark else 1,
-            column=mark.column + 1 if mark else 1,
+            line=hint.line or line,
+            column=hint.column or column,
+            fix_en=hint.fix_en,
+            fix_zh=hint.fix_zh,
         ) from None
     return documents
+
+
+_OF_PYTHON = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
 def _construct(loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
     """The value. PyYAML lets errors of Python through for values like the date 2026-13-45."""
     try:
         return loader.construct_document(node)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except _OF_PYTHON as error:
+        culprit = next((leaf for leaf in _leaves(node) if _unreadable(loader, leaf)), node)
+        shown = f" '{culprit.value}'" if isinstance(culprit, yaml.ScalarNode) else ""
         raise RuleError(
-            f"a value cannot be read: {error}",
-            f"有一个值无法读取：{error}",
+            f"a value cannot be read{shown}: {error}",
+            f"有一个值无法读取{shown}",
             path=path,
-            line=node.start_mark.line + 1,
-            column=node.start_mark.column + 1,
+            line=culprit.start_mark.line + 1,
+            column=culprit.start_mark.column + 1,
             fix_en="put texts in quotation marks; write dates as 2026-12-31",
             fix_zh="文本请加引号；日期写成 2026-12-31",
         ) from None
 
 
+def _leaves(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.CollectionNode):
+        for child in node.value:
+            for part in child if isinstance(child, tuple) else (child,):
+                yield from _leaves(part)
+
+
+def _unreadable(loader: yaml.SafeLoader, leaf: yaml.ScalarNode) -> bool:
+    try:
+        loader.construct_document(leaf)
+    except _OF_PYTHON:
+        return True
+    return False
+
+
 def _walk(
-    node: yaml.Node, at: tuple[str, ...], marks: dict[tuple[str, ...], tuple[int, int]], path: str
+    node: yaml.Node,
+    at: tuple[str, ...],
+    marks: dict[tuple[str, ...], tuple[int, int]],
+    quoted: set[tuple[str, ...]],
+    path: str,
 ) -> None:
     marks.setdefault(at, (node.start_mark.line + 1, node.start_mark.column + 1))
+    if isinstance(node, yaml.ScalarNode) and node.style is not None:
+        quoted.add(at)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*at, str(key.value))
@@ -141,7 +204,7 @@ def _walk(
                     column=column,
                 )
             marks[here] = (line, column)
-            _walk(value, here, marks, path)
+            _walk(value, here, marks, quoted, path)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _walk(item, (*at, str(index)), marks, path)
+            _walk(item, (*at, str(index)), marks, quoted, path)

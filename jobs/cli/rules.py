@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from jobs.cli.app import Output, OutputOption, emit, language, out, say
+from jobs.rule_paths import Checked, check_rules, load_rules
 from rules.calendar import load_calendar
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError, RuleError
-from rules.lexicon import load_lexicons
-from rules.loader import load_file
 from rules.matcher import compile_timeline
 from rules.model import CorrelationRule, DetectionRule
-from rules.rulecases import run_case
-from rules.ruleset import CATALOG, LEXICONS, RuleSet, RuleTimeline, load_ruleset, rule_files
-from rules.sigma_parse import Named
+from rules.rulecases import Failure, case_places, run_case
+from rules.ruleset import RuleSet, RuleTimeline
 
 rules = typer.Typer(
     help="查看、检查、测试规则 · list, check, show and test rules", no_args_is_help=True
 )
 PathArgument = Annotated[
     str,
-    typer.Argument(help="规则目录，缺省为随产品的目录 · rule directory, default: the catalogue"),
+    typer.Argument(
+        help="规则目录或文件，缺省为随产品的规则 · rule directory or file, default: the catalogue"
+    ),
 ]
 
 
@@ -36,7 +39,7 @@ def register(app: typer.Typer) -> None:
 @rules.command("list", epilog="例 · example:  mingjian rules list --output json")
 def list_rules(path: PathArgument = "", output: OutputOption = Output.text) -> None:
     """列出规则 · list the rules."""
-    ruleset = load_ruleset(path)
+    ruleset = load_rules(path)
     rows = [rule.ref for rule in _alerting(ruleset)]
     if output is Output.json:
         emit(
@@ -57,12 +60,14 @@ def list_rules(path: PathArgument = "", output: OutputOption = Output.text) -> N
             }
         )
         return
-    table = Table(title=say(f"{len(rows)} rules", f"共 {len(rows)} 条规则"))
-    names = (("item", "条目"), ("name", "规则名"), ("title", "标题"), ("level", "级别"))
-    for en, zh in (*names, ("resp.", "响应"), ("v", "版本")):
-        table.add_column(say(en, zh), no_wrap=en != "title")
+    table = Table(title=say(f"{len(rows)} rules", f"共 {len(rows)} 条规则"), box=SIMPLE_HEAD)
+    table.add_column(say("item", "条目"), no_wrap=True)
+    table.add_column(say("title and name", "标题与规则名"))
+    for en, zh in (("level", "级别"), ("resp.", "响应"), ("v", "版本")):
+        table.add_column(say(en, zh), no_wrap=True)
     for ref in rows:
-        table.add_row(ref.item, ref.name, ref.title, ref.level, str(ref.response), str(ref.version))
+        name = f"{escape(ref.title)}\n[dim]{ref.name}[/]"
+        table.add_row(escape(ref.item), name, ref.level, str(ref.response), str(ref.version))
     out.print(table)
     out.print(say("ruleset digest ", "规则集摘要 ") + ruleset.digest, style="dim", soft_wrap=True)
 
@@ -72,73 +77,122 @@ def show(
     name: Annotated[str, typer.Argument(help="规则名 · rule name")], path: PathArgument = ""
 ) -> None:
     """打印一条规则的原文 · print the text of one rule."""
-    text = load_ruleset(path).text_of(name)
+    ruleset = load_rules(path)
+    text = ruleset.text_of(name)
     if not text:
-        raise MingjianError(f"no rule '{name}'", f"没有规则“{name}”", exit_code=EXIT_USAGE)
+        known = [*ruleset.detections, *ruleset.correlations]
+        near = ", ".join(get_close_matches(name, known, n=3))
+        place = path or say("the shipped catalogue", "随产品的规则目录")
+        raise MingjianError(
+            f"no rule '{name}' in {place}",
+            f"{place} 里没有规则“{name}”",
+            fix_en=(f"did you mean {near}? " if near else "")
+            + "for your own rules add their directory: mingjian rules show NAME PATH",
+            fix_zh=(f"是不是 {near}？" if near else "")
+            + "看自己的规则请加上目录：mingjian rules show 规则名 目录",
+            exit_code=EXIT_USAGE,
+        )
     out.print(text, markup=False, soft_wrap=True, end="")
 
 
 @rules.command("check", epilog="例 · example:  mingjian rules check my-rules/")
 def check(path: PathArgument = "", output: OutputOption = Output.text) -> None:
-    """检查所有规则文件，指出行列 · check every rule file; says line and column."""
-    folder = Path(path) if path else CATALOG
-    if not folder.is_dir():
-        raise MingjianError(
-            f"no rule directory {folder}", f"没有规则目录 {folder}", exit_code=EXIT_USAGE
-        )
-    own = folder / "lexicons"
-    problems: list[RuleError] = []
-    try:
-        named = Named(load_lexicons(own if own.is_dir() else LEXICONS))
-        files = rule_files(folder)
-        for file in files:
-            try:
-                load_file(file, named, root=folder)
-            except RuleError as error:
-                problems.append(error)
-        if not problems:
-            load_ruleset(path)
-    except RuleError as error:
-        problems.append(error)
+    """检查规则文件，指出行列；警告不影响退出码 · check rule files; says line and column."""
+    found = check_rules(path)
     if output is Output.json:
-        emit([_as_json(problem) for problem in problems])
+        emit(
+            [_as_json(one, warning=False) for one in found.errors]
+            + [_as_json(one, warning=True) for one in found.warnings]
+        )
     else:
-        for problem in problems:
-            what, fix = problem.text(language())
-            out.print(f"[red]✗[/] {what}", soft_wrap=True)
-            if fix:
-                out.print(f"  [dim]→[/] {fix}", soft_wrap=True)
-        if not problems:
-            out.print(say(f"{len(files)} files, no error", f"{len(files)} 个文件，没有错误"))
-    if problems:
+        for one in found.errors:
+            _print("[red]✗[/]", one)
+        for one in found.warnings:
+            _print(f"[yellow]! {say('warning', '警告')}[/]", one)
+        out.print(_verdict(found))
+    if found.errors:
         raise typer.Exit(EXIT_FINDINGS)
+
+
+def _print(mark: str, problem: RuleError) -> None:
+    what, fix = problem.text(language())
+    out.print(f"{mark} {escape(what)}", soft_wrap=True)
+    if fix:
+        out.print(f"  [dim]→[/] {escape(fix)}", soft_wrap=True)
+
+
+def _verdict(found: Checked) -> str:
+    files, errors, warnings = found.files, len(found.errors), len(found.warnings)
+    en = f"{_count(files, 'file')}, {_count(errors, 'error') if errors else 'no error'}"
+    zh = f"{files} 个文件，{f'{errors} 个错误' if errors else '没有错误'}"
+    if warnings:
+        return say(f"{en}, {_count(warnings, 'warning')}", f"{zh}，{warnings} 个警告")
+    return say(en, zh)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 @rules.command("test", epilog="例 · example:  mingjian rules test")
 def run_tests(path: PathArgument = "", output: OutputOption = Output.text) -> None:
     """运行写在规则文件里的测试 · run the tests written in the rule files."""
-    ruleset = load_ruleset(path)
+    ruleset = load_rules(path)
+    wanted = Path(path).name if path and Path(path).is_file() else ""
     timeline, calendar = RuleTimeline([(0, ruleset)]), load_calendar()
     compiled = compile_timeline(timeline)
+    files = [file for file in ruleset.files if not wanted or file.path == wanted]
     results = [
-        (file.path, str(case.get("name", "")), run_case(timeline, compiled, calendar, file, case))
-        for file in ruleset.files
-        for case in file.tests
+        Result(
+            file=f"{file.path}:{line}",
+            case=str(case.get("name", "")),
+            failure=run_case(timeline, compiled, calendar, file, case),
+        )
+        for file in files
+        for line, case in zip(case_places(file), file.tests, strict=True)
     ]
-    failed = [result for result in results if result[2]]
+    failed = [one for one in results if one.failure]
+    untested = [file.path for file in files if not file.tests]
     if output is Output.json:
-        emit([{"file": f, "case": c, "problem": p} for f, c, p in results])
+        emit([one.as_json() for one in results])
     else:
-        for file_name, case_name, problem in failed:
-            out.print(f"[red]✗[/] {file_name}: {case_name}: {problem}", soft_wrap=True)
+        for one in failed:
+            out.print(f"[red]✗[/] {escape(one.sentence())}", soft_wrap=True)
+        for name in untested:
+            said = say(f"{name} has no test cases", f"{name} 没有测试用例")
+            out.print(f"[yellow]![/] {escape(said)}", soft_wrap=True)
         done = len(results) - len(failed)
-        out.print(say(f"{done} passed, {len(failed)} failed", f"{done} 通过，{len(failed)} 失败"))
-    if failed:
+        out.print(
+            say(f"{done} passed, {len(failed)} failed", f"{done} 通过，{len(failed)} 失败")
+            if results
+            else say("nothing was tested: no test cases", "什么也没有测试：没有测试用例")
+        )
+    if failed or not results:
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _as_json(problem: RuleError) -> dict[str, Any]:
+class Result(NamedTuple):
+    """One case that was run; `file` with the line."""
+
+    file: str
+    case: str
+    failure: Failure | None
+
+    def sentence(self) -> str:
+        """What failed, in the reader's language."""
+        why = say(self.failure.en, self.failure.zh) if self.failure else ""
+        return f"{self.file}: {self.case}: {why}"
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines; `problem` is "" for a case that passed."""
+        file, _, line = self.file.rpartition(":")
+        problem = self.failure.en if self.failure else ""
+        return {"file": file, "line": int(line), "case": self.case, "problem": problem}
+
+
+def _as_json(problem: RuleError, *, warning: bool) -> dict[str, Any]:
     return {
+        "severity": "warning" if warning else "error",
         "path": problem.path,
         "line": problem.line,
         "column": problem.column,

@@ -13,13 +13,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules.detection_text import MODIFIERS
 from rules.errors import MingjianError, RuleError
 from rules.fields import FIELDS, TYPED_FIELDS
 from rules.lexicon import Lexicon
+from rules.loader import load_file
 from rules.model import MAX_WINDOW
 from rules.ruleset import RuleTimeline, load_ruleset, rule_files
-from rules.sigma_parse import MODIFIERS, Named
-from tests.support.rule_files import COUNTING, SIMPLE, load_text, ruleset
+from rules.sigma_parse import Named
+from tests.support.rule_files import COUNTING, NAMED, SIMPLE, load_text, ruleset
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +53,7 @@ BROKEN = [
     ("aliases", "a: &x [1]\nb: *x\n", 2, 4, "aliases", ""),
     ("an endless alias", "a: &x [*x]\n", 1, 8, "aliases", ""),
     ("deep", "a: " + "[" * 5000, 1, 1, "nested too deeply", ""),
-    ("an impossible date", simple("level: high", "date: 2026-13-45\nlevel: high"), 1, 1, "read", ""),
+    ("an impossible date", simple("level: high", "date: 2026-13-45\nlevel: high"), 9, 7, "2026-13-45", "dates"),
     ("an unknown tag", simple("level: high", "level: !!python/name:os.system x"), 9, 8, "YAML", ""),
     ("a key twice", simple("level: high", "level: high\nlevel: low"), 10, 1, "twice", ""),
     ("a key twice inside", simple("  item: A07-01", "  item: A\n  item: B"), 13, 3, "twice", ""),
@@ -164,12 +166,68 @@ BROKEN = [
     ("open bracket", simple(WORDS, "{text|re: '('}"), 7, 11, "(", ""),
     ("regex a number", simple(WORDS, "{text|re: 5}"), 7, 11, "must be a text", ""),
     ("regex over an id", simple(WORDS, "{sender|re: x}"), 7, 11, "text fields", ""),
-    ("regex that folding defeats", simple(WORDS, "{text|re: '微信號'}"), 7, 11, "号", ""),
+    ("regex that folding defeats", simple(WORDS, "{text|re: '微信號'}"), 7, 11, "never occurs", "号"),
     ("only zero width", simple(WORDS, '{text|contains: "\\u200b"}'), 7, 11, "zero-width", ""),
     ("no text at all", simple(WORDS, '{text|contains: ""}'), 7, 11, "exists", ""),
     ("only a star", simple(WORDS, '{sender: "*"}'), 7, 11, "exists", ""),
     ("order of texts", simple(WORDS, "{text|gte: 5}"), 7, 11, "no order", ""),
     ("office time of a text", simple(WORDS, "{text|office_time: true}"), 7, 11, "'time'", ""),
+    ("no values", simple(WORDS, "{text|contains: []}"), 7, 11, "the list is empty", "[保本, 稳赚]"),
+    ("no values beside others", simple(WORDS, "{text|contains: 保本, type: []}"), 7, 30, "empty", ""),
+    ("a selection in Chinese", simple("words:", "词:"), 7, 3, "'词'", "a-z"),
+    # conditions
+    *((f"condition {wrong}", simple("employee and words", wrong), 8, 3, says, hint) for wrong, says, hint in [
+        ("employee 和 words", "'和'", "write and"),
+        ("employee或words", "'或'", "write or"),
+        ("employee and 非 words", "'非'", "write not"),
+        ("employee and（words）", "'（'", "write ("),
+        ("employee AND words", "'AND'", "write and"),
+        ("employee and word", "no selection 'word'", "did you mean 'words'?"),
+        ("employee words", "between 'employee' and 'words'", ""),
+        ("employee and and words", "between 'and' and 'and'", ""),
+        ("employee and words or", "after 'or'", ""),
+        ("and words", "begins with 'and'", ""),
+        ("'  '", "empty", ""),
+        ("(employee and words", "not closed", ""),
+        ("employee and words)", "not opened", ""),
+        ("employee and ()", "lacks a selection", ""),
+        ("2 of them", "'2 of'", "all of"),
+        ("1 of emp* and 1 of worts*", "no selection fits '1 of worts*'", "employee, words"),
+        ("employee and word*", "'word*' stands alone", "1 of word*"),
+        ("employee of words", "'employee of'", "1 of"),
+        ("1 of", "no selection fits", ""),
+        ("employee | count() > 3", "'|'", "write or"),
+    ]),
+    # YAML in plain words
+    ("full-width colon", simple("level: high", "level：high"), 9, 6, "full-width colon", "English"),
+    ("full-width colon of a section", simple("mingjian:", "mingjian："), 10, 9, "full-width colon", ""),
+    ("full-width colon in a flow", simple('at: "10:00"', 'at："10:00"'), 19, 19, "full-width colon", ""),
+    ("a file of full-width colons", "title：x\n", 1, 1, "full-width colon", "English"),
+    ("no blank after a colon", simple("level: high", "level:high"), 9, 6, "no blank", "key: value"),
+    ("full-width comma in a flow", simple("from: zhangwei, ", "from: x， "), 19, 39, "", ""),
+    ("full-width comma after a quote", simple('"10:00", ', '"10:00"，'), 19, 30, "comma '，'", "English"),
+    ("wrong indentation", simple("  words:", "   words:"), 7, 4, "indentation", "same column"),
+    ("colon in a text", simple("title: 承诺保本", "title: 承诺: 保本"), 1, 10, "colon", "quotation"),
+    # versions, names and what is missing
+    ("version 0", simple("version: 1", "version: 0"), 11, 3, "from 1 on", ""),
+    ("a base rule that does not say so", counting("mingjian: {signal: true}\n", ""), 1, 1, "'title' is missing",
+     "signal: true"),
+    ("one name for two", counting("name: t2_burst", "name: t2_base"), 9, 1, "a second rule named 't2_base'", ""),
+    # test messages
+    *((f"test message {new}", simple(old, new), 19, column, says, hint) for old, new, column, says, hint in [
+        ("from: zhangwei", "form: zhangwei", 32, "'form'", "'from'"),
+        ("from: zhangwei, ", "", 18, "'from' is missing", "from:"),
+        ('at: "10:00"', "at: 10:00", 19, "the number 600", "quotation marks"),
+        ('at: "10:00"', 'at: "25:00"', 19, "no time", "10:00:30"),
+        ('at: "10:00"', 'at: "2026-03-04T10:00Z"', 19, "no time", "10:00:30"),
+        ('at: "10:00", ', "", 18, "'at' is missing", "at:"),
+        ("text: 这款保本", "text: 5", 56, "'text' must be a text", ""),
+        ("to: c1", "to: {a: b}", 48, "list of texts", ""),
+        (", text: 这款保本", "", 18, "without words", "recall"),
+        ("text: 这款保本", "text: 保本, recall: m1", 66, "'text' and 'recall'", "one of"),
+        ("text: 这款保本", "event: customer_deleted", 32, "beside 'event'", "payload"),
+        ("text: 这款保本", "type: file, payload: x", 68, "mapping", ""),
+    ]),
     ("office time a text", simple(WORDS, "{time|office_time: morning}"), 7, 11, "", ""),
 ]  # fmt: skip
 
@@ -197,7 +255,7 @@ def test_a_broken_file_is_told_with_its_place(
 def test_a_folder_in_place_of_a_file_is_an_error_of_the_rule(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").mkdir()
     with pytest.raises(RuleError, match="cannot be read"):
-        load_ruleset(tmp_path)
+        load_file(tmp_path / "x.yaml", NAMED)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,157 @@
+"""The text of a `condition`, checked word by word, so that what is wrong is told in plain words.
+
+The meaning is pySigma's business. Here: every name is there, every bracket closes, and between two
+selections stands `and` or `or`. Supported: names, `and`, `or`, `not`, brackets, and
+`1 of`, `any of`, `all of` with a name, a pattern (`word*`) or `them`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+
+from rules.refused import Refused, UnknownName
+
+OPERATORS = ("and", "or", "not")
+QUANTIFIERS = ("1", "any", "all")
+SELECTION_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_TOKEN = re.compile(r"\s+|[()]|[A-Za-z0-9_*?-]+|[\u4e00-\u9fff]+|.", re.S)
+_MEANT = {
+    **dict.fromkeys(("和", "与", "且", "并且", "以及", "并", "同时", "&", "，", ","), "and"),
+    **dict.fromkeys(("或", "或者", "|", "、"), "or"),
+    **dict.fromkeys(("非", "不", "不是", "没有", "!", "！"), "not"),
+    "（": "(",
+    "）": ")",
+}
+
+
+def check_condition(text: str, selections: Iterable[str]) -> set[str]:
+    """The selections a condition uses.
+
+    Raises:
+        Refused: it does not read as a condition.
+        UnknownName: it names a selection that is not there.
+    """
+    names = [name for name in selections if name != "condition"]
+    words = [word for word in _TOKEN.findall(text) if not word.isspace()]
+    used: set[str] = set()
+    depth, wants_name, before = 0, True, ""
+    for word, after in _units(words):
+        _readable(word)
+        if not wants_name:
+            depth -= word == ")"
+            wants_name = _joins(before, word, depth)
+        elif word == "(":
+            depth += 1
+        elif word in ("and", "or", ")"):
+            raise _missing_name(before, word)
+        elif word != "not":
+            used |= _selected(word, after, names)
+            wants_name = False
+        before = word
+    if wants_name:
+        raise _missing_name(before, "")
+    if depth:
+        raise Refused(
+            "the condition has a bracket that is not closed", "condition 里有括号没有闭合"
+        )
+    return used
+
+
+def _units(words: list[str]) -> Iterator[tuple[str, str]]:
+    """(word, what it takes): the pattern for `1 of word*`, else nothing."""
+    at = 0
+    while at < len(words):
+        taken = words[at + 1 : at + 3]
+        if taken[:1] == ["of"]:
+            for word in taken[1:]:
+                _readable(word)
+            yield words[at], taken[1] if len(taken) > 1 else "?"
+            at += 3
+        else:
+            yield words[at], ""
+            at += 1
+
+
+def _joins(before: str, word: str, depth: int) -> bool:
+    """After a selection: does a selection have to follow `word`?"""
+    if depth < 0:
+        raise Refused(
+            "the condition closes a bracket that was not opened", "condition 里多了一个右括号"
+        )
+    if word not in ("and", "or", ")"):
+        raise Refused(
+            f"between '{before}' and '{word}' the condition lacks 'and' or 'or'",
+            f"condition 里“{before}”与“{word}”之间缺少 and 或 or",
+        )
+    return word != ")"
+
+
+def _readable(word: str) -> None:
+    meant = _MEANT.get(word) or (word.lower() if word.lower() in OPERATORS else "")
+    if meant and meant != word:
+        raise Refused(
+            f"the condition does not know '{word}'",
+            f"condition 里不能写“{word}”",
+            fix_en=f"write {meant}",
+            fix_zh=f"请写 {meant}",
+        )
+    if not SELECTION_NAME.fullmatch(word.translate({42: 95, 63: 95})) and word not in ("(", ")"):
+        raise Refused(
+            f"the condition does not know '{word}'",
+            f"condition 里不能写“{word}”",
+            fix_en="write names of selections, joined by and, or, not and ( )",
+            fix_zh="只写选择项的名字，用 and、or、not 和英文括号 ( ) 连接",
+        )
+
+
+def _selected(word: str, pattern: str, names: list[str]) -> set[str]:
+    """The selections that `word`, or `word of pattern`, stands for."""
+    if pattern:
+        return _group(word, pattern, names)
+    if word in names:
+        return {word}
+    if "*" in word or "?" in word:
+        raise Refused(
+            f"the pattern '{word}' stands alone",
+            f"“{word}”不能单独使用",
+            fix_en=f"write 1 of {word} or all of {word}",
+            fix_zh=f"请写 1 of {word} 或 all of {word}",
+        )
+    raise UnknownName("selection", word, names)
+
+
+def _group(quantifier: str, pattern: str, names: list[str]) -> set[str]:
+    if quantifier not in QUANTIFIERS:
+        raise Refused(
+            f"'{quantifier} of' is not supported",
+            f"不支持“{quantifier} of”",
+            fix_en="write 1 of, any of or all of",
+            fix_zh="请写 1 of、any of 或 all of",
+        )
+    found = {name for name in names if pattern == "them" or fnmatchcase(name, pattern)}
+    if not found:
+        raise Refused(
+            f"no selection fits '{quantifier} of {pattern}'",
+            f"没有选择项符合“{quantifier} of {pattern}”",
+            fix_en=f"there are: {', '.join(names)}",
+            fix_zh=f"现有：{'、'.join(names)}",
+        )
+    return found
+
+
+def _missing_name(before: str, word: str) -> Refused:
+    if not before and not word:
+        return Refused("the condition is empty", "condition 是空的")
+    if not before:
+        return Refused(f"the condition begins with '{word}'", f"condition 不能以“{word}”开头")
+    if not word:
+        return Refused(
+            f"after '{before}' the condition ends; a selection is missing",
+            f"condition 在“{before}”之后没有写完，缺少选择项",
+        )
+    return Refused(
+        f"between '{before}' and '{word}' the condition lacks a selection",
+        f"condition 里“{before}”与“{word}”之间缺少选择项",
+    )

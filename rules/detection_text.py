@@ -1,0 +1,84 @@
+"""The selections of a `detection`, looked at before pySigma does.
+
+pySigma knows more modifiers, made for logs, that would search for what no text holds; it takes an
+empty list for nothing to ask; and regular expressions that RE2 cannot read end on standard error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+from rules.conditions import Regex, regex
+from rules.refused import Refused, UnknownName
+
+MODIFIERS = (
+    "contains", "startswith", "endswith", "all", "re", "i", "m", "s", "exists",
+    "gt", "gte", "lt", "lte", "lexicon", "detect", "office_time",
+)  # fmt: skip
+_REGEX_FIXES = (
+    (
+        "missing )",
+        "close the bracket, or write \\( for the character",
+        "请补上右括号；要匹配括号本身请写 \\(",
+    ),
+    (
+        "unexpected )",
+        "open the bracket, or write \\) for the character",
+        "请补上左括号；要匹配括号本身请写 \\)",
+    ),
+    ("missing ]", "close the square bracket", "请补上右方括号 ]"),
+    ("no argument", "put something before *, + or ?", "请在 *、+、? 前写上要重复的内容"),
+    (
+        "",
+        "see the syntax of RE2: no look-around, no back-references",
+        "只能用 RE2 的语法：没有环视和反向引用",
+    ),
+)
+
+
+def check_selections(part: Any) -> None:
+    """Raises Refused or UnknownName for the first modifier, list or pattern that is none."""
+    if part in ([], {}):
+        raise Refused(
+            "nothing to look for: the list is empty",
+            "没有要查找的内容：列表是空的",
+            fix_en="write at least one value, for example [保本, 稳赚]",
+            fix_zh="请至少写一个值，例如 [保本, 稳赚]",
+        )
+    if isinstance(part, list):
+        for one in part:
+            check_selections(one)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            field, *modifiers = str(key).split("|")
+            for modifier in modifiers:
+                if modifier not in MODIFIERS:
+                    raise UnknownName("modifier", modifier, MODIFIERS)
+            if "re" in modifiers:
+                for source in value if isinstance(value, list) else [value]:
+                    compiled_regex(field, source)
+            check_selections(value)
+
+
+def compiled_regex(field: str, source: Any) -> Regex:
+    """The regular expression as RE2 reads it."""
+    if not isinstance(source, str) or not source:
+        raise Refused(
+            f"{field}|re: a regular expression must be a text (in quotation marks)",
+            f"{field}|re：正则表达式必须是文本（请加引号）",
+        )
+    try:
+        return regex(field, source)
+    except re2.error as error:
+        raw = error.args[0]
+        said = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+        fix = next(row for row in _REGEX_FIXES if row[0] in said)
+        raise Refused(
+            f"{field}|re: '{source}' cannot be used, for it is not RE2, which takes linear time:"
+            f" {said.replace('(?i)', '')}",
+            f"{field}|re：正则表达式“{source}”无法使用",
+            fix_en=fix[1],
+            fix_zh=fix[2],
+        ) from None

@@ -1,0 +1,40 @@
+"""What a `detection` section may not say, in both languages; the loader adds file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class Refused(ValueError):
+    """A part of a detection that cannot be used: what is wrong, and what to write instead."""
+
+    def __init__(self, en: str, zh: str, *, fix_en: str = "", fix_zh: str = "") -> None:
+        super().__init__(en)
+        self.en, self.zh = en, zh
+        self.fix_en, self.fix_zh = fix_en, fix_zh
+
+
+class UnknownName(ValueError):
+    """A rule names something that does not exist: `what` it is, its `name`, and what is `known`.
+
+    `what` is a key of `WHAT_ZH`, or the name of a field whose every value is known.
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        self.what, self.name, self.known = what, name, list(known)
+        self.en = f"no {what} '{name}'"
+        self.zh = (
+            f"没有名为“{name}”的{WHAT_ZH[what]}"
+            if what in WHAT_ZH
+            else f"{what} 没有“{name}”这个取值"
+        )
+        super().__init__(self.en)
+
+
+WHAT_ZH = {
+    "field": "字段",
+    "modifier": "修饰符",
+    "lexicon": "词库",
+    "detector": "识别器",
+    "selection": "选择项",
+}

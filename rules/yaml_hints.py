@@ -1,0 +1,131 @@
+"""What PyYAML says of a broken file, in plain words, with the usual cause where one is visible."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Hint(NamedTuple):
+    """What is wrong and what to do; `line` (from 1) is where the cause stands, 0 as reported."""
+
+    en: str
+    zh: str
+    fix_en: str = ""
+    fix_zh: str = ""
+    line: int = 0
+    column: int = 0
+
+
+# signs of PyYAML's sentence -> ours
+_PLAIN = (
+    (
+        ("cannot start any token", "\\t"),
+        "a tab: YAML is indented by blanks only",
+        "行首有制表符（Tab）：YAML 只能用空格缩进",
+        "replace the tab by blanks",
+        "请把 Tab 换成空格",
+    ),
+    (
+        ("expected <block end>",),
+        "the indentation of this line does not fit the lines above",
+        "这一行的缩进与上面的行对不上",
+        "begin keys that belong together in the same column, with blanks",
+        "同一层的键要从同一列开始，用空格对齐",
+    ),
+    (
+        ("expected ',' or",),
+        "a bracket is not closed, or a comma is missing before this place",
+        "这里之前有括号没有闭合，或者缺少逗号",
+        "lists are [a, b] and mappings {a: b, c: d}, with English commas",
+        "列表写成 [甲, 乙]，映射写成 {a: 甲, b: 乙}，用英文逗号",
+    ),
+    (
+        ("mapping values are not allowed",),
+        "a colon that cannot stand here: wrong indentation, or a text with a colon in it",
+        "这里不能有冒号：缩进不对，或者文本里带有冒号",
+        'check the indentation; put a text with a colon in quotation marks: "a: b"',
+        '请检查缩进；带冒号的文本请加引号，如 "甲: 乙"',
+    ),
+    (
+        ("could not find expected ':'",),
+        "a line that is neither 'key: value' nor a list item",
+        "这一行既不是“键: 值”，也不是列表项",
+        "write key: value, with an English colon and a blank after it",
+        "请写成 键: 值，用英文冒号，冒号后加一个空格",
+    ),
+    (
+        ("while scanning a quoted scalar", "unexpected end of stream"),
+        "a quotation mark is not closed",
+        "引号没有闭合",
+        "close the quotation mark",
+        "请补上引号",
+    ),
+    (
+        ("special characters are not allowed",),
+        "a control character in the file",
+        "文件里有控制字符",
+        "remove it, or retype the line",
+        "请删去它，或重新输入这一行",
+    ),
+    (
+        ("aliases",),
+        "aliases (*name) are not supported",
+        "不支持别名（*名字）",
+        "write the value again",
+        "请把内容再写一遍",
+    ),
+    (
+        ("could not determine a constructor", "undefined tag"),
+        "tags (!name) are not supported",
+        "不支持标签（!名字）",
+        "remove it; put a text that begins with ! in quotation marks",
+        "请删去它；以 ! 开头的文本请加引号",
+    ),
+)  # fmt: skip
+_WIDE_COLON = re.compile(r"\s*(?:- )?[\[{]?\s*[A-Za-z_][\w.|-]*：")
+_NO_BLANK = re.compile(r"\s*(?:- )?[A-Za-z_][\w.|-]*:(?=[^\s:/])")
+
+
+def explain(text: str, problem: str, line: int) -> Hint:
+    """The hint for what PyYAML reported at `line` (from 1) of `text`."""
+    lines = text.splitlines()
+    for number in range(min(line, len(lines)), max(0, line - 3), -1):
+        if hint := mistyped(lines[number - 1], number):
+            return hint
+    if line <= len(lines) and "expected ','" in problem and "，" in lines[line - 1]:
+        return Hint(
+            "a full-width comma '，' does not separate",
+            "中文逗号“，”不能作分隔",
+            "write an English comma and a blank: ', '",
+            "请用英文逗号加空格",
+            line,
+            lines[line - 1].index("，") + 1,
+        )
+    for signs, en, zh, fix_en, fix_zh in _PLAIN:
+        if any(sign in problem for sign in signs):
+            return Hint(en, zh, fix_en, fix_zh)
+    return Hint(problem, "这里写法有误")
+
+
+def mistyped(line: str, number: int) -> Hint | None:
+    """A key whose colon is full-width, or has no blank after it."""
+    if match := _WIDE_COLON.match(line):
+        return Hint(
+            "a full-width colon '：' after a key",
+            "键后面用了中文冒号“：”",
+            "write an English colon and a blank: 'key: value'",
+            "请用英文冒号加空格：键: 值",
+            number,
+            match.end(),
+        )
+    if match := _NO_BLANK.match(line):
+        return Hint(
+            "no blank after the colon of a key",
+            "键的冒号后面缺少空格",
+            "write 'key: value'",
+            "请写成 键: 值，冒号后加一个空格",
+            number,
+            match.end(),
+        )
+    return None
