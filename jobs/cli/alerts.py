@@ -57,18 +57,32 @@ def list_alerts(
     *,
     rule: Annotated[str, typer.Option("--rule", help="规则名 · rule name")] = "",
     response: Annotated[
-        int, typer.Option("--response", min=0, max=3, help="最低响应级别 · at least this level")
+        int,
+        typer.Option(
+            "--response",
+            min=0,
+            max=3,
+            help="最低响应级别：1 记录，2 实时告警，3 紧急"
+            " · at least this level: 1 log, 2 alert, 3 emergency",
+        ),
     ] = 0,
     actor: Annotated[str, typer.Option("--actor", help="当事人账号 · account of the actor")] = "",
     since: Annotated[
-        str, typer.Option("--since", help="从何时起（北京时间） · from, e.g. 2026-11-20T09:00")
+        str,
+        typer.Option(
+            "--since",
+            help="从何时起（北京时间），如 2026-11-20T09:00"
+            " · from (Beijing time), e.g. 2026-11-20T09:00",
+        ),
     ] = "",
-    until: Annotated[str, typer.Option("--until", help="到何时止 · to, inclusive")] = "",
+    until: Annotated[str, typer.Option("--until", help="到何时止（含） · until, inclusive")] = "",
     text: Annotated[
         str, typer.Option("--text", "-t", help="摘要或证据中的文字 · words in summary or evidence")
     ] = "",
     limit: LimitOption = 50,
-    cursor: Annotated[str, typer.Option("--cursor", help="上一页给出的游标 · next page")] = "",
+    cursor: Annotated[
+        str, typer.Option("--cursor", help="上一页给出的游标 · cursor the page before gave")
+    ] = "",
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
     overrides: SetOption = [],  # noqa: B006 - Typer copies it

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from config.settings import Settings, load
 from rules.errors import MingjianError
@@ -110,6 +111,6 @@ def emit(value: Any) -> None:
 def report(error: MingjianError) -> None:
     """Print an error for a person: what was wrong, then what to do."""
     what, fix = error.text(language())
-    err.print(f"[bold red]✗[/] {what}", markup=True, soft_wrap=True)
+    err.print(f"[bold red]✗[/] {escape(what)}", soft_wrap=True)
     if fix:
-        err.print("  [dim]→[/] " + with_options(fix), soft_wrap=True)
+        err.print(f"  [dim]→[/] {escape(with_options(fix))}", soft_wrap=True)

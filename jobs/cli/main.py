@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from jobs.cli import alerts, deliver, detect, quarantine, rules, simulate, stack
 from jobs.cli import report as reports
-from jobs.cli.app import err, report, say
-from rules.errors import EXIT_ENVIRONMENT, MingjianError
+from jobs.cli.app import err, language, out, report, say
+from jobs.cli.help_language import translate
+from jobs.cli.usage import usage_error
+from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
 
 app = typer.Typer(
     name="mingjian",
@@ -24,14 +29,45 @@ for command in (simulate, detect, deliver, rules, alerts, quarantine, reports, s
     command.register(app)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"mingjian {version('mingjian')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="显示版本并退出 · show the version and exit",
+        ),
+    ] = False,
+) -> None:
+    """Options of `mingjian` itself."""
+
+
 def main() -> None:
     """Run the command line; never a traceback unless MINGJIAN_DEBUG is set."""
     try:
-        app(standalone_mode=True)
+        assembled = typer.main.get_command(app)
+        translate(assembled, language())
+        code = assembled.main(prog_name="mingjian", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except MingjianError as error:
         report(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help stands there already
+            sys.exit(EXIT_USAGE)
+        wrong = usage_error(error)
+        report(wrong)
+        sys.exit(wrong.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
         err.print(say("stopped", "已停止"))
         sys.exit(130)
     except BrokenPipeError:

@@ -11,8 +11,10 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.columns import Columns
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from ingest.simulate.clock import local_stamp
 from ingest.simulate.run import Parameters, Run
@@ -27,6 +29,7 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.cli.words import plural
 from jobs.kafka_client import connection
 from jobs.topics import ensure_topics
 from rules.errors import EXIT_USAGE, MingjianError
@@ -44,22 +47,25 @@ class Format(StrEnum):
 
 def simulate(
     out: Annotated[
-        Path, typer.Option("--out", help="目录 · directory for files (format files)")
+        Path, typer.Option("--out", help="写文件时的目录 · directory, when files are written")
     ] = Path("var/messages"),
     messages: Annotated[
         int, typer.Option("--messages", "-n", help="每个工作日的消息数 · messages a working day")
     ] = _DEFAULTS.messages,
     seed: Annotated[
-        int, typer.Option("--seed", help="同种子同字节 · equal seeds give equal bytes")
+        int,
+        typer.Option(
+            "--seed", help="随机种子，相同则逐字节相同 · seed; equal seeds give equal bytes"
+        ),
     ] = _DEFAULTS.seed,
     day: Annotated[
-        str, typer.Option("--date", help="第一天 · first day, YYYY-MM-DD")
+        str, typer.Option("--date", help="第一天，YYYY-MM-DD · first day, YYYY-MM-DD")
     ] = _DEFAULTS.first_day.isoformat(),
     days: Annotated[int, typer.Option("--days", help="天数 · number of days")] = 1,
     violations: Annotated[
         int,
         typer.Option(
-            "--violations", help="每条规则每个工作日的预埋案例数 · planted cases a rule and day"
+            "--violations", help="每工作日每条规则的预埋案例数 · planted cases a rule and day"
         ),
     ] = _DEFAULTS.violations,
     rate: Annotated[
@@ -75,13 +81,25 @@ def simulate(
     compress: Annotated[bool, typer.Option("--gzip", help="压缩文件 · compress the files")] = False,
     truth: Annotated[
         Path | None,
-        typer.Option("--truth", help="预埋清单 · truth file; with files: OUT/truth.jsonl"),
+        typer.Option(
+            "--truth",
+            help="预埋清单写到哪里；写文件时缺省为 OUT/truth.jsonl"
+            " · where the list of planted cases goes; with files by default OUT/truth.jsonl",
+        ),
     ] = None,
     bootstrap: Annotated[
         str,
-        typer.Option("--bootstrap", help="Kafka 地址 · overrides kafka.bootstrap"),
+        typer.Option(
+            "--bootstrap",
+            help="Kafka 地址，代替 kafka.bootstrap · Kafka address instead of kafka.bootstrap",
+        ),
     ] = "",
-    topic: Annotated[str, typer.Option("--topic", help="Kafka 主题 · overrides source.topic")] = "",
+    topic: Annotated[
+        str,
+        typer.Option(
+            "--topic", help="Kafka 主题，代替 source.topic · Kafka topic instead of source.topic"
+        ),
+    ] = "",
     config: ConfigOption = "",
     overrides: SetOption = [],  # noqa: B006 - Typer copies it
     output: OutputOption = Output.text,
@@ -90,8 +108,16 @@ def simulate(
 
     Generate a day of WeCom conversations and events, with a list of the planted violations.
 
-    Examples: mingjian simulate --out var/messages · mingjian simulate -n 1000000 --gzip ·
-    mingjian simulate --date 2026-02-27 --days 3 · mingjian simulate --format stdout | head ·
+    例 · examples:
+
+    mingjian simulate --out var/messages
+
+    mingjian simulate -n 1000000 --gzip
+
+    mingjian simulate --date 2026-02-27 --days 3
+
+    mingjian simulate --format stdout | head
+
     mingjian simulate --format kafka --rate 2000
     """
     run = Run(
@@ -119,7 +145,7 @@ def simulate(
         else:
             emit(summary.as_json())
     else:
-        _show(summary)
+        _show(summary, listed=truth is not None or fmt is Format.files)
 
 
 def _day(text: str) -> date:
@@ -151,7 +177,7 @@ def _write(run: Run, target: Target, rate: float) -> Summary:
         return write(run, target, rate, report)
 
 
-def _show(summary: Summary) -> None:
+def _show(summary: Summary, *, listed: bool) -> None:
     table = Table(title=say("Planted cases", "预埋案例"), title_justify="left")
     table.add_column(say("rule", "规则"))
     table.add_column(say("cases", "数量"), justify="right")
@@ -159,11 +185,11 @@ def _show(summary: Summary) -> None:
         table.add_row(rule, str(count))
     table.add_row(say("decoys (must not alert)", "干扰项（不得告警）"), str(summary.decoys))
     err.print(table)
-    types = "  ".join(f"{name} {count:,}" for name, count in summary.by_type.items())
-    err.print(f"[dim]{types}[/]")
+    pairs = [Text.assemble(f"{name} ", (f"{n:,}", "bold")) for name, n in summary.by_type.items()]
+    err.print(Columns(pairs, padding=(0, 3)), style="dim")
     err.print(
         say(
-            f"{summary.messages:,} messages, {summary.events:,} events, "
+            f"{plural(summary.messages, 'message')}, {plural(summary.events, 'event')}, "
             f"{summary.bytes / 1e6:,.1f} MB in {summary.seconds:.1f} s",
             f"消息 {summary.messages:,} 条，事件 {summary.events:,} 条，"
             f"{summary.bytes / 1e6:,.1f} MB，用时 {summary.seconds:.1f} 秒",
@@ -171,6 +197,14 @@ def _show(summary: Summary) -> None:
     )
     for name in summary.files:
         err.print(f"  {name}", soft_wrap=True)
+    if not listed:
+        err.print(
+            say(
+                "the list of planted cases was not written; --truth FILE writes it",
+                "未写预埋清单；可用 --truth 文件名 写出",
+            ),
+            style="dim",
+        )
 
 
 def register(app: typer.Typer) -> None:
