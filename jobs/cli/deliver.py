@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from jobs import deliver as delivery
 from jobs.cli.app import (
@@ -28,6 +31,7 @@ from jobs.cli.app import (
 )
 from jobs.delivery.lane import LaneState
 from jobs.logs import configure
+from rules.errors import EXIT_FINDINGS
 
 _STATES = {
     "starting": ("starting", "启动中"),
@@ -36,7 +40,16 @@ _STATES = {
     "waiting": ("waiting for it", "等待恢复"),
     "done": ("done", "完成"),
     "failed": ("failed", "失败"),
+    "stopped": ("stopped", "已中止"),
 }
+_REMIND_S = 5.0
+_REPEATS = (
+    "already there: records that the outputs repeat, or that the target had. The job writes a"
+    " record again when it runs over the same messages again, or goes on after a failure; the"
+    " target keeps each id once.",
+    "已存在：输出中重复的记录，或目标中已有的记录。作业再次处理同一批消息、或失败后继续运行时会重复"
+    "写出；目标对每个编号只保留一条。",
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -77,6 +90,8 @@ def deliver(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())  # finish the batch in hand, then end
 
+    seen = _Seen()
+
     def work(on_progress: Callable[[tuple[LaneState, ...]], None] | None) -> Any:
         return delivery.run(settings, once=once, on_progress=on_progress, stop=stop)
 
@@ -85,12 +100,66 @@ def deliver(
         emit({"targets": msgspec.to_builtins(report.targets), "seconds": report.seconds})
         return
     if sys.stderr.isatty() and not json_logs:
-        with Live(console=err, refresh_per_second=4) as live:
-            report = work(lambda states: live.update(_table(states)))
+        # drawn when something changed, so that a recorded session is not one table after another
+        with Live(console=err, auto_refresh=False) as live:
+
+            def draw(states: tuple[LaneState, ...]) -> None:
+                if seen.news(states):
+                    # room for the ^C a terminal echoes, which would push the drawing down a line
+                    live.update(Constrain(_table(states), err.width - 3), refresh=True)
+
+            report = work(draw)
     else:
-        report = work(None)
-        out.print(_table(report.targets))
+        try:
+            report = work(None if json_logs else seen.waiting)
+        finally:
+            if seen.states:
+                out.print(_table(seen.states))
+        if json_logs:
+            out.print(_table(report.targets))
+    conclude(report)
+
+
+def conclude(report: delivery.DeliverReport) -> None:
+    """What is to be said below the table. Raises typer.Exit(1) when a target was given up."""
+    if any(state.duplicates for state in report.targets):
+        out.print(say(*_REPEATS), style="dim")
+    left_out = [state.target for state in report.targets if state.state == "stopped"]
+    if left_out:
+        en = f"stopped while waiting for {', '.join(left_out)}; run it again to deliver the rest"
+        zh = f"在等待 {'、'.join(left_out)} 恢复时中止；再次运行即可投递其余记录"
+        out.print(say(en, zh), style="yellow", soft_wrap=True)
+        raise typer.Exit(EXIT_FINDINGS)
     out.print(say(f"delivered in {report.seconds:.1f} s", f"投递用时 {report.seconds:.1f} 秒"))
+
+
+class _Seen:
+    """What was shown of the states last, and when the waiting was last spoken of."""
+
+    def __init__(self) -> None:
+        self.states: tuple[LaneState, ...] = ()
+        self._shown: object = None
+        self._said = time.monotonic()
+
+    def news(self, states: tuple[LaneState, ...]) -> bool:
+        """Whether these states differ from those of the last call."""
+        before, self._shown = self._shown, msgspec.to_builtins(states)
+        return before != self._shown
+
+    def waiting(self, states: tuple[LaneState, ...]) -> None:
+        """Where no table is drawn: say every few seconds who is waited for, and how long yet."""
+        self.states = states
+        away = [state for state in states if state.state == "waiting"]
+        if not away or time.monotonic() - self._said < _REMIND_S:
+            return
+        self._said = time.monotonic()
+        en = ", ".join(_named(state, " ({} s left)") for state in away)
+        zh = "、".join(_named(state, "（还剩 {} 秒）") for state in away)
+        err.print(say(f"waiting for {en}", f"等待恢复：{zh}"), soft_wrap=True)
+
+
+def _named(state: LaneState, left: str) -> str:
+    return state.target + (left.format(state.left_s) if state.left_s else "")
 
 
 def _table(states: tuple[LaneState, ...]) -> Table:
@@ -101,17 +170,24 @@ def _table(states: tuple[LaneState, ...]) -> Table:
         say("new", "新写入"),
         say("already there", "已存在"),
         say("refused", "被拒"),
-        "",
     ):
-        table.add_column(title)
+        table.add_column(title, no_wrap=True)
+    table.add_column("")  # why: one line, cut where it does not fit; the log says all of it
     for state in states:
         refused = f"[red]{state.rejected}[/]" if state.rejected else "0"
         table.add_row(
             state.target,
-            say(*_STATES[state.state]),
+            _state(state),
             str(state.written),
             str(state.duplicates),
             refused,
-            state.why,
+            Text(state.why, no_wrap=True, overflow="ellipsis"),
         )
     return table
+
+
+def _state(state: LaneState) -> str:
+    words = say(*_STATES[state.state])
+    if not state.left_s:
+        return words
+    return words + say(f", {state.left_s} s left", f"，还剩 {state.left_s} 秒")

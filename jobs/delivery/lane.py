@@ -24,7 +24,11 @@ log = structlog.get_logger("deliver")
 
 
 class LaneState(msgspec.Struct, kw_only=True):
-    """How far one target is. `state`: starting, delivering, idle, waiting, done or failed."""
+    """How far one target is.
+
+    `state`: starting, delivering, idle, waiting, done, failed, or stopped (asked to end while it
+    still waited).
+    """
 
     target: str
     state: str = "starting"
@@ -90,7 +94,7 @@ class Lane:
             self._deliver(self._outputs)
             self.state.state = "done"
         except Stopped:
-            self.state.state = "done"
+            self.state.state, self.state.left_s = "stopped", 0
         except BaseException as error:
             self.state.state, self.state.left_s = "failed", 0
             self.state.why = self.state.why or f"{type(error).__name__}: {error}"
@@ -190,7 +194,7 @@ class Lane:
                     waiting = True
                     self.state.state, self.state.why = "waiting", why
                     log.warning("target_away", target=self._sink.name, why=why)
-                if ends and time.monotonic() > ends:
+                if ends and time.monotonic() >= ends:
                     raise self._given_up(error, why) from error
                 self._pause(wait * random.uniform(0.5, 1.0), ends)  # noqa: S311 - jitter, no secret
                 wait = min(wait * 2, _LONGEST_WAIT_S)
@@ -215,6 +219,8 @@ class Lane:
     def _pause(self, seconds: float, gives_up_at: float) -> None:
         """Wait, and keep `left_s` right for whoever shows it."""
         end = time.monotonic() + seconds
+        if gives_up_at:
+            end = min(end, gives_up_at)
         while not self._stop.is_set() and (left := end - time.monotonic()) > 0:
             if gives_up_at:
                 self.state.left_s = max(1, round(gives_up_at - time.monotonic()))
