@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from config.checks import writable
 from config.settings import Settings
 from jobs import ends, progress
 from jobs.flink import Environment, environment
@@ -164,6 +165,10 @@ def check_ends(settings: Settings) -> None:
     """
     if settings.source.kind == "files":
         ends.source_files(settings.source.path, may_be_empty=settings.source.follow)
+    writable(settings.data_dir, "data_dir")
+    writable(settings.keys_dir, "keys_dir", 0o700)
+    if settings.outputs.kind == "files":
+        writable(settings.outputs.path, "outputs.path")
     if settings.flink.rest_port and not settings.flink.rest_url:
         take_port(settings.flink.rest_port, "flink.rest_port")
     if "kafka" in (settings.source.kind, settings.outputs.kind):

@@ -18,6 +18,7 @@ from rules.alert import OUTPUTS
 from rules.calendar import load_calendar
 from rules.decode import Decoder
 from rules.engine import Engine
+from rules.errors import MingjianError
 from rules.ruleset import RuleTimeline
 from sinks.readers import open_reader
 from tests.support.flows import catalogue_records, comparable
@@ -126,6 +127,13 @@ def test_a_job_left_running_says_how_far_it_is_until_it_is_stopped(settings):
     assert seen.counters["quarantined"] == 1
     assert 0 < seen.counters["hits"] <= seen.items
     assert monitor.problem() == ""
+    with pytest.raises(MingjianError, match="is running there"):
+        run(settings)
+    crowded = msgspec.structs.replace(
+        settings, tenant="other", flink=msgspec.structs.replace(settings.flink, parallelism=99)
+    )
+    with pytest.raises(MingjianError, match="free slots, the job needs 99"):
+        run(crowded)
     assert stop(settings) == [report.job_id]
     wait_for(monitor.look, lambda look: look and look.state == "CANCELED")
     assert stop(settings) == []
