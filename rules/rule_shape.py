@@ -53,7 +53,7 @@ _MAPPINGS: _Kind = (
 _DATE: _Kind = (lambda value: isinstance(value, str | date), "a date", "日期")
 _PROSE: _Kind = (lambda value: _text(value) or _texts(value), "a text or a list of texts", "文本")
 
-_SIGMA: dict[str, _Kind] = {
+SIGMA_KEYS: dict[str, _Kind] = {
     "title": _TEXT,
     "id": _TEXT,
     "name": _TEXT,
@@ -76,7 +76,7 @@ _SIGMA: dict[str, _Kind] = {
     "scope": _TEXTS,
     "mingjian": _MAPPING,
 }
-_OURS: dict[str, _Kind] = {
+OUR_KEYS: dict[str, _Kind] = {
     "version": _VERSION,
     "item": _TEXT,
     "response": _NUMBER,
@@ -88,7 +88,7 @@ _OURS: dict[str, _Kind] = {
     "blind_spots": _PROSE,
     "tests": _MAPPINGS,
 }
-_CORRELATION: dict[str, _Kind] = {
+CORRELATION_KEYS: dict[str, _Kind] = {
     "type": _TEXT,
     "rules": _TEXTS,
     "group-by": _TEXTS,
@@ -111,10 +111,10 @@ def typed(document: Document, at: Path, value: dict[Any, Any], kinds: dict[str, 
 def check_shape(document: Document) -> dict[str, Any]:
     """The `mingjian` section of a rule document whose shape is right; {} when it has none."""
     value = document.value
-    typed(document, (), value, _SIGMA)
+    typed(document, (), value, SIGMA_KEYS)
     ours: dict[str, Any] = value.get("mingjian", {})
     if "mingjian" in value:
-        typed(document, ("mingjian",), ours, _OURS)
+        typed(document, ("mingjian",), ours, OUR_KEYS)
     if ("detection" in value) == ("correlation" in value):
         raise document.error(
             (),
@@ -147,7 +147,7 @@ def check_shape(document: Document) -> dict[str, Any]:
     if "detection" in value:
         _selections(document, value["detection"])
     else:
-        typed(document, ("correlation",), value["correlation"], _CORRELATION)
+        typed(document, ("correlation",), value["correlation"], CORRELATION_KEYS)
     return ours
 
 
