@@ -46,11 +46,11 @@ format: ready ## format the code and mend what ruff can mend · 格式化
 bench: ready-test ## messages per second of the core, the job, and Kafka to Kafka · 性能
 	@$(PY) -m bench
 
-stack: ready-test ## start Kafka, Redis, Elasticsearch, Flink as processes (no Docker) · 启动整套服务
-	@$(PY) -m jobs.cli.main stack up
+stack: ready-test ## start Kafka, Redis, Elasticsearch, Flink; ARGS="--kafka-port 0" · 启动整套服务
+	@$(PY) -m jobs.cli.main stack up $(ARGS)
 
 stack-down: ready ## stop what `make stack` started, and nothing else · 停止这些服务
-	@$(PY) -m jobs.cli.main stack down
+	@$(PY) -m jobs.cli.main stack down $(ARGS)
 
 docs: ready ## write docs/cli.md anew from the command's own help · 生成命令行文档
 	@$(PY) scripts/make_cli_docs.py

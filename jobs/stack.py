@@ -115,12 +115,21 @@ def down(folder: Path, *, wipe: bool = False, say: Say = silent) -> int:
         if stop(Path(part.pid_file)):
             ended += 1
             say(f"{part.name} ended", f"{part.name} 已停止")
+    shutil.rmtree(folder / "flink" / "pid", ignore_errors=True)  # its own scripts' notes, now stale
     if wipe and known:
         for name in ("kafka", "redis", "elasticsearch", "flink", "deliver"):
             shutil.rmtree(folder / name, ignore_errors=True)
         for name in (SETTINGS_FILE, _STATE_FILE):
             (folder / name).unlink(missing_ok=True)
     return ended
+
+
+def earlier_run(folder: Path) -> bool:
+    """Whether there is data of a run before this one, and no Flink that could still judge it."""
+    folder = folder.resolve()
+    return (folder / "kafka" / "data" / "meta.properties").exists() and not _runs(
+        _known(folder).get("flink")
+    )
 
 
 def status(folder: Path) -> list[Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -40,12 +41,18 @@ def register(app: typer.Typer) -> None:
 def up(
     *,
     folder: FolderOption = _FOLDER,
-    kafka_port: Annotated[int, typer.Option(help="0 = 任意空闲端口 · any free port")] = 9092,
-    redis_port: Annotated[int, typer.Option(help="0 = 任意空闲端口 · any free port")] = 6379,
+    kafka_port: Annotated[
+        int, typer.Option(help="端口，0 = 任意空闲端口 · port, 0 = any free one")
+    ] = 9092,
+    redis_port: Annotated[
+        int, typer.Option(help="端口，0 = 任意空闲端口 · port, 0 = any free one")
+    ] = 6379,
     elasticsearch_port: Annotated[
-        int, typer.Option(help="0 = 任意空闲端口 · any free port")
+        int, typer.Option(help="端口，0 = 任意空闲端口 · port, 0 = any free one")
     ] = 9200,
-    flink_port: Annotated[int, typer.Option(help="0 = 任意空闲端口 · any free port")] = 8081,
+    flink_port: Annotated[
+        int, typer.Option(help="端口，0 = 任意空闲端口 · port, 0 = any free one")
+    ] = 8081,
     task_managers: Annotated[
         int, typer.Option(min=1, help="TaskManager 数，每个一个槽位 · single-slot TaskManagers")
     ] = 2,
@@ -58,6 +65,7 @@ def up(
     ports = stack.Ports(
         kafka=kafka_port, redis=redis_port, elasticsearch=elasticsearch_port, flink=flink_port
     )
+    earlier = stack.earlier_run(folder)
     parts = stack.up(
         folder,
         ports=ports,
@@ -69,7 +77,15 @@ def up(
     if output is Output.json:
         emit({"settings": str(settings), "parts": msgspec.to_builtins(parts)})
         return
-    out.print(_table(parts))
+    _show(parts)
+    if earlier:
+        out.print(
+            say(
+                "\nThe data of an earlier run is here; its detection job is not: submit it again.",
+                "\n先前运行的数据仍在，但检测作业已不在：请重新提交。",
+            ),
+            style="bold yellow",
+        )
     out.print(say("\nNow, for example:", "\n接下来，例如："))
     commands = [f"mingjian detect --config {settings}"]
     if not with_deliver:
@@ -107,19 +123,30 @@ def status(folder: FolderOption = _FOLDER, output: OutputOption = Output.text) -
     if output is Output.json:
         emit({"parts": msgspec.to_builtins(parts)})
     elif parts:
-        out.print(_table(parts))
+        _show(parts)
     else:
         out.print(say(f"no stack in {folder}", f"{folder} 中没有服务器"))
     if not parts or any(not part.pid for part in parts):
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _table(parts: list[stack.Part]) -> Table:
+def _show(parts: list[stack.Part]) -> None:
+    """A table of the processes, and below it the logs of those that do not run, each whole."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in (say("server", "服务器"), say("address", "地址"), say("state", "状态")):
         table.add_column(title, overflow="fold")
     for part in parts:
-        missing = say(f"down, see {part.log}", f"未运行，见 {part.log}")
-        state = f"[green]pid {part.pid}[/]" if part.pid else f"[red]{missing}[/]"
+        down = say("down", "未运行")
+        state = f"[green]pid {part.pid}[/]" if part.pid else f"[red]{down}[/]"
         table.add_row(part.name, part.address, state)
-    return table
+    out.print(table)
+    logs = [part for part in parts if not part.pid]
+    if logs:
+        out.print(say("\nsee the logs of what is down:", "\n未运行者的日志："))
+    for part in logs:
+        out.print(f"  {_near(part.log)}", soft_wrap=True, markup=False)
+
+
+def _near(path: str) -> str:
+    """A path as somebody here would write it."""
+    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path

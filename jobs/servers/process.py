@@ -182,6 +182,9 @@ def free_port() -> int:
 def take_port(wanted: int, name: str) -> int:
     """`wanted` when it is free, any free port for 0.
 
+    Args:
+        name: of the server, as in `--<name>-port`, or a setting with dots.
+
     Raises:
         MingjianError: somebody listens there.
     """
@@ -192,13 +195,32 @@ def take_port(wanted: int, name: str) -> int:
         try:
             probe.bind((HOST, wanted))
         except OSError:
+            en, zh = _listener(wanted)
+            option = f"--set {name}=" if "." in name else f"--{name}-port "
             raise MingjianError(
-                f"port {wanted} for {name} is in use",
-                f"{name} 要用的端口 {wanted} 已被占用",
-                fix_en="end what listens there, or choose another port (0 = any free one)",
-                fix_zh="请停掉占用它的程序，或另选端口（0 表示任意空闲端口）",
+                f"port {wanted} for {name} is in use{en}",
+                f"{name} 要用的端口 {wanted} 已被占用{zh}",
+                fix_en=f"end what listens there, or choose another: {option}PORT"
+                " (0 = any free one)",
+                fix_zh=f"请停掉占用它的程序，或另选端口：{option}端口（0 表示任意空闲端口）",
             ) from None
     return wanted
+
+
+def _listener(port: int) -> tuple[str, str]:
+    """Who listens at a port, to append in English and in Chinese; empty when that is not told."""
+    try:
+        for connection in psutil.net_connections(kind="tcp"):
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr.port == port
+                and connection.pid
+            ):
+                who = psutil.Process(connection.pid).name()
+                return f" by {who} (pid {connection.pid})", f"：{who}（pid {connection.pid}）"
+    except psutil.Error:
+        pass  # another user's process: the system keeps its name to itself
+    return "", ""
 
 
 def answers(port: int) -> bool:

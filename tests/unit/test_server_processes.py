@@ -75,8 +75,13 @@ def test_a_port_in_use_is_one_clear_line():
         listener.listen()
         port = listener.getsockname()[1]
         assert answers(port)
-        with pytest.raises(MingjianError, match=f"port {port} for redis is in use"):
+        who = f"by {psutil.Process().name()} \\(pid {os.getpid()}\\)"
+        with pytest.raises(MingjianError, match=f"port {port} for redis is in use {who}") as caught:
             take_port(port, "redis")
+        assert "--redis-port PORT" in caught.value.fix_en
+        with pytest.raises(MingjianError) as caught:
+            take_port(port, "flink.rest_port")
+        assert "--set flink.rest_port=端口" in caught.value.fix_zh
     assert take_port(0, "redis") > 0
     wanted = free_port()
     assert take_port(wanted, "redis") == wanted

@@ -1,0 +1,81 @@
+"""What `mingjian stack` says of servers, without starting any."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from jobs import stack as servers
+from jobs.cli import stack
+from jobs.servers.process import start
+
+LONG = "a-folder-with-a-name-that-fills-half-a-line-of-a-terminal"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A stack in which one process runs and one has ended."""
+    folder = tmp_path / LONG
+    pid_file, log = start(
+        "redis", [sys.executable, "-c", "import time; time.sleep(60)"], folder / "redis"
+    )
+    parts = [
+        {
+            "name": "redis",
+            "address": "redis://127.0.0.1:1",
+            "port": 0,
+            "pid_file": str(pid_file),
+            "log": str(log),
+        },
+        {
+            "name": "flink",
+            "address": "-",
+            "port": 0,
+            "pid_file": str(folder / "flink" / "no.pid"),
+            "log": str(folder / "flink" / "jobmanager.log"),
+        },
+    ]
+    (folder / "stack.json").write_text(json.dumps(parts))
+    yield folder
+    servers.down(folder)
+
+
+def call(monkeypatch, *words: str):
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    monkeypatch.setenv("COLUMNS", "80")
+    app = typer.Typer()
+    stack.register(app)
+    app.command("other")(lambda: None)
+    return CliRunner().invoke(app, ["stack", *words])
+
+
+def test_status_names_the_log_of_what_is_down_in_one_piece(folder, monkeypatch):
+    done = call(monkeypatch, "status", "--dir", str(folder))
+    assert done.exit_code == 1
+    assert f"  {folder / 'flink' / 'jobmanager.log'}" in done.stdout.splitlines()
+    assert "redis.log" not in done.stdout, "it runs"
+
+
+def test_down_leaves_no_pid_file_behind(folder, monkeypatch):
+    (folder / "flink" / "pid").mkdir(parents=True)
+    (folder / "flink" / "pid" / "flink-root-standalonesession.pid").write_text("1")
+    done = call(monkeypatch, "down", "--dir", str(folder))
+    assert "redis ended" in done.stdout
+    assert list(folder.rglob("*.pid")) == []
+    assert (folder / "redis" / "redis.log").exists(), "logs and data stay"
+
+
+def test_data_without_a_flink_to_judge_it_is_an_earlier_run(folder):
+    assert not servers.earlier_run(folder), "nothing was written yet"
+    data = folder / "kafka" / "data"
+    data.mkdir(parents=True)
+    (data / "meta.properties").write_text("version=1\n")
+    assert servers.earlier_run(folder)
+    state = json.loads((folder / "stack.json").read_text())
+    state[1]["pid_file"] = state[0]["pid_file"]
+    (folder / "stack.json").write_text(json.dumps(state))
+    assert not servers.earlier_run(folder), "Flink runs on, and its job with it"
