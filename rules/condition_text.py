@@ -64,7 +64,7 @@ def _units(words: list[str]) -> Iterator[tuple[str, str]]:
     at = 0
     while at < len(words):
         taken = words[at + 1 : at + 3]
-        if taken[:1] == ["of"]:
+        if taken[:1] == ["of"] and words[at] not in (*OPERATORS, "(", ")"):
             for word in taken[1:]:
                 _readable(word)
             yield words[at], taken[1] if len(taken) > 1 else "?"

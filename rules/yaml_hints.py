@@ -90,7 +90,9 @@ _NO_BLANK = re.compile(r"\s*(?:- )?[A-Za-z_][\w.|-]*:(?=[^\s:/])")
 def explain(text: str, problem: str, line: int) -> Hint:
     """The hint for what PyYAML reported at `line` (from 1) of `text`."""
     lines = text.splitlines()
-    for number in range(min(line, len(lines)), max(0, line - 3), -1):
+    # these two are reported a line or two below their cause
+    back = 3 if "could not find" in problem or "mapping values" in problem else 1
+    for number in range(min(line, len(lines)), max(0, line - back), -1):
         if hint := mistyped(lines[number - 1], number):
             return hint
     if line <= len(lines) and "expected ','" in problem and "，" in lines[line - 1]:
