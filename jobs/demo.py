@@ -246,7 +246,8 @@ def _closing(
     for name, path in rows:
         out.print(f"  {name}  [bold]{path}[/]", soft_wrap=True)
     out.print(
-        f"  {say('next', '接着可以')}  .venv/bin/mingjian report verify {archive}\n"
+        f"  {say('next', '接着可以')}  .venv/bin/mingjian report verify {archive}"
+        f" --config {SETTINGS}\n"
         f"            .venv/bin/mingjian alerts list --config {SETTINGS}\n"
         f"            .venv/bin/mingjian report pack --alert worst --config {SETTINGS}",
         style="dim",

@@ -60,8 +60,10 @@ class Verifier:
             self._digests(inner, INSIDE)
             self._pdf(inner)
         self._custody(inner or {})
-        events = self._events()
-        self._case(events)
+        try:
+            self._case(self._events())
+        except _DAMAGED as error:  # values of kinds no pack of ours has
+            self._damaged("alert members", error)
         return Outcome(self.checks, self.key)
 
     def _file(self, name: str) -> bytes:
@@ -83,7 +85,8 @@ class Verifier:
         try:
             value: dict[str, Any] = self._json(name)
             for row in value["files"]:
-                if not {"name", "size", "sm3", "sha256"} <= set(row):
+                stated = tuple(type(row[key]) for key in ("name", "size", "sm3", "sha256"))
+                if stated != (str, int, str, str):
                     raise Damaged("an entry about a file is incomplete", "有一项文件记载不完整")
             if canonical(value) != self.files[name]:
                 raise Damaged("it is not in canonical form", "不是规范形式")

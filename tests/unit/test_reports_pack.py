@@ -14,13 +14,15 @@ import zipfile
 import pikepdf
 import pypdf
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from reports.evidence import build_bundle
 from reports.pack import build_pack, save
 from reports.pieces import pieces, plain
 from reports.signing import Signer, openssl_program
 from reports.standalone import single_file
-from reports.standalone.checks import canonical
+from reports.standalone.checks import Verifier, canonical
 from reports.standalone.verify import verify
 from rules.alert import sm3_raw
 from rules.decode import Decoder
@@ -553,3 +555,46 @@ def test_a_pack_is_stored_whole_for_its_owner_only(pack, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(MingjianError, match="cannot write the pack"):
         save(pack, tmp_path / "file")
+
+
+VALUES = (
+    st.none() | st.booleans() | st.integers(-2, 2) | st.text(max_size=3) | st.just([]) | st.just({})
+)
+
+
+@st.composite
+def forged(draw, files):
+    """The files with one value of one JSON text changed, in canonical form as ours are."""
+    name = draw(st.sampled_from(sorted(n for n in files if n.endswith((".json", ".jsonl")))))
+    lines = files[name].split(b"\n") if name.endswith(".jsonl") else [files[name]]
+    number = draw(st.integers(0, len(lines) - 1))
+    if not lines[number]:
+        return name, files[name]
+    owner = whole = json.loads(lines[number])
+    while True:
+        key = draw(st.sampled_from(sorted(owner) if isinstance(owner, dict) else range(len(owner))))
+        if isinstance(owner[key], dict | list) and owner[key] and draw(st.integers(0, 3)):
+            owner = owner[key]
+            continue
+        owner[key] = draw(VALUES)
+        break
+    lines[number] = canonical(whole)
+    return name, b"\n".join(lines)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_whatever_is_forged_fails_a_check_and_raises_nothing(files, data):
+    name, content = data.draw(forged(files))
+    assume(content != files[name])
+    assert not Verifier({**files, name: content}).run().passed
+
+
+@pytest.mark.parametrize(
+    "entry", [["name", "size", "sm3", "sha256"], {"name": [], "sha256": 1, "size": 2, "sm3": 3}]
+)
+@pytest.mark.parametrize("name", ["manifest.json", "inner-manifest.json"])
+def test_a_manifest_of_the_wrong_kind_of_entries_is_named(files, name, entry):
+    forged_files = {**files, name: canonical({"files": [entry]})}
+    outcome = Verifier(forged_files).run()
+    assert name in {check.name for check in outcome.checks if check.ok is False}
