@@ -82,10 +82,10 @@ def show(
     if not text:
         known = [*ruleset.detections, *ruleset.correlations]
         near = ", ".join(get_close_matches(name, known, n=3))
-        place = path or say("the shipped catalogue", "随产品的规则目录")
+        place = path or say("the shipped catalogue", "随产品的规则")
         raise MingjianError(
             f"no rule '{name}' in {place}",
-            f"{place} 里没有规则“{name}”",
+            f"没有规则“{name}”（查找范围：{place}）",
             fix_en=(f"did you mean {near}? " if near else "")
             + "for your own rules add their directory: mingjian rules show NAME PATH",
             fix_zh=(f"是不是 {near}？" if near else "")
