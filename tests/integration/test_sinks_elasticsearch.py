@@ -8,7 +8,7 @@ from elasticsearch import Elasticsearch
 
 from rules.alert import Alert, Evidence, Late, Quarantined
 from rules.errors import EXIT_ENVIRONMENT, MingjianError
-from sinks.base import Record
+from sinks.base import NoIndexYet, Record
 from sinks.elasticsearch import ElasticsearchSink
 from sinks.elasticsearch_mapping import mapped_fields
 from sinks.elasticsearch_reader import ElasticsearchReader
@@ -70,6 +70,18 @@ def test_writing_twice_shows_once(sink, reader, refresh):
     assert reader.alert(alert(1).id[:12])["alert_id"] == alert(1).id
     with pytest.raises(MingjianError, match="more than one alert"):
         reader.alert("")
+
+
+def test_alerts_of_other_tenants_are_counted_and_not_shown(sink, reader, refresh):
+    sink.write([alert(1), alert(2, tenant="other"), alert(3, tenant="other")])
+    refresh()
+    assert reader.tenants() == {"demo": 1, "other": 2}
+    assert [row["alert_id"] for row in reader.alerts()[0]] == [alert(1).id]
+
+
+def test_what_was_never_delivered_is_not_there_yet(reader):
+    with pytest.raises(NoIndexYet, match="there is no index"):
+        reader.alerts()
 
 
 def test_a_document_against_the_mapping_never_blocks_the_batch(sink, reader, refresh):
