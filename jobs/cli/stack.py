@@ -21,8 +21,23 @@ stack_app = typer.Typer(
     "Start real Kafka, Redis, Elasticsearch and Flink here, without Docker.\n\n"
     "例 · examples:\n\n  mingjian stack up\n\n  mingjian stack status\n\n  mingjian stack down",
 )
+
+
+def _folder(text: str) -> Path:
+    """The folder of a stack; an empty name would be the current one, which nobody means."""
+    if not str(text):
+        raise typer.BadParameter(say("expected the name of a folder", "应为目录名"))
+    return Path(text)
+
+
 FolderOption = Annotated[
-    Path, typer.Option("--dir", help="数据、日志、pid 所在目录 · folder of data, logs and pids")
+    Path,
+    typer.Option(
+        "--dir",
+        parser=_folder,
+        metavar="DIR",
+        help="数据、日志、pid 所在目录 · folder of data, logs and pids",
+    ),
 ]
 _FOLDER = Path("var/stack")
 

@@ -79,3 +79,12 @@ def test_data_without_a_flink_to_judge_it_is_an_earlier_run(folder):
     state[1]["pid_file"] = state[0]["pid_file"]
     (folder / "stack.json").write_text(json.dumps(state))
     assert not servers.earlier_run(folder), "Flink runs on, and its job with it"
+
+
+@pytest.mark.parametrize("words", [("up",), ("down", "--wipe"), ("status",)])
+def test_an_empty_folder_name_is_not_the_current_folder(monkeypatch, tmp_path, words):
+    monkeypatch.chdir(tmp_path)
+    done = call(monkeypatch, *words, "--dir", "")
+    assert done.exit_code == 2
+    assert "expected the name of a folder" in done.stderr
+    assert list(tmp_path.iterdir()) == []
