@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 HEAD, TAIL = 3, 4
-_LEAST = 13  # the shortest card number; mobile numbers (11) and dates stay readable
+_LEAST = 11  # a mobile number; dates and amounts are shorter
 _SEPARATOR = r"[ \t\-·.．－_\u200b-\u200f\u2060\ufeff]{0,2}"
 _DIGIT = r"[0-9０-９]"
 _RUN = re.compile(rf"{_DIGIT}(?:{_SEPARATOR}{_DIGIT}){{{_LEAST - 1},}}(?:{_SEPARATOR}[XxＸｘ])?")

@@ -16,6 +16,7 @@ from rules.alert import sm3_raw
 from rules.errors import MingjianError
 
 TEMPLATES = Path(__file__).parent / "templates"
+_LONGEST, _SHOWN = 1_500, 300  # characters of one value on a page
 _PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk"
 _HAN_FONT = re.compile(r"cjk|han|heiti|songti|wenquan|simsun|yahei", re.I)
 _ANNEXES = {
@@ -78,6 +79,19 @@ def render(variables: dict[str, Any], attachments: dict[str, bytes], created_at:
     return pdf
 
 
+class Whole(str):
+    """Text that is shown however long it is."""
+
+    __slots__ = ()
+
+
+def _short(value: Any) -> Any:
+    """A record may carry ids and names of any length, which no table can hold."""
+    if type(value) is str and len(value) > _LONGEST:
+        return f"{value[:_SHOWN]}……（共 {len(value):,} 字，其余略）"
+    return value
+
+
 def page(variables: dict[str, Any], created_at: int) -> str:
     """The report as HTML; all text from records is escaped."""
     environment = SandboxedEnvironment(
@@ -86,10 +100,13 @@ def page(variables: dict[str, Any], created_at: int) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_short,
     )
     environment.filters["sm3"] = sm3_raw
     date = dt.datetime.fromtimestamp(created_at / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return environment.get_template("report.html.j2").render(**variables, created_iso=date)
+    return environment.get_template("report.html.j2").render(
+        **{**variables, "rule_text": Whole(variables["rule_text"])}, created_iso=date
+    )
 
 
 def _no_network(weasyprint: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from reports.masking import mask_hits
 from rules.fold_table import DROPPED
 
+HEAD, TAIL = 900, 300  # characters shown of a long stretch
 _EMOJI = range(0x1F000, 0x1FB00)  # no print font has them; shown as code points
 _NO_WIDTH = frozenset(
     chr(code)
@@ -28,15 +29,28 @@ class Piece(NamedTuple):
 
 
 def pieces(text: str, hits: Iterable[dict[str, Any]], *, unmask: bool = False) -> list[Piece]:
-    """`text` in order, hit spans apart; overlapping hits share a piece and are both named."""
+    """`text` in order, hit spans apart; overlapping hits share a piece and are both named.
+
+    What matched is always there; of longer stretches between, the beginning and the end.
+    """
     spans = [hit for hit in hits if 0 <= hit["start"] < hit["end"] <= len(text)]
     shown = text if unmask else mask_hits(text, spans)
     edges = sorted({0, len(text), *(hit[end] for hit in spans for end in ("start", "end"))})
     found: list[Piece] = []
     for start, end in itertools.pairwise(edges):
         over = [h["pattern"] for h in spans if h["start"] <= start and end <= h["end"]]
-        found += _visible(shown[start:end], "、".join(dict.fromkeys(over)))
+        found += _stretch(shown[start:end], "、".join(dict.fromkeys(over)))
     return found
+
+
+def _stretch(text: str, hit: str) -> list[Piece]:
+    """A stretch without its middle when it is long: a page of the report is for reading, and the
+    whole record is in the data."""
+    left_out = len(text) - HEAD - TAIL
+    if left_out <= TAIL:
+        return _visible(text, hit)
+    note = f"……（此处略去 {left_out:,} 字，全文见 events.jsonl）……"
+    return [*_visible(text[:HEAD], hit), Piece(note), *_visible(text[-TAIL:], hit)]
 
 
 def plain(text: str, *, unmask: bool = False) -> list[Piece]:

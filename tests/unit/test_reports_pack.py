@@ -598,3 +598,25 @@ def test_a_manifest_of_the_wrong_kind_of_entries_is_named(files, name, entry):
     forged_files = {**files, name: canonical({"files": [entry]})}
     outcome = Verifier(forged_files).run()
     assert name in {check.name for check in outcome.checks if check.ok is False}
+
+
+def test_of_a_very_long_text_the_ends_and_what_matched_are_shown():
+    text = "甲" * 500_000 + "保本" + "乙" * 400_000
+    found = pieces(text, [{"pattern": "保本", "start": 500_000, "end": 500_002}])
+    assert [piece.text for piece in found if piece.hit] == ["保本"]
+    shown = "".join(piece.text for piece in found)
+    assert len(shown) < 3_000
+    assert "略去 498,800 字" in shown
+    assert "略去 398,800 字" in shown
+
+
+def test_a_long_number_is_masked_before_the_text_is_cut():
+    text = "x" * 899 + "110105194912310021" + "y" * 5_000
+    assert "11010519" not in "".join(piece.text for piece in pieces(text, []))
+
+
+def test_an_id_of_any_length_does_not_hold_the_report_up(tmp_path, signer, monkeypatch):
+    monkeypatch.setattr(sample_case, "EMPLOYEE", "z" * 200_000)
+    found = build_pack(sample_case.bundle(tmp_path), signer)
+    shown = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(found.pdf)).pages)
+    assert "共 200,000 字" in shown
