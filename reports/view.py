@@ -14,7 +14,7 @@ from reports.timeline import axis
 from rules.decode import party_kind
 
 BEIJING = dt.timezone(dt.timedelta(hours=8))
-_LEVELS = {0: "记录", 1: "一级 · 拦截与记录", 2: "二级 · 实时告警", 3: "三级 · 应急处置"}
+_LEVELS = {0: "记录", 1: "一级 · 拦截与记录", 2: "二级 · 实时告警", 3: "三级 · 紧急"}
 _LEVELS_EN = {0: "Recorded", 1: "Level 1", 2: "Level 2", 3: "Level 3"}
 _SEVERITIES = {
     "informational": "提示",

@@ -83,7 +83,8 @@ class Mint:
     def switch(self, time: int, userid: str) -> Item:
         """`switch`: the one message without type, sender and recipients."""
         order, number = self._next()
-        payload = f'{{"msgid":"{number}_{time // 1000}","action":"switch","time":{time},"user":"{userid}"}}'
+        msgid = f"{number}_{time // 1000}"
+        payload = f'{{"msgid":"{msgid}","action":"switch","time":{time},"user":"{userid}"}}'
         received = time + 500 + int(self._random() * 7500)
         return (time, order, userid, received, "switch", False, f'"payload":{payload}}}\n')
 

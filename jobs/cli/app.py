@@ -39,7 +39,11 @@ ProfileOption = Annotated[
 ConfigOption = Annotated[
     str,
     typer.Option(
-        "--config", "-c", help="配置文件，代替 --profile · settings file instead of --profile"
+        "--config",
+        "-c",
+        envvar="MINGJIAN_CONFIG",
+        show_envvar=False,
+        help="配置文件，代替 --profile · settings file instead of --profile",
     ),
 ]
 SetOption = Annotated[
