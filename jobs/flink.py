@@ -117,6 +117,8 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         # no function here keeps or changes a row it was given; without this every chained operator
         # copies every record
         "pipeline.object-reuse": "true",
+        # the SQL operators too keep their state under a name: the source's offsets among it
+        "table.exec.uid.generation": "ALWAYS",
         "execution.checkpointing.interval": f"{flink.checkpoint_interval_ms} ms",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "table.exec.source.idle-timeout": f"{flink.idle_timeout_ms} ms",

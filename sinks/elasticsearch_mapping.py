@@ -129,6 +129,7 @@ _PROPERTIES: dict[str, Mapping] = {
         "time": _TIME,
         "watermark": _TIME,
         "raw_sm3": _KEYWORD,
+        "raw_size": _LONG,
         "position": _POSITION,
         "sealed": _KEPT,
     },
