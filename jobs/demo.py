@@ -203,6 +203,77 @@ def _worst(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _panel(alert: dict[str, Any]) -> Panel:
     when = dt.datetime.fromtimestamp(alert["time"] / 1000, SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
     rule = alert["rule"]
+    why = (
+        f"{rule['item']} {rule['title']}（{rule['name']} v{rule['version']}）"
+        f" · {alert['count']} {say('messages', '条消息')}"
+    )
+    facts = Table.grid(padding=(0, 2))
+    for title, value in (
+        (say("who", "谁"), alert["actor"]),
+        (say("what", "何事"), alert["summary"]),
+        (say("why", "依据"), why),
+        (say("when", "何时"), f"{when}   [dim]{alert['alert_id']}[/]"),
+    ):
+        facts.add_row(f"[bold]{title}[/]", value)
+    style = STYLES[rule["response"]]
+        table.add_row(
+            rule["item"],
+            rule["title"],
+            f"[{style}]{rule['level']}[/]",
+            f"[{style}]{rule['response']}[/]",
+            str(counts[name]),
+        )
+    out.print(table)
+    for alert in _worst(alerts):
+        out.print(_panel(alert))
+    stored = reader.counts()
+    set_aside = sum(stored["quarantine"].values())
+    rate = figures["records"] / figures["run"] if figures["run"] else 0
+    out.print(
+        say(
+            f"{figures['records']:,.0f} records judged in {figures['run']:.1f} s"
+            f" ({rate:,.0f}/s, worker start included; Flink itself took {figures['start']:.1f} s),"
+            f" {len(alerts)} alerts, {stored['evidence']} pieces of evidence,"
+            f" {set_aside} quarantined, {stored['late']} late",
+            f"判定 {figures['records']:,.0f} 条，用时 {figures['run']:.1f} 秒"
+            f"（每秒 {rate:,.0f} 条，含工作进程启动；Flink 启动另用 {figures['start']:.1f} 秒）；"
+            f"告警 {len(alerts)}，证据 {stored['evidence']}，"
+            f"隔离 {set_aside}，迟到 {stored['late']}",
+        )
+    )
+    good = compared.planted - len(compared.missed)
+    style = "green" if compared.holds else "bold red"
+    out.print(
+        f"[{style}]"
+        + say(
+            f"planted cases found: {good} of {compared.planted};"
+            f" alerts at level 2 or above that nobody planted: {len(compared.unexpected)}",
+            f"预埋案例命中 {good}/{compared.planted}；"
+            f"二级及以上的意外告警 {len(compared.unexpected)}",
+        )
+        + "[/]"
+    )
+    for case in compared.missed:
+        out.print(f"  [red]{say('missed', '漏报')}[/] {case['rule']} {case['note']}")
+    for alert in compared.unexpected:
+        out.print(
+            f"  [red]{say('unexpected', '意外')}[/] {alert['rule']['name']} {alert['summary']}"
+        )
+
+
+def _worst(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The worst alerts, of different rules first, so that three of them tell three stories."""
+    ranked = sorted(
+        alerts, key=lambda a: (-a["rule"]["response"], not a.get("conversation"), a["time"])
+    )
+    first_of_rule = {alert["rule"]["name"]: alert for alert in reversed(ranked)}
+    leaders = [alert for alert in ranked if first_of_rule[alert["rule"]["name"]] is alert]
+    return [*leaders, *(alert for alert in ranked if alert not in leaders)][:WORST]
+
+
+def _panel(alert: dict[str, Any]) -> Panel:
+    when = dt.datetime.fromtimestamp(alert["time"] / 1000, SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
+    rule = alert["rule"]
     lines = [
         f"[bold]{say('who', '谁')}[/]    {alert['actor']}",
         f"[bold]{say('what', '何事')}[/]   {alert['summary']}",
@@ -212,7 +283,7 @@ def _panel(alert: dict[str, Any]) -> Panel:
     ]
     style = STYLES[rule["response"]]
     return Panel(
-        "\n".join(lines),
+        facts,
         title=f"[{style}]{say('response', '响应')} {rule['response']} · {rule['level']}[/]",
         title_align="left",
         border_style=style,

@@ -36,17 +36,18 @@ pre {{ margin: 0; line-height: 1.22; font-family: inherit; color: #d9d9d9 }}
 
 
 def main() -> None:
-    """Run the demo again and write terminal.png and pack.png."""
+    """Run the demo in both languages and write terminal.png, terminal.zh-CN.png and pack.png."""
     TARGET.mkdir(parents=True, exist_ok=True)
-    env = os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "MINGJIAN_LANG": "zh"}
-    done = subprocess.run(
-        [sys.executable, "-m", "jobs.demo"], env=env, capture_output=True, text=True, check=True
-    )
-    _terminal(done.stdout)
+    for language, name in (("en", "terminal.png"), ("zh", "terminal.zh-CN.png")):
+        env = os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "MINGJIAN_LANG": language}
+        done = subprocess.run(
+            [sys.executable, "-m", "jobs.demo"], env=env, capture_output=True, text=True, check=True
+        )
+        _terminal(done.stdout, TARGET / name)
     _pages(max(Path("var/demo/packs").glob("*.pdf"), key=lambda path: path.stat().st_mtime))
 
 
-def _terminal(printed: str) -> None:
+def _terminal(printed: str, target: Path) -> None:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi("$ make demo\n" + printed.rstrip()))
     page = console.export_html(theme=MONOKAI, code_format=_HTML, inline_styles=True)
@@ -60,7 +61,7 @@ def _terminal(printed: str) -> None:
         lit = picture.convert("L").point(lambda value: 255 * (value > DARK))
         bottom = (lit.getbbox() or (0, 0, 0, picture.height))[3]
         picture.crop((0, 0, picture.width, min(picture.height, bottom + 30))).save(
-            TARGET / "terminal.png", optimize=True
+            target, optimize=True
         )
 
 
