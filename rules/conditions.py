@@ -19,6 +19,7 @@ from rules.fold import Folded, fold
 from rules.lexicon import Lexicon
 from rules.message import Message
 from rules.negation import negated
+from rules.variants_digits import has_chinese_digit
 
 TEXT_FIELDS = frozenset({"text", "quoted"})
 HIT_RESPONSE = "hit.response"
@@ -56,15 +57,26 @@ class View:
             found = self._folded[field] = fold(str(self.message.field(field) or ""))
         return found
 
-    def add(self, field: str, start: int, end: int, pattern: str, confidence: int = 0) -> None:
-        """Record a match given in folded offsets; the first `MAX_SPANS` are kept."""
+    def add(
+        self,
+        field: str,
+        start: int,
+        end: int,
+        pattern: str,
+        confidence: int = 0,
+        variants: tuple[str, ...] = (),
+        folded: Folded | None = None,
+    ) -> None:
+        """Record a match given in offsets of `folded` (by default that of the field); the first
+        `MAX_SPANS` are kept. `variants` are disguises beyond those that folding took off."""
         if len(self.spans) >= MAX_SPANS:
             return
-        folded = self.folded(field)
+        folded = folded or self.folded(field)
         begin, stop = folded.origin(start, end)
-        self.spans.append(
-            Span(field, begin, stop, pattern, folded.variants(start, end), confidence)
-        )
+        names = folded.variants(start, end)
+        if variants:
+            names = tuple(sorted({*names, *variants}))
+        self.spans.append(Span(field, begin, stop, pattern, names, confidence))
 
 
 class Node(Protocol):
@@ -193,11 +205,15 @@ class Detected:
 
     def holds(self, view: View) -> bool:
         """Finds of at least the wanted confidence that are not on the list of known values."""
-        found = False
-        for find in self.detector.find(view.folded(self.field).text):
+        found, text = False, view.folded(self.field).text
+        for find in self.detector.find(text):
             if find.confidence >= self.at_least and find.value not in self.known:
                 found = True
-                view.add(self.field, find.start, find.end, self.detector.name, find.confidence)
+                written = text[find.start : find.end]
+                other = ("chinese_digit",) if has_chinese_digit(written) else ()
+                view.add(
+                    self.field, find.start, find.end, self.detector.name, find.confidence, other
+                )
         return found
 
 

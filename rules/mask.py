@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from rules.detectors import DETECTORS
 from rules.fold import fold
+from rules.variants_digits import digit_view
 
 _STARS = "******"
 _long_number = re.compile(
@@ -119,7 +120,7 @@ _SHOW: dict[str, Callable[[str], str]] = {
 def _pieces(text: str) -> tuple[_Piece, ...]:
     """What to replace, in order and without overlaps, as spans of the original."""
     folded = fold(text)
-    flat = folded.text
+    flat = digit_view(folded.text)
     spans: list[_Piece] = []
     for name, detector in DETECTORS.items():
         hidden = 0  # all before is part of a secret

@@ -27,6 +27,7 @@ SEVERITIES = {
 _KINDS = {"employee": "员工", "customer": "客户", "bot": "机器人", "system": "系统"}
 _STATUSES = {"final": "已定", "speculative": "待定"}
 _VARIANTS = {
+    "chinese_digit": ("Chinese digits", "中文数字"),
     "circled": ("circled letters", "圈字"),
     "combining": ("marks above letters", "附加符号"),
     "compat": ("look-alike forms", "兼容字形"),

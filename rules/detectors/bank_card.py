@@ -15,6 +15,7 @@ import yaml
 
 from rules.detectors.checks import luhn
 from rules.detectors.found import SEPARATED, Detector, Found, is_other_number, near, windows
+from rules.variants_digits import CHINESE_NUMBER, digit_view
 
 SHORTEST, LONGEST = 15, 19
 _digits = re.compile(r"[0-9]+").fullmatch
@@ -57,6 +58,7 @@ def issuer(number: str) -> Issuer | None:
 
 def find(text: str) -> Iterator[Found]:
     """85 prefix, Luhn and keyword; 75 prefix and Luhn; 60 prefix and keyword without Luhn."""
+    text = digit_view(text)
     for start, end, value in windows(text, LONGEST):
         if len(value) < SHORTEST or not _digits(value) or issuer(value) is None:
             continue
@@ -74,5 +76,5 @@ DETECTOR = Detector(
     title_zh="银行卡号",
     title_en="bank card number",
     find=find,
-    prefilter="[0-9]" + SEPARATED + "{14}",
+    prefilter="[0-9]" + SEPARATED + "{14}" + "|" + CHINESE_NUMBER,
 )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rules.detectors.found import SEPARATED, Detector, Found, is_other_number, near, runs
+from rules.variants_digits import CHINESE_NUMBER, digit_view
 
 # Segments in use (public numbering tables); 13-digit numbers of things are not looked for.
 _mobile = re.compile(
@@ -25,6 +26,7 @@ def is_valid(number: str) -> bool:
 
 def find(text: str) -> Iterator[Found]:
     """75, or 85 with a keyword near by. `value` is the eleven digits."""
+    text = digit_view(text)
     for run in runs(text):
         words = [text[g.start : g.end] for g in run]
         at = 0
@@ -64,5 +66,5 @@ DETECTOR = Detector(
     title_zh="手机号",
     title_en="mobile number",
     find=find,
-    prefilter="1" + SEPARATED + "{10}",
+    prefilter="1" + SEPARATED + "{10}" + "|" + CHINESE_NUMBER,
 )

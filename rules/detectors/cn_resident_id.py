@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from rules.detectors.checks import is_date, resident_id_check
 from rules.detectors.found import SEPARATED, Detector, Found, is_other_number, near, windows
+from rules.variants_digits import CHINESE_NUMBER, digit_view
 
 LENGTH = 18
 # first two digits, GB/T 2260; 71 is Taiwan
@@ -54,6 +55,7 @@ def _region(code: str) -> bool:
 
 def find(text: str) -> Iterator[Found]:
     """Valid numbers, also when grouped by spaces or dashes."""
+    text = digit_view(text)
     for start, end, value in windows(text, LENGTH):
         if len(value) == LENGTH and is_valid(value) and not is_other_number(text, start, _keyword):
             yield Found(start, end, value, 85 if near(_keyword, text, start, end) else 75)
@@ -64,5 +66,5 @@ DETECTOR = Detector(
     title_zh="居民身份证号",
     title_en="resident identity number",
     find=find,
-    prefilter="[1-9]" + SEPARATED + "{16}[ -]{0,2}[0-9x]",
+    prefilter="[1-9]" + SEPARATED + "{16}[ -]{0,2}[0-9x]" + "|" + CHINESE_NUMBER,
 )
