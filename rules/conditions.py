@@ -23,6 +23,7 @@ from rules.variants_digits import has_chinese_digit
 
 TEXT_FIELDS = frozenset({"text", "quoted"})
 HIT_RESPONSE = "hit.response"
+_READINGS = frozenset({"confusable", "emoji"})
 MAX_SPANS = 20  # reasons shown for one rule and message; a text of repeated words has thousands
 MAX_WEIGHED = 1_000  # occurrences of words looked at for a denial; the rest count as said
 
@@ -155,11 +156,19 @@ class InLexicon:
 
     def holds(self, view: View) -> bool:
         """Records every occurrence that counts."""
-        text, found = view.folded(self.field).text, 0
+        folded = view.folded(self.field)
+        found = self._records(view, folded)
+        return (self._records(view, folded.read()) or found) if folded.readable else found
+
+    def _records(self, view: View, folded: Folded) -> bool:
+        text, found = folded.text, 0
         for weighed, (start, end, word) in enumerate(self.lexicon.find(text)):
+            if folded.read_aloud and _READINGS.isdisjoint(folded.variants(start, end)):
+                continue  # the text as it stands holds it too
             if weighed >= MAX_WEIGHED or not negated(text, start, end):
                 found += 1
-                view.add(self.field, start, end, word)
+                other = self.lexicon.disguises(word, text[start:end])
+                view.add(self.field, start, end, word, variants=other, folded=folded)
                 if found >= MAX_SPANS:
                     break
         return found > 0
@@ -206,7 +215,7 @@ class Detected:
     def holds(self, view: View) -> bool:
         """Finds of at least the wanted confidence that are not on the list of known values."""
         found, text = False, view.folded(self.field).text
-        for find in self.detector.find(text):
+        for find in self.detector.look(view.folded(self.field)):
             if find.confidence >= self.at_least and find.value not in self.known:
                 found = True
                 written = text[find.start : find.end]

@@ -20,13 +20,16 @@ import re
 from bisect import bisect_right
 
 from rules.fold_table import DROPPED, MAPPED
+from rules.variants_read import KIND, READ
 
 MAX_GAP = 4
 VARIANTS = (
     "circled",
     "combining",
     "compat",
+    "confusable",
     "digit_form",
+    "emoji",
     "fullwidth",
     "gap",
     "math",
@@ -76,10 +79,11 @@ def _tables() -> tuple[dict[str, str], dict[str, str]]:
 
 
 _TARGET, _KIND = _tables()
+_READ_TARGET, _READ_KIND = {**_TARGET, **READ}, {**_KIND, **KIND}
 # The regex engine looks characters of the basic plane up in a bitmap, but the others one by one:
 # these are given as two ranges, whatever they hold, around the emoji.
 _HARD = (
-    "".join(re.escape(c) for c in sorted(_TARGET) if c <= "\uffff")
+    "".join(re.escape(c) for c in sorted({*_TARGET, *READ}) if c <= "\uffff")
     + "\U00010000-\U0001f2ff\U0001fb00-\U0010ffff"
 )
 _find_hard = re.compile(f"[{_HARD}]").search
@@ -88,18 +92,27 @@ _find_control = re.compile(r"[^\n\r -~]").search
 _runs = re.compile(f"[{_HARD}{_SYMBOLS}]+").finditer
 _ALL = "".join(map(chr, (*range(0xD800), *range(0xF900, 0x10000), *range(0x1F300, 0x1FB00))))
 _SYMBOL = frozenset(re.findall(f"[{_SYMBOLS}]", _ALL))
+_find_read = re.compile(f"[{''.join(READ)}]").search
 _is_cjk = re.compile(f"[{_CJK}]").match
 
 
 class Folded:
     """A folded text and the way back. Offsets are code points."""
 
-    __slots__ = ("_drift", "_original", "_starts", "text")
+    __slots__ = ("_drift", "_original", "_starts", "read_aloud", "readable", "text")
 
     def __init__(
-        self, text: str, original: str, starts: list[int] | None, drift: list[int] | None
+        self,
+        text: str,
+        original: str,
+        starts: list[int] | None,
+        drift: list[int] | None,
+        readable: bool = False,
+        read_aloud: bool = False,
     ) -> None:
         self.text = text
+        self.readable = readable  # holds characters that `read` gives another reading
+        self.read_aloud = read_aloud  # is such a reading
         self._original = original
         # text[i] came from original[i + drift[k]], k being the last with starts[k] <= i
         self._starts, self._drift = starts, drift
@@ -113,14 +126,20 @@ class Folded:
             return first, first
         return first, end + self._drift[bisect_right(self._starts, end - 1) - 1]
 
+    def read(self) -> Folded:
+        """The same text with emoji and look-alike letters read (`rules.variants_read`), for the
+        search of words. Worth while where `readable`."""
+        return _fold(self._original, read_aloud=True)
+
     def variants(self, start: int, end: int) -> tuple[str, ...]:
         """Names (of `VARIANTS`) of the disguises inside `text[start:end]`, sorted."""
         if self.text is self._original:
             return ()
         first, last = self.origin(start, end)
         piece = self._original[first:last]
-        names = {_KIND[char] for char in piece if char in _KIND}
-        if _skips_a_gap(piece):
+        kind = _READ_KIND if self.read_aloud else _KIND
+        names = {kind[char] for char in piece if char in kind}
+        if _skips_a_gap(piece, _READ_TARGET if self.read_aloud else _TARGET):
             names.add("gap")
         return tuple(sorted(names))
 
@@ -136,8 +155,9 @@ def fold(text: str) -> Folded:
     return _fold(text)
 
 
-def _fold(text: str) -> Folded:
+def _fold(text: str, read_aloud: bool = False) -> Folded:
     """Everything between the runs of special characters is copied in one piece."""
+    table = _READ_TARGET if read_aloud else _TARGET
     out: list[str] = []
     starts: list[int] = [0]
     drift: list[int] = [0]
@@ -165,7 +185,7 @@ def _fold(text: str) -> Folded:
             emit(text[done:first], done)
         for at in range(first, last):
             char = text[at]
-            target = _TARGET.get(char, char)
+            target = table.get(char, char)
             if not target:
                 continue
             if target in _SYMBOL:
@@ -184,7 +204,8 @@ def _fold(text: str) -> Folded:
         done = last
     if done < len(text):
         emit(text[done:], done)
-    return Folded("".join(out), text, starts, drift)
+    readable = not read_aloud and _find_read(text) is not None
+    return Folded("".join(out), text, starts, drift, readable, read_aloud)
 
 
 def _skippable(left: str, gap: str, right: str) -> bool:
@@ -198,11 +219,11 @@ def _skippable(left: str, gap: str, right: str) -> bool:
     return any(chinese) and gap.isspace() and other.isascii() and other.isalnum()
 
 
-def _skips_a_gap(piece: str) -> bool:
+def _skips_a_gap(piece: str, table: dict[str, str]) -> bool:
     """Was something skipped between two Chinese characters of this original text?"""
     left, gap = "", False
     for char in piece:
-        target = _TARGET.get(char, char)
+        target = table.get(char, char)
         if not target:
             continue
         if target in _SYMBOL:

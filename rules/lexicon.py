@@ -7,11 +7,15 @@ A file `rules/lexicons/<name>.yaml`:
     owner: compliance            # who answers for the list
     expires: null                # or a date after which the list must be reviewed
     scene: finance               # business scene the list is made for
-    words: [保本, 稳赚]
+    words:
+      - 保本
+      - {word: 稳赚不赔, pinyin: true}      # also wen zhuan bu pei, 稳赚bu pei
+      - {word: 转我, boundary: true}       # not in 周转我们
     allow: [不保本, 确保本周]      # a word inside one of these phrases is not counted
     values: []                   # reference values (company accounts) that rules except
 
-Words and phrases are folded (`rules.fold`), so they are compared with folded text.
+Words and phrases are folded (`rules.fold`), so they are compared with folded text. Words are found
+in their other spellings too (`rules.variants_words`); phrases to allow only as they stand.
 """
 
 from __future__ import annotations
@@ -25,17 +29,22 @@ from typing import Any
 
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.fold import fold
+from rules.variants_bounds import cut_out
+from rules.variants_words import SYLLABLES, disguises, pattern, spelled
 from rules.yaml_source import Document, load_documents
 
 _REQUIRED = ("name", "title", "owner")
 _TEXTS = (*_REQUIRED, "scene")
 _LISTS = ("words", "allow", "values")
+_FLAGS = ("pinyin", "boundary")
 _KEYS = (*_TEXTS, "expires", *_LISTS)
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """One word list. `folded[i]` is the folded form of `words[i]`; both are without duplicates."""
+    """One word list. `folded[i]` is the folded form of `words[i]`, `patterns[i]` the regex of it
+    and its variants; words are without duplicates. `pinyin`, `boundary`: the words so flagged.
+    """
 
     name: str
     title: str = ""
@@ -45,10 +54,13 @@ class Lexicon:
     words: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    pinyin: frozenset[str] = frozenset()
+    boundary: frozenset[str] = frozenset()
     folded: tuple[str, ...] = field(init=False)
+    patterns: tuple[str, ...] = field(init=False, compare=False)
     _words: re.Pattern[str] = field(init=False, repr=False, compare=False)
     _allow: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
-    _written: dict[str, str] = field(init=False, repr=False, compare=False)
+    _written: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _longest: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -56,11 +68,18 @@ class Lexicon:
         folded = tuple(fold(word).text for word in self.words)
         phrases = [fold(phrase).text for phrase in self.allow]
         put = object.__setattr__  # the class is frozen for everybody else
+        patterns = tuple(
+            pattern(flat, word in self.pinyin)
+            for flat, word in zip(folded, self.words, strict=True)
+        )
+        # longest first, so that 保本保息 is not reported as 保本
+        order = sorted(range(len(folded)), key=lambda i: (-len(folded[i]), folded[i]))
         put(self, "folded", folded)
-        put(self, "_words", _any_of(folded))
+        put(self, "patterns", patterns)
+        put(self, "_words", re.compile("|".join(f"({patterns[i]})" for i in order)))
         put(self, "_allow", _any_of(phrases) if phrases else None)
         put(self, "_longest", max(map(len, phrases), default=0))
-        put(self, "_written", dict(zip(folded, self.words, strict=True)))
+        put(self, "_written", tuple(self.words[i] for i in order))
 
     def find(self, text: str) -> Iterator[tuple[int, int, str]]:
         """(start, end, word as written) of every word in the folded `text` outside allowed phrases.
@@ -70,11 +89,21 @@ class Lexicon:
         at = 0
         while self.words and (match := self._words.search(text, at)):
             start, end = match.span()
-            if _cuts_a_run(text, start, end) or self._is_allowed(text, start, end):
+            word = self._written[(match.lastindex or 1) - 1]
+            if (
+                _cuts_a_run(text, start, end)
+                or (word in self.boundary and cut_out(text, start, end))
+                or self._is_allowed(text, start, end)
+            ):
                 at = start + 1
                 continue
-            yield start, end, self._written[match[0]]
+            yield start, end, word
             at = end
+
+    def disguises(self, word: str, piece: str) -> tuple[str, ...]:
+        """Names of the variants by which `piece` of a folded text is a word that `find` gave."""
+        flat = fold(word).text
+        return () if piece == flat else disguises(flat, piece)
 
     def expired(self, on: date) -> bool:
         """Is the list past its date on that day?"""
@@ -110,8 +139,8 @@ def _ascii_word(char: str) -> bool:
     return char.isascii() and char.isalnum()
 
 
-def _any_of(words: tuple[str, ...] | list[str]) -> re.Pattern[str]:
-    """Longest first, so that 保本保息 is not reported as 保本."""
+def _any_of(words: list[str]) -> re.Pattern[str]:
+    """Longest first."""
     return re.compile("|".join(map(re.escape, sorted(words, key=lambda w: (-len(w), w)))))
 
 
@@ -186,21 +215,55 @@ def _build(document: Document, file: Path) -> Lexicon:
         raise document.error(
             ("words",), "the lexicon is empty: no words and no values", "词库是空的：没有词也没有值"
         )
+    words, flags = _words(document)
     return Lexicon(
         name=value["name"],
         title=value.get("title", ""),
         owner=value.get("owner", ""),
         scene=value.get("scene", ""),
         expires=expires,
-        words=_texts(document, "words"),
+        words=words,
+        pinyin=flags["pinyin"],
+        boundary=flags["boundary"],
         allow=_texts(document, "allow"),
         values=_texts(document, "values"),
     )
 
 
-def _texts(document: Document, key: str) -> tuple[str, ...]:
+def _words(document: Document) -> tuple[tuple[str, ...], dict[str, frozenset[str]]]:
+    """The words, each a text or a mapping with flags, and the words of each flag."""
+    items: Any = document.value.get("words")
+    flags: dict[str, set[str]] = {flag: set() for flag in _FLAGS}
+    plain = list(items) if isinstance(items, list) else items
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if not isinstance(item, dict):
+            continue
+        at = ("words", str(index))
+        document.only(at, ("word", *_FLAGS))
+        word = plain[index] = item.get("word")
+        for flag in _FLAGS:
+            if not isinstance(item.get(flag, False), bool):
+                raise document.error(
+                    (*at, flag), f"'{flag}' is true or false", f"“{flag}”只能是 true 或 false"
+                )
+            if item.get(flag) and isinstance(word, str):
+                flags[flag].add(word)
+        if item.get("pinyin") and isinstance(word, str) and not spelled(fold(word).text):
+            raise document.error(
+                (*at, "pinyin"),
+                f"'{word}' cannot be looked for in pinyin: it has fewer than {SYLLABLES} "
+                "characters, or one whose syllable is not known",
+                f"“{word}”不能按拼音查找：不足 {SYLLABLES} 个字，或其中有字的拼音未收录",
+                fix_en="remove 'pinyin'",
+                fix_zh="请删去“pinyin”",
+            )
+    return _texts(document, "words", plain), {flag: frozenset(of) for flag, of in flags.items()}
+
+
+def _texts(document: Document, key: str, items: Any = None) -> tuple[str, ...]:
     """A list of non-empty texts, no two of which fold to the same."""
-    items: Any = document.value.get(key)
+    if items is None:
+        items = document.value.get(key)
     if items is None:
         items = []
     if not isinstance(items, list):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rules.alert import content_id, sm3_raw
 from rules.calendar import OfficeCalendar
@@ -57,7 +57,12 @@ class CompiledRules:
     def candidates(self, draft: Draft) -> list[DetectionRule]:
         """Rules worth evaluating, each once, in a stable order."""
         text = draft.text
-        woken = self._scan(fold(text).text.encode("utf-8", "replace")) if text else ()
+        woken: Sequence[int] = ()
+        if text:
+            folded = fold(text)
+            woken = self._scan(folded.text.encode("utf-8", "replace"))
+            if folded.readable:
+                woken = [*woken, *self._scan(folded.read().text.encode("utf-8", "replace"))]
         try:
             typed = self._by_exact_type[draft.type]
         except KeyError:

@@ -54,7 +54,7 @@ def _leaf(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, Words) and node.field == "text":
         return frozenset({Trigger("pattern", re2.escape(node.word))})
     if isinstance(node, InLexicon) and node.field == "text":
-        return frozenset(Trigger("pattern", re2.escape(word)) for word in node.lexicon.folded)
+        return frozenset(Trigger("pattern", pattern) for pattern in node.lexicon.patterns)
     if isinstance(node, Regex) and node.field == "text":
         return frozenset({Trigger("pattern", node.source)})
     if isinstance(node, Detected) and node.field == "text":

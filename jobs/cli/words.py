@@ -27,14 +27,19 @@ SEVERITIES = {
 _KINDS = {"employee": "员工", "customer": "客户", "bot": "机器人", "system": "系统"}
 _STATUSES = {"final": "已定", "speculative": "待定"}
 _VARIANTS = {
+    "chaizi": ("characters taken apart", "拆字"),
     "chinese_digit": ("Chinese digits", "中文数字"),
     "circled": ("circled letters", "圈字"),
     "combining": ("marks above letters", "附加符号"),
     "compat": ("look-alike forms", "兼容字形"),
+    "confusable": ("letters that look alike", "形近字母"),
     "digit_form": ("digits of another form", "异形数字"),
+    "emoji": ("emoji read aloud", "表情谐读"),
     "fullwidth": ("full-width letters", "全角字符"),
     "gap": ("gaps inside a word", "插入间隔"),
     "math": ("mathematical letters", "数学字母"),
+    "pinyin": ("pinyin", "拼音"),
+    "repeat": ("repeated characters", "叠字"),
     "trad": ("traditional characters", "繁体字"),
     "zero_width": ("invisible characters", "零宽字符"),
 }
