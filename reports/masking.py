@@ -14,7 +14,11 @@ _LEAST = 11  # a mobile number; dates and amounts are shorter
 _SEPARATOR = r"[ \t\-·.．－_\u200b-\u200f\u2060\ufeff]{0,2}"
 _DIGIT = r"[0-9０-９]"
 _RUN = re.compile(rf"{_DIGIT}(?:{_SEPARATOR}{_DIGIT}){{{_LEAST - 1},}}(?:{_SEPARATOR}[XxＸｘ])?")
-_SENSITIVE = re.compile(r"resident_id|bank_card|uscc|credential|secret|身份证|银行卡", re.I)
+_SENSITIVE = re.compile(
+    r"resident_id|bank_card|uscc|credential|secret|身份证|银行卡"
+    r"|cn_passport|cn_travel_permit|cn_plate|hk_id|tw_id|wallet_address",
+    re.I,
+)
 
 
 def mask_numbers(text: str) -> str:

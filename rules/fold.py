@@ -17,6 +17,7 @@ Words of rules must be folded too before they are compared. Folding twice is fol
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 
 from rules.fold_table import DROPPED, MAPPED
@@ -130,6 +131,18 @@ class Folded:
         """The same text with emoji and look-alike letters read (`rules.variants_read`), for the
         search of words. Worth while where `readable`."""
         return _fold(self._original, read_aloud=True)
+
+    def cased(self) -> str:
+        """`text` with its capitals kept: as long as `text`, and equal to it in lower case."""
+        original = self._original
+        if len(original) == len(self.text) and original.lower() == self.text:
+            return original
+        chars = []
+        for at, char in enumerate(self.text):
+            first, last = self.origin(at, at + 1)
+            capital = unicodedata.normalize("NFKC", original[first:last])
+            chars.append(capital if char.isascii() and capital.lower() == char else char)
+        return "".join(chars)
 
     def variants(self, start: int, end: int) -> tuple[str, ...]:
         """Names (of `VARIANTS`) of the disguises inside `text[start:end]`, sorted."""

@@ -113,6 +113,12 @@ _SHOW: dict[str, Callable[[str], str]] = {
     "uscc": _keep(4, 2, "************"),
     "credential": lambda value: _STARS,
     "wechat_id": lambda value: "wxid_****" if value.startswith("wxid_") else value[:2] + "****",
+    "cn_passport": _keep(2, 2),
+    "cn_travel_permit": _keep(2, 2),
+    "cn_plate": lambda value: value[:2] + "****" + value[-1],
+    "hk_id": _keep(2, 0),
+    "tw_id": _keep(2, 2),
+    "wallet_address": _keep(6, 4, _STARS),
 }
 
 
@@ -124,7 +130,7 @@ def _pieces(text: str) -> tuple[_Piece, ...]:
     spans: list[_Piece] = []
     for name, detector in DETECTORS.items():
         hidden = 0  # all before is part of a secret
-        for found in detector.find(flat):
+        for found in detector.look(folded) if detector.cased else detector.find(flat):
             if found.start < hidden:
                 continue
             end = found.end

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from rules.fold import Folded
+
 
 class Found(NamedTuple):
     """One finding. `start`/`end` index the folded text; `value` has no separators.
@@ -25,13 +27,25 @@ class Found(NamedTuple):
 
 class Detector(NamedTuple):
     """`prefilter` is a linear-time regex (no lookaround, no backreference) that matches in every
-    text in which `find` finds something; where it does not match, `find` need not run."""
+    folded text in which something is found; where it does not match, nothing need be run.
+
+    `cased`: `find` wants the folded text with its capitals kept, as check digits need them.
+    """
 
     name: str
     title_zh: str
     title_en: str
     find: Callable[[str], Iterator[Found]]
     prefilter: str
+    cased: bool = False
+
+    def look(self, folded: Folded) -> Iterator[Found]:
+        """What `find` finds in a folded text; offsets are those of `folded.text`."""
+        if not self.cased:
+            return self.find(folded.text)
+        if re.search(self.prefilter, folded.text) is None:  # spares the work of cased()
+            return iter(())
+        return self.find(folded.cased())
 
 
 class Group(NamedTuple):
@@ -44,8 +58,10 @@ class Group(NamedTuple):
 SEPARATED = r"(?:[ -]{0,2}[0-9])"  # one more digit, after at most two separators
 KEYWORD_DISTANCE = 300  # code points on either side, as in Purview
 NEGATIVE_DISTANCE = 12  # code points before
+CLOSE_DISTANCE = 16  # code points before, for numbers that look like any other
 
 _group = re.compile(r"[0-9a-z_]+").finditer
+_digit = re.compile("[0-9]")
 _negative = re.compile(
     r"(?:订单|运单|快递|物流|流水|发票|交易|工单|合同|保单|设备|序列|批次|单据)(?:编|单)?号|单号|order|tracking|invoice"
 ).search
@@ -89,7 +105,20 @@ def near(pattern: re.Pattern[str], text: str, start: int, end: int) -> bool:
     )
 
 
+def just_before(pattern: re.Pattern[str], text: str, start: int) -> bool:
+    """Does a keyword stand within `CLOSE_DISTANCE` before the span, and no other digit between?"""
+    before = text[max(0, start - CLOSE_DISTANCE) : start]
+    last = None
+    for last in pattern.finditer(before):  # noqa: B007 (the last one is wanted)
+        pass
+    return last is not None and _digit.search(before, last.end()) is None
+
+
 def is_other_number(text: str, start: int, keyword: re.Pattern[str]) -> bool:
-    """Does the text just before say that this is an order, waybill or invoice number?"""
+    """Does the text just before say that this is an order, waybill or invoice number?
+
+    A keyword of the detector's own between that word and the number says that it is not.
+    """
     before = text[max(0, start - NEGATIVE_DISTANCE) : start]
-    return _negative(before) is not None and keyword.search(before) is None
+    other = _negative(before)
+    return other is not None and keyword.search(before, other.end()) is None
