@@ -24,13 +24,17 @@ from reports.standalone.checks import Verifier
 from reports.standalone.contents import MAX_BYTES
 from reports.standalone.words import Check, Outcome, language, unreadable, why
 
+_END_MARK, _END_BYTES = b"PK\x05\x06", 22  # last record of a ZIP without a comment
+
 
 def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
     """(files by name, what was wrong with the archive itself)."""
     files: dict[str, bytes] = {}
-    problems, total = [], 0
+    problems: list[tuple[str, str]] = []
+    total = 0
     try:
         with zipfile.ZipFile(path) as pack:
+            problems += _around(path, pack.infolist())
             for info in pack.infolist():
                 name, total = info.filename, total + info.file_size
                 if name in files:
@@ -47,6 +51,19 @@ def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
         en = "this is no ZIP, or its end is missing; give the .zip of the pack"
         problems.append((en, "这不是 ZIP 文件，或文件不完整；请指定证据包的 .zip"))
     return files, [Check("archive", False, en, zh) for en, zh in problems]
+
+
+def _around(path: str, members: list[zipfile.ZipInfo]) -> list[tuple[str, str]]:
+    """Bytes that belong to no file of the archive: nothing signed covers them."""
+    with open(path, "rb") as archive:
+        archive.seek(-_END_BYTES, 2)
+        ends = archive.read(4) == _END_MARK
+    problems = []
+    if members and min(info.header_offset for info in members) > 0:
+        problems.append(("there are bytes before its first file", "第一个文件之前有多余的字节"))
+    if not ends:
+        problems.append(("there are bytes after its end", "结尾之后有多余的字节或注释"))
+    return problems
 
 
 def verify(path: str, fingerprint: str = "") -> Outcome:

@@ -620,3 +620,15 @@ def test_an_id_of_any_length_does_not_hold_the_report_up(tmp_path, signer, monke
     found = build_pack(sample_case.bundle(tmp_path), signer)
     shown = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(found.pdf)).pages)
     assert "共 200,000 字" in shown
+
+
+@pytest.mark.parametrize("change", ["before", "after", "comment"])
+def test_bytes_outside_the_files_of_the_archive_are_named(pack, tmp_path, change):
+    path = tmp_path / "pack.zip"
+    path.write_bytes(b"x" * (change == "before") + pack.archive + b"y" * (change == "after"))
+    if change == "comment":
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.comment = b"trust me"
+    assert "archive" in {check.name for check in verify(str(path)).checks if check.ok is False}
+    path.write_bytes(pack.archive)
+    assert verify(str(path)).passed
