@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs.cli.app import Output, OutputOption, emit, language, out, say
+from jobs.cli.rules_eval import evaluate
 from jobs.rule_paths import Checked, check_rules, load_rules
 from rules.calendar import load_calendar
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError, RuleError
@@ -33,6 +34,9 @@ PathArgument = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    rules.command(
+        "eval", epilog="例 · example:  mingjian rules eval --rules r.yml --events e.jsonl"
+    )(evaluate)
     app.add_typer(rules, name="rules")
 
 
