@@ -40,8 +40,9 @@ def _find(value: Any, path: str) -> Iterator[Any]:
             if int(head) < len(value):
                 yield from _find(value[int(head)], tail) if tail else _spread(value[int(head)])
             return
-        for one in value:
-            yield from _find(one, path)
+        for one in _spread(value):
+            if isinstance(one, dict):
+                yield from _find(one, path)
     elif isinstance(value, dict):
         if path in value:
             yield from _spread(value[path])
@@ -55,11 +56,14 @@ def _find(value: Any, path: str) -> Iterator[Any]:
 
 
 def _spread(value: Any) -> Iterator[Any]:
-    if isinstance(value, list) and value:
-        for one in value:
-            yield from _spread(one)
-    else:
-        yield value
+    """The elements of lists in lists, in order, however deep."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list) and one:
+            waiting.extend(reversed(one))
+        else:
+            yield one
 
 
 def _leaves(value: Any) -> Iterator[str]:

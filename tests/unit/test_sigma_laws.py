@@ -25,7 +25,10 @@ EVENTS = st.fixed_dictionaries(
     },
 )
 PLACES = st.sampled_from(["", "|contains", "|startswith", "|endswith"])
+SHORT = st.text("a1?*", max_size=3)
 ITEMS = st.one_of(
+    st.tuples(FIELDS, st.lists(NUMBERS, min_size=1, max_size=2)),
+    st.tuples(FIELDS, st.lists(SHORT, min_size=1, max_size=2)),
     st.tuples(
         FIELDS,
         PLACES,
@@ -193,6 +196,16 @@ def test_rules_mean_what_the_naive_evaluator_says(
     for event in events:
         held = {name: selection_holds(event, one) for name, one in named.items()}
         assert found.rules[0].matches(Event(event)) is condition_holds(condition, held)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(ITEMS, st.lists(st.one_of(PLAIN, st.sampled_from(["a", "1", "11", "a1"])), max_size=3))
+def test_one_item_means_what_the_naive_evaluator_says(item: tuple[str, Any], values: Any) -> None:
+    key = "f" + item[0].removeprefix("h.i").lstrip("fg")
+    text = json.dumps({"detection": {"s": {key: item[1]}, "condition": "s"}})
+    rule = load_collection([("r.yml", text)]).rules[0]
+    for event in ({}, {"f": values}, *({"f": one} for one in values)):
+        assert rule.matches(Event(event)) is item_holds(event, key, item[1]), event
 
 
 @settings(max_examples=150, deadline=None)

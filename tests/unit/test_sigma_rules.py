@@ -288,6 +288,16 @@ def test_other_documents_and_broken_yaml_are_named_and_the_rest_is_kept() -> Non
     assert [rule.label for rule in found.rules] == ["good"]
 
 
+def test_lists_in_lists_are_gone_through_however_deep() -> None:
+    deep: Any = [{"b": "x"}]
+    for _ in range(100_000):
+        deep = [deep]
+    assert selects({"a.b": "x"}, {"a": deep})
+    assert selects(["x"], {"a": deep})
+    while isinstance(deep, list):  # or taking it apart would overflow the stack
+        deep = deep.pop()
+
+
 # ---- collections and filters ----
 
 GLOBAL = """
