@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -410,3 +412,29 @@ def test_the_command_prints_a_line_an_alert(tmp_path: Path, capsys: Any) -> None
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
         {"rule": "r1", "group": {}, "time": 1795305600500, "event_ids": ["7"], "value": None}
     ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "keep_going", "alerts", "said"),
+    [
+        (RULE, "nope", False, 1, "e.jsonl:2"),
+        (RULE, "nope", True, 2, "e.jsonl:2"),
+        (RULE, '{"a": "x"}', False, 1, "e.jsonl:2"),  # without the time that was asked for
+        (RULE + "\n---\n{title: no}", '{"a": "y", "t": 1}', False, 0, "r.yml:3"),
+        (RULE + "\n---\n{title: no}", '{"a": "y", "t": 1}', True, 2, "r.yml:3"),
+    ],
+)
+def test_what_the_command_cannot_use_is_said_and_ends_with_1(
+    rule: str, line: str, keep_going: bool, alerts: int, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "r.yml").write_text(rule)
+    (tmp_path / "e.jsonl").write_text(f'{{"a": "x", "t": 1}}\n{line}\n{{"a": "x", "t": 2}}\n')
+    words = ["rules", "eval", "--rules", "r.yml", "--events", "e.jsonl", "--time-field", "t"]
+    result = subprocess.run(
+        [sys.executable, "-m", "jobs.cli.main", *words, *(["--keep-going"] if keep_going else [])],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(ROOT), "MINGJIAN_LANG": "en", "PATH": ""},
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert len(result.stdout.splitlines()) == alerts
+    assert said in result.stderr
