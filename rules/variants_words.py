@@ -3,7 +3,8 @@
 They are written into one linear-time pattern a word, when rules are loaded, so that a message
 costs no more than the one pass it had. A pattern matches the word itself as well:
 
-* a Chinese character inside the word may be repeated (加我我微微信; at both ends it needs nothing);
+* a Chinese character inside the word may be repeated (加我我微微信); at the ends it needs nothing,
+  but that 不 and 别 must not seem to deny the word;
 * a character may be written as its parts, where `PARTS` knows them (言 beside 亻 is 信);
 * in a word flagged `pinyin`, of `SYLLABLES` characters or more, each character may be its toneless
   syllable, with or without blanks (jia wo wei xin, 加我weixin).
@@ -44,6 +45,7 @@ _SYLLABLES = (
     "签qian 先xian 去qu 钱qian 删shan 掉diao 天tian 记ji 录lu 阅yue 后hou 即ji 焚fen 留liu "
     "痕hen 截jie 图tu"
 )
+_DENYING = "不别没无"
 _BLANKS = "[ '-]{0,2}"  # a class and no more, so that every engine reads it alike
 
 
@@ -80,7 +82,9 @@ def _place(word: str, at: int, pinyin: bool) -> str:
     if not _chinese(char):
         return re.escape(char)
     # beside its like a character has another number of repeats already
-    inside = at > 0 and not last and char not in (word[at - 1], word[at + 1])
+    inside = not last and char not in (word[at - 1], word[at + 1])
+    if at == 0:  # 别别别说: else the first two would seem to deny what the third begins
+        inside = char in _DENYING and word[1:2] not in ("", char)
     options = [char + "+" if inside else char, *parts(char, word)]
     if pinyin:
         options.append(PINYIN[char] + ("" if last else _BLANKS))

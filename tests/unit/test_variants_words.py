@@ -118,6 +118,11 @@ def test_a_flagged_word_is_not_cut_out_of_others(text, found):
     assert hits(text, plain), "without the flag it counts"
 
 
+def test_a_repeated_first_character_does_not_deny_the_word():
+    book = Lexicon(name="t", words=("别走公司",))
+    assert hits("别别别走公公司", book) == [("别走公司", ("repeat",), "别别别走公公司")]
+
+
 def test_a_denied_spelling_does_not_count():
     assert hits("公司严禁承诺亻呆本") == []
 
