@@ -3,8 +3,8 @@
 They are written into one linear-time pattern a word, when rules are loaded, so that a message
 costs no more than the one pass it had. A pattern matches the word itself as well:
 
-* a Chinese character inside the word may be repeated (加我我微微信); at the ends it needs nothing,
-  but that 不 and 别 must not seem to deny the word;
+* a Chinese character inside the word may be repeated, up to nine times (加我我微微信); at the ends
+  it needs nothing, but that 不 and 别 must not seem to deny the word;
 * a character may be written as its parts, where `PARTS` knows them (言 beside 亻 is 信);
 * in a word flagged `pinyin`, of `SYLLABLES` characters or more, each character may be its toneless
   syllable, with or without blanks (jia wo wei xin, 加我weixin).
@@ -46,6 +46,7 @@ _SYLLABLES = (
     "痕hen 截jie 图tu"
 )
 _DENYING = "不别没无"
+_REPEATS = "{1,9}"  # with no end to it, a text of one character repeated takes quadratic time
 _BLANKS = "[ '-]{0,2}"  # a class and no more, so that every engine reads it alike
 
 
@@ -85,7 +86,7 @@ def _place(word: str, at: int, pinyin: bool) -> str:
     inside = not last and char not in (word[at - 1], word[at + 1])
     if at == 0:  # 别别别说: else the first two would seem to deny what the third begins
         inside = char in _DENYING and word[1:2] not in ("", char)
-    options = [char + "+" if inside else char, *parts(char, word)]
+    options = [char + _REPEATS if inside else char, *parts(char, word)]
     if pinyin:
         options.append(PINYIN[char] + ("" if last else _BLANKS))
     return options[0] if len(options) == 1 else f"(?:{'|'.join(options)})"

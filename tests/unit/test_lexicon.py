@@ -12,6 +12,7 @@ import rules.lexicon
 from rules.errors import MingjianError, RuleError
 from rules.fold import fold
 from rules.lexicon import Lexicon, load_lexicon, load_lexicons
+from rules.ruleset import LEXICONS
 
 HEAD = "name: mine\ntitle: 词库\nowner: compliance\n"
 
@@ -66,6 +67,16 @@ def test_finds_words_outside_allowed_phrases(text, expected):
 
 def test_offsets_are_those_of_the_folded_text():
     assert list(lexicon("words: [保本]").find("都保本的")) == [(1, 3, "保本")]
+
+
+@pytest.mark.parametrize("name", sorted(load_lexicons(LEXICONS)))
+def test_no_word_makes_the_search_of_a_hostile_text_slow(name):
+    """A character without end, before and inside a word; quadratic time would take hours."""
+    lexicon = load_lexicons(LEXICONS)[name]
+    for char in sorted({char for word in lexicon.folded for char in word}):
+        list(lexicon.find(char * 5_000))
+    for word in lexicon.folded:
+        list(lexicon.find("".join(char * 200 for char in word[:-1]) * 2))
 
 
 def test_many_hits_in_a_long_text_are_found_quickly():
