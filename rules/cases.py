@@ -208,4 +208,6 @@ def record(message: Mapping[str, Any], msgid: str, seq: int, tenant: str = "demo
 
 
 def _ids(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_ids(one) for one in value]
     return customer(value) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from rules import archive, side_events
+from rules import archive, feeds, side_events
 from rules.archive_text import from_words, own_words
 from rules.errors import RecordError
 from rules.lenient_json import parse
@@ -234,7 +234,7 @@ def _archive(payload: dict[str, Any], head: _Head) -> Message:
 def _event(record: dict[str, Any], payload: dict[str, Any], head: _Head) -> Message:
     msgid, source, kind = (_id(record, key, "") for key in ("id", "source", "type"))
     time, flags = _placed(head.time or 0, head)
-    deed = side_events.deed(kind, payload)
+    deed = side_events.deed(kind, payload) or feeds.deed(kind, payload)
     if deed is None:
         deed, flags = side_events.Deed("", {}), (*flags, FLAG_UNKNOWN_TYPE)
     return Message(
@@ -248,7 +248,11 @@ def _event(record: dict[str, Any], payload: dict[str, Any], head: _Head) -> Mess
         action="event",
         sender=deed.actor,
         sender_kind=deed.actor_kind or ("employee" if deed.actor else "system"),
+        recipients=deed.recipients,
         room=deed.room,
+        conversation=deed.conversation,
+        direction=deed.direction,
+        text=deed.text,
         fields={"event.source": source, **deed.fields},
         flags=flags,
     )

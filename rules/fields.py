@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rules import feeds
 from rules.message import DIRECT_FIELDS, DIRECTIONS, KINDS, SENDER_KINDS
 
 _BY_PREFIX = {
@@ -38,7 +39,11 @@ TYPED_FIELDS = frozenset(
     {f"{prefix}.{name}" for prefix, names in _BY_PREFIX.items() for name in names.split()}
     | {"customer", "items"}
 )
-FIELDS = DIRECT_FIELDS | TYPED_FIELDS
+# joined from the reference lists of staff and customers (rules.reference)
+DIRECTORY_FIELDS = frozenset(
+    {"sender.department", "sender.role", "sender.scene", "customer.segment", "customer.owner"}
+)
+FIELDS = DIRECT_FIELDS | TYPED_FIELDS | DIRECTORY_FIELDS | feeds.fields()
 
 # fields whose every value is known: another one is a typing error, not a rare message
 CLOSED: Mapping[str, tuple[str, ...]] = {

@@ -12,12 +12,20 @@ _P = "payload"
 
 
 class Deed(NamedTuple):
-    """Who did it ("" where the source names nobody), in which room, and the fields."""
+    """Who did it ("" where the source names nobody), in which room, and the fields.
+
+    `text` and what follows are set for what another system read in a message (`rules.feeds`): its
+    words, and between whom they were said.
+    """
 
     actor: str
     fields: Json
     room: str = ""
     actor_kind: str = ""  # "": employee when an actor is named, else system
+    text: str = ""
+    recipients: tuple[str, ...] = ()
+    conversation: str = ""
+    direction: str = "internal"
 
 
 def deed(kind: str, payload: Json) -> Deed | None:
