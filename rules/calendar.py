@@ -17,19 +17,15 @@ In other years the weekday rule alone decides, and `known` says so.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfoNotFoundError
 
 from rules.yaml_source import Document, load_documents
+from rules.zone import DAY_MS, Zone
 
 CALENDARS = Path(__file__).parent / "calendars"
-_DAY_MS = 86_400_000
-# Offsets of all zones in use change at a quarter of an hour of UTC, so one answer holds for it.
-_QUARTER_MS = 900_000
-_EPOCH = date(1970, 1, 1).toordinal()
-_CACHED = 4096
 
 
 class Hours(NamedTuple):
@@ -45,33 +41,42 @@ class OfficeCalendar:
 
     def __init__(
         self,
-        zone: ZoneInfo,
+        zone: Zone,
         hours: Hours,
         departments: dict[str, Hours],
         holidays: Iterable[date],
         workdays: Iterable[date],
         years: Iterable[int],
     ) -> None:
-        self._zone, self._hours, self._departments = zone, hours, departments
+        self.zone, self._hours, self._departments = zone, hours, departments
         self._holidays = frozenset(day.toordinal() for day in holidays)
         self._workdays = frozenset(day.toordinal() for day in workdays)
         self._years = frozenset(years)
-        self._offsets: dict[int, int] = {}
 
     def is_working_day(self, day: date, department: str = "") -> bool:
         """By holidays and make-up days, else by the weekdays of the department."""
-        return self._works(day.toordinal(), self._departments.get(department, self._hours))
+        return self._works(day.toordinal(), self.hours_of(department))
 
     def is_office_time(self, ms: int, department: str = "") -> bool:
         """Is the moment `ms` (UTC milliseconds) inside office hours of a working day?
 
         An unknown department has the hours of the office.
         """
-        hours = self._departments.get(department, self._hours) if department else self._hours
-        local = ms + self._offset(ms)
-        if not hours.start <= local % _DAY_MS < hours.end:
-            return False
-        return self._works(local // _DAY_MS + _EPOCH, hours)
+        hours = self.hours_of(department) if department else self._hours
+        day, since = self.zone.local(ms)
+        return hours.start <= since < hours.end and self._works(day, hours)
+
+    def hours_of(self, department: str) -> Hours:
+        """Hours of a department; of 财富管理部/一组 those of 财富管理部 when it has none itself."""
+        while department:
+            if department in self._departments:
+                return self._departments[department]
+            department = department.rpartition("/")[0]
+        return self._hours
+
+    def is_holiday(self, day: date) -> bool:
+        """Is it a day off that the calendar lists by name?"""
+        return day.toordinal() in self._holidays
 
     def known(self, day: date) -> bool:
         """Are the holidays of this day's year announced and listed?"""
@@ -81,18 +86,6 @@ class OfficeCalendar:
         if ordinal in self._holidays:
             return False
         return ordinal in self._workdays or (ordinal - 1) % 7 + 1 in hours.weekdays
-
-    def _offset(self, ms: int) -> int:
-        quarter = ms // _QUARTER_MS
-        offset = self._offsets.get(quarter)
-        if offset is None:
-            moment = datetime.fromtimestamp(quarter * _QUARTER_MS / 1000, UTC)
-            delta = moment.astimezone(self._zone).utcoffset()
-            offset = round(delta.total_seconds() * 1000) if delta is not None else 0
-            if len(self._offsets) >= _CACHED:
-                self._offsets.clear()
-            self._offsets[quarter] = offset
-        return offset
 
 
 def load_calendar(path: Path | str = "") -> OfficeCalendar:
@@ -108,7 +101,7 @@ def load_calendar(path: Path | str = "") -> OfficeCalendar:
     )
     value = document.value
     try:
-        zone = ZoneInfo(value.get("timezone", "Asia/Shanghai"))
+        zone = Zone(value.get("timezone", "Asia/Shanghai"))
     except (ZoneInfoNotFoundError, ValueError, TypeError):
         raise document.error(
             ("timezone",),
@@ -117,7 +110,7 @@ def load_calendar(path: Path | str = "") -> OfficeCalendar:
             fix_en="use an IANA name such as Asia/Shanghai",
             fix_zh="请用 IANA 名称，例如 Asia/Shanghai",
         ) from None
-    hours = _hours(document, (), value, Hours(0, _DAY_MS, frozenset(range(1, 6))))
+    hours = _hours(document, (), value, Hours(0, DAY_MS, frozenset(range(1, 6))))
     departments = {}
     for name in value.get("departments") or {}:
         at = ("departments", str(name))
