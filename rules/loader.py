@@ -57,6 +57,7 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
                     "一个文件里有第二条告警规则",
                     fix_en="one alerting rule a file; mark base rules with mingjian.signal: true",
                     fix_zh="每个文件一条告警规则；基础规则请写 mingjian.signal: true",
+                    code="MJ109",
                 )
             main = document
         if ref.name in names:
@@ -66,6 +67,7 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
                 f"这个文件里有第二条名为“{ref.name}”的规则",
                 fix_en="give each rule a name of its own, the base rule too",
                 fix_zh="请为每条规则各取一个名字，基础规则也不例外",
+                code="MJ110",
             )
         names.add(ref.name)
         if "detection" in document.value:
@@ -74,7 +76,12 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
             correlations.append(_correlation(document, ours, ref, state_version))
     if main is None:
         raise RuleError(
-            "no alerting rule in this file", "文件里没有告警规则", path=label, line=1, column=1
+            "no alerting rule in this file",
+            "文件里没有告警规则",
+            path=label,
+            line=1,
+            column=1,
+            code="MJ111",
         )
     ours = main.value.get("mingjian", {})
     return RuleFile(
@@ -119,7 +126,10 @@ def _read(path: Path, label: str) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise RuleError(
-            f"cannot be read: {error.strerror}", f"无法读取：{error.strerror}", path=label
+            f"cannot be read: {error.strerror}",
+            f"无法读取：{error.strerror}",
+            path=label,
+            code="MJ018",
         ) from None
     try:
         return data.decode()
@@ -133,6 +143,7 @@ def _read(path: Path, label: str) -> str:
             column=len(before[before.rfind(b"\n") + 1 :].decode()) + 1,
             fix_en="save the file as UTF-8",
             fix_zh="请把文件存为 UTF-8 编码",
+            code="MJ017",
         ) from None
 
 
@@ -201,11 +212,15 @@ def _correlation(
             f"本版本还没有关联类型“{kind}”",
             fix_en=f"there are: {', '.join(CORRELATION_TYPES)}",
             fix_zh=f"现有：{'、'.join(CORRELATION_TYPES)}",
+            code="MJ301",
         )
     rules = tuple(section.get("rules", ()))
     if not rules or len(set(rules)) != len(rules):
         raise document.error(
-            (*at, "rules"), "'rules' must name different rules", "rules 必须列出互不相同的规则"
+            (*at, "rules"),
+            "'rules' must name different rules",
+            "rules 必须列出互不相同的规则",
+            code="MJ302",
         )
     threshold, field = len(rules), ""
     if kind != "temporal_ordered":
@@ -215,6 +230,7 @@ def _correlation(
             (*at, "condition"),
             "temporal_ordered takes no condition here",
             "temporal_ordered 这里不接受 condition",
+            code="MJ303",
         )
     aliases = section.get("aliases", {})
     group_by = tuple(section.get("group-by", ()))
@@ -244,13 +260,17 @@ def _aliases(
         at = ("correlation", "aliases", str(name))
         if name not in group_by:
             raise document.error(
-                at, f"the alias '{name}' is not in 'group-by'", f"别名“{name}”不在 group-by 里"
+                at,
+                f"the alias '{name}' is not in 'group-by'",
+                f"别名“{name}”不在 group-by 里",
+                code="MJ304",
             )
         if not isinstance(fields, dict) or set(fields) != set(rules):
             raise document.error(
                 at,
                 f"the alias '{name}' must give one field for each of: {', '.join(rules)}",
                 f"别名“{name}”须为每条规则各给出一个字段：{'、'.join(rules)}",
+                code="MJ305",
             )
         for rule, field in fields.items():
             _known_field(document, (*at, rule), field)
@@ -265,12 +285,15 @@ def _threshold(document: Document, section: dict[str, Any], kind: str) -> tuple[
     at = ("correlation", "condition")
     condition = section.get("condition")
     if not isinstance(condition, dict):
-        raise document.error(at, "'condition' is missing", "缺少 condition")
+        raise document.error(at, "'condition' is missing", "缺少 condition", code="MJ306")
     document.only(at, ("gte", "gt", "field"))
     bounds = [(key, condition[key]) for key in ("gte", "gt") if key in condition]
     if len(bounds) != 1 or type(bounds[0][1]) is not int:
         raise document.error(
-            at, "'condition' needs gte or gt and a whole number", "condition 需要 gte 或 gt 加整数"
+            at,
+            "'condition' needs gte or gt and a whole number",
+            "condition 需要 gte 或 gt 加整数",
+            code="MJ307",
         )
     threshold = bounds[0][1] + (bounds[0][0] == "gt")
     if not 1 <= threshold <= MAX_WINDOW:
@@ -278,11 +301,15 @@ def _threshold(document: Document, section: dict[str, Any], kind: str) -> tuple[
             (*at, bounds[0][0]),
             f"the count must be from 1 to {MAX_WINDOW}: a window keeps no more messages",
             f"次数须在 1 到 {MAX_WINDOW} 之间：一个窗口最多保留这么多条消息",
+            code="MJ308",
         )
     field = condition.get("field", "")
     if (kind == "value_count") != bool(field):
         raise document.error(
-            at, "value_count, and only it, needs 'field'", "value_count（且只有它）需要 field"
+            at,
+            "value_count, and only it, needs 'field'",
+            "value_count（且只有它）需要 field",
+            code="MJ309",
         )
     if field:
         _known_field(document, (*at, "field"), field)
@@ -297,5 +324,6 @@ def _timespan(document: Document, section: dict[str, Any]) -> int:
             ("correlation", "timespan"),
             "'timespan' is like 30s, 10m, 1h, 2d, at most 366d",
             "timespan 写成 30s、10m、1h、2d 这样，最长 366d",
+            code="MJ310",
         )
     return span

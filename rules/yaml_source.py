@@ -27,20 +27,41 @@ class Document:
     quoted: set[tuple[str, ...]] = field(default_factory=set)
 
     def error(
-        self, at: tuple[str, ...], en: str, zh: str, *, fix_en: str = "", fix_zh: str = ""
+        self,
+        at: tuple[str, ...],
+        en: str,
+        zh: str,
+        *,
+        fix_en: str = "",
+        fix_zh: str = "",
+        code: str = "",
     ) -> RuleError:
         """A RuleError at a key path, or at the nearest enclosing one that has a position."""
         while at and at not in self.marks:
             at = at[:-1]
         line, column = self.marks.get(at, (1, 1))
         return RuleError(
-            en, zh, path=self.path, line=line, column=column, fix_en=fix_en, fix_zh=fix_zh
+            en,
+            zh,
+            path=self.path,
+            line=line,
+            column=column,
+            fix_en=fix_en,
+            fix_zh=fix_zh,
+            code=code,
         )
 
     def explained(self, at: tuple[str, ...], error: Refused | UnknownName) -> RuleError:
         """What a part of a rule refuses, with its place and the nearest right name."""
         if isinstance(error, Refused):
-            return self.error(at, error.en, error.zh, fix_en=error.fix_en, fix_zh=error.fix_zh)
+            return self.error(
+                at,
+                error.en,
+                error.zh,
+                fix_en=error.fix_en,
+                fix_zh=error.fix_zh,
+                code=error.code,
+            )
         near = difflib.get_close_matches(error.name, error.known, n=1)
         return self.error(
             at,
@@ -48,6 +69,7 @@ class Document:
             error.zh,
             fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(error.known)}",
             fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(error.known)}",
+            code=error.code,
         )
 
     def only(self, at: tuple[str, ...], known: Iterable[str]) -> None:
@@ -61,7 +83,12 @@ class Document:
                 near = difflib.get_close_matches(str(key), names, n=1)
                 if hint := mistyped(str(key), 0):
                     raise self.error(
-                        (*at, str(key)), hint.en, hint.zh, fix_en=hint.fix_en, fix_zh=hint.fix_zh
+                        (*at, str(key)),
+                        hint.en,
+                        hint.zh,
+                        fix_en=hint.fix_en,
+                        fix_zh=hint.fix_zh,
+                        code=hint.code,
                     )
                 raise self.error(
                     (*at, str(key)),
@@ -69,6 +96,7 @@ class Document:
                     f"未知的键“{key}”",
                     fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
                     fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
+                    code="MJ101",
                 )
 
 
@@ -94,13 +122,14 @@ def load_documents(path: str, text: str) -> list[Document]:
     documents = parse_documents(path, text)
     for document in documents:
         if not isinstance(document.value, dict):
-            hint = mistyped(text.lstrip("\n"), 1) or Hint("", "")
+            hint = mistyped(text.lstrip("\n"), 1) or Hint("", "", code="MJ020")
             raise document.error(
                 (),
                 "a rule must be a mapping" + (f": {hint.en}" if hint.en else ""),
                 "规则必须是一个映射" + (f"：{hint.zh}" if hint.zh else ""),
                 fix_en=hint.fix_en or "write keys and values: 'title: …', 'name: …'",
                 fix_zh=hint.fix_zh or "请写成键和值，例如 title: …、name: …",
+                code=hint.code,
             )
     return documents
 
@@ -125,7 +154,9 @@ def parse_documents(path: str, text: str) -> list[Document]:
         finally:
             loader.dispose()
     except RecursionError:
-        raise RuleError("nested too deeply", "嵌套层数过多", path=path, line=1, column=1) from None
+        raise RuleError(
+            "nested too deeply", "嵌套层数过多", path=path, line=1, column=1, code="MJ015"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
@@ -139,6 +170,7 @@ def parse_documents(path: str, text: str) -> list[Document]:
             column=hint.column or column,
             fix_en=hint.fix_en,
             fix_zh=hint.fix_zh,
+            code=hint.code,
         ) from None
     return documents
 
@@ -161,6 +193,7 @@ def _construct(loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
             column=culprit.start_mark.column + 1,
             fix_en="put texts in quotation marks; write dates as 2026-12-31",
             fix_zh="文本请加引号；日期写成 2026-12-31",
+            code="MJ016",
         ) from None
 
 
@@ -199,6 +232,7 @@ def _walk(
                 raise RuleError(
                     f"the key '{key.value}' is there twice",
                     f"键“{key.value}”重复出现",
+                    code="MJ014",
                     path=path,
                     line=line,
                     column=column,
