@@ -25,7 +25,7 @@ from rules.model import (
 from rules.refused import Refused, UnknownName
 from rules.rule_shape import check_shape
 from rules.sigma_parse import Named, asks_hits, parse_detection
-from rules.yaml_source import Document, load_documents
+from rules.yaml_source import MAX_CHARACTERS, Document, load_documents
 
 MAX_TIMESPAN = 366 * 86_400_000
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -38,8 +38,16 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
         RuleError: the first thing wrong, with file, line and column.
     """
     label = str(path.relative_to(root)) if root else str(path)
-    text = _read(path, label)
-    documents = load_documents(label, text)
+    text = read_rule_text(path, label)
+    return build(label, text, load_documents(label, text), named)
+
+
+def build(label: str, text: str, documents: list[Document], named: Named) -> RuleFile:
+    """The rule file whose documents these are.
+
+    Raises:
+        RuleError: the first thing wrong, with file, line and column.
+    """
     sections = [check_shape(document) for document in documents]
     digest = sm3_hex(canonical_meaning(documents))
     state_version = sm3_hex(_canonical([_judging(d.value) for d in documents]))[:16]
@@ -121,9 +129,15 @@ def _judging(value: dict[str, Any]) -> dict[str, Any]:
     return {key: value[key] for key in ("name", "detection", "correlation") if key in value}
 
 
-def _read(path: Path, label: str) -> str:
+def read_rule_text(path: Path, label: str) -> str:
+    """The text of a rule file, called `label`. A larger one than YAML may have is not read whole.
+
+    Raises:
+        RuleError: it cannot be read, or is not UTF-8.
+    """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(4 * (MAX_CHARACTERS + 1))
     except OSError as error:
         raise RuleError(
             f"cannot be read: {error.strerror}",
@@ -132,7 +146,8 @@ def _read(path: Path, label: str) -> str:
             code="MJ018",
         ) from None
     try:
-        return data.decode()
+        # cut off in the middle of a character, it is still told that it is too large
+        return data.decode(errors="ignore" if len(data) > 4 * MAX_CHARACTERS else "strict")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         raise RuleError(
