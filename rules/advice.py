@@ -43,6 +43,7 @@ def _identity(document: Document) -> Iterator[RuleError]:
             f"id“{document.value['id']}”不是 UUID（Sigma 的要求）",
             fix_en="make one with: python3 -c 'import uuid; print(uuid.uuid4())'",
             fix_zh="用这条命令生成一个：python3 -c 'import uuid; print(uuid.uuid4())'",
+            code="MJ601",
         )
 
 
@@ -54,6 +55,7 @@ def _untested(document: Document, ours: dict[str, Any]) -> Iterator[RuleError]:
             "规则没有测试用例，无法知道它会不会报",
             fix_en="add mingjian.tests: one case that fires and one that does not",
             fix_zh="请补上 mingjian.tests：一个应该报的，一个不应该报的",
+            code="MJ510",
         )
 
 
@@ -81,4 +83,5 @@ def _joined(document: Document, at: Path, words: Sequence[Any]) -> Iterator[Rule
             f"“{word}”是一个词：列表里的词只能用英文逗号加空格隔开",
             fix_en=f"write [{parts}]; if it is meant as one phrase, put it in quotation marks",
             fix_zh=f"请写成 [{parts}]；如果确实是一句完整的话，请加引号",
+            code="MJ602",
         )

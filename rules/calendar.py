@@ -109,6 +109,7 @@ def load_calendar(path: Path | str = "") -> OfficeCalendar:
             f"没有时区“{value['timezone']}”",
             fix_en="use an IANA name such as Asia/Shanghai",
             fix_zh="请用 IANA 名称，例如 Asia/Shanghai",
+            code="MJ421",
         ) from None
     hours = _hours(document, (), value, Hours(0, DAY_MS, frozenset(range(1, 6))))
     departments = {}
@@ -140,6 +141,7 @@ def _hours(document: Document, at: tuple[str, ...], value: dict[str, Any], defau
                 "“hours”必须是同一天的两个时刻，先早后晚",
                 fix_en='write them as ["09:00", "18:00"]',
                 fix_zh='写成 ["09:00", "18:00"] 的形式',
+                code="MJ422",
             )
     if "weekdays" in value:
         days = value["weekdays"]
@@ -148,6 +150,7 @@ def _hours(document: Document, at: tuple[str, ...], value: dict[str, Any], defau
                 (*at, "weekdays"),
                 "'weekdays' must be a list of 1 (Monday) to 7",
                 "“weekdays”必须是 1（周一）到 7 的列表",
+                code="MJ423",
             )
         weekdays = frozenset(days)
     return Hours(start, end, weekdays)
@@ -171,5 +174,6 @@ def _days(document: Document, key: str) -> list[date]:
                 f"“{key}”里的“{day}”不是日期",
                 fix_en="write it as 2026-10-01",
                 fix_zh="写成 2026-10-01 的形式",
+                code="MJ424",
             )
     return list(days)

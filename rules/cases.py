@@ -41,8 +41,10 @@ _ALWAYS = ("at", "id", "seq")
 class WrongMessage(Refused):
     """A message of a test case that no source could give; `key` is the key that is wrong."""
 
-    def __init__(self, key: str, en: str, zh: str, fix_en: str = "", fix_zh: str = "") -> None:
-        super().__init__(en, zh, fix_en=fix_en, fix_zh=fix_zh)
+    def __init__(
+        self, key: str, en: str, zh: str, fix_en: str = "", fix_zh: str = "", *, code: str = ""
+    ) -> None:
+        super().__init__(en, zh, fix_en=fix_en, fix_zh=fix_zh, code=code)
         self.key = key
 
 
@@ -71,6 +73,7 @@ def check_message(message: Mapping[str, Any]) -> None:
             f"未知的键“{unknown[0]}”",
             f"known: {', '.join(MESSAGE_KEYS)}",
             f"可用：{'、'.join(MESSAGE_KEYS)}",
+            code="MJ502",
         )
     _check_time(message)
     forms = [key for key in _FORMS if key in message]
@@ -81,6 +84,7 @@ def check_message(message: Mapping[str, Any]) -> None:
             f"一条消息里同时有 {forms[0]} 和 {forms[1]}" if forms else "这条消息没有内容",
             f"give exactly one of: {', '.join(_FORMS)}",
             f"请只写其中之一：{'、'.join(_FORMS)}",
+            code="MJ503",
         )
     form = forms[0]
     for key in message:
@@ -91,6 +95,7 @@ def check_message(message: Mapping[str, Any]) -> None:
                 f"有 {form} 时不能写 {key}",
                 f"beside '{form}' there are: {', '.join((*_ALWAYS, *_FORMS[form]))}",
                 f"有 {form} 时可用：{'、'.join((*_ALWAYS, *_FORMS[form]))}",
+                code="MJ504",
             )
     if form != "event" and "from" not in message:
         raise WrongMessage(
@@ -99,6 +104,7 @@ def check_message(message: Mapping[str, Any]) -> None:
             "缺少 from",
             "say who wrote: from: zhangwei",
             "请写明发送人，如 from: zhangwei",
+            code="MJ505",
         )
     _check_types(message)
 
@@ -106,7 +112,12 @@ def check_message(message: Mapping[str, Any]) -> None:
 def _check_time(message: Mapping[str, Any]) -> None:
     if "at" not in message:
         raise WrongMessage(
-            "", "'at' is missing", "缺少 at", 'say when: at: "10:00"', '请写明时间，如 at: "10:00"'
+            "",
+            "'at' is missing",
+            "缺少 at",
+            'say when: at: "10:00"',
+            '请写明时间，如 at: "10:00"',
+            code="MJ506",
         )
     at = message["at"]
     if type(at) in (int, float):  # YAML reads 10:00 as the number 600
@@ -116,6 +127,7 @@ def _check_time(message: Mapping[str, Any]) -> None:
             f"at 被读成了数字 {at}",
             'put the time in quotation marks: at: "10:00"',
             '请给时间加引号：at: "10:00"',
+            code="MJ507",
         )
     try:
         moment(at)
@@ -126,6 +138,7 @@ def _check_time(message: Mapping[str, Any]) -> None:
             f"“{at}”不是有效的时间",
             'write "10:00", "10:00:30" or "2026-03-07 10:00"',
             '请写成 "10:00"、"10:00:30" 或 "2026-03-07 10:00"',
+            code="MJ508",
         ) from None
 
 
@@ -133,7 +146,7 @@ def _check_types(message: Mapping[str, Any]) -> None:
     for key, value in message.items():
         fits, en, zh = _TYPES.get(key, _A_TEXT)
         if not fits(value):
-            raise WrongMessage(key, f"'{key}' must be {en}", f"“{key}”必须是{zh}")
+            raise WrongMessage(key, f"'{key}' must be {en}", f"“{key}”必须是{zh}", code="MJ509")
 
 
 _Kind = tuple[Callable[[Any], bool], str, str]

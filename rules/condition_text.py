@@ -54,7 +54,9 @@ def check_condition(text: str, selections: Iterable[str]) -> set[str]:
         raise _missing_name(before, "")
     if depth:
         raise Refused(
-            "the condition has a bracket that is not closed", "condition 里有括号没有闭合"
+            "the condition has a bracket that is not closed",
+            "condition 里有括号没有闭合",
+            code="MJ204",
         )
     return used
 
@@ -78,12 +80,15 @@ def _joins(before: str, word: str, depth: int) -> bool:
     """After a selection: does a selection have to follow `word`?"""
     if depth < 0:
         raise Refused(
-            "the condition closes a bracket that was not opened", "condition 里多了一个右括号"
+            "the condition closes a bracket that was not opened",
+            "condition 里多了一个右括号",
+            code="MJ205",
         )
     if word not in ("and", "or", ")"):
         raise Refused(
             f"between '{before}' and '{word}' the condition lacks 'and' or 'or'",
             f"condition 里“{before}”与“{word}”之间缺少 and 或 or",
+            code="MJ206",
         )
     return word != ")"
 
@@ -96,6 +101,7 @@ def _readable(word: str) -> None:
             f"condition 里不能写“{word}”",
             fix_en=f"write {meant}",
             fix_zh=f"请写 {meant}",
+            code="MJ207",
         )
     if not SELECTION_NAME.fullmatch(word.translate({42: 95, 63: 95})) and word not in ("(", ")"):
         raise Refused(
@@ -103,6 +109,7 @@ def _readable(word: str) -> None:
             f"condition 里不能写“{word}”",
             fix_en="write names of selections, joined by and, or, not and ( )",
             fix_zh="只写选择项的名字，用 and、or、not 和英文括号 ( ) 连接",
+            code="MJ207",
         )
 
 
@@ -118,6 +125,7 @@ def _selected(word: str, pattern: str, names: list[str]) -> set[str]:
             f"“{word}”不能单独使用",
             fix_en=f"write 1 of {word} or all of {word}",
             fix_zh=f"请写 1 of {word} 或 all of {word}",
+            code="MJ208",
         )
     raise UnknownName("selection", word, names)
 
@@ -129,6 +137,7 @@ def _group(quantifier: str, pattern: str, names: list[str]) -> set[str]:
             f"不支持“{quantifier} of”",
             fix_en="write 1 of, any of or all of",
             fix_zh="请写 1 of、any of 或 all of",
+            code="MJ209",
         )
     found = {name for name in names if pattern == "them" or fnmatchcase(name, pattern)}
     if not found:
@@ -137,21 +146,26 @@ def _group(quantifier: str, pattern: str, names: list[str]) -> set[str]:
             f"没有选择项符合“{quantifier} of {pattern}”",
             fix_en=f"there are: {', '.join(names)}",
             fix_zh=f"现有：{'、'.join(names)}",
+            code="MJ210",
         )
     return found
 
 
 def _missing_name(before: str, word: str) -> Refused:
     if not before and not word:
-        return Refused("the condition is empty", "condition 是空的")
+        return Refused("the condition is empty", "condition 是空的", code="MJ211")
     if not before:
-        return Refused(f"the condition begins with '{word}'", f"condition 不能以“{word}”开头")
+        return Refused(
+            f"the condition begins with '{word}'", f"condition 不能以“{word}”开头", code="MJ211"
+        )
     if not word:
         return Refused(
             f"after '{before}' the condition ends; a selection is missing",
             f"condition 在“{before}”之后没有写完，缺少选择项",
+            code="MJ211",
         )
     return Refused(
         f"between '{before}' and '{word}' the condition lacks a selection",
         f"condition 里“{before}”与“{word}”之间缺少选择项",
+        code="MJ211",
     )

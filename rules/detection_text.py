@@ -46,6 +46,7 @@ def check_selections(part: Any) -> None:
             "没有要查找的内容：列表是空的",
             fix_en="write at least one value, for example [保本, 稳赚]",
             fix_zh="请至少写一个值，例如 [保本, 稳赚]",
+            code="MJ218",
         )
     if isinstance(part, list):
         for one in part:
@@ -68,6 +69,7 @@ def compiled_regex(field: str, source: Any) -> Regex:
         raise Refused(
             f"{field}|re: a regular expression must be a text (in quotation marks)",
             f"{field}|re：正则表达式必须是文本（请加引号）",
+            code="MJ219",
         )
     try:
         return regex(field, source)
@@ -81,4 +83,5 @@ def compiled_regex(field: str, source: Any) -> Regex:
             f"{field}|re：正则表达式“{source}”无法使用",
             fix_en=fix[1],
             fix_zh=fix[2],
+            code="MJ220",
         ) from None

@@ -42,7 +42,13 @@ class MingjianError(Exception):
 
 
 class RuleError(MingjianError):
-    """A rule file that cannot be used. `path`, `line` and `column` count from 1; 0 is unknown."""
+    """A rule file that cannot be used.
+
+    `path`, `line` and `column` count from 1; 0 is unknown. `code` is a key of the registry in
+    `rules/lint/checks`, such as MJ101: what is wrong, for good and in every version. `said_en` and
+    `said_zh` are the sentences without the place. `document` and `at` say which part of which
+    `rules.yaml_source.Document` is meant, when it is known: a checker goes on behind it.
+    """
 
     def __init__(
         self,
@@ -54,12 +60,16 @@ class RuleError(MingjianError):
         column: int = 0,
         fix_en: str = "",
         fix_zh: str = "",
+        code: str = "",
     ) -> None:
         where = f"{path}:{line}:{column}: " if path and line else f"{path}: " if path else ""
         super().__init__(
             where + en, where + zh, fix_en=fix_en, fix_zh=fix_zh, exit_code=EXIT_FINDINGS
         )
         self.path, self.line, self.column = path, line, column
+        self.code, self.said_en, self.said_zh = code, en, zh
+        self.document: object = None
+        self.at: tuple[str, ...] = ()
 
 
 class RecordError(Exception):

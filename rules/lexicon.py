@@ -156,7 +156,10 @@ def load_lexicon(path: Path | str, text: str | None = None) -> Lexicon:
         source = file.read_text(encoding="utf-8") if text is None else text
     except (OSError, UnicodeDecodeError) as error:
         raise RuleError(
-            f"cannot read the lexicon: {error}", f"读不了词库：{error}", path=str(file)
+            f"cannot read the lexicon: {error}",
+            f"读不了词库：{error}",
+            path=str(file),
+            code="MJ018",
         ) from None
     documents = load_documents(str(file), source)
     if len(documents) != 1:
@@ -164,6 +167,7 @@ def load_lexicon(path: Path | str, text: str | None = None) -> Lexicon:
             f"a lexicon file holds one document, this one {len(documents)}",
             f"一个词库文件只能有一个文档，这里有 {len(documents)} 个",
             path=str(file),
+            code="MJ401",
         )
     return _build(documents[0], file)
 
@@ -190,10 +194,12 @@ def _build(document: Document, file: Path) -> Lexicon:
     # a list of reference values only needs no title and no owner
     for key in _REQUIRED if value.get("words") else _REQUIRED[:1]:
         if key not in value:
-            raise document.error((), f"'{key}' is missing", f"缺少“{key}”")
+            raise document.error((), f"'{key}' is missing", f"缺少“{key}”", code="MJ402")
     for key in _TEXTS:
         if key in value and not (isinstance(value[key], str) and value[key].strip()):
-            raise document.error((key,), f"'{key}' must be a text", f"“{key}”必须是非空文本")
+            raise document.error(
+                (key,), f"'{key}' must be a text", f"“{key}”必须是非空文本", code="MJ403"
+            )
     if value["name"] != file.stem:
         raise document.error(
             ("name",),
@@ -201,6 +207,7 @@ def _build(document: Document, file: Path) -> Lexicon:
             f"名称“{value['name']}”与文件名不一致",
             fix_en=f"write '{file.stem}', or rename the file",
             fix_zh=f"写成“{file.stem}”，或改文件名",
+            code="MJ404",
         )
     expires = value.get("expires")
     if expires is not None and type(expires) is not date:
@@ -210,10 +217,14 @@ def _build(document: Document, file: Path) -> Lexicon:
             "“expires”必须是日期或 null",
             fix_en="write it as 2026-12-31",
             fix_zh="写成 2026-12-31 的形式",
+            code="MJ405",
         )
     if not value.get("words") and not value.get("values"):
         raise document.error(
-            ("words",), "the lexicon is empty: no words and no values", "词库是空的：没有词也没有值"
+            ("words",),
+            "the lexicon is empty: no words and no values",
+            "词库是空的：没有词也没有值",
+            code="MJ406",
         )
     words, flags = _words(document)
     return Lexicon(
@@ -244,7 +255,10 @@ def _words(document: Document) -> tuple[tuple[str, ...], dict[str, frozenset[str
         for flag in _FLAGS:
             if not isinstance(item.get(flag, False), bool):
                 raise document.error(
-                    (*at, flag), f"'{flag}' is true or false", f"“{flag}”只能是 true 或 false"
+                    (*at, flag),
+                    f"'{flag}' is true or false",
+                    f"“{flag}”只能是 true 或 false",
+                    code="MJ407",
                 )
             if item.get(flag) and isinstance(word, str):
                 flags[flag].add(word)
@@ -256,6 +270,7 @@ def _words(document: Document) -> tuple[tuple[str, ...], dict[str, frozenset[str
                 f"“{word}”不能按拼音查找：不足 {SYLLABLES} 个字，或其中有字的拼音未收录",
                 fix_en="remove 'pinyin'",
                 fix_zh="请删去“pinyin”",
+                code="MJ408",
             )
     return _texts(document, "words", plain), {flag: frozenset(of) for flag, of in flags.items()}
 
@@ -267,7 +282,7 @@ def _texts(document: Document, key: str, items: Any = None) -> tuple[str, ...]:
     if items is None:
         items = []
     if not isinstance(items, list):
-        raise document.error((key,), f"'{key}' must be a list", f"“{key}”必须是列表")
+        raise document.error((key,), f"'{key}' must be a list", f"“{key}”必须是列表", code="MJ409")
     seen: dict[str, str] = {}
     for index, item in enumerate(items):
         at = (key, str(index))
@@ -278,10 +293,13 @@ def _texts(document: Document, key: str, items: Any = None) -> tuple[str, ...]:
                 f"“{key}”里的“{item}”不是文本",
                 fix_en="put it in quotation marks",
                 fix_zh="请加引号",
+                code="MJ410",
             )
         folded = fold(item).text
         if not folded.strip():
-            raise document.error(at, f"an empty entry in '{key}'", f"“{key}”里有空条目")
+            raise document.error(
+                at, f"an empty entry in '{key}'", f"“{key}”里有空条目", code="MJ411"
+            )
         if folded in seen:
             raise document.error(
                 at,
@@ -289,6 +307,7 @@ def _texts(document: Document, key: str, items: Any = None) -> tuple[str, ...]:
                 f"“{key}”里的“{item}”重复（已有“{seen[folded]}”）",
                 fix_en="remove one of them",
                 fix_zh="请删去一个",
+                code="MJ412",
             )
         seen[folded] = item
     return tuple(items)

@@ -25,7 +25,7 @@ from rules.model import (
 from rules.refused import Refused, UnknownName
 from rules.rule_shape import check_shape
 from rules.sigma_parse import Named, asks_hits, parse_detection
-from rules.yaml_source import Document, load_documents
+from rules.yaml_source import MAX_CHARACTERS, Document, load_documents
 
 MAX_TIMESPAN = 366 * 86_400_000
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -38,8 +38,16 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
         RuleError: the first thing wrong, with file, line and column.
     """
     label = str(path.relative_to(root)) if root else str(path)
-    text = _read(path, label)
-    documents = load_documents(label, text)
+    text = read_rule_text(path, label)
+    return build(label, text, load_documents(label, text), named)
+
+
+def build(label: str, text: str, documents: list[Document], named: Named) -> RuleFile:
+    """The rule file whose documents these are.
+
+    Raises:
+        RuleError: the first thing wrong, with file, line and column.
+    """
     sections = [check_shape(document) for document in documents]
     digest = sm3_hex(canonical_meaning(documents))
     state_version = sm3_hex(_canonical([_judging(d.value) for d in documents]))[:16]
@@ -57,6 +65,7 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
                     "一个文件里有第二条告警规则",
                     fix_en="one alerting rule a file; mark base rules with mingjian.signal: true",
                     fix_zh="每个文件一条告警规则；基础规则请写 mingjian.signal: true",
+                    code="MJ109",
                 )
             main = document
         if ref.name in names:
@@ -66,6 +75,7 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
                 f"这个文件里有第二条名为“{ref.name}”的规则",
                 fix_en="give each rule a name of its own, the base rule too",
                 fix_zh="请为每条规则各取一个名字，基础规则也不例外",
+                code="MJ110",
             )
         names.add(ref.name)
         if "detection" in document.value:
@@ -74,7 +84,12 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
             correlations.append(_correlation(document, ours, ref, state_version))
     if main is None:
         raise RuleError(
-            "no alerting rule in this file", "文件里没有告警规则", path=label, line=1, column=1
+            "no alerting rule in this file",
+            "文件里没有告警规则",
+            path=label,
+            line=1,
+            column=1,
+            code="MJ111",
         )
     ours = main.value.get("mingjian", {})
     return RuleFile(
@@ -114,15 +129,25 @@ def _judging(value: dict[str, Any]) -> dict[str, Any]:
     return {key: value[key] for key in ("name", "detection", "correlation") if key in value}
 
 
-def _read(path: Path, label: str) -> str:
+def read_rule_text(path: Path, label: str) -> str:
+    """The text of a rule file, called `label`. A larger one than YAML may have is not read whole.
+
+    Raises:
+        RuleError: it cannot be read, or is not UTF-8.
+    """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(4 * (MAX_CHARACTERS + 1))
     except OSError as error:
         raise RuleError(
-            f"cannot be read: {error.strerror}", f"无法读取：{error.strerror}", path=label
+            f"cannot be read: {error.strerror}",
+            f"无法读取：{error.strerror}",
+            path=label,
+            code="MJ018",
         ) from None
     try:
-        return data.decode()
+        # cut off in the middle of a character, it is still told that it is too large
+        return data.decode(errors="ignore" if len(data) > 4 * MAX_CHARACTERS else "strict")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         raise RuleError(
@@ -133,6 +158,7 @@ def _read(path: Path, label: str) -> str:
             column=len(before[before.rfind(b"\n") + 1 :].decode()) + 1,
             fix_en="save the file as UTF-8",
             fix_zh="请把文件存为 UTF-8 编码",
+            code="MJ017",
         ) from None
 
 
@@ -201,11 +227,15 @@ def _correlation(
             f"本版本还没有关联类型“{kind}”",
             fix_en=f"there are: {', '.join(CORRELATION_TYPES)}",
             fix_zh=f"现有：{'、'.join(CORRELATION_TYPES)}",
+            code="MJ301",
         )
     rules = tuple(section.get("rules", ()))
     if not rules or len(set(rules)) != len(rules):
         raise document.error(
-            (*at, "rules"), "'rules' must name different rules", "rules 必须列出互不相同的规则"
+            (*at, "rules"),
+            "'rules' must name different rules",
+            "rules 必须列出互不相同的规则",
+            code="MJ302",
         )
     threshold, field = len(rules), ""
     if kind != "temporal_ordered":
@@ -215,6 +245,7 @@ def _correlation(
             (*at, "condition"),
             "temporal_ordered takes no condition here",
             "temporal_ordered 这里不接受 condition",
+            code="MJ303",
         )
     aliases = section.get("aliases", {})
     group_by = tuple(section.get("group-by", ()))
@@ -244,13 +275,17 @@ def _aliases(
         at = ("correlation", "aliases", str(name))
         if name not in group_by:
             raise document.error(
-                at, f"the alias '{name}' is not in 'group-by'", f"别名“{name}”不在 group-by 里"
+                at,
+                f"the alias '{name}' is not in 'group-by'",
+                f"别名“{name}”不在 group-by 里",
+                code="MJ304",
             )
         if not isinstance(fields, dict) or set(fields) != set(rules):
             raise document.error(
                 at,
                 f"the alias '{name}' must give one field for each of: {', '.join(rules)}",
                 f"别名“{name}”须为每条规则各给出一个字段：{'、'.join(rules)}",
+                code="MJ305",
             )
         for rule, field in fields.items():
             _known_field(document, (*at, rule), field)
@@ -265,12 +300,15 @@ def _threshold(document: Document, section: dict[str, Any], kind: str) -> tuple[
     at = ("correlation", "condition")
     condition = section.get("condition")
     if not isinstance(condition, dict):
-        raise document.error(at, "'condition' is missing", "缺少 condition")
+        raise document.error(at, "'condition' is missing", "缺少 condition", code="MJ306")
     document.only(at, ("gte", "gt", "field"))
     bounds = [(key, condition[key]) for key in ("gte", "gt") if key in condition]
     if len(bounds) != 1 or type(bounds[0][1]) is not int:
         raise document.error(
-            at, "'condition' needs gte or gt and a whole number", "condition 需要 gte 或 gt 加整数"
+            at,
+            "'condition' needs gte or gt and a whole number",
+            "condition 需要 gte 或 gt 加整数",
+            code="MJ307",
         )
     threshold = bounds[0][1] + (bounds[0][0] == "gt")
     if not 1 <= threshold <= MAX_WINDOW:
@@ -278,11 +316,15 @@ def _threshold(document: Document, section: dict[str, Any], kind: str) -> tuple[
             (*at, bounds[0][0]),
             f"the count must be from 1 to {MAX_WINDOW}: a window keeps no more messages",
             f"次数须在 1 到 {MAX_WINDOW} 之间：一个窗口最多保留这么多条消息",
+            code="MJ308",
         )
     field = condition.get("field", "")
     if (kind == "value_count") != bool(field):
         raise document.error(
-            at, "value_count, and only it, needs 'field'", "value_count（且只有它）需要 field"
+            at,
+            "value_count, and only it, needs 'field'",
+            "value_count（且只有它）需要 field",
+            code="MJ309",
         )
     if field:
         _known_field(document, (*at, "field"), field)
@@ -297,5 +339,6 @@ def _timespan(document: Document, section: dict[str, Any]) -> int:
             ("correlation", "timespan"),
             "'timespan' is like 30s, 10m, 1h, 2d, at most 366d",
             "timespan 写成 30s、10m、1h、2d 这样，最长 366d",
+            code="MJ310",
         )
     return span

@@ -6,10 +6,16 @@ from collections.abc import Iterable
 
 
 class Refused(ValueError):
-    """A part of a detection that cannot be used: what is wrong, and what to write instead."""
+    """A part of a detection that cannot be used: what is wrong, and what to write instead.
 
-    def __init__(self, en: str, zh: str, *, fix_en: str = "", fix_zh: str = "") -> None:
+    `code` as in `rules.errors.RuleError`.
+    """
+
+    def __init__(
+        self, en: str, zh: str, *, fix_en: str = "", fix_zh: str = "", code: str = ""
+    ) -> None:
         super().__init__(en)
+        self.code = code
         self.en, self.zh = en, zh
         self.fix_en, self.fix_zh = fix_en, fix_zh
 
@@ -22,6 +28,9 @@ class UnknownName(ValueError):
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         self.what, self.name, self.known = what, name, list(known)
+        self.code = WHAT_CODE.get(
+            what, "MJ217"
+        )  # else a value of a field whose every value is known
         self.en = f"no {what} '{name}'"
         self.zh = (
             f"没有名为“{name}”的{WHAT_ZH[what]}"
@@ -37,4 +46,11 @@ WHAT_ZH = {
     "lexicon": "词库",
     "detector": "识别器",
     "selection": "选择项",
+}
+WHAT_CODE = {
+    "selection": "MJ212",
+    "field": "MJ213",
+    "modifier": "MJ214",
+    "lexicon": "MJ215",
+    "detector": "MJ216",
 }

@@ -105,7 +105,9 @@ def typed(document: Document, at: Path, value: dict[Any, Any], kinds: dict[str, 
     for key, item in value.items():
         fits, en, zh = kinds[key]
         if not fits(item):
-            raise document.error((*at, key), f"'{key}' must be {en}", f"“{key}”必须是{zh}")
+            raise document.error(
+                (*at, key), f"'{key}' must be {en}", f"“{key}”必须是{zh}", code="MJ102"
+            )
 
 
 def check_shape(document: Document) -> dict[str, Any]:
@@ -120,12 +122,14 @@ def check_shape(document: Document) -> dict[str, Any]:
             (),
             "a rule has either 'detection' or 'correlation'",
             "规则必须有 detection 或 correlation 之一",
+            code="MJ103",
         )
     if not re.fullmatch(r"[a-z][a-z0-9_]*", value.get("name", "")):
         raise document.error(
             ("name",),
             "'name' is missing or not like a01_some_name",
             "缺少 name，或不是 a01_some_name 的形式",
+            code="MJ104",
         )
     if value.get("level", "informational") not in LEVELS:
         raise document.error(
@@ -134,10 +138,14 @@ def check_shape(document: Document) -> dict[str, Any]:
             f"没有“{value['level']}”这个级别",
             fix_en=f"one of {', '.join(LEVELS)}",
             fix_zh=f"可用：{'、'.join(LEVELS)}",
+            code="MJ105",
         )
     if ours.get("response", 0) not in RESPONSES:
         raise document.error(
-            ("mingjian", "response"), "'response' is 0, 1, 2 or 3", "response 只能是 0、1、2、3"
+            ("mingjian", "response"),
+            "'response' is 0, 1, 2 or 3",
+            "response 只能是 0、1、2、3",
+            code="MJ106",
         )
     if not ours.get("signal"):
         _complete(document, ours)
@@ -171,6 +179,7 @@ def _complete(document: Document, ours: dict[str, Any]) -> None:
         fix_zh="请补上；如果这是只供关联规则引用的基础规则，请写 mingjian: {signal: true}"
         if base
         else f"请补上 {'、'.join(missing)}",
+        code="MJ107",
     )
 
 
@@ -183,6 +192,7 @@ def _summary(document: Document, ours: dict[str, Any]) -> None:
                 f"summary 里没有 {match[0]} 可填",
                 fix_en=f"there are: {', '.join(SUMMARY_WORDS)}",
                 fix_zh=f"可用：{'、'.join(SUMMARY_WORDS)}",
+                code="MJ108",
             )
 
 
@@ -190,7 +200,9 @@ def _case(document: Document, at: Path, case: dict[Any, Any]) -> None:
     typed(document, at, case, _CASE)
     for key in ("messages", "alerts"):
         if key not in case:
-            raise document.error(at, f"the test case has no '{key}'", f"测试用例缺少“{key}”")
+            raise document.error(
+                at, f"the test case has no '{key}'", f"测试用例缺少“{key}”", code="MJ501"
+            )
     for index, message in enumerate(case["messages"]):
         here = (*at, "messages", str(index))
         document.only(here, MESSAGE_KEYS)
@@ -198,7 +210,12 @@ def _case(document: Document, at: Path, case: dict[Any, Any]) -> None:
             check_message(message)
         except WrongMessage as error:
             raise document.error(
-                (*here, error.key), error.en, error.zh, fix_en=error.fix_en, fix_zh=error.fix_zh
+                (*here, error.key),
+                error.en,
+                error.zh,
+                fix_en=error.fix_en,
+                fix_zh=error.fix_zh,
+                code=error.code,
             ) from None
 
 
@@ -207,7 +224,9 @@ def _selections(document: Document, section: dict[Any, Any]) -> None:
     at = ("detection",)
     for key in section:
         if not isinstance(key, str):
-            raise document.error((*at, str(key)), f"'{key}' must be a text", f"“{key}”必须是文本")
+            raise document.error(
+                (*at, str(key)), f"'{key}' must be a text", f"“{key}”必须是文本", code="MJ102"
+            )
         if not SELECTION_NAME.fullmatch(key):
             raise document.error(
                 (*at, key),
@@ -215,6 +234,7 @@ def _selections(document: Document, section: dict[Any, Any]) -> None:
                 f"“{key}”不能作选择项的名字",
                 fix_en="use letters a-z, digits, _ and - only",
                 fix_zh="只能用英文字母、数字、_ 和 -",
+                code="MJ202",
             )
     condition = section.get("condition")
     if not isinstance(condition, str):
@@ -224,6 +244,7 @@ def _selections(document: Document, section: dict[Any, Any]) -> None:
             "condition 必须是一段文本，说明各选择项如何组合",
             fix_en="for example: condition: employee and words",
             fix_zh="例如：condition: employee and words",
+            code="MJ201",
         )
     try:
         used = check_condition(condition, section)
@@ -237,4 +258,5 @@ def _selections(document: Document, section: dict[Any, Any]) -> None:
                 f"选择项“{name}”没有出现在 condition 里",
                 fix_en="use it there, or remove it",
                 fix_zh="请在 condition 中使用它，或删去它",
+                code="MJ203",
             )

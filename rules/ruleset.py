@@ -100,7 +100,10 @@ def assemble(files: Iterable[RuleFile], digest: str) -> RuleSet:
         for name in sorted(_names(file)):
             if name in detections or name in correlations:
                 raise RuleError(
-                    f"the name '{name}' is taken", f"名称“{name}”已被使用", path=file.path
+                    f"the name '{name}' is taken",
+                    f"名称“{name}”已被使用",
+                    path=file.path,
+                    code="MJ112",
                 )
         detections.update({rule.ref.name: rule for rule in file.detections})
         correlations.update({rule.ref.name: rule for rule in file.correlations})
@@ -116,6 +119,7 @@ def assemble(files: Iterable[RuleFile], digest: str) -> RuleSet:
                         path=file.path,
                         fix_en="write its name as in that rule's 'name'",
                         fix_zh="请写那条规则的 name",
+                        code="MJ312",
                     )
                 readers.setdefault(name, []).append((rule, step))
     return RuleSet(
@@ -136,6 +140,7 @@ def _no_shared_ids(files: Iterable[RuleFile]) -> None:
                     path=file.path,
                     fix_en="give each rule an id of its own",
                     fix_zh="请为每条规则使用各自的 id",
+                    code="MJ113",
                 )
             taken[identity] = file.path
 

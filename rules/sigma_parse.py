@@ -110,7 +110,9 @@ def parse_detection(section: dict[str, Any], named: Named) -> Node:
     try:
         detections = SigmaDetections.from_dict(section)
         if len(detections.parsed_condition) != 1:
-            raise Refused("exactly one condition is supported", "只能有一个 condition")
+            raise Refused(
+                "exactly one condition is supported", "只能有一个 condition", code="MJ236"
+            )
         tree = detections.parsed_condition[0].parse()
     except SigmaTypeError as error:
         raise Refused(
@@ -118,9 +120,12 @@ def parse_detection(section: dict[str, Any], named: Named) -> Node:
             "修饰符与值的类型不符",
             fix_en="put texts and numbers to search for in quotation marks",
             fix_zh="要查找的文字和数字请加引号；比较大小的值不加引号",
+            code="MJ223",
         ) from None
     except SigmaError as error:
-        raise Refused(f"Sigma refuses it: {error}", f"不符合 Sigma 的写法：{error}") from None
+        raise Refused(
+            f"Sigma refuses it: {error}", f"不符合 Sigma 的写法：{error}", code="MJ224"
+        ) from None
     except (TypeError, AttributeError, KeyError, IndexError) as error:
         # pySigma takes types for granted; a value of another type ends in one of these
         raise Refused(
@@ -128,9 +133,10 @@ def parse_detection(section: dict[str, Any], named: Named) -> Node:
             "键或值的类型不对",
             fix_en="write field: value, or field|modifier: value or [value, value]",
             fix_zh="请写成 字段: 值，或 字段|修饰符: 值，多个值写成 [值, 值]",
+            code="MJ225",
         ) from None
     except RecursionError:
-        raise Refused("nested too deeply", "嵌套层数过多") from None
+        raise Refused("nested too deeply", "嵌套层数过多", code="MJ226") from None
     return _node(tree, named)
 
 
@@ -148,6 +154,7 @@ def _node(item: Any, named: Named) -> Node:
         "值的前面没有字段：请写 text|contains，不要直接写一列词",
         fix_en="for example: words: {text|contains: [保本, 稳赚]}",
         fix_zh="例如：words: {text|contains: [保本, 稳赚]}",
+        code="MJ227",
     )
 
 
@@ -160,6 +167,7 @@ def _leaf(field: str, value: SigmaType, named: Named) -> Node:
     raise Refused(
         f"{field}: this form of value is not supported: {type(value).__name__}",
         f"{field}：不支持这种形式的值",
+        code="MJ228",
     )
 
 
@@ -169,12 +177,14 @@ def _ours(field: str, value: Any, named: Named) -> Node:
             raise Refused(
                 f"{field}|office_time: only the field 'time' can be asked this",
                 f"{field}|office_time：只有字段 time 可以这样问",
+                code="MJ237",
             )
         return OfficeTime(value.value == "true")
     if field not in TEXT_FIELDS:
         raise Refused(
             f"{field}|{value.kind}: only text fields ({', '.join(sorted(TEXT_FIELDS))})",
             f"{field}|{value.kind}：只能用于文本字段（{'、'.join(sorted(TEXT_FIELDS))}）",
+            code="MJ222",
         )
     if value.kind == "lexicon":
         lexicon = named.lexicon(value.value)
@@ -182,6 +192,7 @@ def _ours(field: str, value: Any, named: Named) -> Node:
             raise Refused(
                 f"the lexicon '{value.value}' has no words, only values for 'except'",
                 f"词库“{value.value}”里没有词，只有供 except 使用的值",
+                code="MJ230",
             )
         return InLexicon(field, lexicon)
     name, *options = (part.strip() for part in value.value.split(","))
@@ -201,6 +212,7 @@ def _ours(field: str, value: Any, named: Named) -> Node:
                 f"{field}|detect：没有“{option}”这个选项",
                 fix_en="there are: except LIST, confidence N",
                 fix_zh="可用：except 词库名、confidence 数字",
+                code="MJ229",
             )
     return Detected(field, DETECTORS[name], frozenset(known), at_least)
 
@@ -211,6 +223,7 @@ def _reference_values(lexicon: Lexicon) -> Iterator[str]:
         raise Refused(
             f"the lexicon '{lexicon.name}' has no values to except",
             f"词库“{lexicon.name}”里没有可供排除的值（values）",
+            code="MJ231",
         )
     for value in lexicon.values:
         folded = fold(value).text
@@ -232,6 +245,7 @@ def _string(field: str, value: Any, named: Named) -> Node:
             f"{field}：没有可比较的内容",
             fix_en=f"write {field}|exists: true or false",
             fix_zh=f"问有没有值，请写 {field}|exists: true 或 false",
+            code="MJ232",
         )
     if field in TEXT_FIELDS:
         folded = fold(word).text
@@ -239,6 +253,7 @@ def _string(field: str, value: Any, named: Named) -> Node:
             raise Refused(
                 f"{field}: only characters that are not read, such as zero-width ones",
                 f"{field}：只有不会被读取的字符（如零宽字符）",
+                code="MJ233",
             )
         return Words(field, folded, word) if lead and tail else regex(field, _wildcards(parts))
     allowed = CLOSED.get(field)
@@ -257,6 +272,7 @@ def _bad_wildcard(field: str) -> Node:
     raise Refused(
         f"{field}: wildcards inside a value are supported in text fields only",
         f"{field}：值中间的通配符只能用于文本字段",
+        code="MJ234",
     )
 
 
@@ -278,6 +294,7 @@ def _regex(field: str, value: Any, _named: Named) -> Node:
         raise Refused(
             f"{field}|re: regular expressions are supported in text fields only",
             f"{field}|re：正则表达式只能用于文本字段（{'、'.join(sorted(TEXT_FIELDS))}）",
+            code="MJ222",
         )
     written = value.regexp.original
     for char in written:
@@ -288,6 +305,7 @@ def _regex(field: str, value: Any, _named: Named) -> Node:
                 f"{field}|re：“{char}”不会出现，因为文本先归一再查找",
                 fix_en=f"write '{folded}'" if folded else f"leave '{char}' out",
                 fix_zh=f"请写“{folded}”" if folded else f"请删去“{char}”",
+                code="MJ221",
             )
     source = "".join(_INLINE[flag] for flag in sorted(value.flags, key=str)) + written
     return compiled_regex(field, source)
@@ -299,7 +317,7 @@ def _number(field: str, value: Any, _named: Named) -> Node:
 
 def _compare(field: str, value: Any, _named: Named) -> Node:
     if field in TEXT_FIELDS:
-        raise Refused(f"{field}: a text has no order", f"{field}：文本不能比较大小")
+        raise Refused(f"{field}: a text has no order", f"{field}：文本不能比较大小", code="MJ235")
     return Compare(field, value.op.name.lower(), value.number.number)
 
 

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 
 class Hint(NamedTuple):
-    """What is wrong and what to do; `line` (from 1) is where the cause stands, 0 as reported."""
+    """What is wrong and what to do; `line` (from 1) is where the cause stands, 0 as reported.
+
+    `code` as in `rules.errors.RuleError`.
+    """
 
     en: str
     zh: str
@@ -15,11 +18,13 @@ class Hint(NamedTuple):
     fix_zh: str = ""
     line: int = 0
     column: int = 0
+    code: str = "MJ001"
 
 
-# signs of PyYAML's sentence -> ours
+# signs of PyYAML's sentence -> our code and sentences
 _PLAIN = (
     (
+        "MJ002",
         ("cannot start any token", "\\t"),
         "a tab: YAML is indented by blanks only",
         "行首有制表符（Tab）：YAML 只能用空格缩进",
@@ -27,6 +32,7 @@ _PLAIN = (
         "请把 Tab 换成空格",
     ),
     (
+        "MJ003",
         ("expected <block end>",),
         "the indentation of this line does not fit the lines above",
         "这一行的缩进与上面的行对不上",
@@ -34,6 +40,7 @@ _PLAIN = (
         "同一层的键要从同一列开始，用空格对齐",
     ),
     (
+        "MJ004",
         ("expected ',' or",),
         "a bracket is not closed, or a comma is missing before this place",
         "这里之前有括号没有闭合，或者缺少逗号",
@@ -41,6 +48,7 @@ _PLAIN = (
         "列表写成 [甲, 乙]，映射写成 {a: 甲, b: 乙}，用英文逗号",
     ),
     (
+        "MJ005",
         ("mapping values are not allowed",),
         "a colon that cannot stand here: wrong indentation, or a text with a colon in it",
         "这里不能有冒号：缩进不对，或者文本里带有冒号",
@@ -48,6 +56,7 @@ _PLAIN = (
         '请检查缩进；带冒号的文本请加引号，如 "甲: 乙"',
     ),
     (
+        "MJ006",
         ("could not find expected ':'",),
         "a line that is neither 'key: value' nor a list item",
         "这一行既不是“键: 值”，也不是列表项",
@@ -55,6 +64,7 @@ _PLAIN = (
         "请写成 键: 值，用英文冒号，冒号后加一个空格",
     ),
     (
+        "MJ007",
         ("while scanning a quoted scalar", "unexpected end of stream"),
         "a quotation mark is not closed",
         "引号没有闭合",
@@ -62,6 +72,7 @@ _PLAIN = (
         "请补上引号",
     ),
     (
+        "MJ008",
         ("special characters are not allowed",),
         "a control character in the file",
         "文件里有控制字符",
@@ -69,6 +80,7 @@ _PLAIN = (
         "请删去它，或重新输入这一行",
     ),
     (
+        "MJ009",
         ("aliases",),
         "aliases (*name) are not supported",
         "不支持别名（*名字）",
@@ -76,6 +88,7 @@ _PLAIN = (
         "请把内容再写一遍",
     ),
     (
+        "MJ010",
         ("could not determine a constructor", "undefined tag"),
         "tags (!name) are not supported",
         "不支持标签（!名字）",
@@ -103,10 +116,11 @@ def explain(text: str, problem: str, line: int) -> Hint:
             "请用英文逗号加空格",
             line,
             lines[line - 1].index("，") + 1,
+            "MJ013",
         )
-    for signs, en, zh, fix_en, fix_zh in _PLAIN:
+    for code, signs, en, zh, fix_en, fix_zh in _PLAIN:
         if any(sign in problem for sign in signs):
-            return Hint(en, zh, fix_en, fix_zh)
+            return Hint(en, zh, fix_en, fix_zh, code=code)
     return Hint(problem, "这里写法有误")
 
 
@@ -120,6 +134,7 @@ def mistyped(line: str, number: int) -> Hint | None:
             "请用英文冒号加空格：键: 值",
             number,
             match.end(),
+            "MJ011",
         )
     if match := _NO_BLANK.match(line):
         return Hint(
@@ -129,5 +144,6 @@ def mistyped(line: str, number: int) -> Hint | None:
             "请写成 键: 值，冒号后加一个空格",
             number,
             match.end(),
+            "MJ012",
         )
     return None

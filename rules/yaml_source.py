@@ -13,6 +13,8 @@ from rules.errors import RuleError
 from rules.refused import Refused, UnknownName
 from rules.yaml_hints import Hint, explain, mistyped
 
+MAX_CHARACTERS = 1_000_000  # PyYAML reads some 100 000 a second; no rule has a tenth of them
+
 
 @dataclass(frozen=True)
 class Document:
@@ -27,20 +29,44 @@ class Document:
     quoted: set[tuple[str, ...]] = field(default_factory=set)
 
     def error(
-        self, at: tuple[str, ...], en: str, zh: str, *, fix_en: str = "", fix_zh: str = ""
+        self,
+        at: tuple[str, ...],
+        en: str,
+        zh: str,
+        *,
+        fix_en: str = "",
+        fix_zh: str = "",
+        code: str = "",
     ) -> RuleError:
         """A RuleError at a key path, or at the nearest enclosing one that has a position."""
+        part = at
         while at and at not in self.marks:
             at = at[:-1]
         line, column = self.marks.get(at, (1, 1))
-        return RuleError(
-            en, zh, path=self.path, line=line, column=column, fix_en=fix_en, fix_zh=fix_zh
+        error = RuleError(
+            en,
+            zh,
+            path=self.path,
+            line=line,
+            column=column,
+            fix_en=fix_en,
+            fix_zh=fix_zh,
+            code=code,
         )
+        error.document, error.at = self, part
+        return error
 
     def explained(self, at: tuple[str, ...], error: Refused | UnknownName) -> RuleError:
         """What a part of a rule refuses, with its place and the nearest right name."""
         if isinstance(error, Refused):
-            return self.error(at, error.en, error.zh, fix_en=error.fix_en, fix_zh=error.fix_zh)
+            return self.error(
+                at,
+                error.en,
+                error.zh,
+                fix_en=error.fix_en,
+                fix_zh=error.fix_zh,
+                code=error.code,
+            )
         near = difflib.get_close_matches(error.name, error.known, n=1)
         return self.error(
             at,
@@ -48,6 +74,7 @@ class Document:
             error.zh,
             fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(error.known)}",
             fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(error.known)}",
+            code=error.code,
         )
 
     def only(self, at: tuple[str, ...], known: Iterable[str]) -> None:
@@ -61,7 +88,12 @@ class Document:
                 near = difflib.get_close_matches(str(key), names, n=1)
                 if hint := mistyped(str(key), 0):
                     raise self.error(
-                        (*at, str(key)), hint.en, hint.zh, fix_en=hint.fix_en, fix_zh=hint.fix_zh
+                        (*at, str(key)),
+                        hint.en,
+                        hint.zh,
+                        fix_en=hint.fix_en,
+                        fix_zh=hint.fix_zh,
+                        code=hint.code,
                     )
                 raise self.error(
                     (*at, str(key)),
@@ -69,6 +101,7 @@ class Document:
                     f"未知的键“{key}”",
                     fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
                     fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
+                    code="MJ101",
                 )
 
 
@@ -93,25 +126,48 @@ def load_documents(path: str, text: str) -> list[Document]:
     """
     documents = parse_documents(path, text)
     for document in documents:
-        if not isinstance(document.value, dict):
-            hint = mistyped(text.lstrip("\n"), 1) or Hint("", "")
-            raise document.error(
-                (),
-                "a rule must be a mapping" + (f": {hint.en}" if hint.en else ""),
-                "规则必须是一个映射" + (f"：{hint.zh}" if hint.zh else ""),
-                fix_en=hint.fix_en or "write keys and values: 'title: …', 'name: …'",
-                fix_zh=hint.fix_zh or "请写成键和值，例如 title: …、name: …",
-            )
+        if error := no_mapping(document, text):
+            raise error
     return documents
 
 
-def parse_documents(path: str, text: str) -> list[Document]:
+def no_mapping(document: Document, text: str) -> RuleError | None:
+    """What is wrong with a document that is no mapping."""
+    if isinstance(document.value, dict):
+        return None
+    hint = mistyped(text.lstrip("\n"), 1) or Hint("", "", code="MJ020")
+    return document.error(
+        (),
+        "a rule must be a mapping" + (f": {hint.en}" if hint.en else ""),
+        "规则必须是一个映射" + (f"：{hint.zh}" if hint.zh else ""),
+        fix_en=hint.fix_en or "write keys and values: 'title: …', 'name: …'",
+        fix_zh=hint.fix_zh or "请写成键和值，例如 title: …、name: …",
+        code=hint.code,
+    )
+
+
+def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) -> list[Document]:
     """All documents of any YAML text, whatever their values are.
 
+    Args:
+        twice: takes the errors of keys that are there twice, which are then not raised.
+
     Raises:
-        RuleError: not YAML, or a duplicate key.
+        RuleError: too large, not YAML, or a duplicate key.
     """
     documents = []
+    doubled: list[RuleError] = []
+    if len(text) > MAX_CHARACTERS:
+        raise RuleError(
+            f"the file has {len(text)} characters, more than {MAX_CHARACTERS}",
+            f"文件有 {len(text)} 个字符，超过上限 {MAX_CHARACTERS}",
+            path=path,
+            line=1,
+            column=1,
+            fix_en="split it: one alerting rule a file, one list of words a file",
+            fix_zh="请拆成多个文件：一个文件一条告警规则，一个文件一份词库",
+            code="MJ019",
+        )
     try:
         loader = _Loader(text)
         try:
@@ -119,13 +175,15 @@ def parse_documents(path: str, text: str) -> list[Document]:
                 node: Any = loader.get_node()
                 marks: dict[tuple[str, ...], tuple[int, int]] = {}
                 quoted: set[tuple[str, ...]] = set()
-                _walk(node, (), marks, quoted, path)
+                _walk(node, (), marks, quoted, path, doubled)
                 value = _construct(loader, node, path)
                 documents.append(Document(path, value, marks, quoted))
         finally:
             loader.dispose()
     except RecursionError:
-        raise RuleError("nested too deeply", "嵌套层数过多", path=path, line=1, column=1) from None
+        raise RuleError(
+            "nested too deeply", "嵌套层数过多", path=path, line=1, column=1, code="MJ015"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
@@ -139,7 +197,12 @@ def parse_documents(path: str, text: str) -> list[Document]:
             column=hint.column or column,
             fix_en=hint.fix_en,
             fix_zh=hint.fix_zh,
+            code=hint.code,
         ) from None
+    if doubled and twice is None:
+        raise doubled[0]
+    if twice is not None:
+        twice += doubled
     return documents
 
 
@@ -161,6 +224,7 @@ def _construct(loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
             column=culprit.start_mark.column + 1,
             fix_en="put texts in quotation marks; write dates as 2026-12-31",
             fix_zh="文本请加引号；日期写成 2026-12-31",
+            code="MJ016",
         ) from None
 
 
@@ -187,6 +251,7 @@ def _walk(
     marks: dict[tuple[str, ...], tuple[int, int]],
     quoted: set[tuple[str, ...]],
     path: str,
+    twice: list[RuleError],
 ) -> None:
     marks.setdefault(at, (node.start_mark.line + 1, node.start_mark.column + 1))
     if isinstance(node, yaml.ScalarNode) and node.style is not None:
@@ -196,15 +261,19 @@ def _walk(
             here = (*at, str(key.value))
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
             if here in marks:
-                raise RuleError(
-                    f"the key '{key.value}' is there twice",
-                    f"键“{key.value}”重复出现",
-                    path=path,
-                    line=line,
-                    column=column,
+                twice.append(
+                    RuleError(
+                        f"the key '{key.value}' is there twice",
+                        f"键“{key.value}”重复出现",
+                        code="MJ014",
+                        path=path,
+                        line=line,
+                        column=column,
+                    )
                 )
+                continue
             marks[here] = (line, column)
-            _walk(value, here, marks, quoted, path)
+            _walk(value, here, marks, quoted, path, twice)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _walk(item, (*at, str(index)), marks, quoted, path)
+            _walk(item, (*at, str(index)), marks, quoted, path, twice)
