@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rules.advice import of_lexicon, of_rules
 from rules.alert import sm3_hex
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
-from rules.lexicon import load_lexicons
+from rules.lexicon_file import load_lexicons
 from rules.loader import load_file
 from rules.model import RuleFile
 from rules.ruleset import CATALOG, LEXICONS, RuleSet, assemble, load_ruleset, rule_files

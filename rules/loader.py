@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rules.alert import RuleRef, sm3_hex
+from rules.conditions import And
 from rules.errors import RuleError
+from rules.extension import check_language, intercept, requires, scope, suppress, zone
 from rules.fields import FIELDS
+from rules.filters import GlobalFilter, build_filter
 from rules.model import (
     CORRELATION_TYPES,
     MAX_WINDOW,
@@ -22,9 +26,12 @@ from rules.model import (
     DetectionRule,
     RuleFile,
 )
+from rules.named import Named
+from rules.reference import RefList
+from rules.reference_file import check_case_lists
 from rules.refused import Refused, UnknownName
 from rules.rule_shape import check_shape
-from rules.sigma_parse import Named, asks_hits, parse_detection
+from rules.sigma_parse import asks_hits, parse_detection
 from rules.yaml_source import MAX_CHARACTERS, Document, load_documents
 
 MAX_TIMESPAN = 366 * 86_400_000
@@ -53,9 +60,14 @@ def build(label: str, text: str, documents: list[Document], named: Named) -> Rul
     state_version = sm3_hex(_canonical([_judging(d.value) for d in documents]))[:16]
     detections: list[DetectionRule] = []
     correlations: list[CorrelationRule] = []
+    filters: list[GlobalFilter] = []
     main: Document | None = None
     names: set[str] = set()
     for document, ours in zip(documents, sections, strict=True):
+        if "filter" in document.value:
+            filters.append(build_filter(document, named))
+            continue
+        check_language(document, ours)
         ref = _ref(document, ours, digest)
         if not ours.get("signal"):
             if main is not None:
@@ -82,6 +94,8 @@ def build(label: str, text: str, documents: list[Document], named: Named) -> Rul
             detections.append(_detection(document, ours, ref, named))
         else:
             correlations.append(_correlation(document, ours, ref, state_version))
+    if main is None and filters and not names:
+        return RuleFile(label, text, (), (), filters=tuple(filters))
     if main is None:
         raise RuleError(
             "no alerting rule in this file",
@@ -92,13 +106,30 @@ def build(label: str, text: str, documents: list[Document], named: Named) -> Rul
             code="MJ111",
         )
     ours = main.value.get("mingjian", {})
+    if (limits := scope(main, ours)) is not None:  # of a correlation: of the base rules it counts
+        detections = [replace(one, condition=And((one.condition, limits))) for one in detections]
     return RuleFile(
         path=label,
         text=text,
+        filters=tuple(filters),
+        requires=requires(main, ours),
+        case_lists=_case_lists(main, ours, named),
         detections=tuple(detections),
         correlations=tuple(correlations),
         tests=tuple(ours.get("tests", ())),
         legal=tuple(ours.get("legal", ())),
+    )
+
+
+def _case_lists(
+    main: Document, ours: dict[str, Any], named: Named
+) -> tuple[tuple[RefList, ...], ...]:
+    at = ("mingjian", "tests")
+    return tuple(
+        tuple(check_case_lists(main, (*at, str(index), "lists"), named.reference))
+        if "lists" in case
+        else ()
+        for index, case in enumerate(ours.get("tests", ()))
     )
 
 
@@ -180,8 +211,9 @@ def _detection(
     document: Document, ours: dict[str, Any], ref: RuleRef, named: Named
 ) -> DetectionRule:
     section = document.value["detection"]
+    clock = zone(document, ours)
     try:
-        condition = parse_detection(section, named)
+        condition = parse_detection(section, named, zone=clock)
     except (Refused, UnknownName) as error:
         raise document.explained(_culprit(section, named), error) from None
     return DetectionRule(
@@ -190,6 +222,8 @@ def _detection(
         signal=bool(ours.get("signal")),
         summary=ours.get("summary", ""),
         asks_hits=asks_hits(condition),
+        suppress=suppress(document, ours),
+        intercept=intercept(document, ours),
     )
 
 
@@ -264,6 +298,8 @@ def _correlation(
         field=field,
         state_version=state_version,
         summary=ours.get("summary", ""),
+        suppress=suppress(document, ours),
+        intercept=intercept(document, ours),
     )
 
 

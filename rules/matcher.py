@@ -6,13 +6,15 @@ some trigger touched. Pure: no Flink, no clock, no client.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from rules.alert import content_id, sm3_raw
 from rules.calendar import OfficeCalendar
-from rules.conditions import Span, View
 from rules.decode import Decoder, Draft
 from rules.errors import RecordError
 from rules.fold import fold
@@ -21,9 +23,11 @@ from rules.mask import mask, one_line
 from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.model import CorrelationRule, DetectionRule
 from rules.recent import CONFLICT, SAME, RecentIds
+from rules.reference import RefList
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.scan import scanner
 from rules.triggers import triggers
+from rules.view import Span, View, field_value
 
 _DETAIL = 200  # a record may call its type or id anything, at any length
 _QUARANTINE_KEYS = 16  # spreads quarantined records over subtasks
@@ -35,6 +39,7 @@ class CompiledRules:
 
     def __init__(self, ruleset: RuleSet) -> None:
         self.ruleset = ruleset
+        self.reference = ruleset.reference
         patterns: dict[str, list[DetectionRule]] = {}
         self._by_type: dict[str, list[DetectionRule]] = {}
         self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
@@ -53,6 +58,12 @@ class CompiledRules:
                     index.setdefault(trigger.value, []).append(rule)
         self._woken = list(patterns.values())
         self._scan = scanner(list(patterns)).scan
+
+    def with_lists(self, lists: Iterable[RefList]) -> CompiledRules:
+        """The same rules with more on the reference lists, for the test cases of rules."""
+        other = copy.copy(self)
+        other.reference = self.reference.extended(lists)
+        return other
 
     def candidates(self, draft: Draft) -> list[DetectionRule]:
         """Rules worth evaluating, each once, in a stable order."""
@@ -86,7 +97,7 @@ class CompiledRules:
         """(rules that hold with their spans, rules that failed with the error's type)."""
         held: list[tuple[DetectionRule, tuple[Span, ...]]] = []
         failed: list[tuple[str, str]] = []
-        view = View(message, calendar)
+        view = View(message, self.ruleset.calendar or calendar, 0, self.reference)
         self._try([rule for rule in candidates if not rule.asks_hits], view, held, failed)
         # rules that ask what others said come last, and do not hear each other
         view.response = max((rule.ref.response for rule, _ in held), default=0)
@@ -177,22 +188,23 @@ class Matcher:
             )
         for rule, spans in held:
             self.counts["hits"] += not rule.signal
-            for key, head in self._roles(compiled.ruleset, rule, message):
+            for key, head in self._roles(compiled, rule, message):
                 place = (message.time, message.seq, message.msgid, source, partition, offset)
                 out.append(pack(key, Item(*head, *place, raw, spans)))
         return out or None
 
     def _roles(
-        self, ruleset: RuleSet, rule: DetectionRule, message: Message
+        self, compiled: CompiledRules, rule: DetectionRule, message: Message
     ) -> Iterator[tuple[str, tuple[int, str, str, int, str, tuple[str, ...], str]]]:
         """(key, first fields of the Item) of everything that a matched rule contributes to."""
-        name = rule.ref.name
+        name, ruleset = rule.ref.name, compiled.ruleset
+        read = partial(field_value, message, compiled.reference)
         if not rule.signal:
             key = f"a|{name}|{message.tenant}|{message.sender}"
             yield key, (ALERT, ruleset.digest, name, 0, name, (), "")
         for reader, step in ruleset.readers.get(name, ()):
-            group = _group(reader, name, message)
-            value = _text(message.field(reader.field)) if reader.field else ""
+            group = _group(reader, name, message, read)
+            value = _text(read(reader.field)) if reader.field else ""
             if group is None or value is None:
                 self.counts["group_missing"] += 1
                 continue
@@ -223,11 +235,13 @@ def _content(draft: Draft, raw: bytes) -> int:
     return mark ^ hash(str(draft.time)) if event else mark
 
 
-def _group(rule: CorrelationRule, base: str, message: Message) -> tuple[str, ...] | None:
+def _group(
+    rule: CorrelationRule, base: str, message: Message, read: Callable[[str], Any]
+) -> tuple[str, ...] | None:
     """Group key of a message, tenant first; None when a field is missing (then it is excluded)."""
     values = [message.tenant]
     for field in rule.group_fields(base):
-        value = _text(message.field(field))
+        value = _text(read(field))
         if value is None:
             return None
         values.append(value)

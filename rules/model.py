@@ -9,12 +9,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as data_field
+from typing import TYPE_CHECKING
 
 from rules.alert import RuleRef
 from rules.conditions import Node
 
+if TYPE_CHECKING:
+    from rules.filters import GlobalFilter
+    from rules.reference import RefList
+
 CORRELATION_TYPES = ("event_count", "value_count", "temporal_ordered")
 MAX_WINDOW = 1_000  # messages kept for one key; beyond it the oldest go and the alert says so
+
+
+@dataclass(frozen=True)
+class Suppress:
+    """For `duration` ms after an alert, further hits of the group add evidence and no alert."""
+
+    duration: int
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Intercept:
+    """A rule of WeCom's own that is asked to block or to warn; whether it did, nobody tells us."""
+
+    rule: str
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -31,6 +52,8 @@ class DetectionRule:
     signal: bool
     summary: str = ""
     asks_hits: bool = False
+    suppress: Suppress | None = None
+    intercept: Intercept | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +81,8 @@ class CorrelationRule:
     aliases: Mapping[str, Mapping[str, str]] = data_field(default_factory=dict)
     state_version: str = ""
     summary: str = ""
+    suppress: Suppress | None = None
+    intercept: Intercept | None = None
 
     def group_fields(self, rule: str) -> tuple[str, ...]:
         """The fields of a message of `rule` that make up the group key."""
@@ -66,7 +91,7 @@ class CorrelationRule:
 
 @dataclass(frozen=True)
 class RuleFile:
-    """One file: its text, its rules, and the test cases written in it."""
+    """One file: its text, its rules or filters, and the test cases written in it."""
 
     path: str
     text: str
@@ -74,3 +99,18 @@ class RuleFile:
     correlations: tuple[CorrelationRule, ...]
     tests: tuple[Mapping[str, object], ...] = ()
     legal: tuple[str, ...] = ()
+    filters: tuple[GlobalFilter, ...] = ()
+    requires: tuple[str, ...] = ()
+    case_lists: tuple[tuple[RefList, ...], ...] = ()  # of each test case
+
+    def lists_of(self, case: Mapping[str, object]) -> tuple[RefList, ...]:
+        """What a test case of this file adds to the reference lists."""
+        of_case = zip(self.tests, self.case_lists, strict=False)
+        return next((lists for one, lists in of_case if one is case), ())
+
+    @property
+    def main(self) -> DetectionRule | CorrelationRule | None:
+        """The alerting rule; None in a file of filters."""
+        if self.correlations:
+            return self.correlations[0]
+        return next((rule for rule in self.detections if not rule.signal), None)

@@ -14,6 +14,7 @@ import re2
 from rules.conditions import (
     HIT_RESPONSE,
     And,
+    AtLeast,
     Compare,
     Detected,
     InLexicon,
@@ -39,7 +40,7 @@ def triggers(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, And):
         options = [found for child in node.children if (found := triggers(child)) is not None]
         return min(options, key=_cost) if options else None
-    if isinstance(node, Or):
+    if isinstance(node, Or | AtLeast):
         union: set[Trigger] = set()
         for child in node.children:
             found = triggers(child)
@@ -54,7 +55,9 @@ def _leaf(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, Words) and node.field == "text":
         return frozenset({Trigger("pattern", re2.escape(node.word))})
     if isinstance(node, InLexicon) and node.field == "text":
-        return frozenset(Trigger("pattern", pattern) for pattern in node.lexicon.patterns)
+        scene = node.lexicon.of_scene(node.scene)  #  in the rule: any
+        patterns = scene.patterns if node.scene else node.lexicon.every_pattern()
+        return frozenset(Trigger("pattern", pattern) for pattern in patterns)
     if isinstance(node, Regex) and node.field == "text":
         return frozenset({Trigger("pattern", node.source)})
     if isinstance(node, Detected) and node.field == "text":

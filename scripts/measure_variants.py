@@ -26,7 +26,8 @@ from rules.conditions import InLexicon, View  # noqa: E402
 from rules.decode import Decoder  # noqa: E402
 from rules.fold import fold  # noqa: E402
 from rules.fold_table import MAPPED  # noqa: E402
-from rules.lexicon import Lexicon, load_lexicons  # noqa: E402
+from rules.lexicon import Lexicon  # noqa: E402
+from rules.lexicon_file import load_lexicons  # noqa: E402
 from rules.message import Message  # noqa: E402
 from rules.scan import Scanner, scanner  # noqa: E402
 from rules.variants_read import CONFUSABLE, EMOJI  # noqa: E402

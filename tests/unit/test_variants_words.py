@@ -12,7 +12,8 @@ from rules.calendar import load_calendar
 from rules.conditions import InLexicon, View
 from rules.errors import RuleError
 from rules.fold import fold
-from rules.lexicon import Lexicon, load_lexicon, load_lexicons
+from rules.lexicon import Lexicon
+from rules.lexicon_file import load_lexicon, load_lexicons
 from rules.message import Message
 from rules.scan import Re2Scanner, scanner
 from rules.variants_words import LOOSE, PINYIN, STRICT, pattern
