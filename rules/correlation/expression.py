@@ -39,6 +39,7 @@ def parse_expression(text: str, rules: Sequence[str]) -> tuple[Clause, ...]:
             ("condition",),
             "the condition can never hold: it wants a rule both there and not there",
             "condition 永远不可能成立：它要求同一条规则既出现又不出现",
+            code="MJ333",
         )
     place = {name: index for index, name in enumerate(rules)}
     clauses = sorted(
@@ -52,6 +53,7 @@ def parse_expression(text: str, rules: Sequence[str]) -> tuple[Clause, ...]:
             "condition 有一个分支只有 not：没有事件让它开始计时",
             fix_en="join it by 'and' with a rule whose event starts the time",
             fix_zh="请用 and 与一条规则相连，由它的事件开始计时",
+            code="MJ332",
         )
     return tuple(clauses)
 
@@ -77,6 +79,7 @@ class _Reader:
             f"condition 在{f'“{word}”处' if word else '末尾'}无法读懂",
             fix_en="write names of rules, joined by and, or, not and ( )",
             fix_zh="只写规则的名字，用 and、or、not 和括号连接",
+            code="MJ330",
         )
 
     def alternatives(self, depth: int) -> Callable[[bool], _Terms]:
@@ -96,7 +99,9 @@ class _Reader:
     def single(self, depth: int) -> Callable[[bool], _Terms]:
         word = self.peek()
         if depth > MAX_DEPTH:
-            raise WrongCorrelation(("condition",), "nested too deeply", "嵌套层数过多")
+            raise WrongCorrelation(
+                ("condition",), "nested too deeply", "嵌套层数过多", code="MJ330"
+            )
         if word == "not":
             self.at += 1
             inner = self.single(depth + 1)
@@ -117,6 +122,7 @@ class _Reader:
                 f"“{word}”不在 rules 里",
                 fix_en=f"there are: {', '.join(self.rules)}",
                 fix_zh=f"现有：{'、'.join(self.rules)}",
+                code="MJ331",
             )
         self.at += 1
         one, none = frozenset({word}), frozenset[str]()
@@ -143,5 +149,6 @@ def _combined(parts: list[Callable[[bool], _Terms]], negated: bool, *, conjuncti
                 f"condition 展开后超过 {MAX_CLAUSES} 种情形",
                 fix_en="split it into several rules",
                 fix_zh="请拆成几条规则",
+                code="MJ334",
             )
     return found

@@ -7,6 +7,7 @@ ones after earlier ones, and between them every deadline that has passed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
@@ -80,6 +81,7 @@ class Group:
             [[] for _ in plan.absent],
             [_NEVER] * plan.slots,
         )
+        self._cap = cap
         self._window = Window(plan, cap)
         for entry in entries:
             self._window.add(entry)
@@ -144,6 +146,9 @@ class Group:
         for clause, anchors in zip(self.plan.absent, self.marks.anchors, strict=True):
             if not slots.isdisjoint(clause.positive) and anchors[-1:] != [time]:
                 anchors.append(time)
+                if self._cap and len(anchors) > self._cap:
+                    del anchors[0]
+                    self._window.truncated = self.marks.truncated = True
 
     def _judge(self, time: int, fresh: tuple[Entry, ...]) -> Row | None:
         marks, plan, window = self.marks, self.plan, self._window
@@ -253,12 +258,33 @@ class Group:
         )
         return Row(time, start, window.value(), evidence, opens, fresh, marks.truncated)
 
+    def end(self) -> int:
+        """From when on nothing that has been is of any importance, if no deadline is left."""
+        return self.marks.last + max(self.plan.span, self.plan.correlation.gap) + 1
+
     def over(self, time: int) -> bool:
-        """Whether at `time` nothing that was is of any importance any more."""
-        if self.deadline() is not None:
-            return False
-        gap = self.plan.correlation.gap
-        return self.marks.last + max(self.plan.span, gap) < time
+        """Whether at `time` nothing that has been is of any importance."""
+        return self.deadline() is None and self.end() <= time
+
+
+def advance(group: Group, entries: Sequence[Entry], watermark: int) -> list[Row]:
+    """All rows up to `watermark` of a group to which these entries, in order, are new."""
+    rows: list[Row] = []
+
+    def settle(until: int) -> None:
+        while (due := group.deadline()) is not None and due < until:
+            row = group.settle(due)
+            if row and rows and rows[-1].time == due:
+                rows[-1] = merged(rows[-1], row)
+            elif row:
+                rows.append(row)
+
+    for (time, _), instant in groupby(entries, key=lambda entry: entry[:2]):
+        settle(time)
+        if row := group.step(list(instant)):
+            rows.append(row)
+    settle(watermark + 1)
+    return rows
 
 
 def merged(first: Row, second: Row) -> Row:

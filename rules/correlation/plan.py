@@ -67,6 +67,7 @@ class Plan:
                 ("rules",),
                 f"more than {MAX_CHOICES} ways to choose {least} of {rules} rules in order",
                 f"从 {rules} 条规则中按序选 {least} 条，超过 {MAX_CHOICES} 种可能",
+                code="MJ334",
             )
         self.present = tuple(Clause(chosen) for chosen in combinations(range(rules), max(0, least)))
         self.numeric_condition = False

@@ -19,9 +19,10 @@ class WrongCorrelation(Refused):
         *,
         fix_en: str = "",
         fix_zh: str = "",
+        code: str = "",
         ours: bool = False,
     ) -> None:
-        super().__init__(en, zh, fix_en=fix_en, fix_zh=fix_zh)
+        super().__init__(en, zh, fix_en=fix_en, fix_zh=fix_zh, code=code)
         self.at, self.ours = at, ours
 
     def place(self) -> tuple[str, ...]:

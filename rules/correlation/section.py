@@ -1,4 +1,4 @@
-"""The `correlation` section of a rule -> a `Correlation`. Strict: every key is known, or refused."""
+"""The `correlation` section of a rule -> a `Correlation`. Every key is known, or refused."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ UNITS = {
 }
 MAX_SPAN = 10 * UNITS["y"]
 MAX_RULES = 64
+_WHOLE = 100
 _SPAN = re.compile(r"([1-9][0-9]{0,11})([smhdwMy])", re.A)
 
 
@@ -53,7 +54,9 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
     """
     ours = ours or {}
     if not isinstance(section, Mapping):
-        raise WrongCorrelation((), "'correlation' must be a mapping", "correlation 必须是映射")
+        raise WrongCorrelation(
+            (), "'correlation' must be a mapping", "correlation 必须是映射", code="MJ102"
+        )
     _known((), section, KEYS)
     kind = section.get("type")
     if kind not in TYPES:
@@ -72,6 +75,7 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
                 f"{kind} 要与一个数比较，不能写规则之间的条件",
                 fix_en="for example: condition: {gte: 3}",
                 fix_zh="例如：condition: {gte: 3}",
+                code="MJ303",
             )
         clauses = parse_expression(condition, rules)
         unused = [name for name in rules if name not in names_of(condition)]
@@ -82,6 +86,7 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
                 f"“{unused[0]}”写在 rules 里，condition 却没有用到",
                 fix_en="use it in the condition, or remove it from 'rules'",
                 fix_zh="请在 condition 中使用它，或从 rules 中删去",
+                code="MJ331",
             )
     elif condition is None and kind in TEMPORAL:
         bounds = (Bound("gte", Fraction(len(rules))),)
@@ -112,6 +117,7 @@ def _consistent(found: Correlation) -> None:
             ("window",),
             "absence is judged in a sliding window only",
             "“没有发生”只能在滑动窗口（sliding）里判断",
+            code="MJ336",
             ours=True,
         )
     if (found.window == "session") != bool(found.gap):
@@ -119,6 +125,7 @@ def _consistent(found: Correlation) -> None:
             ("gap",) if found.gap else ("window",),
             "a session window, and only it, needs 'gap', the longest silence inside it",
             "会话窗口（session）且只有它需要 gap，即窗口内最长的静默时间",
+            code="MJ336",
             ours=True,
         )
     low = [b.limit for b in found.bounds if b.operator in ("gt", "gte", "eq")]
@@ -128,6 +135,7 @@ def _consistent(found: Correlation) -> None:
             ("condition",),
             "the condition can never hold: its bounds exclude each other",
             "condition 永远不可能成立：上下限互相矛盾",
+            code="MJ333",
         )
 
 
@@ -141,10 +149,11 @@ def _rules(section: Mapping[str, Any], condition: str) -> tuple[str, ...]:
             "rules 必须列出互不相同的规则",
             fix_en="for 'twice the same' write event_count with gte: 2",
             fix_zh="要表达“同一规则两次”，请用 event_count 加 gte: 2",
+            code="MJ302",
         )
     if len(rules) > MAX_RULES:
         raise WrongCorrelation(
-            ("rules",), f"more than {MAX_RULES} rules", f"rules 超过 {MAX_RULES} 条"
+            ("rules",), f"more than {MAX_RULES} rules", f"rules 超过 {MAX_RULES} 条", code="MJ334"
         )
     return rules
 
@@ -160,6 +169,7 @@ def _numeric(
             "缺少 condition" if condition is None else "condition 必须是映射",
             fix_en="for example: condition: {gte: 3}",
             fix_zh="例如：condition: {gte: 3}",
+            code="MJ306",
         )
     _known(at, condition, CONDITION_KEYS)
     bounds = []
@@ -174,6 +184,7 @@ def _numeric(
             f"condition 需要一个比较：{'、'.join(OPERATORS)}",
             fix_en="for example: gte: 3",
             fix_zh="例如：gte: 3",
+            code="MJ307",
         )
     fields = _texts((*at, "field"), condition.get("field", ()))
     if (kind in VALUED) != bool(fields):
@@ -189,18 +200,21 @@ def _numeric(
     percentile = None
     if "percentile" in condition:
         percentile = _number((*at, "percentile"), condition["percentile"])
-        if kind != "value_percentile" or not 0 <= percentile <= 100:
+        if kind != "value_percentile" or not 0 <= percentile <= _WHOLE:
             raise WrongCorrelation(
                 (*at, "percentile"),
                 "'percentile' is a number from 0 to 100, for value_percentile only",
                 "percentile 是 0 到 100 的数，只用于 value_percentile",
+                code="MJ337",
             )
     return tuple(bounds), fields, percentile
 
 
 def _number(at: tuple[str, ...], value: Any) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise WrongCorrelation(at, f"'{at[-1]}' must be a number", f"“{at[-1]}”必须是数")
+        raise WrongCorrelation(
+            at, f"'{at[-1]}' must be a number", f"“{at[-1]}”必须是数", code="MJ307"
+        )
     return Fraction(str(value))  # 0.1 is a tenth, not the double next to it
 
 
@@ -217,6 +231,7 @@ def _span(at: tuple[str, ...], written: Any, *, ours: bool = False) -> int:
             at,
             f"'{at[-1]}' is like 30s, 10m, 1h, 2d, 1w, at most 10y",
             f"{at[-1]} 写成 30s、10m、1h、2d、1w 这样，最长 10y",
+            code="MJ310",
             ours=ours,
         )
     return span
@@ -228,20 +243,24 @@ def _texts(at: tuple[str, ...], written: Any) -> tuple[str, ...]:
         isinstance(value, str) and value for value in values
     ):
         raise WrongCorrelation(
-            at, f"'{at[-1]}' must be a list of texts", f"“{at[-1]}”必须是文本列表"
+            at, f"'{at[-1]}' must be a list of texts", f"“{at[-1]}”必须是文本列表", code="MJ102"
         )
     return tuple(values)
 
 
 def _flag(at: tuple[str, ...], written: Any) -> bool:
     if not isinstance(written, bool):
-        raise WrongCorrelation(at, f"'{at[-1]}' is true or false", f"{at[-1]} 只能是 true 或 false")
+        raise WrongCorrelation(
+            at, f"'{at[-1]}' is true or false", f"{at[-1]} 只能是 true 或 false", code="MJ102"
+        )
     return written
 
 
 def _aliases(written: Any, rules: tuple[str, ...], until: Any) -> dict[str, dict[str, str]]:
     if not isinstance(written, Mapping):
-        raise WrongCorrelation(("aliases",), "'aliases' must be a mapping", "aliases 必须是映射")
+        raise WrongCorrelation(
+            ("aliases",), "'aliases' must be a mapping", "aliases 必须是映射", code="MJ102"
+        )
     for name, fields in written.items():
         at = ("aliases", str(name))
         if not isinstance(fields, Mapping) or not all(isinstance(f, str) for f in fields.values()):
@@ -249,6 +268,7 @@ def _aliases(written: Any, rules: tuple[str, ...], until: Any) -> dict[str, dict
                 at,
                 f"the alias '{name}' must be a mapping of rules to fields",
                 f"别名“{name}”必须是 规则: 字段 的映射",
+                code="MJ305",
             )
         _known(at, fields, [*rules, *([until] if isinstance(until, str) else [])])
     return {str(name): dict(fields) for name, fields in written.items()}
@@ -274,6 +294,7 @@ def _ours(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
                 ("until",),
                 "'until' names one rule that is not in 'rules'",
                 "until 写一条不在 rules 里的规则的名字",
+                code="MJ338",
                 ours=True,
             )
         found["until"] = until
@@ -291,6 +312,7 @@ def _known(at: tuple[str, ...], mapping: Mapping[Any, Any], known: Iterable[str]
                 f"未知的键“{key}”",
                 fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
                 fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
+                code="MJ101",
             )
 
 
@@ -310,5 +332,6 @@ def _none(
         f"没有名为“{written}”的{zh}",
         fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(words)}",
         fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(words)}",
+        code="MJ335" if ours else "MJ301",
         ours=ours,
     )

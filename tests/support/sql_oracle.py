@@ -1,4 +1,4 @@
-"""Sigma rules run as SQL by pySigma's SQLite backend: an independent answer to compare ours with."""
+"""Sigma rules run as SQL by pySigma's SQLite backend: an independent answer to compare with."""
 
 from __future__ import annotations
 
@@ -19,17 +19,20 @@ def table(events: Sequence[Mapping[str, Any]], columns: Iterable[str] = ()) -> s
     """A table `logs` of the events, with the columns rules may name."""
     names = sorted({name for event in events for name in event} | {TIME, IDENTITY, *columns})
     connection = sqlite3.connect(":memory:")
-    connection.create_function(
-        "regexp", 2, lambda pattern, value: value is not None and bool(re2.search(pattern, str(value)))
-    )
+    connection.create_function("regexp", 2, _regexp)
     connection.execute(
         "CREATE TABLE logs (" + ", ".join(f"`{name}` COLLATE NOCASE" for name in names) + ")"
     )
+    places = ", ".join("?" * len(names))
     connection.executemany(
-        f"INSERT INTO logs VALUES ({', '.join('?' * len(names))})",
+        f"INSERT INTO logs VALUES ({places})",  # noqa: S608 - question marks only
         [[event.get(name) for name in names] for event in events],
     )
     return connection
+
+
+def _regexp(pattern: str, value: object) -> bool:
+    return value is not None and bool(re2.search(pattern, str(value)))
 
 
 def backend(**options: Any) -> sqliteBackend:
