@@ -204,7 +204,7 @@ class Matcher:
             yield key, (ALERT, ruleset.digest, name, 0, name, (), "")
         for reader, step in ruleset.readers.get(name, ()):
             group = _group(reader, name, message, read)
-            value = _text(read(reader.field)) if reader.field else ""
+            value = _value(reader, step, name, read)
             if group is None or value is None:
                 self.counts["group_missing"] += 1
                 continue
@@ -238,14 +238,26 @@ def _content(draft: Draft, raw: bytes) -> int:
 def _group(
     rule: CorrelationRule, base: str, message: Message, read: Callable[[str], Any]
 ) -> tuple[str, ...] | None:
-    """Group key of a message, tenant first; None when a field is missing (then it is excluded)."""
+    """Group key of a message, tenant first; None when it is to be excluded, because a field is
+    missing and the rule does not want such messages grouped."""
     values = [message.tenant]
-    for field in rule.group_fields(base):
+    for field in rule.how.group_fields(base):
         value = _text(read(field))
         if value is None:
-            return None
+            if rule.how.missing == "exclude":
+                return None
+            value = ""
         values.append(value)
     return tuple(values)
+
+
+def _value(rule: CorrelationRule, step: int, base: str, read: Callable[[str], Any]) -> str | None:
+    """What the message counts as; "" where nothing but itself counts, None when it is missing."""
+    if not rule.how.fields or step >= len(rule.rules):
+        return ""
+    parts = [_text(read(rule.how.field_of(name, base))) for name in rule.how.fields]
+    texts = [part for part in parts if part is not None]
+    return "\x1f".join(texts) if len(texts) == len(parts) else None
 
 
 def _text(value: object) -> str | None:

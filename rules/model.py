@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import field as data_field
 from typing import TYPE_CHECKING
 
 from rules.alert import RuleRef
 from rules.conditions import Node
+from rules.correlation.model import TYPES, Correlation
 
 if TYPE_CHECKING:
     from rules.filters import GlobalFilter
     from rules.reference import RefList
 
-CORRELATION_TYPES = ("event_count", "value_count", "temporal_ordered")
+CORRELATION_TYPES = TYPES
 MAX_WINDOW = 1_000  # messages kept for one key; beyond it the oldest go and the alert says so
 
 
@@ -60,33 +60,36 @@ class DetectionRule:
 class CorrelationRule:
     """Judges several messages of one group over event time.
 
-    Args:
-        type: one of CORRELATION_TYPES.
-        rules: names of the detection rules it reads; for `temporal_ordered` in this order.
-        group_by: group fields, in order; alias names are allowed.
-        aliases: alias -> {rule name: field of that rule's messages}.
-        timespan: window length in ms; windows are closed, [t - timespan, t].
-        threshold: least count that fires (steps for `temporal_ordered`).
-        field: what `value_count` counts the distinct values of.
-        state_version: changes when the meaning of the state changes, not when a title does.
+    `how` says which and when; `state_version` changes when the meaning of the state changes, not
+    when a title does.
     """
 
     ref: RuleRef
-    type: str
-    rules: tuple[str, ...]
-    group_by: tuple[str, ...]
-    timespan: int
-    threshold: int
-    field: str = ""
-    aliases: Mapping[str, Mapping[str, str]] = data_field(default_factory=dict)
+    how: Correlation
     state_version: str = ""
     summary: str = ""
     suppress: Suppress | None = None
     intercept: Intercept | None = None
 
-    def group_fields(self, rule: str) -> tuple[str, ...]:
-        """The fields of a message of `rule` that make up the group key."""
-        return tuple(self.aliases.get(name, {}).get(rule, name) for name in self.group_by)
+    @property
+    def type(self) -> str:
+        """One of CORRELATION_TYPES."""
+        return self.how.type
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Names of the detection rules it counts or orders."""
+        return self.how.rules
+
+    @property
+    def group_by(self) -> tuple[str, ...]:
+        """Group fields, in order; alias names are allowed."""
+        return self.how.group_by
+
+    @property
+    def timespan(self) -> int:
+        """Length of the window in ms."""
+        return self.how.span
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ _MAPPINGS: _Kind = (
     "a list of mappings",
     "映射的列表",
 )
+_CONDITION: _Kind = (lambda value: isinstance(value, dict | str), "a mapping", "映射")
 _DATE: _Kind = (lambda value: isinstance(value, str | date), "a date", "日期")
 _PROSE: _Kind = (lambda value: _text(value) or _texts(value), "a text or a list of texts", "文本")
 
@@ -87,6 +88,11 @@ OUR_KEYS: dict[str, _Kind] = {
     "summary": _TEXT,
     "runbook": _TEXT,
     "blind_spots": _PROSE,
+    "window": _TEXT,
+    "gap": _TEXT,
+    "until": _TEXT,
+    "emit": _TEXT,
+    "missing_group": _TEXT,
     "tests": _MAPPINGS,
     "language": _VERSION,
     "scope": _MAPPING,
@@ -100,7 +106,7 @@ CORRELATION_KEYS: dict[str, _Kind] = {
     "rules": _TEXTS,
     "group-by": _TEXTS,
     "timespan": _TEXT,
-    "condition": _MAPPING,
+    "condition": _CONDITION,
     "aliases": _MAPPING,
 }
 _CASE: dict[str, _Kind] = dict(zip(CASE_KEYS, (_TEXT, _MAPPINGS, _NUMBER, _MAPPING), strict=True))

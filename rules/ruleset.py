@@ -130,7 +130,18 @@ def assemble(
     readers: dict[str, list[tuple[CorrelationRule, int]]] = {}
     for file in kept:
         for rule in file.correlations:
-            for step, name in enumerate(rule.rules):
+            for step, name in enumerate(rule.how.sources()):
+                if name in correlations:
+                    raise RuleError(
+                        f"'{rule.ref.name}' reads '{name}', which is a correlation itself:"
+                        " chains are for plain Sigma rules only (mingjian rules eval)",
+                        f"“{rule.ref.name}”引用的“{name}”本身是关联规则："
+                        "会话规则还不能层层关联（普通 Sigma 规则可以，见 mingjian rules eval）",
+                        path=file.path,
+                        fix_en="read the base rules themselves",
+                        fix_zh="请直接引用基础规则",
+                        code="MJ340",
+                    )
                 if name not in detections:
                     raise RuleError(
                         f"'{rule.ref.name}' counts '{name}', which is not a detection rule",
