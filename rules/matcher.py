@@ -10,6 +10,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import re2
+
 from rules.alert import content_id, sm3_raw
 from rules.calendar import OfficeCalendar
 from rules.conditions import Span, View
@@ -23,7 +25,9 @@ from rules.model import CorrelationRule, DetectionRule
 from rules.recent import CONFLICT, SAME, RecentIds
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.scan import scanner
-from rules.triggers import triggers
+from rules.triggers import Trigger, triggers
+from rules.variants_sounds import gate
+from rules.variants_wake import OtherSpellings
 
 _DETAIL = 200  # a record may call its type or id anything, at any length
 _QUARANTINE_KEYS = 16  # spreads quarantined records over subtasks
@@ -36,6 +40,7 @@ class CompiledRules:
     def __init__(self, ruleset: RuleSet) -> None:
         self.ruleset = ruleset
         patterns: dict[str, list[DetectionRule]] = {}
+        words: set[Trigger] = set()
         self._by_type: dict[str, list[DetectionRule]] = {}
         self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
         self._always: list[DetectionRule] = []
@@ -48,11 +53,19 @@ class CompiledRules:
             for trigger in found:
                 if trigger.kind == "hits":
                     self._after_hits.append(rule)
+                elif trigger.kind == "type":
+                    self._by_type.setdefault(trigger.value, []).append(rule)
                 else:
-                    index = patterns if trigger.kind == "pattern" else self._by_type
-                    index.setdefault(trigger.value, []).append(rule)
+                    patterns.setdefault(_pattern(trigger), []).append(rule)
+                    words |= {trigger} if trigger.kind in ("word", "sound") else set()
         self._woken = list(patterns.values())
-        self._scan = scanner(list(patterns)).scan
+        places = {pattern: at for at, pattern in enumerate(patterns)}
+        spelled = sorted(word for kind, word in words if kind == "word")
+        self._spellings = OtherSpellings(
+            spelled, sorted(word for kind, word in words if kind == "sound")
+        )
+        self._word_at = [places[re2.escape(word)] for word in spelled]
+        self._scan = scanner([*patterns, *self._spellings.gates]).scan
 
     def candidates(self, draft: Draft) -> list[DetectionRule]:
         """Rules worth evaluating, each once, in a stable order."""
@@ -61,8 +74,9 @@ class CompiledRules:
         if text:
             folded = fold(text)
             woken = self._scan(folded.text.encode("utf-8", "replace"))
-            if folded.readable:
-                woken = [*woken, *self._scan(folded.read().text.encode("utf-8", "replace"))]
+            if folded.readable or (woken and max(woken) >= len(self._woken)):
+                woken = [index for index in woken if index < len(self._woken)]
+                woken += [self._word_at[index] for index in self._spellings.woken(folded)]
         try:
             typed = self._by_exact_type[draft.type]
         except KeyError:
@@ -111,6 +125,12 @@ class CompiledRules:
                     held.append((rule, tuple(view.spans)))
             except Exception as error:  # a rule that fails is reported; the others still run
                 failed.append((rule.ref.name, type(error).__name__))
+
+
+def _pattern(trigger: Trigger) -> str:
+    if trigger.kind == "word":
+        return str(re2.escape(trigger.value))
+    return gate(trigger.value) if trigger.kind == "sound" else trigger.value
 
 
 def compile_timeline(timeline: RuleTimeline) -> dict[str, CompiledRules]:

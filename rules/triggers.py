@@ -27,8 +27,9 @@ TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
 
 
 class Trigger(NamedTuple):
-    """kind "pattern": a linear-time regex over the folded text; "type": a message type;
-    "hits": another rule hit the same message."""
+    """kind "pattern": a linear-time regex over the folded text; "word": a folded word of a lexicon,
+    in any spelling, "sound": one that is found by its sound too; "type": a message type; "hits":
+    another rule hit the same message."""
 
     kind: str
     value: str
@@ -54,7 +55,10 @@ def _leaf(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, Words) and node.field == "text":
         return frozenset({Trigger("pattern", re2.escape(node.word))})
     if isinstance(node, InLexicon) and node.field == "text":
-        return frozenset(Trigger("pattern", pattern) for pattern in node.lexicon.patterns)
+        words, sounding = node.lexicon.folded, node.lexicon.sounding
+        return frozenset(Trigger("word", word) for word in words) | {
+            Trigger("sound", word) for word in sounding
+        }
     if isinstance(node, Regex) and node.field == "text":
         return frozenset({Trigger("pattern", node.source)})
     if isinstance(node, Detected) and node.field == "text":
