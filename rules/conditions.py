@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import re2
 
 from rules.detectors import Detector
-from rules.fold import Folded
 from rules.lexicon import Lexicon
 from rules.negation import negated
 from rules.variants_digits import has_chinese_digit
@@ -24,7 +23,6 @@ __all__ = ("MAX_SPANS", "Span", "View")
 
 TEXT_FIELDS = frozenset({"text", "quoted"})
 HIT_RESPONSE = "hit.response"
-_READINGS = frozenset({"confusable", "emoji"})
 MAX_WEIGHED = 1_000  # occurrences of words looked at for a denial; the rest count as said
 
 
@@ -105,25 +103,25 @@ class InLexicon:
 
     def holds(self, view: View) -> bool:
         """Records every occurrence that counts."""
-        folded = view.folded(self.field)
-        found = self._records(view, folded)
-        return (self._records(view, folded.read()) or found) if folded.readable else found
-
-    def _records(self, view: View, folded: Folded) -> bool:
-        text, found = folded.text, 0
-        lexicon = (
-            self.lexicon.of_scene(self.scene or view.scene) if self.lexicon.scenes else self.lexicon
-        )
-        for weighed, (start, end, word) in enumerate(lexicon.find(text)):
-            if folded.read_aloud and _READINGS.isdisjoint(folded.variants(start, end)):
-                continue  # the text as it stands holds it too
-            if weighed >= MAX_WEIGHED or not negated(text, start, end):
-                found += 1
-                other = lexicon.disguises(word, text[start:end])
-                view.add(self.field, start, end, word, variants=other, folded=folded)
-                if found >= MAX_SPANS:
-                    break
-        return found > 0
+        weighed, said = 0, []
+        lexicon = self.lexicon
+        if lexicon.scenes:
+            lexicon = lexicon.of_scene(self.scene or view.scene)
+        for place in lexicon.places(view.folded(self.field)):
+            text, start, end = place.text, place.start, place.end
+            weighed += not place.why
+            if not place.why and (weighed > MAX_WEIGHED or not negated(text.text, start, end)):
+                said.append((*text.origin(start, end), place))
+        said.sort(key=lambda one: (one[0], -one[1]))
+        covered = -1
+        for _, last, place in said:
+            if last > covered:  # else it is a part of a longer word, or the same read otherwise
+                covered = last
+                view.add(
+                    self.field, place.start, place.end, place.word,
+                    variants=place.variants, folded=place.text,
+                )  # fmt: skip
+        return bool(said)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ A file `rules/lexicons/<name>.yaml`:
     values: []                   # reference values (company accounts) that rules except
 
 Words and phrases are folded (`rules.fold`), so they are compared with folded text. Words are found
-in their other spellings too (`rules.variants_words`); phrases to allow only as they stand.
+in their other spellings too (`rules.variants_lattice`); phrases to allow only as they stand.
 """
 
 from __future__ import annotations
@@ -27,16 +27,32 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
+from typing import NamedTuple
 
-from rules.fold import fold
+from rules.fold import Folded, fold
 from rules.variants_bounds import cut_out
-from rules.variants_words import disguises, pattern
+from rules.variants_lattice import Lattice
+from rules.word_tree import WordTree
+
+
+class Place(NamedTuple):
+    """A word of a lexicon in a text: text.text[start:end]. `why` it does not count: "run" (inside
+    other letters or digits), "boundary" (cut out of other words), "allowed"; "" where it counts.
+    `variants`: how it is written otherwise, beyond what folding took off."""
+
+    text: Folded
+    start: int
+    end: int
+    word: str  # as the lexicon writes it
+    variants: tuple[str, ...]
+    why: str
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """One word list. `folded[i]` is the folded form of `words[i]`, `patterns[i]` the regex of it
-    and its variants; words are without duplicates. `pinyin`, `boundary`: the words so flagged.
+    """One word list. `folded[i]` is the folded form of `words[i]`; words are without duplicates.
+    `pinyin`, `boundary`: the words so flagged.
     """
 
     name: str
@@ -52,67 +68,83 @@ class Lexicon:
     spelling_of: Mapping[str, str] = field(default_factory=dict)  # made by a synonym -> the word
     scenes: Mapping[str, Lexicon] = field(default_factory=dict)  # each with the common words too
     folded: tuple[str, ...] = field(init=False)
-    patterns: tuple[str, ...] = field(init=False, compare=False)
-    _words: re.Pattern[str] = field(init=False, repr=False, compare=False)
     _allow: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
-    _written: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _longest: int = field(init=False, repr=False, compare=False)
-    _synonyms: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Fold the words once and prepare the search."""
-        folded = tuple(fold(word).text for word in self.words)
         phrases = [fold(phrase).text for phrase in self.allow]
         put = object.__setattr__  # the class is frozen for everybody else
-        patterns = tuple(
-            pattern(flat, word in self.pinyin)
-            for flat, word in zip(folded, self.words, strict=True)
-        )
-        # longest first, so that 保本保息 is not reported as 保本
-        order = sorted(range(len(folded)), key=lambda i: (-len(folded[i]), folded[i]))
-        put(self, "folded", folded)
-        put(self, "patterns", patterns)
-        put(self, "_words", re.compile("|".join(f"({patterns[i]})" for i in order)))
+        put(self, "folded", tuple(fold(word).text for word in self.words))
         put(self, "_allow", _any_of(phrases) if phrases else None)
         put(self, "_longest", max(map(len, phrases), default=0))
-        put(self, "_synonyms", frozenset(fold(one).text for one in self.spelling_of))
-        put(self, "_written", tuple(self.words[i] for i in order))
+
+    @cached_property
+    def sounding(self) -> tuple[str, ...]:
+        """The folded words that are found by their sound."""
+        pairs = zip(self.words, self.folded, strict=True)
+        return tuple(flat for word, flat in pairs if word in self.pinyin)
+
+    @cached_property
+    def _tree(self) -> WordTree:
+        return WordTree(self.folded, self.sounding)
+
+    def places(self, text: Folded) -> Iterator[Place]:
+        """Where words stand in the folded `text`: first as they are, then written otherwise. The
+        first that counts at a place, the longest first, ends the search there; those that do not
+        count are told as well."""
+        yield from self._plain(text)
+        kept = text.kept()
+        at = 0
+        for found in Lattice(kept.text, self._tree).sightings(everywhere=True):
+            for start, end, index, variants in found:
+                if start < at:
+                    break
+                why = self._why_not(kept.text, start, end, self.words[index])
+                yield self._place(kept, start, end, index, variants, why)
+                if not why:
+                    at = end
 
     def find(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """(start, end, word as written) of every word in the folded `text` outside allowed phrases.
+        """(start, end, word as written) of every word that stands in the folded `text` as it is.
 
-        At one place the longest word counts, and words do not overlap.
+        At one place the longest word that counts is told, and words do not overlap.
         """
-        at = 0
-        while self.words and (match := self._words.search(text, at)):
-            start, end = match.span()
-            word = self._written[(match.lastindex or 1) - 1]
-            if (
-                _cuts_a_run(text, start, end)
-                or (word in self.boundary and cut_out(text, start, end))
-                or self._is_allowed(text, start, end)
-            ):
-                at = start + 1
-                continue
-            yield start, end, self.spelling_of.get(word, word)
-            at = end
+        found = self._plain(Folded(text, text, None, None))
+        return ((place.start, place.end, place.word) for place in found if not place.why)
+
+    def _plain(self, text: Folded) -> Iterator[Place]:
+        flat, at = text.text, 0
+        while at < len(flat):
+            after = at + 1
+            for end, index in self._tree.at(flat, at):
+                word = self.words[index]
+                why = self._why_not(flat, at, end, word)
+                yield self._place(text, at, end, index, (), why)
+                if not why:
+                    after = end
+                    break
+            at = after
+
+    def _place(
+        self, text: Folded, start: int, end: int, index: int, variants: tuple[str, ...], why: str
+    ) -> Place:
+        """The place of a word; of a spelling by a synonym, that of the word it stands for."""
+        word = self.words[index]
+        if word in self.spelling_of:
+            word, variants = self.spelling_of[word], tuple(sorted({*variants, "synonym"}))
+        return Place(text, start, end, word, variants, why)
 
     def of_scene(self, scene: str) -> Lexicon:
         """The list as that business scene has it; the common one where the scene has none."""
         return self.scenes.get(scene, self)
 
-    def every_pattern(self) -> frozenset[str]:
-        """Patterns of the common words and of all scenes."""
-        return frozenset(self.patterns).union(*(one.patterns for one in self.scenes.values()))
-
-    def disguises(self, word: str, piece: str) -> tuple[str, ...]:
-        """Names of the variants by which `piece` of a folded text is a word that `find` gave."""
-        flat = fold(word).text
-        if piece == flat:
-            return ()
-        if piece in self._synonyms:
-            return ("synonym",)
-        return disguises(flat, piece)
+    def _why_not(self, text: str, start: int, end: int, word: str) -> str:
+        if _cuts_a_run(text, start, end):
+            return "run"
+        if word in self.boundary and cut_out(text, start, end):
+            return "boundary"
+        return "allowed" if self._is_allowed(text, start, end) else ""
 
     def expired(self, on: date) -> bool:
         """Is the list past its date on that day?"""

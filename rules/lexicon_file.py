@@ -12,7 +12,7 @@ from typing import Any
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.fold import fold
 from rules.lexicon import Lexicon
-from rules.variants_words import SYLLABLES, spelled
+from rules.variants_sounds import SHORTEST, spelled
 from rules.yaml_source import Document, load_documents
 
 _REQUIRED = ("name", "title", "owner")
@@ -224,9 +224,9 @@ def _words(
         if item.get("pinyin") and isinstance(word, str) and not spelled(fold(word).text):
             raise document.error(
                 (*at, "pinyin"),
-                f"'{word}' cannot be looked for in pinyin: it has fewer than {SYLLABLES} "
+                f"'{word}' cannot be looked for in pinyin: it has fewer than {SHORTEST} "
                 "characters, or one whose syllable is not known",
-                f"“{word}”不能按拼音查找：不足 {SYLLABLES} 个字，或其中有字的拼音未收录",
+                f"“{word}”不能按拼音查找：不足 {SHORTEST} 个字，或其中有字的拼音未收录",
                 fix_en="remove 'pinyin'",
                 fix_zh="请删去“pinyin”",
                 code="MJ408",

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import re2
+
 from rules.alert import content_id, sm3_raw
 from rules.calendar import OfficeCalendar
 from rules.decode import Decoder, Draft
@@ -26,7 +28,9 @@ from rules.recent import CONFLICT, SAME, RecentIds
 from rules.reference import RefList
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.scan import scanner
-from rules.triggers import triggers
+from rules.triggers import Trigger, triggers
+from rules.variants_sounds import gate
+from rules.variants_wake import OtherSpellings
 from rules.view import Span, View, field_value
 
 _DETAIL = 200  # a record may call its type or id anything, at any length
@@ -41,6 +45,7 @@ class CompiledRules:
         self.ruleset = ruleset
         self.reference = ruleset.reference
         patterns: dict[str, list[DetectionRule]] = {}
+        words: set[Trigger] = set()
         self._by_type: dict[str, list[DetectionRule]] = {}
         self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
         self._always: list[DetectionRule] = []
@@ -53,11 +58,19 @@ class CompiledRules:
             for trigger in found:
                 if trigger.kind == "hits":
                     self._after_hits.append(rule)
+                elif trigger.kind == "type":
+                    self._by_type.setdefault(trigger.value, []).append(rule)
                 else:
-                    index = patterns if trigger.kind == "pattern" else self._by_type
-                    index.setdefault(trigger.value, []).append(rule)
+                    patterns.setdefault(_pattern(trigger), []).append(rule)
+                    words |= {trigger} if trigger.kind in ("word", "sound") else set()
         self._woken = list(patterns.values())
-        self._scan = scanner(list(patterns)).scan
+        places = {pattern: at for at, pattern in enumerate(patterns)}
+        spelled = sorted(word for kind, word in words if kind == "word")
+        self._spellings = OtherSpellings(
+            spelled, sorted(word for kind, word in words if kind == "sound")
+        )
+        self._word_at = [places[re2.escape(word)] for word in spelled]
+        self._scan = scanner([*patterns, *self._spellings.gates]).scan
 
     def with_lists(self, lists: Iterable[RefList]) -> CompiledRules:
         """The same rules with more on the reference lists, for the test cases of rules."""
@@ -72,8 +85,9 @@ class CompiledRules:
         if text:
             folded = fold(text)
             woken = self._scan(folded.text.encode("utf-8", "replace"))
-            if folded.readable:
-                woken = [*woken, *self._scan(folded.read().text.encode("utf-8", "replace"))]
+            if folded.readable or (woken and max(woken) >= len(self._woken)):
+                woken = [index for index in woken if index < len(self._woken)]
+                woken += [self._word_at[index] for index in self._spellings.woken(folded)]
         try:
             typed = self._by_exact_type[draft.type]
         except KeyError:
@@ -122,6 +136,12 @@ class CompiledRules:
                     held.append((rule, tuple(view.spans)))
             except Exception as error:  # a rule that fails is reported; the others still run
                 failed.append((rule.ref.name, type(error).__name__))
+
+
+def _pattern(trigger: Trigger) -> str:
+    if trigger.kind == "word":
+        return str(re2.escape(trigger.value))
+    return gate(trigger.value) if trigger.kind == "sound" else trigger.value
 
 
 def compile_timeline(timeline: RuleTimeline) -> dict[str, CompiledRules]:

@@ -28,8 +28,9 @@ TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
 
 
 class Trigger(NamedTuple):
-    """kind "pattern": a linear-time regex over the folded text; "type": a message type;
-    "hits": another rule hit the same message."""
+    """kind "pattern": a linear-time regex over the folded text; "word": a folded word of a lexicon,
+    in any spelling, "sound": one that is found by its sound too; "type": a message type; "hits":
+    another rule hit the same message."""
 
     kind: str
     value: str
@@ -55,9 +56,14 @@ def _leaf(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, Words) and node.field == "text":
         return frozenset({Trigger("pattern", re2.escape(node.word))})
     if isinstance(node, InLexicon) and node.field == "text":
-        scene = node.lexicon.of_scene(node.scene)  #  in the rule: any
-        patterns = scene.patterns if node.scene else node.lexicon.every_pattern()
-        return frozenset(Trigger("pattern", pattern) for pattern in patterns)
+        one = node.lexicon.of_scene(node.scene)
+        meant = [one] if node.scene else [one, *one.scenes.values()]
+        return frozenset(
+            Trigger(kind, word)
+            for lexicon in meant
+            for kind, words in (("word", lexicon.folded), ("sound", lexicon.sounding))
+            for word in words
+        )
     if isinstance(node, Regex) and node.field == "text":
         return frozenset({Trigger("pattern", node.source)})
     if isinstance(node, Detected) and node.field == "text":
