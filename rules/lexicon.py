@@ -169,7 +169,7 @@ def load_lexicon(path: Path | str, text: str | None = None) -> Lexicon:
             path=str(file),
             code="MJ401",
         )
-    return _build(documents[0], file)
+    return build(documents[0], file)
 
 
 def load_lexicons(folder: Path | str) -> dict[str, Lexicon]:
@@ -188,7 +188,12 @@ def load_lexicons(folder: Path | str) -> dict[str, Lexicon]:
     return {lexicon.name: lexicon for lexicon in lexicons}
 
 
-def _build(document: Document, file: Path) -> Lexicon:
+def build(document: Document, file: Path) -> Lexicon:
+    """The lexicon of a document of `file`.
+
+    Raises:
+        RuleError: see `load_lexicon`.
+    """
     document.only((), _KEYS)
     value = document.value
     # a list of reference values only needs no title and no owner

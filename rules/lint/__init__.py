@@ -1,1 +1,1 @@
-"""What `mingjian rules check` says of rule files: every problem at once, each with a stable code."""
+"""What `mingjian rules check` says of rule files: all problems at once, with stable codes."""

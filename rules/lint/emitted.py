@@ -1,4 +1,4 @@
-"""Which types of record fill a field, so that a rule that asks for both can be told they never meet.
+"""Which types of record fill a field, so that a rule that asks for both never fires.
 
 From the decoders (`rules.archive*`, `rules.side_events`); the tests hold it against the samples.
 """
@@ -11,7 +11,16 @@ from rules import archive, side_events
 from rules.conditions import And, Compare, Node, Not, Or
 
 ALL = archive.TYPES | side_events.TYPES | {"*"}  # "*" stands for the types we do not know
-_TYPED = ("text", "markdown", "sphfeed", "todo", "meeting_notification", "solitaire", "note", "mixed")
+_TYPED = (
+    "text",
+    "markdown",
+    "sphfeed",
+    "todo",
+    "meeting_notification",
+    "solitaire",
+    "note",
+    "mixed",
+)
 _FILES = ("file", "qydiskfile", "voip_doc_share")
 _MEDIA = ("image", "voice", "video", "emotion")
 _LOGGED = ("login_new_device", "login_secondary_device", "member_operation", "admin_operation")

@@ -27,7 +27,10 @@ class Shape(NamedTuple):
 
     def holds(self, held: Mapping[str, bool]) -> bool:
         """Does the condition hold when these selections do?"""
-        return _holds(self.tree, lambda leaf: held[self.marks[leaf.pattern]] if isinstance(leaf, Words) else None)
+        return _holds(
+            self.tree,
+            lambda leaf: held[self.marks[leaf.pattern]] if isinstance(leaf, Words) else None,
+        )
 
     def ways(self) -> Iterator[dict[str, bool]]:
         """Every way the selections may come out; the first is: none holds."""
@@ -74,7 +77,7 @@ def constant(node: Node) -> bool | None:
 
 
 def _collect(node: Node, values: dict[str, set[str]], free: set[str]) -> None:
-    if _is_value(node):
+    if isinstance(node, Compare) and _is_value(node):
         values.setdefault(node.field, set()).add(_wanted(node))
     elif _is_one_question(node):
         free.add(repr(node))
@@ -87,7 +90,7 @@ def _collect(node: Node, values: dict[str, set[str]], free: set[str]) -> None:
 
 def _answer(part: Node, chosen: Mapping[str, Any]) -> bool | None:
     """What was chosen for this part; None when its own parts have to be asked."""
-    if _is_value(part):
+    if isinstance(part, Compare) and _is_value(part):
         return bool(chosen[part.field] == _wanted(part))
     return bool(chosen[repr(part)]) if _is_one_question(part) else None
 

@@ -41,8 +41,9 @@ def registry() -> Mapping[str, Check]:
     """All codes, in order."""
     found: dict[str, Check] = {}
     for file in sorted(CHECKS.glob("*.yaml")):
-        rows: list[dict[str, Any]] = yaml.load(  # noqa: S506 - a safe loader, ours
-            file.read_text(encoding="utf-8"), _LOADER
+        rows: list[dict[str, Any]] = yaml.load(
+            file.read_text(encoding="utf-8"),
+            _LOADER,  # noqa: S506 - a safe loader
         )
         for row in rows:
             check = Check(**{**row, "without": tuple(row.get("without", ()))})

@@ -119,9 +119,7 @@ def _parsed(path: str, text: str, problems: list[RuleError]) -> tuple[list[Docum
     return [], False
 
 
-def _piecewise(
-    path: str, text: str, error: RuleError, problems: list[RuleError]
-) -> list[Document]:
+def _piecewise(path: str, text: str, error: RuleError, problems: list[RuleError]) -> list[Document]:
     """Each document by itself, at its own lines."""
     starts = [0, *(match.start() for match in _START.finditer(text) if match.start())]
     if len(starts) == 1 or error.code == "MJ019":
@@ -131,7 +129,9 @@ def _piecewise(
     broken = False
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         try:
-            found += parse_documents(path, "\n" * text.count("\n", 0, start) + text[start:end], problems)
+            found += parse_documents(
+                path, "\n" * text.count("\n", 0, start) + text[start:end], problems
+            )
         except RuleError as one:
             problems.append(one)
             broken = True

@@ -19,7 +19,9 @@ def corrected(text: str, error: RuleError) -> str | None:
         if at < 0:
             return None
         rest = line[at + 1 :]
-        line = line[:at] + (right.rstrip() + " " + rest.lstrip() if rest.strip() else right.rstrip())
+        line = line[:at] + (
+            right.rstrip() + " " + rest.lstrip() if rest.strip() else right.rstrip()
+        )
     elif error.code == "MJ012":
         line = line[:at] + " " + line[at:]
     elif error.code == "MJ002":

@@ -108,9 +108,7 @@ def single(document: Document, at: Path, word: str) -> RuleError:
 def _swallowed(document: Document, one: Asked) -> Iterator[RuleError]:
     texts = [(at, word, fold(word.strip("*")).text) for at, word in one.texts()]
     for at, word, folded in texts:
-        shorter = [
-            other for _, other, flat in texts if flat and flat != folded and flat in folded
-        ]
+        shorter = [other for _, other, flat in texts if flat and flat != folded and flat in folded]
         if shorter:
             yield document.error(
                 at,
