@@ -163,10 +163,11 @@ def load_lexicon(path: Path | str, text: str | None = None) -> Lexicon:
         ) from None
     documents = load_documents(str(file), source)
     if len(documents) != 1:
-        raise RuleError(
+        extra = documents[1] if documents else Document(str(file), {}, {})
+        raise extra.error(
+            (),
             f"a lexicon file holds one document, this one {len(documents)}",
             f"一个词库文件只能有一个文档，这里有 {len(documents)} 个",
-            path=str(file),
             code="MJ401",
         )
     return build(documents[0], file)

@@ -6,6 +6,7 @@ Ours, besides Sigma's own: `|lexicon: NAME`, `|detect: "NAME[, except LIST][, co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,9 @@ from rules.fields import CLOSED, FIELDS
 from rules.fold import fold
 from rules.lexicon import Lexicon
 from rules.refused import Refused, UnknownName
+
+
+_OBJECT = re.compile(r"'?<[\w.]+ object at 0x\w+>'?")  # what pySigma prints of a null
 
 
 class _Ours(SigmaType):
@@ -111,12 +115,12 @@ def parse_detection(section: dict[str, Any], named: Named) -> Node:
         detections = SigmaDetections.from_dict(section)
         if len(detections.parsed_condition) != 1:
             raise Refused(
-                "exactly one condition is supported", "只能有一个 condition", code="MJ236"
+                "exactly one condition is supported", "只能有一个 condition", code="MJ201"
             )
         tree = detections.parsed_condition[0].parse()
     except SigmaTypeError as error:
         raise Refused(
-            f"the modifier does not fit the value: {error}",
+            f"the modifier does not fit the value: {_OBJECT.sub('nothing', str(error))}",
             "修饰符与值的类型不符",
             fix_en="put texts and numbers to search for in quotation marks",
             fix_zh="要查找的文字和数字请加引号；比较大小的值不加引号",
@@ -136,7 +140,7 @@ def parse_detection(section: dict[str, Any], named: Named) -> Node:
             code="MJ225",
         ) from None
     except RecursionError:
-        raise Refused("nested too deeply", "嵌套层数过多", code="MJ226") from None
+        raise Refused("nested too deeply", "嵌套层数过多", code="MJ015") from None
     return _node(tree, named)
 
 
@@ -167,7 +171,7 @@ def _leaf(field: str, value: SigmaType, named: Named) -> Node:
     raise Refused(
         f"{field}: this form of value is not supported: {type(value).__name__}",
         f"{field}：不支持这种形式的值",
-        code="MJ228",
+        code="MJ224",
     )
 
 

@@ -17,6 +17,7 @@ from rules.lint import (
     metadata_said,
     words_said,
 )
+from rules.lint.registry import severity
 from rules.lint.source import Source
 from rules.model import DetectionRule
 from rules.sigma_parse import Named
@@ -45,13 +46,17 @@ def of_source(
     for document in source.documents:
         said = _of_document(source, around, document)
         found += [one for one in said if not source.is_mended(document, one.at)]
-    found += layout_said.of_text(source.path, source.text)
+    layout = list(layout_said.of_text(source.path, source.text))
+    unseen = {one.line for one in layout if one.code == "MJ023"}
+    # a key with such a character is unknown because of it
+    found = [one for one in found if one.line not in unseen or severity(one) != "error"] + layout
     return in_order(ignores.without_ignored(source.path, source.text, found))
 
 
 def _of_document(source: Source, around: Surroundings, document: Document) -> Iterator[RuleError]:
     yield from metadata_said.of_document(document, around.today)
-    yield from cases_said.of_document(document, source.loaded, around.calendar)
+    if not source.is_mended_below(document, ("mingjian", "tests")):
+        yield from cases_said.of_document(document, source.loaded, around.calendar)
     if "detection" in document.value:
         yield from conditions_said.of_detection(document, around.named)
         yield from words_said.of_detection(document)

@@ -70,9 +70,9 @@ def _remarks(path: str, text: str) -> tuple[list[_Ignore], list[RuleError]]:
         alone = not line[: match.start()].strip()
         lines = () if match[1] == "ignore-file" else (number, number + 1) if alone else (number,)
         one = _Ignore(number, match.start(1) + 1, tuple(codes), " ".join(words), lines)
-        if error := _wrong(path, one, match[1]):
-            wrong.append(error)
-        else:
+        error = _wrong(path, one, match[1])
+        wrong += [error] if error else []
+        if error is None or error.code == "MJ621":
             found.append(one)
     return found, wrong
 

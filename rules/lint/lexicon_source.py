@@ -83,6 +83,8 @@ def _put_right(value: dict[str, Any], error: RuleError, file: Path) -> bool:
         value["name"] = file.stem
     elif len(at) == 1 and at[0] in ("title", "owner", "scene"):
         value[at[0]] = "x"
+    elif at == ("words",):
+        value["words"] = ["\ue000\ue000"]
     elif len(at) > 1 and isinstance(value.get(at[0]), list):
         stand_in = "\ue000" * 5 + chr(0xE001 + int(at[1]) % 6000)
         if value[at[0]][int(at[1])] == stand_in:

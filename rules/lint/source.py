@@ -15,7 +15,7 @@ from rules.yaml_source import Document, no_mapping, parse_documents
 
 Path = tuple[str, ...]
 # errors whose stand-in is not where they are told
-_ELSEWHERE = ("MJ107", "MJ109")
+_ELSEWHERE = {"MJ107": ("mingjian", "version"), "MJ109": ("mingjian", "signal")}
 MAX_PROBLEMS = 200  # of one file: who has so many does not read more
 _START = re.compile(r"^---(?=\s|$)", re.M)
 
@@ -41,6 +41,12 @@ class Source(NamedTuple):
         number = self.documents.index(document)
         return any((number, at[:end]) in self.mended for end in range(len(at) + 1))
 
+    def is_mended_below(self, document: Document, at: Path) -> bool:
+        """Does a stand-in hold this place, one above or one below it?"""
+        number = self.documents.index(document)
+        below = any(one == number and path[: len(at)] == at for one, path in self.mended)
+        return below or self.is_mended(document, at)
+
 
 def read(path: str, text: str, named: Named) -> Source:
     """A rule file with everything that keeps it from loading."""
@@ -61,8 +67,9 @@ def read(path: str, text: str, named: Named) -> Source:
                 documents = [one for one in documents if one is not error.document]
                 if not documents:
                     break
-            elif isinstance(error.document, Document) and error.code not in _ELSEWHERE:
-                mended.add((documents.index(error.document), error.at))
+            elif isinstance(error.document, Document):
+                at = _ELSEWHERE.get(error.code, error.at)
+                mended.add((documents.index(error.document), at))
     if not documents and whole and not problems:
         problems += _empty(path, text, named)
     return Source(

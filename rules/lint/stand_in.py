@@ -149,6 +149,10 @@ def _correlation(value: dict[str, Any], at: Path) -> bool:
     before = {one: section.get(one) for one in _OF_CORRELATION}
     if key in ("condition", "type"):
         section["type"] = "event_count"
+    if key == "aliases" and len(at) > 2:  # noqa: PLR2004
+        section["group-by"] = [one for one in section.get("group-by", ()) if one != at[2]]
+        section["group-by"] = section["group-by"] or ["sender"]
+        return (section.get("aliases") or {}).pop(at[2], None) is not None
     if key in _OF_CORRELATION:
         section[key] = _OF_CORRELATION[key]
         if key == "type":

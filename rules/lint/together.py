@@ -45,7 +45,7 @@ def of_files(sources: Sequence[Source], *, whole: bool) -> Iterator[RuleError]:
     complete = all(source.whole for source in sources)
     yield from _references(rules, names, complete)
     if whole and complete:
-        yield from _unread(rules)
+        yield from _unread(rules, names)
 
 
 def _taken(rule: Rule, other: Rule, key: str, value: str) -> RuleError:
@@ -134,11 +134,22 @@ def missing_names(sources: Sequence[Source]) -> set[str]:
     return {name for rule in rules for name in _named(rule)} - own
 
 
-def _unread(rules: Sequence[Rule]) -> Iterator[RuleError]:
-    """Base rules that no correlation counts: they are judged for nothing."""
+def _unread(rules: Sequence[Rule], names: Mapping[str, Rule]) -> Iterator[RuleError]:
+    """Base rules that no correlation counts: they are judged for nothing.
+
+    Not told while it is open which rules are counted.
+    """
     read = {name for rule in rules for name in _named(rule)}
+    if not read <= names.keys() or any(
+        rule.source.is_mended(rule.document, ("correlation", "rules")) for rule in rules
+    ):
+        return
     for rule in rules:
         value = rule.document.value
+        if rule.source.is_mended(rule.document, ("mingjian", "signal")) or any(
+            problem.code == "MJ111" for problem in rule.source.problems
+        ):
+            continue
         if (value.get("mingjian") or {}).get("signal") and value.get("name") not in read:
             yield rule.document.error(
                 ("name",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rules.errors import RuleError
+from rules.yaml_source import parse_documents
 
 _WIDE = {"MJ011": ("：", ": "), "MJ013": ("，", ", ")}
 
@@ -23,13 +24,30 @@ def corrected(text: str, error: RuleError) -> str | None:
             right.rstrip() + " " + rest.lstrip() if rest.strip() else right.rstrip()
         )
     elif error.code == "MJ012":
-        line = line[:at] + " " + line[at:]
+        line = line[: error.column] + " " + line[error.column :]
     elif error.code == "MJ002":
         blank = line[: len(line) - len(line.lstrip())]
         if "\t" not in blank:
             return None
-        line = blank.replace("\t", "  ") + line[len(blank) :]
+        return _without_tabs(lines, error.line - 1, blank)
     else:
         return None
     lines[error.line - 1] = line
     return "\n".join(lines)
+
+
+def _without_tabs(lines: list[str], index: int, blank: str) -> str:
+    """Blanks for the tabs before a line: as many as make it fit, two for a tab if none do."""
+    rest = lines[index][len(blank) :]
+    tries = []
+    for width in (2, 4, 0, 8):
+        tried = [*lines[:index], blank.replace("\t", " " * width) + rest, *lines[index + 1 :]]
+        tries.append("\n".join(tried))
+        try:
+            parse_documents("", tries[-1], [])
+        except RuleError as error:
+            if error.line > index + 1:
+                return tries[-1]
+        else:
+            return tries[-1]
+    return tries[0]

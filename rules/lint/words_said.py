@@ -67,9 +67,10 @@ def _words(document: Document, one: Asked) -> Iterator[RuleError]:
         if "contains" in one.modifiers and "all" not in one.modifiers:
             yield from _swallowed(document, one)
     for at, word in one.texts():
-        if "contains" in one.modifiers and ("*" in word.strip("*") or not word.strip("*")):
-            continue  # a wildcard inside is a pattern, and meant
-        if "contains" in one.modifiers and word != word.strip("*"):
+        inside = "*" in word.strip("*") or not word.strip("*")  # a pattern, and meant
+        if "contains" in one.modifiers and inside and not _FOREIGN.search(word):
+            continue
+        if not inside and "contains" in one.modifiers and word != word.strip("*"):
             yield document.error(
                 at,
                 f"'{word}': 'contains' looks anywhere already, the * does nothing",
