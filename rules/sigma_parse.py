@@ -55,7 +55,6 @@ from rules.fold import fold
 from rules.lexicon import Lexicon
 from rules.refused import Refused, UnknownName
 
-
 _OBJECT = re.compile(r"'?<[\w.]+ object at 0x\w+>'?")  # what pySigma prints of a null
 
 

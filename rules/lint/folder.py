@@ -64,7 +64,10 @@ def check(request: Request) -> list[RuleError]:
         found += of_source(source, around, between.get(source.path, ()))
     if request.own:
         used = lexicons_named(everything)
-        complete = len(sources) == len(request.files) and all(one.whole for one in sources)
+        inside = request.words.is_relative_to(request.root)  # else other rules may use them too
+        complete = (
+            inside and len(sources) == len(request.files) and all(one.whole for one in sources)
+        )
         for lexicon in lexicons:
             found += of_lexicon_source(lexicon, used if complete else None, request.today)
     else:  # lists of somebody else: only what keeps the rules from loading
@@ -73,8 +76,9 @@ def check(request: Request) -> list[RuleError]:
 
 
 def _lexicon(file: Path, request: Request) -> LexiconSource:
-    inside = file.is_relative_to(request.root)
-    return read_lexicon(file, str(file.relative_to(request.root) if inside else file))
+    if file.is_relative_to(request.root):
+        return read_lexicon(file, str(file.relative_to(request.root)))
+    return read_lexicon(file, f"{request.words.name}/{file.name}" if request.own else str(file))
 
 
 def _sources(
