@@ -50,6 +50,7 @@ def check_selections(part: Any) -> None:
             check_selections(one)
     elif isinstance(part, dict):
         for key, value in part.items():
+            _narrow(str(key))
             field, *modifiers = str(key).split("|")
             for modifier in modifiers:
                 if modifier not in MODIFIERS:
@@ -58,6 +59,22 @@ def check_selections(part: Any) -> None:
                 for source in value if isinstance(value, list) else [value]:
                     compiled_regex(field, source)
             check_selections(value)
+
+
+def _narrow(key: str) -> None:
+    """Raises Refused for a key with a full-width character, which makes it another name."""
+    for char in key:
+        if "\uff01" <= char <= "\uff5e":
+            right = "".join(
+                chr(ord(one) - 0xFEE0) if "\uff01" <= one <= "\uff5e" else one for one in key
+            )
+            raise Refused(
+                f"the key '{key}' has the full-width character '{char}'",
+                f"键“{key}”里有全角字符“{char}”",
+                fix_en=f"write {right}",
+                fix_zh=f"请写 {right}",
+                code="MJ238",
+            )
 
 
 def compiled_regex(field: str, source: Any) -> Regex:

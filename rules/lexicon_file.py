@@ -42,13 +42,14 @@ def load_lexicon(path: Path | str, text: str | None = None) -> Lexicon:
         ) from None
     documents = load_documents(str(file), source)
     if len(documents) != 1:
-        raise RuleError(
+        extra = documents[1] if documents else Document(str(file), {}, {})
+        raise extra.error(
+            (),
             f"a lexicon file holds one document, this one {len(documents)}",
             f"一个词库文件只能有一个文档，这里有 {len(documents)} 个",
-            path=str(file),
             code="MJ401",
         )
-    return _build(documents[0], file)
+    return build(documents[0], file)
 
 
 def load_lexicons(folder: Path | str) -> dict[str, Lexicon]:
@@ -67,7 +68,12 @@ def load_lexicons(folder: Path | str) -> dict[str, Lexicon]:
     return {lexicon.name: lexicon for lexicon in lexicons}
 
 
-def _build(document: Document, file: Path) -> Lexicon:
+def build(document: Document, file: Path) -> Lexicon:
+    """The lexicon of a document of `file`.
+
+    Raises:
+        RuleError: see `load_lexicon`.
+    """
     document.only((), _KEYS)
     value = document.value
     # a list of reference values only needs no title and no owner

@@ -48,7 +48,7 @@ def build(label: str, text: str, documents: list[Document], named: Named) -> Rul
     """
     sections = [check_shape(document) for document in documents]
     digest = sm3_hex(canonical_meaning(documents))
-    state_version = sm3_hex(_canonical([_judging(d.value) for d in documents]))[:16]
+    state_version = judging(documents)
     detections: list[DetectionRule] = []
     correlations: list[CorrelationRule] = []
     filters: list[GlobalFilter] = []
@@ -145,6 +145,11 @@ def _text_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _text_keys(item) for key, item in value.items()}
     return [_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def judging(documents: Iterable[Document]) -> str:
+    """Changes with what decides which messages the rules of a file count, and with nothing else."""
+    return sm3_hex(_canonical([_judging(document.value) for document in documents]))[:16]
 
 
 def _judging(value: dict[str, Any]) -> dict[str, Any]:

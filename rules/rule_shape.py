@@ -221,7 +221,7 @@ def _case(document: Document, at: Path, case: dict[Any, Any]) -> None:
             )
     for index, message in enumerate(case["messages"]):
         here = (*at, "messages", str(index))
-        document.only(here, MESSAGE_KEYS)
+        document.only(here, MESSAGE_KEYS, code="MJ502")
         try:
             check_message(message)
         except WrongMessage as error:

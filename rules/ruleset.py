@@ -6,6 +6,7 @@ import bisect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from rules.alert import sm3_hex
 from rules.calendar import OfficeCalendar, load_calendar
@@ -21,6 +22,7 @@ from rules.reference_file import list_files, load_reference
 CATALOG = Path(__file__).parent / "catalog"
 LEXICONS = Path(__file__).parent / "lexicons"
 LISTS = Path(__file__).parent / "lists"
+CALENDAR = Path(__file__).parent / "calendars" / "cn.yaml"
 BESIDE = ("lexicons", "lists", "calendars", "packs")  # folders of a rule directory without rules
 
 
@@ -51,10 +53,47 @@ def _names(file: RuleFile) -> set[str]:
     return detections | {rule.ref.name for rule in file.correlations}
 
 
-def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
-    """Rules of a directory and its folders (the shipped catalogue by default), with lexicons.
+class Beside(NamedTuple):
+    """The folders that rules of one directory refer to."""
 
-    Lexicons are read from `path`/lexicons when that exists, else from the shipped ones.
+    lexicons: Path
+    lists: Path
+    calendar: Path  # a file; the shipped one where the company has none
+
+    def named(self) -> Named:
+        """Everything in them that rules may name.
+
+        Raises:
+            RuleError: the first broken file.
+        """
+        return Named(load_lexicons(self.lexicons), load_reference(self.lists))
+
+    def files(self) -> list[Path]:
+        """All files that rules depend on, for the digest."""
+        own = [] if self.calendar == CALENDAR else [self.calendar]
+        return [*sorted(self.lexicons.glob("*.y*ml")), *list_files(self.lists), *own]
+
+
+def beside(folder: Path, *, above: bool = False) -> Beside:
+    """What stands beside the rules of `folder`; with `above` also in the nearest folder above it.
+    What is nowhere is the shipped one."""
+    here = folder.resolve() if above else folder
+    places = (here, *here.parents) if above else (here,)
+
+    def first(name: str, shipped: Path) -> Path:
+        own = (place / name for place in places)
+        return next((path for path in own if path.exists()), shipped)
+
+    return Beside(
+        first("lexicons", LEXICONS), first("lists", LISTS), first("calendars/cn.yaml", CALENDAR)
+    )
+
+
+def load_ruleset(path: Path | str = "", where: Beside | None = None) -> RuleSet:
+    """Rules of a directory and its folders (the shipped catalogue by default).
+
+    Lexicons, lists and the calendar are those of `where`: by default in folders of the directory,
+    else the shipped ones.
 
     Raises:
         MingjianError: no such directory, or no rule in it.
@@ -65,11 +104,8 @@ def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
         raise MingjianError(
             f"no rule directory {folder}", f"没有规则目录 {folder}", exit_code=EXIT_USAGE
         )
-    own = folder / "lexicons"
-    words = Path(lexicons) if lexicons else own if own.is_dir() else LEXICONS
-    lists = folder / "lists" if (folder / "lists").is_dir() else LISTS
-    reference = load_reference(lists)
-    named = Named(load_lexicons(words), reference)
+    where = where or beside(folder)
+    named = where.named()
     paths = rule_files(folder)
     if not paths:
         raise MingjianError(
@@ -77,16 +113,13 @@ def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
             f"目录 {folder} 里没有规则（*.yml、*.yaml）",
             exit_code=EXIT_USAGE,
         )
-    own_calendar = [file for file in (folder / "calendars" / "cn.yaml",) if file.is_file()]
     files = [load_file(file, named, root=folder) for file in paths]
     digest = sm3_hex(
         *(part for file in files for part in (file.path, file.text)),
-        *(part for file in sorted(words.glob("*.y*ml")) for part in (file.name, file.read_bytes())),
-        *(part for file in list_files(lists) for part in (file.name, file.read_bytes())),
-        *(part for file in own_calendar for part in (file.name, file.read_bytes())),
+        *(part for file in where.files() for part in (file.name, file.read_bytes())),
     )
-    calendar = load_calendar(own_calendar[0]) if own_calendar else None
-    return assemble(files, digest, reference, calendar)
+    calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
+    return assemble(files, digest, named.reference, calendar)
 
 
 def rule_files(folder: Path) -> list[Path]:

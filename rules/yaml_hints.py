@@ -25,11 +25,19 @@ class Hint(NamedTuple):
 _PLAIN = (
     (
         "MJ002",
-        ("cannot start any token", "\\t"),
+        ("\\t",),
         "a tab: YAML is indented by blanks only",
         "行首有制表符（Tab）：YAML 只能用空格缩进",
         "replace the tab by blanks",
         "请把 Tab 换成空格",
+    ),
+    (
+        "MJ021",
+        ("cannot start any token",),
+        "a value that begins with a character YAML keeps for itself, such as @, ` or %",
+        "值以 YAML 保留的字符开头，如 @、` 或 %",
+        "put the value in quotation marks",
+        "请给这个值加引号",
     ),
     (
         "MJ003",

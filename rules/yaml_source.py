@@ -77,7 +77,7 @@ class Document:
             code=error.code,
         )
 
-    def only(self, at: tuple[str, ...], known: Iterable[str]) -> None:
+    def only(self, at: tuple[str, ...], known: Iterable[str], *, code: str = "MJ101") -> None:
         """Raise for the first key under `at` that is not known, naming the nearest right word."""
         node = self.value
         for step in at:
@@ -101,7 +101,7 @@ class Document:
                     f"未知的键“{key}”",
                     fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
                     fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
-                    code="MJ101",
+                    code=code,
                 )
 
 

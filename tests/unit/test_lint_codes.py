@@ -30,7 +30,7 @@ def raised(source: str) -> list[tuple[int, str]]:
             isinstance(func, ast.Attribute)
             and func.attr == "error"
             and isinstance(func.value, ast.Name)
-            and func.value.id in ("document", "self")
+            and func.value.id in ("document", "extra", "self")
         )
         if named or placed:
             given = next((k.value for k in node.keywords if k.arg == "code"), None)

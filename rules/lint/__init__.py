@@ -1,0 +1,1 @@
+"""What `mingjian rules check` says of rule files: all problems at once, with stable codes."""

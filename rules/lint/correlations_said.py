@@ -1,0 +1,117 @@
+"""Correlations that load and count too little, too long, or never."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rules.errors import RuleError
+from rules.lint.emitted import TYPES_OF, possible
+from rules.model import DetectionRule
+from rules.yaml_source import Document
+
+MAX_DAYS = 31
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_AT = ("correlation",)
+
+
+def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> Iterator[RuleError]:
+    """Warnings about a `correlation` that loads; `bases` are the detection rules by name."""
+    section: dict[str, Any] = document.value["correlation"]
+    kind = section.get("type")
+    rules = [one for one in section.get("rules", ()) if isinstance(one, str)]
+    group_by = [one for one in section.get("group-by", ()) if isinstance(one, str)]
+    yield from _window(document, section)
+    if not group_by:
+        yield document.error(
+            _AT,
+            "without 'group-by' all messages are counted together, on one machine",
+            "没有 group-by，所有消息合在一起计数，只能在一台机器上算",
+            fix_en="add group-by: [sender], or another field that parts the messages",
+            fix_zh="请补上 group-by: [sender]，或其他能把消息分开的字段",
+            code="MJ313",
+        )
+    if kind == "temporal_ordered" and len(rules) == 1:
+        yield document.error(
+            (*_AT, "rules"),
+            "temporal_ordered puts at least two rules in order, this has one",
+            "temporal_ordered 至少要排列两条规则，这里只有一条",
+            fix_en="add the rule that comes next; to count one rule use event_count",
+            fix_zh="请补上后一步的规则；只数一条规则请用 event_count",
+            code="MJ314",
+        )
+    yield from _counts(document, section, group_by)
+    yield from _never_emitted(document, section, rules, group_by, bases)
+
+
+def _window(document: Document, section: dict[str, Any]) -> Iterator[RuleError]:
+    match = re.fullmatch(r"(\d+)([smhd])", str(section.get("timespan", "")))
+    if match and int(match[1]) * _UNITS[match[2]] > MAX_DAYS * _UNITS["d"]:
+        yield document.error(
+            (*_AT, "timespan"),
+            f"a window of {section['timespan']} keeps every hit for longer than {MAX_DAYS} days",
+            f"窗口 {section['timespan']} 会把每次命中保留超过 {MAX_DAYS} 天",
+            fix_en=f"use at most {MAX_DAYS}d, or a report over the archive",
+            fix_zh=f"请用不超过 {MAX_DAYS}d 的窗口，更长的请用归档数据统计",
+            code="MJ311",
+        )
+
+
+def _counts(
+    document: Document, section: dict[str, Any], group_by: list[str]
+) -> Iterator[RuleError]:
+    condition = section.get("condition")
+    if not isinstance(condition, dict):
+        return
+    least = condition.get("gte", condition.get("gt", 0))
+    least = least + ("gte" not in condition) if type(least) is int else 0
+    if section.get("type") == "event_count" and least == 1:
+        yield document.error(
+            (*_AT, "condition"),
+            "a count of 1 is reached by the first message: no correlation is needed",
+            "次数 1 在第一条消息就达到了：不需要关联规则",
+            fix_en="raise the count, or make the base rule an alerting rule",
+            fix_zh="请提高次数，或把基础规则改成告警规则",
+            code="MJ319",
+        )
+    field = condition.get("field")
+    if isinstance(field, str) and field in group_by:
+        yield document.error(
+            (*_AT, "condition", "field"),
+            f"'{field}' is grouped by, so a group has one value of it and never {max(least, 2)}",
+            f"“{field}”已用于分组，每组只有一个取值，永远数不到 {max(least, 2)}",
+            fix_en="count another field, or group by another one",
+            fix_zh="请换一个要数的字段，或换一个分组字段",
+            code="MJ320",
+        )
+
+
+def _never_emitted(
+    document: Document,
+    section: dict[str, Any],
+    rules: list[str],
+    group_by: list[str],
+    bases: Mapping[str, DetectionRule],
+) -> Iterator[RuleError]:
+    """A message without the field that groups it is not counted."""
+    aliases: dict[str, Any] = section.get("aliases") or {}
+    for index, name in enumerate(group_by):
+        for rule in rules:
+            of_rule = aliases.get(name)
+            field = of_rule.get(rule) if isinstance(of_rule, dict) else name
+            base = bases.get(rule)
+            if base is None or not isinstance(field, str) or field not in TYPES_OF:
+                continue
+            types = possible(base.condition)
+            if types and not types & TYPES_OF[field]:
+                some = sorted(types - {"*"})[:3]
+                yield document.error(
+                    (*_AT, "group-by", str(index)),
+                    f"no message that '{rule}' hits has '{field}' ({', '.join(some)}), so nothing"
+                    " is ever counted",
+                    f"“{rule}”命中的消息（{'、'.join(some)}）都没有 {field}，永远数不到",
+                    fix_en=f"group by a field these types have, or give an alias for '{rule}'",
+                    fix_zh=f"请按这些类型有的字段分组，或为“{rule}”写别名",
+                    code="MJ317",
+                )

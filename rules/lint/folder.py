@@ -1,0 +1,109 @@
+"""`check` over files: each by itself, then all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from rules.calendar import load_calendar
+from rules.errors import RuleError
+from rules.lint.baseline import unraised
+from rules.lint.file_said import Surroundings, in_order, of_source
+from rules.lint.lexicon_source import LexiconSource, of_lexicon_source, read_lexicon
+from rules.lint.source import Source, read
+from rules.lint.together import lexicons_named, missing_names, of_files
+from rules.loader import read_rule_text
+from rules.named import Named
+from rules.reference import Reference
+from rules.reference_file import list_files, load_list
+from rules.ruleset import Beside
+
+
+class Request(NamedTuple):
+    """What to check.
+
+    `files` below `root`; `others` are looked at only as far as `files` name them; `where` are the
+    folders of lexicons and lists, and `own` says that they belong to these rules, so that they are
+    checked too and every lexicon should be used. `baseline`: the rules as they were published.
+    """
+
+    root: Path
+    files: Sequence[Path]
+    where: Beside
+    others: Sequence[Path] = ()
+    own: bool = False
+    baseline: Sequence[Path] = ()
+    baseline_root: Path = Path()
+    today: date | None = None
+
+
+def check(request: Request) -> list[RuleError]:
+    """Everything found, in order; `rules.lint.registry.severity` says how grave each is."""
+    words = request.where.lexicons
+    lexicons = [_lexicon(file, request) for file in sorted(words.glob("*.y*ml"))]
+    found: list[RuleError] = []
+    lists = []
+    for file in list_files(request.where.lists):
+        try:
+            lists.append(load_list(file))
+        except RuleError as error:
+            found.append(error)
+    named = Named(
+        {one.lexicon.name: one.lexicon for one in lexicons},
+        Reference({one.name: one for one in lists}),
+    )
+    sources = _sources(request.files, request.root, named, found)
+    others = []
+    if missing_names(sources):
+        others = _sources(request.others, request.root, named, [])
+    everything = [*sources, *others]
+    bases = {
+        rule.ref.name: rule
+        for source in everything
+        if source.loaded
+        for rule in source.loaded.detections
+    }
+    around = Surroundings(named, load_calendar(request.where.calendar), bases, request.today)
+    between: dict[str, list[RuleError]] = {}
+    for problem in of_files(everything, whole=not request.others):
+        between.setdefault(problem.path, []).append(problem)
+    if request.baseline:
+        before = _sources(request.baseline, request.baseline_root, named, [])
+        for problem in unraised(sources, before):
+            between.setdefault(problem.path, []).append(problem)
+    for source in sources:
+        found += of_source(source, around, between.get(source.path, ()))
+    if request.own:
+        used = lexicons_named(everything)
+        inside = words.is_relative_to(request.root)  # else other rules may use them too
+        complete = (
+            inside and len(sources) == len(request.files) and all(one.whole for one in sources)
+        )
+        for lexicon in lexicons:
+            found += of_lexicon_source(lexicon, used if complete else None, request.today)
+    else:  # lists of somebody else: only what keeps the rules from loading
+        found += [problem for lexicon in lexicons for problem in lexicon.problems]
+    return in_order(found)
+
+
+def _lexicon(file: Path, request: Request) -> LexiconSource:
+    if file.is_relative_to(request.root):
+        return read_lexicon(file, str(file.relative_to(request.root)))
+    return read_lexicon(
+        file, f"{request.where.lexicons.name}/{file.name}" if request.own else str(file)
+    )
+
+
+def _sources(
+    files: Iterable[Path], root: Path, named: Named, unreadable: list[RuleError]
+) -> list[Source]:
+    found = []
+    for file in files:
+        label = str(file.relative_to(root))
+        try:
+            found.append(read(label, read_rule_text(file, label), named))
+        except RuleError as error:
+            unreadable.append(error)
+    return found

@@ -1,0 +1,200 @@
+"""Going on behind an error: the broken part of a document is put right in memory, by a stand-in
+that nobody sees, so that what is wrong elsewhere is told in the same run.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from typing import Any
+
+from rules.errors import RuleError
+from rules.rule_shape import CORRELATION_KEYS, OUR_KEYS, SIGMA_KEYS
+from rules.yaml_source import Document
+
+Path = tuple[str, ...]
+MESSAGE = {"at": "10:00", "from": "x", "to": "c1", "text": "x"}
+_ANY: dict[str, Any] = {"text|exists": True}
+# values no check minds, for keys that have to be there
+_REQUIRED: dict[Path, Any] = {
+    ("title",): "x",
+    ("id",): "00000000-0000-0000-0000-000000000000",
+    ("level",): "low",
+    ("mingjian", "version"): 1,
+    ("mingjian", "item"): "X-01",
+    ("mingjian", "response"): 1,
+    ("mingjian",): {"version": 1, "item": "X-01", "response": 1},
+    ("detection",): {"x": _ANY, "condition": "x"},
+}
+_COMPLETE = [at for at in _REQUIRED if at not in (("mingjian",), ("detection",))]
+_OF_NAMES = ("MJ102", "MJ202", "MJ203")  # errors about the name of a selection, not about the rest
+_OF_CORRELATION: dict[str, Any] = {
+    "type": "event_count",
+    "timespan": "1h",
+    "condition": {"gte": 2},
+    "aliases": {},
+}
+_KNOWN_KEYS = {
+    (): SIGMA_KEYS,
+    ("mingjian",): OUR_KEYS,
+    ("correlation",): CORRELATION_KEYS,
+}
+
+
+def put_right(error: RuleError) -> bool:
+    """Change the document the error is about, so that the error is gone. False: that cannot be."""
+    document, at = error.document, error.at
+    if not isinstance(document, Document):
+        return False
+    value = document.value
+    if error.code == "MJ107":
+        return _complete(value)
+    if error.code == "MJ103":
+        value.pop("correlation", None)
+        value["detection"] = {"x": dict(_ANY), "condition": "x"}
+        return True
+    if error.code == "MJ109":
+        value.setdefault("mingjian", {})["signal"] = True
+        return True
+    if not at:
+        return False
+    if at[0] == "detection" and len(at) > 1:
+        return _selection(error, value, at)
+    if at[0] == "correlation":
+        return _correlation(value, at)
+    if at[:2] == ("mingjian", "tests") and len(at) > 2:  # noqa: PLR2004
+        return _case(value, at)
+    if at == ("name",):
+        value["name"] = f"x{len(document.path)}_{document.marks.get((), (0, 0))[0]}"
+        return True
+    return _key(error, document, at)
+
+
+def _key(error: RuleError, document: Document, at: Path) -> bool:
+    """Any other key: named as it was meant, replaced by a stand-in, or left out."""
+    node = _parent(document.value, at)
+    if not isinstance(node, dict):
+        return False
+    found = next((key for key in node if str(key) == at[-1]), None)
+    if found is None:
+        return False
+    item = node.pop(found)
+    if at in _REQUIRED:
+        node[found] = copy.deepcopy(_REQUIRED[at])
+    elif error.code == "MJ101" and at[:-1] in _KNOWN_KEYS:
+        near = difflib.get_close_matches(at[-1], list(_KNOWN_KEYS[at[:-1]]), n=1)
+        if near and near[0] not in node:
+            node[near[0]] = item
+            document.marks[(*at[:-1], near[0])] = document.marks.get(at, (1, 1))
+    return True
+
+
+def _complete(value: dict[str, Any]) -> bool:
+    ours = value.setdefault("mingjian", {})
+    for at in _COMPLETE:
+        node = ours if len(at) > 1 else value
+        if at[-1] not in node or not (node[at[-1]] or len(at) > 1):
+            node[at[-1]] = _REQUIRED[at]
+    return True
+
+
+def _selection(error: RuleError, value: dict[str, Any], at: Path) -> bool:
+    section = value.get("detection")
+    if not isinstance(section, dict):
+        return False
+    name = next((key for key in section if str(key) == at[1]), None)
+    if at[1] == "condition":
+        fresh = "1 of them"
+        names = [key for key in section if isinstance(key, str) and key != "condition"]
+        if section.get("condition") == fresh and names:
+            return False
+        if not names:
+            section["x"] = dict(_ANY)
+        section["condition"] = fresh
+        return True
+    if name is None:
+        return False
+    part = section[name]
+    if error.code in _OF_NAMES:
+        del section[name]
+        if error.code != "MJ203":
+            section.setdefault("x", dict(_ANY))
+            section["condition"] = "1 of them"
+        return True
+    key = next((one for one in part if str(one) == at[2]), None) if _deep(part, at) else None
+    if key is not None:
+        del part[key]
+        if not part:
+            part.update(_ANY)
+        return True
+    if part == _ANY:
+        return False
+    section[name] = dict(_ANY)
+    return True
+
+
+def _deep(part: Any, at: Path) -> bool:
+    return isinstance(part, dict) and len(at) > 2  # noqa: PLR2004
+
+
+def _correlation(value: dict[str, Any], at: Path) -> bool:
+    section = value.get("correlation")
+    if not isinstance(section, dict):
+        value.pop("correlation", None)
+        value["detection"] = {"x": dict(_ANY), "condition": "x"}
+        return True
+    if len(at) == 1:
+        return False
+    key = at[1]
+    before = {one: section.get(one) for one in _OF_CORRELATION}
+    if key in ("condition", "type"):
+        section["type"] = "event_count"
+    if key == "aliases" and len(at) > 2:  # noqa: PLR2004
+        section["group-by"] = [one for one in section.get("group-by", ()) if one != at[2]]
+        section["group-by"] = section["group-by"] or ["sender"]
+        return (section.get("aliases") or {}).pop(at[2], None) is not None
+    if key in _OF_CORRELATION:
+        section[key] = _OF_CORRELATION[key]
+        if key == "type":
+            section["condition"] = {"gte": 2}
+        return before != {one: section.get(one) for one in _OF_CORRELATION}
+    if key == "rules":
+        section["rules"] = [f"x{number}" for number in range(2)]
+        section["aliases"] = {}
+        return True
+    if key == "group-by":
+        section["group-by"] = []
+        section["aliases"] = {}
+        return True
+    return section.pop(key, None) is not None
+
+
+def _case(value: dict[str, Any], at: Path) -> bool:
+    """A message that is wrong is replaced; a wrong key of a case is left out, or what it needs is
+    put in."""
+    case = value["mingjian"]["tests"][int(at[2])]
+    if len(at) > 4 and at[3] == "messages":  # noqa: PLR2004
+        messages = case["messages"]
+        if messages[int(at[4])] == MESSAGE:
+            return False
+        messages[int(at[4])] = dict(MESSAGE)
+        return True
+    if len(at) > 3:  # noqa: PLR2004
+        key = next((one for one in case if str(one) == at[3]), None)
+        if key is None:
+            return False
+        del case[key]
+        return True
+    before = len(case)
+    case.setdefault("messages", [dict(MESSAGE)])
+    case.setdefault("alerts", 0)
+    return len(case) > before
+
+
+def _parent(value: Any, at: Path) -> Any:
+    for step in at[:-1]:
+        if isinstance(value, list):
+            value = value[int(step)]
+        elif isinstance(value, dict):
+            value = next((item for key, item in value.items() if str(key) == step), None)
+    return value

@@ -1,0 +1,194 @@
+"""What is wrong between files: names and ids taken, rules and lists that nobody uses."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rules.errors import RuleError
+from rules.lint.source import Source
+from rules.lint.words_said import asked
+from rules.yaml_source import Document
+
+Path = tuple[str, ...]
+
+
+class Rule(NamedTuple):
+    """A rule of some file: where its document is."""
+
+    source: Source
+    document: Document
+
+    def place(self, key: str) -> str:
+        """file:line of a key of it."""
+        line = self.document.marks.get((key,), (1, 1))[0]
+        return f"{self.source.path}:{line}"
+
+
+def of_files(sources: Sequence[Source], *, whole: bool) -> Iterator[RuleError]:
+    """Problems between these files.
+
+    `whole`: they are all there is, so that what nobody of them names is named by nobody.
+    """
+    rules = [Rule(source, document) for source in sources for document in source.documents]
+    names: dict[str, Rule] = {}
+    for rule in rules:
+        name = rule.document.value.get("name")
+        if rule.source.is_mended(rule.document, ("name",)) or not isinstance(name, str):
+            continue
+        if name in names and names[name].source is not rule.source:
+            yield _taken(rule, names[name], "name", name)
+        names.setdefault(name, rule)
+    yield from _same(rules, "id")
+    yield from _titles(rules)
+    complete = all(source.whole for source in sources)
+    yield from _references(rules, names, complete)
+    if whole and complete:
+        yield from _unread(rules, names)
+
+
+def _taken(rule: Rule, other: Rule, key: str, value: str) -> RuleError:
+    return rule.document.error(
+        (key,),
+        f"the {key} '{value}' is taken by {other.place(key)}",
+        f"{'名称' if key == 'name' else '编号'}“{value}”已被 {other.place(key)} 使用",
+        fix_en=f"give each rule {'a name' if key == 'name' else 'an id'} of its own",
+        fix_zh=f"请为每条规则使用各自的 {key}",
+        code="MJ112" if key == "name" else "MJ113",
+    )
+
+
+def _same(rules: Sequence[Rule], key: str) -> Iterator[RuleError]:
+    seen: dict[str, Rule] = {}
+    for rule in rules:
+        value = rule.document.value.get(key)
+        if not isinstance(value, str) or rule.source.is_mended(rule.document, (key,)):
+            continue
+        if not rule.document.marks.get((key,)):
+            continue  # a stand-in
+        if value in seen:
+            yield _taken(rule, seen[value], key, value)
+        seen.setdefault(value, rule)
+
+
+def _titles(rules: Sequence[Rule]) -> Iterator[RuleError]:
+    seen: dict[str, Rule] = {}
+    for rule in rules:
+        title = rule.document.value.get("title")
+        if not isinstance(title, str) or not rule.document.marks.get(("title",)):
+            continue
+        if title in seen:
+            yield rule.document.error(
+                ("title",),
+                f"{seen[title].place('title')} has the same title '{title}'",
+                f"{seen[title].place('title')} 的标题也是“{title}”",
+                fix_en="say in the title how the two differ: people see only that",
+                fix_zh="请在标题里写出两者的区别：人们只看得到标题",
+                code="MJ611",
+            )
+        seen.setdefault(title, rule)
+
+
+def _references(
+    rules: Sequence[Rule], names: Mapping[str, Rule], complete: bool
+) -> Iterator[RuleError]:
+    for rule in rules:
+        for index, name in enumerate(_named(rule)):
+            if name in names and _can_be_read(names[name].document):
+                continue
+            if name not in names and not complete:
+                continue  # it may be in the file that cannot be read
+            known = [one for one, other in names.items() if _can_be_read(other.document)]
+            near = difflib.get_close_matches(name, known, n=1)
+            yield rule.document.error(
+                ("correlation", "rules", str(index)),
+                f"'{rule.document.value.get('name')}' counts '{name}', which is not a detection"
+                " rule",
+                f"“{rule.document.value.get('name')}”引用的“{name}”不是一条检测规则",
+                fix_en=f"did you mean '{near[0]}'?"
+                if near
+                else "write its name as in that rule's 'name'",
+                fix_zh=f"是不是“{near[0]}”？" if near else "请写那条规则的 name",
+                code="MJ312",
+            )
+
+
+def _can_be_read(document: Document) -> bool:
+    return "detection" in document.value
+
+
+def _named(rule: Rule) -> list[str]:
+    section = rule.document.value.get("correlation")
+    if not isinstance(section, dict) or rule.source.is_mended(
+        rule.document, ("correlation", "rules")
+    ):
+        return []
+    return [one for one in section.get("rules", ()) if isinstance(one, str)]
+
+
+def missing_names(sources: Sequence[Source]) -> set[str]:
+    """Names of rules that correlations of these files count and that are in none of them."""
+    rules = [Rule(source, document) for source in sources for document in source.documents]
+    own = {rule.document.value.get("name") for rule in rules}
+    return {name for rule in rules for name in _named(rule)} - own
+
+
+def _unread(rules: Sequence[Rule], names: Mapping[str, Rule]) -> Iterator[RuleError]:
+    """Base rules that no correlation counts: they are judged for nothing.
+
+    Not told while it is open which rules are counted.
+    """
+    read = {name for rule in rules for name in _named(rule)}
+    if not read <= names.keys() or any(
+        rule.source.is_mended(rule.document, ("correlation", "rules")) for rule in rules
+    ):
+        return
+    for rule in rules:
+        value = rule.document.value
+        if rule.source.is_mended(rule.document, ("mingjian", "signal")) or any(
+            problem.code == "MJ111" for problem in rule.source.problems
+        ):
+            continue
+        if (value.get("mingjian") or {}).get("signal") and value.get("name") not in read:
+            yield rule.document.error(
+                ("name",),
+                f"no correlation counts the base rule '{value.get('name')}'",
+                f"没有关联规则引用基础规则“{value.get('name')}”",
+                fix_en="name it in a correlation's 'rules', or remove it",
+                fix_zh="请在关联规则的 rules 里引用它，或删去它",
+                code="MJ318",
+            )
+
+
+def lexicons_named(sources: Sequence[Source]) -> set[str]:
+    """Names of the word lists and reference lists that these rules use."""
+    found: set[str] = set()
+    for source in sources:
+        for document in source.documents:
+            section: Any = document.value.get("detection")
+            for name, selection in section.items() if isinstance(section, dict) else ():
+                for one in asked(("detection", str(name)), selection):
+                    for _, text in one.texts():
+                        if "lexicon" in one.modifiers:
+                            found.add(text)
+                        elif "detect" in one.modifiers:
+                            found |= {
+                                part.strip().partition(" ")[2].strip()
+                                for part in text.split(",")[1:]
+                                if part.strip().startswith("except ")
+                            }
+    return found
+
+
+def unused_lexicon(document: Document) -> RuleError:
+    """A list that no rule names."""
+    name = document.value.get("name")
+    return document.error(
+        ("name",),
+        f"no rule uses the list '{name}'",
+        f"没有规则使用词库“{name}”",
+        fix_en=f"use it with |lexicon: {name}, or remove the file",
+        fix_zh=f"请在规则里用 |lexicon: {name} 引用它，或删去文件",
+        code="MJ414",
+    )

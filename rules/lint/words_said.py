@@ -1,0 +1,193 @@
+"""Lists of words and patterns that load and are nearly always a mistake."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from rules.conditions import TEXT_FIELDS, regex
+from rules.errors import RuleError
+from rules.fold import fold
+from rules.yaml_source import Document
+
+Path = tuple[str, ...]
+_SEPARATORS = re.compile("[，、；;]")
+_FOREIGN = re.compile(r"\.\*|%|\\b|\|")  # of regular expressions and SQL
+_OPEN_ENDS = re.compile(r"^\^?\.\*|\.\*\$?$")
+
+
+class Asked(NamedTuple):
+    """One `field|modifiers: value` of a selection and its place."""
+
+    at: Path
+    field: str
+    modifiers: tuple[str, ...]
+    value: Any
+
+    def texts(self) -> Iterator[tuple[Path, str]]:
+        """The texts asked for, each with its place."""
+        if isinstance(self.value, list):
+            for index, one in enumerate(self.value):
+                if isinstance(one, str):
+                    yield (*self.at, str(index)), one
+        elif isinstance(self.value, str):
+            yield self.at, self.value
+
+
+def asked(at: Path, selection: Any) -> Iterator[Asked]:
+    """Everything a selection asks."""
+    if isinstance(selection, list):
+        for index, one in enumerate(selection):
+            yield from asked((*at, str(index)), one)
+    elif isinstance(selection, dict):
+        for key, value in selection.items():
+            field, *modifiers = str(key).split("|")
+            yield Asked((*at, str(key)), field, tuple(modifiers), value)
+
+
+def of_detection(document: Document) -> Iterator[RuleError]:
+    """Warnings about the values of the selections of a document."""
+    for name, selection in document.value["detection"].items():
+        if name == "condition":
+            continue
+        for one in asked(("detection", str(name)), selection):
+            yield from _repeated(document, one)
+            if "re" in one.modifiers:
+                yield from _patterns(document, one)
+            elif one.field in TEXT_FIELDS and not {"lexicon", "detect"} & {*one.modifiers}:
+                yield from _words(document, one)
+            elif one.field not in TEXT_FIELDS:
+                yield from _unfolded(document, one)
+
+
+def _words(document: Document, one: Asked) -> Iterator[RuleError]:
+    if isinstance(one.value, list):
+        yield from joined(document, one.at, one.value)
+        if "contains" in one.modifiers and "all" not in one.modifiers:
+            yield from _swallowed(document, one)
+    for at, word in one.texts():
+        inside = "*" in word.strip("*") or not word.strip("*")  # a pattern, and meant
+        if "contains" in one.modifiers and inside and not _FOREIGN.search(word):
+            continue
+        if not inside and "contains" in one.modifiers and word != word.strip("*"):
+            yield document.error(
+                at,
+                f"'{word}': 'contains' looks anywhere already, the * does nothing",
+                f"“{word}”：contains 本来就查找任意位置，* 没有作用",
+                fix_en=f"write {word.strip('*')}",
+                fix_zh=f"请写 {word.strip('*')}",
+                code="MJ248",
+            )
+        elif found := _FOREIGN.search(word):
+            if at in document.quoted and found[0] == "|":
+                continue
+            yield document.error(
+                at,
+                f"'{word}' is looked for as it stands, '{found[0]}' included",
+                f"“{word}”会按原样查找，其中的“{found[0]}”也当作普通字符",
+                fix_en="write the words as a list [a, b], or use |re for a regular expression",
+                fix_zh="请把词写成列表 [甲, 乙]；要用正则表达式请写 |re",
+                code="MJ249",
+            )
+        elif "contains" in one.modifiers and len(fold(word).text.strip()) == 1:
+            yield single(document, at, word)
+
+
+def single(document: Document, at: Path, word: str) -> RuleError:
+    """A word of one character."""
+    return document.error(
+        at,
+        f"'{word}' is one character, which ordinary messages are full of",
+        f"“{word}”只有一个字，普通消息里到处都是",
+        fix_en="write a longer word, or the phrases it is meant in",
+        fix_zh="请写更长的词，或写出它所在的短语",
+        code="MJ250",
+    )
+
+
+def _swallowed(document: Document, one: Asked) -> Iterator[RuleError]:
+    texts = [(at, word, fold(word.strip("*")).text) for at, word in one.texts()]
+    for at, word, folded in texts:
+        shorter = [other for _, other, flat in texts if flat and flat != folded and flat in folded]
+        if shorter:
+            yield document.error(
+                at,
+                f"'{word}' adds nothing: '{shorter[0]}' of the same list is in it",
+                f"“{word}”没有作用：同一列表里的“{shorter[0]}”已经包含在其中",
+                fix_en="remove it, or remove the shorter word",
+                fix_zh="请删去它，或删去较短的那个词",
+                code="MJ247",
+            )
+
+
+def _repeated(document: Document, one: Asked) -> Iterator[RuleError]:
+    seen: dict[str, str] = {}
+    for at, word in one.texts() if isinstance(one.value, list) else ():
+        text = one.field in TEXT_FIELDS and "re" not in one.modifiers
+        same = fold(word).text if text else word if "re" in one.modifiers else word.casefold()
+        if same in seen:
+            yield document.error(
+                at,
+                f"'{word}' is there already, as '{seen[same]}'",
+                f"“{word}”重复（已有“{seen[same]}”）",
+                fix_en="remove one of them",
+                fix_zh="请删去一个",
+                code="MJ246",
+            )
+        seen.setdefault(same, word)
+
+
+def _unfolded(document: Document, one: Asked) -> Iterator[RuleError]:
+    """Fields that are no texts are compared as they are: nobody makes full-width letters narrow."""
+    for at, word in one.texts():
+        wide = [char for char in word if "\uff01" <= char <= "\uff5e"]
+        if wide and one.modifiers[:1] not in (("lexicon",), ("detect",)):
+            yield document.error(
+                at,
+                f"'{word}' has the full-width character '{wide[0]}', and '{one.field}' is compared"
+                " as it is",
+                f"“{word}”里有全角字符“{wide[0]}”，而 {one.field} 是按原样比较的",
+                fix_en=f"write {fold(word).text}",
+                fix_zh=f"请写 {fold(word).text}",
+                code="MJ251",
+            )
+
+
+def _patterns(document: Document, one: Asked) -> Iterator[RuleError]:
+    for at, source in one.texts():
+        if regex(one.field, source).compiled.search("") is not None:
+            yield document.error(
+                at,
+                f"'{source}' fits the empty text too, so it says little about a message",
+                f"“{source}”连空文本都能匹配，几乎不限制消息",
+                fix_en="ask for at least one character: + for *, or leave out the ?",
+                fix_zh="请至少要求一个字符：把 * 改成 +，或去掉 ?",
+                code="MJ252",
+            )
+        elif _OPEN_ENDS.search(source):
+            yield document.error(
+                at,
+                f"'{source}': .* at an end does nothing but make the shown hit longer",
+                f"“{source}”：首尾的 .* 只会让命中片段变长，没有别的作用",
+                fix_en="leave it out: a pattern is looked for anywhere",
+                fix_zh="请删去：正则表达式本来就查找任意位置",
+                code="MJ253",
+            )
+
+
+def joined(document: Document, at: Path, words: Sequence[Any]) -> Iterator[RuleError]:
+    """Words that were to be several: a Chinese comma does not part them. Quoted ones are meant."""
+    for index, word in enumerate(words):
+        here = (*at, str(index))
+        if not isinstance(word, str) or here in document.quoted or not _SEPARATORS.search(word):
+            continue
+        parts = ", ".join(part.strip() for part in _SEPARATORS.split(word) if part.strip())
+        yield document.error(
+            here,
+            f"'{word}' is one word: only an English comma and a blank part the words of a list",
+            f"“{word}”是一个词：列表里的词只能用英文逗号加空格隔开",
+            fix_en=f"write [{parts}]; if it is meant as one phrase, put it in quotation marks",
+            fix_zh=f"请写成 [{parts}]；如果确实是一句完整的话，请加引号",
+            code="MJ254",
+        )
