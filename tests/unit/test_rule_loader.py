@@ -322,6 +322,7 @@ def test_rules_must_fit_together(tmp_path: Path, texts: tuple[str, ...], says: s
         r"{text|re: '\C保'}",
         "{text|lexicon: evasion}",
         '{text|detect: "bank_card, except company-accounts, confidence 75"}',
+        '{text|detect: "cn_mobile, count 5"}',
         "{quoted|contains: 保本}",
         "{text|exists: false}",
         "{room: null}",
