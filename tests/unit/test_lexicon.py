@@ -162,7 +162,7 @@ def test_every_shipped_word_is_found_and_every_allowed_phrase_matters(name):
         ("wechat-slang", "我的薇信号"),
         ("wechat-slang", "➕我ＶＸ，加我vx"),
         ("kickback", "返点给您个人"),
-        ("evasion", "看完就删，别留痕"),
+        ("burn-after-read", "看完就删，别留痕"),
     ],
 )
 def test_shipped_lexicons_find_what_people_say(name, text):
