@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +17,10 @@ from rules.lexicon_file import load_lexicons
 from rules.loader import load_file
 from rules.model import CorrelationRule, DetectionRule, RuleFile
 from rules.named import Named
+from rules.packs import PACKS, chosen, load_packs, pick
 from rules.reference import Reference
 from rules.reference_file import list_files, load_reference
+from rules.refused import UnknownName
 
 CATALOG = Path(__file__).parent / "catalog"
 LEXICONS = Path(__file__).parent / "lexicons"
@@ -41,16 +44,11 @@ class RuleSet:
 
     def text_of(self, name: str) -> str:
         """The text of the file that holds the rule `name`; "" when there is none."""
-        return next((f.text for f in self.files if name in _names(f)), "")
+        return next((f.text for f in self.files if name in f.names()), "")
 
     def file_of(self, name: str) -> RuleFile | None:
         """The file that holds the rule `name`."""
-        return next((f for f in self.files if name in _names(f)), None)
-
-
-def _names(file: RuleFile) -> set[str]:
-    detections = {rule.ref.name for rule in file.detections}
-    return detections | {rule.ref.name for rule in file.correlations}
+        return next((f for f in self.files if name in f.names()), None)
 
 
 class Beside(NamedTuple):
@@ -59,6 +57,7 @@ class Beside(NamedTuple):
     lexicons: Path
     lists: Path
     calendar: Path  # a file; the shipped one where the company has none
+    packs: Path
 
     def named(self) -> Named:
         """Everything in them that rules may name.
@@ -85,12 +84,18 @@ def beside(folder: Path, *, above: bool = False) -> Beside:
         return next((path for path in own if path.exists()), shipped)
 
     return Beside(
-        first("lexicons", LEXICONS), first("lists", LISTS), first("calendars/cn.yaml", CALENDAR)
+        first("lexicons", LEXICONS),
+        first("lists", LISTS),
+        first("calendars/cn.yaml", CALENDAR),
+        first("packs", PACKS),
     )
 
 
-def load_ruleset(path: Path | str = "", where: Beside | None = None) -> RuleSet:
-    """Rules of a directory and its folders (the shipped catalogue by default).
+def load_ruleset(
+    path: Path | str = "", where: Beside | None = None, packs: Sequence[str] = ()
+) -> RuleSet:
+    """Rules of a directory and its folders (the shipped catalogue by default); with `packs` only
+    the rules of the packs of these names.
 
     Lexicons, lists and the calendar are those of `where`: by default in folders of the directory,
     else the shipped ones.
@@ -114,12 +119,28 @@ def load_ruleset(path: Path | str = "", where: Beside | None = None) -> RuleSet:
             exit_code=EXIT_USAGE,
         )
     files = [load_file(file, named, root=folder) for file in paths]
+    if packs:
+        files = _of_packs(files, where, packs)
     digest = sm3_hex(
         *(part for file in files for part in (file.path, file.text)),
         *(part for file in where.files() for part in (file.name, file.read_bytes())),
     )
     calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
     return assemble(files, digest, named.reference, calendar)
+
+
+def _of_packs(files: list[RuleFile], where: Beside, names: Sequence[str]) -> list[RuleFile]:
+    try:
+        return chosen(files, pick(load_packs(where.packs), names))
+    except UnknownName as error:
+        near = difflib.get_close_matches(error.name, error.known, n=1) or error.known
+        raise MingjianError(
+            error.en,
+            error.zh,
+            fix_en=f"there are: {', '.join(error.known)}; did you mean '{near[0]}'?",
+            fix_zh=f"现有：{'、'.join(error.known)}；是不是“{near[0]}”？",
+            exit_code=EXIT_USAGE,
+        ) from None
 
 
 def rule_files(folder: Path) -> list[Path]:
@@ -149,7 +170,7 @@ def assemble(
     detections: dict[str, DetectionRule] = {}
     correlations: dict[str, CorrelationRule] = {}
     for file in kept:
-        for name in sorted(_names(file)):
+        for name in sorted(file.names()):
             if name in detections or name in correlations:
                 raise RuleError(
                     f"the name '{name}' is taken",
@@ -240,10 +261,10 @@ class RuleTimeline:
         raise KeyError(digest)
 
     @classmethod
-    def load(cls, path: str = "", registry: str = "") -> RuleTimeline:
-        """The rules of `path` from the beginning, then each published set of the registry:
-        `<registry>/<effective_from in ms>/*.yml`."""
-        entries = [(0, load_ruleset(path))]
+    def load(cls, path: str = "", registry: str = "", packs: Sequence[str] = ()) -> RuleTimeline:
+        """The rules of `path` (of these packs, when named) from the beginning, then each published
+        set of the registry: `<registry>/<effective_from in ms>/*.yml`."""
+        entries = [(0, load_ruleset(path, packs=packs))]
         root = Path(registry) if registry else None
         if root is not None and root.is_dir():
             for folder in sorted(root.iterdir()):
