@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -73,6 +73,23 @@ def check(request: Request) -> list[RuleError]:
     else:  # lists of somebody else: only what keeps the rules from loading
         found += [problem for lexicon in lexicons for problem in lexicon.problems]
     return in_order(found)
+
+
+def check_text(request: Request, path: str) -> Callable[[str], list[RuleError]]:
+    """What is wrong with any text of the file `path` (below the root) by itself: for `--fix`."""
+    file = request.root / path
+    if file.parent == request.words:
+        return lambda text: of_lexicon_source(read_lexicon(file, path, text), None, request.today)
+    lexicons = [_lexicon(one, request) for one in sorted(request.words.glob("*.y*ml"))]
+    named = Named({one.lexicon.name: one.lexicon for one in lexicons})
+    around = Surroundings(named, load_calendar(), {}, request.today)
+    before = _sources(request.baseline, request.baseline_root, named, [])
+
+    def problems_of(text: str) -> list[RuleError]:
+        source = read(path, text, named)
+        return of_source(source, around, list(unraised([source], before)))
+
+    return problems_of
 
 
 def _lexicon(file: Path, request: Request) -> LexiconSource:

@@ -29,18 +29,19 @@ class LexiconSource(NamedTuple):
     problems: list[RuleError]
 
 
-def read_lexicon(file: Path, label: str) -> LexiconSource:
-    """A lexicon file, called `label`, with everything that keeps it from loading."""
+def read_lexicon(file: Path, label: str, given: str | None = None) -> LexiconSource:
+    """A lexicon file, called `label`, with everything that keeps it from loading; `given` is read
+    in place of its text."""
     problems: list[RuleError] = []
     document: Document | None = None
     lexicon = Lexicon(file.stem, words=("\ue000\ue000",), values=("\ue000\ue000",))
     text = ""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8") if given is None else given
         (document,) = load_documents(label, text)
     except (OSError, UnicodeDecodeError, RuleError, ValueError):
         try:  # for its own sentence
-            load_lexicon(file)
+            load_lexicon(file, given)
         except RuleError as error:
             problems.append(_called(error, label))
         return LexiconSource(label, text, lexicon, None, problems)
