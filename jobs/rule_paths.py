@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rules.alert import sm3_hex
-from rules.lexicon import load_lexicons
+from rules.lexicon_file import load_lexicons
 from rules.loader import load_file
 from rules.model import RuleFile
 from rules.ruleset import LEXICONS, RuleSet, assemble, load_ruleset

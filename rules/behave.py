@@ -8,19 +8,23 @@ the watermark is an argument.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
 
 from rules.alert import Alert, Evidence, Late, Quarantined, content_id, sm3_raw
+from rules.correlation.group import Group, Marks, Row, advance
+from rules.correlation.plan import Plan
+from rules.correlation.window import Entry
 from rules.findings import Findings, position
 from rules.items import ALERT, QUARANTINE, Item, unpack
 from rules.model import MAX_WINDOW, CorrelationRule
 from rules.quarantine import REASONS
 from rules.ruleset import RuleTimeline
-from rules.windows import BREACH
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 FLAG_TRUNCATED = "evidence_truncated"
 
 Output = tuple[str, bytes]  # (one of rules.alert.OUTPUTS, JSON)
@@ -28,13 +32,14 @@ _json = msgspec.json.Encoder()
 
 
 class State(msgspec.Struct, array_like=True):
-    """What one key remembers."""
+    """What one key remembers. `truncated` is of states written before there were `marks`."""
 
     version: int
     pending: list[Item]
     window: list[Item]
-    alert_id: str = ""  # the episode being reported; "" when none is open
+    alert_id: str = ""  # the newest alert: what continues its episode becomes its evidence
     truncated: bool = False
+    marks: Marks | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -60,6 +65,7 @@ class Behaviour:
     def __init__(self, timeline: RuleTimeline, findings: Findings) -> None:
         self._timeline = timeline
         self._findings = findings
+        self._plans: dict[tuple[str, str], Plan] = {}
 
     def add(self, state: bytes | None, packed: bytes, watermark: int) -> Step:
         """One item has come. Single-message alerts and quarantine go out at once; a member of a
@@ -87,23 +93,49 @@ class Behaviour:
         ready = sorted((i for i in held.pending if i.time <= watermark), key=Item.order)
         held.pending = [i for i in held.pending if i.time > watermark]
         outputs: list[Output] = []
-        rule: CorrelationRule | None = None
+        judged: list[Item] = []
         for item in ready:
-            rule = self._rule(item)
-            if rule is None:
+            if self._rule(item) is None:
                 outputs.append(("quarantine", _json.encode(self._orphaned(item))))
             else:
-                outputs += self._judge(rule, held, item)
-        if held.window:
-            rule = self._rule(held.window[-1])
-            if rule is None or held.window[-1].time + rule.timespan < watermark:
-                held.window, held.alert_id, held.truncated = [], "", False
-        if not held.window and not held.pending:
+                judged.append(item)
+        timers: list[int] = []
+        newest = judged[-1:] or held.window[-1:]
+        rule = self._rule(newest[0]) if newest else None
+        if rule is None:
+            held.window, held.marks, held.alert_id = [], None, ""
+        else:
+            group = self._group(rule, held)
+            for row in advance(group, _entries(self._plan(rule), judged), watermark):
+                outputs += self._report(rule, held, row)
+            if group.over(watermark):
+                held.window, held.marks, held.alert_id = [], None, ""
+            else:
+                held.window = [item for entry in group.entries() for item in entry.data]
+                held.marks = group.marks
+                due = group.deadline()
+                timers = [] if due is None else [due]
+                if judged:
+                    timers.append(group.end())
+        if not held.window and not held.pending and held.marks is None:
             return Step(None, outputs, [])
-        timers = (
-            [held.window[-1].time + rule.timespan + 1] if ready and rule and held.window else []
-        )
         return Step(_encode(held), outputs, timers)
+
+    def _plan(self, rule: CorrelationRule) -> Plan:
+        key = (rule.ref.name, rule.state_version)
+        if key not in self._plans:
+            self._plans[key] = Plan(rule.how, every=False)
+        return self._plans[key]
+
+    def _group(self, rule: CorrelationRule, held: State) -> Group:
+        plan = self._plan(rule)
+        entries = _entries(plan, held.window)
+        group = Group(plan, held.marks, entries, MAX_WINDOW)
+        if held.marks is None and entries:  # written by an earlier version
+            group.marks.open[0] = bool(held.alert_id)
+            group.marks.last = entries[-1].time
+            group.marks.truncated = held.truncated
+        return group
 
     def _rule(self, item: Item) -> CorrelationRule | None:
         """The correlation an item counts for; None when it is no longer in any ruleset.
@@ -130,33 +162,25 @@ class Behaviour:
             )
         )
 
-    def _judge(self, rule: CorrelationRule, held: State, item: Item) -> list[Output]:
-        oldest = item.time - rule.timespan
-        held.window = [other for other in held.window if other.time >= oldest]
-        if not held.window:
-            held.alert_id, held.truncated = "", False
-        if any(other.msgid == item.msgid and other.step == item.step for other in held.window):
-            return []  # the source repeated itself
-        held.window.append(item)
-        if len(held.window) > MAX_WINDOW:
-            del held.window[0]
-            held.truncated = True
-        members = BREACH[rule.type](rule, held.window)
-        if not members:
-            held.alert_id = ""
-            return []
-        if held.alert_id:  # the episode goes on: the alert stands, its evidence grows
-            evidence = self._findings.evidence(held.alert_id, item)
-            return [("evidence", _json.encode(evidence))]
+    def _report(self, rule: CorrelationRule, held: State, row: Row) -> list[Output]:
+        """An alert for a new episode; while it goes on the alert stands and its evidence grows."""
+        if not row.opens and not self._plan(rule).every:
+            return [
+                ("evidence", _json.encode(self._findings.evidence(held.alert_id, entry.data[0])))
+                for entry in row.fresh
+            ]
+        members = [entry.data[0] for entry in row.entries]
+        last = members[-1]
         alert, found = self._findings.build(
             rule.ref,
             rule.summary,
-            item.ruleset,
-            item.group,
+            last.ruleset,
+            last.group,
             members,
             group_by=("tenant", *rule.group_by),
             timespan=rule.timespan,
-            flags=(FLAG_TRUNCATED,) if held.truncated else (),
+            window=(row.start, row.time),
+            flags=(FLAG_TRUNCATED,) if row.truncated else (),
         )
         held.alert_id = alert.alert_id
         return _outputs(alert, found)
@@ -187,3 +211,18 @@ def _outputs(alert: Alert, evidence: list[Evidence]) -> list[Output]:
         ("alerts", _json.encode(alert)),
         *(("evidence", _json.encode(one)) for one in evidence),
     ]
+
+
+def _entries(plan: Plan, items: Iterable[Item]) -> list[Entry]:
+    """Ordered items as entries: one for each message, however many base rules it fits."""
+    found: list[Entry] = []
+    for (time, seq), instant in groupby(items, key=lambda item: (item.time, item.seq)):
+        messages: dict[str, list[Item]] = {}
+        for item in instant:
+            messages.setdefault(item.msgid, []).append(item)
+        for msgid, same in messages.items():
+            steps = {item.step: item for item in reversed(same)}
+            kept = tuple(steps[step] for step in sorted(steps))
+            values = plan.values(item.value for item in kept if item.value)
+            found.append(Entry(time, seq, msgid, tuple(sorted(steps)), values, kept))
+    return found

@@ -74,6 +74,10 @@ class OfficeCalendar:
             department = department.rpartition("/")[0]
         return self._hours
 
+    def works_at(self, ms: int, department: str = "") -> bool:
+        """Is the local day of the moment `ms` (UTC milliseconds) a working day?"""
+        return self._works(self.zone.local(ms)[0], self.hours_of(department))
+
     def is_holiday(self, day: date) -> bool:
         """Is it a day off that the calendar lists by name?"""
         return day.toordinal() in self._holidays

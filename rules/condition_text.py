@@ -1,8 +1,8 @@
 """The text of a `condition`, checked word by word, so that what is wrong is told in plain words.
 
-The meaning is pySigma's business. Here: every name is there, every bracket closes, and between two
-selections stands `and` or `or`. Supported: names, `and`, `or`, `not`, brackets, and
-`1 of`, `any of`, `all of` with a name, a pattern (`word*`) or `them`.
+The meaning is the business of `rules.sigma.condition`. Here: every name is there, every bracket
+closes, and between two selections stands `and` or `or`. Supported: names, `and`, `or`, `not`,
+brackets, and `2 of`, `any of`, `all of` with a name, a pattern (`word*`) or `them`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from rules.refused import Refused, UnknownName
 
 OPERATORS = ("and", "or", "not")
-QUANTIFIERS = ("1", "any", "all")
+QUANTIFIERS = ("any", "all")
 SELECTION_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _TOKEN = re.compile(r"\s+|[()]|[A-Za-z0-9_*?-]+|[\u4e00-\u9fff]+|.", re.S)
 _MEANT = {
@@ -131,15 +131,18 @@ def _selected(word: str, pattern: str, names: list[str]) -> set[str]:
 
 
 def _group(quantifier: str, pattern: str, names: list[str]) -> set[str]:
-    if quantifier not in QUANTIFIERS:
+    number = int(quantifier[:9]) if quantifier.isascii() and quantifier.isdigit() else 0
+    if quantifier not in QUANTIFIERS and not number:
         raise Refused(
             f"'{quantifier} of' is not supported",
             f"不支持“{quantifier} of”",
-            fix_en="write 1 of, any of or all of",
-            fix_zh="请写 1 of、any of 或 all of",
+            fix_en="write 1 of (or another number), any of, or all of",
+            fix_zh="请写 1 of（或别的数字）、any of 或 all of",
             code="MJ209",
         )
-    found = {name for name in names if pattern == "them" or fnmatchcase(name, pattern)}
+    hidden = pattern.startswith("_")  # names with _ are for the rule itself, as Sigma has it
+    shown = [name for name in names if hidden or not name.startswith("_")]
+    found = {name for name in shown if pattern == "them" or fnmatchcase(name, pattern)}
     if not found:
         raise Refused(
             f"no selection fits '{quantifier} of {pattern}'",
@@ -147,6 +150,12 @@ def _group(quantifier: str, pattern: str, names: list[str]) -> set[str]:
             fix_en=f"there are: {', '.join(names)}",
             fix_zh=f"现有：{'、'.join(names)}",
             code="MJ210",
+        )
+    if number > len(found):
+        raise Refused(
+            f"'{quantifier} of {pattern}' cannot hold: {len(found)} selections fit",
+            f"“{quantifier} of {pattern}”不可能成立：只有 {len(found)} 个选择项符合",
+            code="MJ739",
         )
     return found
 

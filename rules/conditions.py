@@ -9,75 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import re2
 
-from rules.calendar import OfficeCalendar
 from rules.detectors import Detector
-from rules.fold import Folded, fold
 from rules.lexicon import Lexicon
-from rules.message import Message
 from rules.negation import negated
 from rules.variants_digits import has_chinese_digit
+from rules.view import MAX_SPANS, Span, View
+
+__all__ = ("MAX_SPANS", "Span", "View")
 
 TEXT_FIELDS = frozenset({"text", "quoted"})
 HIT_RESPONSE = "hit.response"
-_READINGS = frozenset({"confusable", "emoji"})
-MAX_SPANS = 20  # reasons shown for one rule and message; a text of repeated words has thousands
 MAX_WEIGHED = 1_000  # occurrences of words looked at for a denial; the rest count as said
-
-
-class Span(NamedTuple):
-    """One match in the original text of `field`, in code points."""
-
-    field: str
-    start: int
-    end: int
-    pattern: str
-    variant: tuple[str, ...] = ()
-    confidence: int = 0
-
-
-class View:
-    """One message while it is being judged: folded texts (lazily) and the spans found so far."""
-
-    __slots__ = ("_folded", "calendar", "message", "response", "spans")
-
-    def __init__(self, message: Message, calendar: OfficeCalendar, response: int = 0) -> None:
-        self.message = message
-        self.calendar = calendar
-        self.response = response  # highest response level of the rules that matched before
-        self.spans: list[Span] = []
-        self._folded: dict[str, Folded] = {}
-
-    def folded(self, field: str) -> Folded:
-        """Folded text of a text field."""
-        found = self._folded.get(field)
-        if found is None:
-            found = self._folded[field] = fold(str(self.message.field(field) or ""))
-        return found
-
-    def add(
-        self,
-        field: str,
-        start: int,
-        end: int,
-        pattern: str,
-        confidence: int = 0,
-        variants: tuple[str, ...] = (),
-        folded: Folded | None = None,
-    ) -> None:
-        """Record a match given in offsets of `folded` (by default that of the field); the first
-        `MAX_SPANS` are kept. `variants` are disguises beyond those that folding took off."""
-        if len(self.spans) >= MAX_SPANS:
-            return
-        folded = folded or self.folded(field)
-        begin, stop = folded.origin(start, end)
-        names = folded.variants(start, end)
-        if variants:
-            names = tuple(sorted({*names, *variants}))
-        self.spans.append(Span(field, begin, stop, pattern, names, confidence))
 
 
 class Node(Protocol):
@@ -153,25 +99,29 @@ class InLexicon:
 
     field: str
     lexicon: Lexicon
+    scene: str = ""  # "": that of the employee concerned
 
     def holds(self, view: View) -> bool:
         """Records every occurrence that counts."""
-        folded = view.folded(self.field)
-        found = self._records(view, folded)
-        return (self._records(view, folded.read()) or found) if folded.readable else found
-
-    def _records(self, view: View, folded: Folded) -> bool:
-        text, found = folded.text, 0
-        for weighed, (start, end, word) in enumerate(self.lexicon.find(text)):
-            if folded.read_aloud and _READINGS.isdisjoint(folded.variants(start, end)):
-                continue  # the text as it stands holds it too
-            if weighed >= MAX_WEIGHED or not negated(text, start, end):
-                found += 1
-                other = self.lexicon.disguises(word, text[start:end])
-                view.add(self.field, start, end, word, variants=other, folded=folded)
-                if found >= MAX_SPANS:
-                    break
-        return found > 0
+        weighed, said = 0, []
+        lexicon = self.lexicon
+        if lexicon.scenes:
+            lexicon = lexicon.of_scene(self.scene or view.scene)
+        for place in lexicon.places(view.folded(self.field)):
+            text, start, end = place.text, place.start, place.end
+            weighed += not place.why
+            if not place.why and (weighed > MAX_WEIGHED or not negated(text.text, start, end)):
+                said.append((*text.origin(start, end), place))
+        said.sort(key=lambda one: (one[0], -one[1]))
+        covered = -1
+        for _, last, place in said:
+            if last > covered:  # else it is a part of a longer word, or the same read otherwise
+                covered = last
+                view.add(
+                    self.field, place.start, place.end, place.word,
+                    variants=place.variants, folded=place.text,
+                )  # fmt: skip
+        return bool(said)
 
 
 @dataclass(frozen=True)
@@ -211,12 +161,14 @@ class Detected:
     detector: Detector
     known: frozenset[str] = frozenset()
     at_least: int = 0
+    lists: tuple[str, ...] = ()  # names of reference lists of known values
 
     def holds(self, view: View) -> bool:
         """Finds of at least the wanted confidence that are not on the list of known values."""
         found, text = False, view.folded(self.field).text
+        known = self.known | view.reference.known(self.lists) if self.lists else self.known
         for find in self.detector.look(view.folded(self.field)):
-            if find.confidence >= self.at_least and find.value not in self.known:
+            if find.confidence >= self.at_least and find.value not in known:
                 found = True
                 written = text[find.start : find.end]
                 other = ("chinese_digit",) if has_chinese_digit(written) else ()
@@ -240,9 +192,9 @@ class Compare:
     def holds(self, view: View) -> bool:
         """Lists hold when one element does; a field that is absent (or empty) holds only for
         `exists: false` and `null`."""
-        if self.field == HIT_RESPONSE:
+        if self.asks_hits:
             return self.of_response(view.response)
-        value = view.message.field(self.field)
+        value = view.field(self.field)
         if self.operator == "exists":
             return (value not in _EMPTY) is bool(self.wanted)
         if self.operator == "null":
@@ -251,20 +203,84 @@ class Compare:
             return _compare(self.operator, value, self.wanted)
         return any(_compare(self.operator, one, self.wanted) for one in _each(value))
 
+    @property
+    def asks_hits(self) -> bool:
+        """Whether it asks what other rules said."""
+        return self.field == HIT_RESPONSE
+
     def of_response(self, response: int) -> bool:
         """For `hit.response`: does it hold when that is the highest response so far?"""
         return _compare(self.operator, response, self.wanted)
 
 
 @dataclass(frozen=True)
-class OfficeTime:
-    """The message's time is inside (or outside) office hours."""
+class InList:
+    """A field, one of whose values is on a reference list; the list's kind says what is equal."""
 
-    inside: bool
+    field: str
+    name: str
 
     def holds(self, view: View) -> bool:
-        """By the office calendar, in the office's own time zone."""
-        return view.calendar.is_office_time(view.message.time) == self.inside
+        """False for a field without value and for a list that is not there."""
+        found = view.reference.lists.get(self.name)
+        return found is not None and any(one in found for one in view.values(self.field))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A field that is not free text answers one of Sigma's questions (`rules.sigma.questions`)."""
+
+    field: str
+    questions: tuple[Any, ...]
+
+    def holds(self, view: View) -> bool:
+        """A list holds when one element does."""
+        values = view.values(self.field)
+        return any(one.true_of(value, view) for one in self.questions for value in values)
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """So many of the children hold (`2 of sel_*`)."""
+
+    least: int
+    children: tuple[Node, ...]
+
+    def holds(self, view: View) -> bool:
+        """All are tried, so that every reason is shown."""
+        before = len(view.spans)
+        if sum(child.holds(view) for child in self.children) >= self.least:
+            return True
+        del view.spans[before:]
+        return False
+
+
+@dataclass(frozen=True)
+class Concerns:
+    """The employee concerned belongs to one of these departments (or those inside), or roles.
+
+    Of a message to or from a customer that is the employee in it (`Reference.employee`).
+    """
+
+    attribute: str  # department or role
+    wanted: tuple[str, ...]
+
+    def holds(self, view: View) -> bool:
+        """False for an employee nobody knows."""
+        value = view.reference.employee(view.message).get(self.attribute, "")
+        return any(value == one or value.startswith(f"{one}/") for one in self.wanted)
+
+
+@dataclass(frozen=True)
+class Until:
+    """A condition that has to hold too, before an event time (ms); afterwards it is no more."""
+
+    child: Node
+    end: int
+
+    def holds(self, view: View) -> bool:
+        """True from the end on."""
+        return view.message.time >= self.end or self.child.holds(view)
 
 
 _EMPTY: tuple[Any, ...] = (None, "", (), [])

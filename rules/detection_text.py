@@ -1,8 +1,5 @@
-"""The selections of a `detection`, looked at before pySigma does.
-
-pySigma knows more modifiers, made for logs, that would search for what no text holds; it takes an
-empty list for nothing to ask; and regular expressions that RE2 cannot read end on standard error.
-"""
+"""The selections of a `detection`, looked at before they are read: modifiers that do not exist,
+empty lists, regular expressions that RE2 does not take."""
 
 from __future__ import annotations
 
@@ -12,11 +9,11 @@ import re2
 
 from rules.conditions import Regex, regex
 from rules.refused import Refused, UnknownName
+from rules.sigma.modifiers import MODIFIERS as SIGMA_MODIFIERS
+from rules.time_conditions import TIME_MODIFIERS
 
-MODIFIERS = (
-    "contains", "startswith", "endswith", "all", "re", "i", "m", "s", "exists",
-    "gt", "gte", "lt", "lte", "lexicon", "detect", "office_time",
-)  # fmt: skip
+OURS = ("lexicon", "detect", "in_list", *TIME_MODIFIERS)
+MODIFIERS = (*SIGMA_MODIFIERS, *OURS)
 _REGEX_FIXES = (
     (
         "missing )",

@@ -126,7 +126,7 @@ def _feed(document: Document) -> Feed:
     value = document.value
     for key in ("name", "title", "connected"):
         if key not in value:
-            raise document.error((), f"'{key}' is missing", f"缺少“{key}”")
+            raise document.error((), f"'{key}' is missing", f"缺少“{key}”", code="MJ726")
     found = []
     for kind, event in (value.get("events") or {}).items():
         at = ("events", str(kind))
@@ -140,6 +140,7 @@ def _feed(document: Document) -> Feed:
                     f"没有类型“{written}”",
                     fix_en=f"there are: {', '.join(_READ)}",
                     fix_zh=f"现有：{'、'.join(_READ)}",
+                    code="MJ727",
                 )
         found.append(FeedEvent(value["name"], str(kind), event.get("title") or {}, kinds))
     return Feed(value["name"], value["title"], bool(value["connected"]), tuple(found))

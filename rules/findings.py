@@ -63,13 +63,20 @@ class Findings:
         *,
         group_by: tuple[str, ...] = (),
         timespan: int = 0,
+        window: tuple[int, int] | None = None,
         flags: tuple[str, ...] = (),
     ) -> tuple[Alert, list[Evidence]]:
-        """The alert of these members and the evidence of each, in event order."""
+        """The alert of these members and the evidence of each, in event order.
+
+        `window` (begin and end in ms) is where a correlation held; its end is the alert's time,
+        which is after the last member's when nothing had to happen until then.
+        """
         messages = [self._decode(item.raw) for item in members]
         last, trigger = messages[-1], members[-1]
+        start, end = window or (0, trigger.time)
+        moment = (str(end),) if end != trigger.time else ()
         alert_id = content_id(
-            ref.id, str(ref.version), last.tenant, *group, *(item.msgid for item in members)
+            ref.id, str(ref.version), last.tenant, *group, *(i.msgid for i in members), *moment
         )
         shown = list(zip(members, messages, strict=True))[-MAX_MEMBERS:]
         hits = tuple(hit for item, message in shown for hit in _hits(item, message))
@@ -82,10 +89,10 @@ class Findings:
             ruleset=ruleset,
             status="final",
             response_state="post_hoc",
-            time=trigger.time,
+            time=end,
             first_time=members[0].time,
-            window_start=trigger.time - timespan if timespan else 0,
-            window_end=trigger.time if timespan else 0,
+            window_start=start,
+            window_end=end if window else 0,
             actor=last.sender,
             actor_kind=last.sender_kind,
             conversation=last.conversation,

@@ -21,16 +21,15 @@ import unicodedata
 from bisect import bisect_right
 
 from rules.fold_table import DROPPED, MAPPED
-from rules.variants_read import KIND, READ
+from rules.variants_parts import RARE
+from rules.variants_read import READ
 
 MAX_GAP = 4
 VARIANTS = (
     "circled",
     "combining",
     "compat",
-    "confusable",
     "digit_form",
-    "emoji",
     "fullwidth",
     "gap",
     "math",
@@ -80,11 +79,10 @@ def _tables() -> tuple[dict[str, str], dict[str, str]]:
 
 
 _TARGET, _KIND = _tables()
-_READ_TARGET, _READ_KIND = {**_TARGET, **READ}, {**_KIND, **KIND}
 # The regex engine looks characters of the basic plane up in a bitmap, but the others one by one:
 # these are given as two ranges, whatever they hold, around the emoji.
 _HARD = (
-    "".join(re.escape(c) for c in sorted({*_TARGET, *READ}) if c <= "\uffff")
+    "".join(re.escape(c) for c in sorted({*_TARGET, *READ, *RARE}) if c <= "\uffff")
     + "\U00010000-\U0001f2ff\U0001fb00-\U0010ffff"
 )
 _find_hard = re.compile(f"[{_HARD}]").search
@@ -92,15 +90,20 @@ _find_gap = re.compile(f"[{_SYMBOLS}](?:(?<=[{_CJK}].)|(?=[{_CJK}]))").search
 _find_control = re.compile(r"[^\n\r -~]").search
 _runs = re.compile(f"[{_HARD}{_SYMBOLS}]+").finditer
 _ALL = "".join(map(chr, (*range(0xD800), *range(0xF900, 0x10000), *range(0x1F300, 0x1FB00))))
-_SYMBOL = frozenset(re.findall(f"[{_SYMBOLS}]", _ALL))
-_find_read = re.compile(f"[{''.join(READ)}]").search
+SYMBOLS = frozenset(re.findall(f"[{_SYMBOLS}]", _ALL))
+_find_read = re.compile(f"[{''.join((*READ, *RARE))}]").search
 _is_cjk = re.compile(f"[{_CJK}]").match
+
+
+def is_chinese(char: str) -> bool:
+    """Is it a Chinese character (also 々 and 〇)?"""
+    return _is_cjk(char) is not None
 
 
 class Folded:
     """A folded text and the way back. Offsets are code points."""
 
-    __slots__ = ("_drift", "_original", "_starts", "read_aloud", "readable", "text")
+    __slots__ = ("_drift", "_original", "_starts", "is_kept", "readable", "text")
 
     def __init__(
         self,
@@ -109,11 +112,11 @@ class Folded:
         starts: list[int] | None,
         drift: list[int] | None,
         readable: bool = False,
-        read_aloud: bool = False,
+        is_kept: bool = False,
     ) -> None:
         self.text = text
-        self.readable = readable  # holds characters that `read` gives another reading
-        self.read_aloud = read_aloud  # is such a reading
+        self.readable = readable  # holds emoji, look-alikes or parts that may be read otherwise
+        self.is_kept = is_kept
         self._original = original
         # text[i] came from original[i + drift[k]], k being the last with starts[k] <= i
         self._starts, self._drift = starts, drift
@@ -127,10 +130,10 @@ class Folded:
             return first, first
         return first, end + self._drift[bisect_right(self._starts, end - 1) - 1]
 
-    def read(self) -> Folded:
-        """The same text with emoji and look-alike letters read (`rules.variants_read`), for the
-        search of words. Worth while where `readable`."""
-        return _fold(self._original, read_aloud=True)
+    def kept(self) -> Folded:
+        """The same text with the emoji and look-alike letters that `rules.variants_read` knows left
+        where they stand, for `rules.variants_lattice`."""
+        return _fold(self._original, keep=True) if self.readable else self
 
     def cased(self) -> str:
         """`text` with its capitals kept: as long as `text`, and equal to it in lower case."""
@@ -150,9 +153,8 @@ class Folded:
             return ()
         first, last = self.origin(start, end)
         piece = self._original[first:last]
-        kind = _READ_KIND if self.read_aloud else _KIND
-        names = {kind[char] for char in piece if char in kind}
-        if _skips_a_gap(piece, _READ_TARGET if self.read_aloud else _TARGET):
+        names = {_KIND[char] for char in piece if char in _KIND}
+        if _skips_a_gap(piece, self.is_kept):
             names.add("gap")
         return tuple(sorted(names))
 
@@ -168,9 +170,8 @@ def fold(text: str) -> Folded:
     return _fold(text)
 
 
-def _fold(text: str, read_aloud: bool = False) -> Folded:
+def _fold(text: str, keep: bool = False) -> Folded:
     """Everything between the runs of special characters is copied in one piece."""
-    table = _READ_TARGET if read_aloud else _TARGET
     out: list[str] = []
     starts: list[int] = [0]
     drift: list[int] = [0]
@@ -198,10 +199,10 @@ def _fold(text: str, read_aloud: bool = False) -> Folded:
             emit(text[done:first], done)
         for at in range(first, last):
             char = text[at]
-            target = table.get(char, char)
+            target = _TARGET.get(char, char)
             if not target:
                 continue
-            if target in _SYMBOL:
+            if target in SYMBOLS and not (keep and target in READ):
                 pending.append((at, target))
                 continue
             if pending:
@@ -217,8 +218,8 @@ def _fold(text: str, read_aloud: bool = False) -> Folded:
         done = last
     if done < len(text):
         emit(text[done:], done)
-    readable = not read_aloud and _find_read(text) is not None
-    return Folded("".join(out), text, starts, drift, readable, read_aloud)
+    readable = not keep and _find_read(text) is not None
+    return Folded("".join(out), text, starts, drift, readable, keep)
 
 
 def _skippable(left: str, gap: str, right: str) -> bool:
@@ -232,14 +233,14 @@ def _skippable(left: str, gap: str, right: str) -> bool:
     return any(chinese) and gap.isspace() and other.isascii() and other.isalnum()
 
 
-def _skips_a_gap(piece: str, table: dict[str, str]) -> bool:
+def _skips_a_gap(piece: str, keep: bool) -> bool:
     """Was something skipped between two Chinese characters of this original text?"""
     left, gap = "", False
     for char in piece:
-        target = table.get(char, char)
+        target = _TARGET.get(char, char)
         if not target:
             continue
-        if target in _SYMBOL:
+        if target in SYMBOLS and not (keep and target in READ):
             gap = True
             continue
         if gap and left and _is_cjk(left) and _is_cjk(target[0]):

@@ -7,28 +7,26 @@ alerting rule, a detection or a correlation. Everything of ours stands under `mi
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rules.alert import RuleRef, sm3_hex
+from rules.conditions import And
+from rules.correlating import correlation_rule, refuse_on_detection
+from rules.correlation.section import OUR_KEYS
 from rules.errors import RuleError
-from rules.fields import FIELDS
-from rules.model import (
-    CORRELATION_TYPES,
-    MAX_WINDOW,
-    CorrelationRule,
-    DetectionRule,
-    RuleFile,
-)
+from rules.extension import check_language, intercept, requires, scope, suppress, zone
+from rules.filters import GlobalFilter, build_filter
+from rules.model import CorrelationRule, DetectionRule, RuleFile
+from rules.named import Named
+from rules.reference import RefList
+from rules.reference_file import check_case_lists
 from rules.refused import Refused, UnknownName
 from rules.rule_shape import check_shape
-from rules.sigma_parse import Named, asks_hits, parse_detection
+from rules.sigma_parse import asks_hits, parse_detection
 from rules.yaml_source import MAX_CHARACTERS, Document, load_documents
-
-MAX_TIMESPAN = 366 * 86_400_000
-_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile:
@@ -53,9 +51,14 @@ def build(label: str, text: str, documents: list[Document], named: Named) -> Rul
     state_version = judging(documents)
     detections: list[DetectionRule] = []
     correlations: list[CorrelationRule] = []
+    filters: list[GlobalFilter] = []
     main: Document | None = None
     names: set[str] = set()
     for document, ours in zip(documents, sections, strict=True):
+        if "filter" in document.value:
+            filters.append(build_filter(document, named))
+            continue
+        check_language(document, ours)
         ref = _ref(document, ours, digest)
         if not ours.get("signal"):
             if main is not None:
@@ -79,9 +82,12 @@ def build(label: str, text: str, documents: list[Document], named: Named) -> Rul
             )
         names.add(ref.name)
         if "detection" in document.value:
+            refuse_on_detection(document, ours)
             detections.append(_detection(document, ours, ref, named))
         else:
-            correlations.append(_correlation(document, ours, ref, state_version))
+            correlations.append(correlation_rule(document, ours, ref, state_version))
+    if main is None and filters and not names:
+        return RuleFile(label, text, (), (), filters=tuple(filters))
     if main is None:
         raise RuleError(
             "no alerting rule in this file",
@@ -92,13 +98,30 @@ def build(label: str, text: str, documents: list[Document], named: Named) -> Rul
             code="MJ111",
         )
     ours = main.value.get("mingjian", {})
+    if (limits := scope(main, ours)) is not None:  # of a correlation: of the base rules it counts
+        detections = [replace(one, condition=And((one.condition, limits))) for one in detections]
     return RuleFile(
         path=label,
         text=text,
+        filters=tuple(filters),
+        requires=requires(main, ours),
+        case_lists=_case_lists(main, ours, named),
         detections=tuple(detections),
         correlations=tuple(correlations),
         tests=tuple(ours.get("tests", ())),
         legal=tuple(ours.get("legal", ())),
+    )
+
+
+def _case_lists(
+    main: Document, ours: dict[str, Any], named: Named
+) -> tuple[tuple[RefList, ...], ...]:
+    at = ("mingjian", "tests")
+    return tuple(
+        tuple(check_case_lists(main, (*at, str(index), "lists"), named.reference))
+        if "lists" in case
+        else ()
+        for index, case in enumerate(ours.get("tests", ()))
     )
 
 
@@ -131,7 +154,13 @@ def judging(documents: Iterable[Document]) -> str:
 
 def _judging(value: dict[str, Any]) -> dict[str, Any]:
     """What decides which messages a rule counts and how: titles and texts do not."""
-    return {key: value[key] for key in ("name", "detection", "correlation") if key in value}
+    found: dict[str, Any] = {
+        key: value[key] for key in ("name", "detection", "correlation") if key in value
+    }
+    ours = value.get("mingjian") or {}
+    if windows := {key: ours[key] for key in OUR_KEYS if key in ours}:
+        found["mingjian"] = windows
+    return found
 
 
 def read_rule_text(path: Path, label: str) -> str:
@@ -185,8 +214,9 @@ def _detection(
     document: Document, ours: dict[str, Any], ref: RuleRef, named: Named
 ) -> DetectionRule:
     section = document.value["detection"]
+    clock = zone(document, ours)
     try:
-        condition = parse_detection(section, named)
+        condition = parse_detection(section, named, zone=clock)
     except (Refused, UnknownName) as error:
         raise document.explained(_culprit(section, named), error) from None
     return DetectionRule(
@@ -195,6 +225,8 @@ def _detection(
         signal=bool(ours.get("signal")),
         summary=ours.get("summary", ""),
         asks_hits=asks_hits(condition),
+        suppress=suppress(document, ours),
+        intercept=intercept(document, ours),
     )
 
 
@@ -217,133 +249,3 @@ def _broken(selection: Any, named: Named) -> bool:
     except (Refused, UnknownName):
         return True
     return False
-
-
-def _correlation(
-    document: Document, ours: dict[str, Any], ref: RuleRef, state_version: str
-) -> CorrelationRule:
-    section = document.value["correlation"]
-    at = ("correlation",)
-    kind = section.get("type")
-    if kind not in CORRELATION_TYPES:
-        raise document.error(
-            (*at, "type"),
-            f"correlation type '{kind}' is not in this version",
-            f"本版本还没有关联类型“{kind}”",
-            fix_en=f"there are: {', '.join(CORRELATION_TYPES)}",
-            fix_zh=f"现有：{'、'.join(CORRELATION_TYPES)}",
-            code="MJ301",
-        )
-    rules = tuple(section.get("rules", ()))
-    if not rules or len(set(rules)) != len(rules):
-        raise document.error(
-            (*at, "rules"),
-            "'rules' must name different rules",
-            "rules 必须列出互不相同的规则",
-            code="MJ302",
-        )
-    threshold, field = len(rules), ""
-    if kind != "temporal_ordered":
-        threshold, field = _threshold(document, section, kind)
-    elif "condition" in section:
-        raise document.error(
-            (*at, "condition"),
-            "temporal_ordered takes no condition here",
-            "temporal_ordered 这里不接受 condition",
-            code="MJ303",
-        )
-    aliases = section.get("aliases", {})
-    group_by = tuple(section.get("group-by", ()))
-    _aliases(document, aliases, rules, group_by)
-    for name in group_by:
-        if name not in aliases:
-            _known_field(document, (*at, "group-by"), name)
-    return CorrelationRule(
-        ref=ref,
-        type=kind,
-        rules=rules,
-        group_by=group_by,
-        aliases=aliases,
-        timespan=_timespan(document, section),
-        threshold=threshold,
-        field=field,
-        state_version=state_version,
-        summary=ours.get("summary", ""),
-    )
-
-
-def _aliases(
-    document: Document, aliases: dict[Any, Any], rules: tuple[str, ...], group_by: tuple[str, ...]
-) -> None:
-    """Every alias is grouped by, and says for each rule which field is meant."""
-    for name, fields in aliases.items():
-        at = ("correlation", "aliases", str(name))
-        if name not in group_by:
-            raise document.error(
-                at,
-                f"the alias '{name}' is not in 'group-by'",
-                f"别名“{name}”不在 group-by 里",
-                code="MJ304",
-            )
-        if not isinstance(fields, dict) or set(fields) != set(rules):
-            raise document.error(
-                at,
-                f"the alias '{name}' must give one field for each of: {', '.join(rules)}",
-                f"别名“{name}”须为每条规则各给出一个字段：{'、'.join(rules)}",
-                code="MJ305",
-            )
-        for rule, field in fields.items():
-            _known_field(document, (*at, rule), field)
-
-
-def _known_field(document: Document, at: tuple[str, ...], field: Any) -> None:
-    if field not in FIELDS:
-        raise document.explained(at, UnknownName("field", str(field), sorted(FIELDS)))
-
-
-def _threshold(document: Document, section: dict[str, Any], kind: str) -> tuple[int, str]:
-    at = ("correlation", "condition")
-    condition = section.get("condition")
-    if not isinstance(condition, dict):
-        raise document.error(at, "'condition' is missing", "缺少 condition", code="MJ306")
-    document.only(at, ("gte", "gt", "field"))
-    bounds = [(key, condition[key]) for key in ("gte", "gt") if key in condition]
-    if len(bounds) != 1 or type(bounds[0][1]) is not int:
-        raise document.error(
-            at,
-            "'condition' needs gte or gt and a whole number",
-            "condition 需要 gte 或 gt 加整数",
-            code="MJ307",
-        )
-    threshold = bounds[0][1] + (bounds[0][0] == "gt")
-    if not 1 <= threshold <= MAX_WINDOW:
-        raise document.error(
-            (*at, bounds[0][0]),
-            f"the count must be from 1 to {MAX_WINDOW}: a window keeps no more messages",
-            f"次数须在 1 到 {MAX_WINDOW} 之间：一个窗口最多保留这么多条消息",
-            code="MJ308",
-        )
-    field = condition.get("field", "")
-    if (kind == "value_count") != bool(field):
-        raise document.error(
-            at,
-            "value_count, and only it, needs 'field'",
-            "value_count（且只有它）需要 field",
-            code="MJ309",
-        )
-    if field:
-        _known_field(document, (*at, "field"), field)
-    return threshold, field
-
-
-def _timespan(document: Document, section: dict[str, Any]) -> int:
-    match = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", section.get("timespan", ""))
-    span = int(match[1]) * _UNITS[match[2]] if match else 0
-    if not 0 < span <= MAX_TIMESPAN:
-        raise document.error(
-            ("correlation", "timespan"),
-            "'timespan' is like 30s, 10m, 1h, 2d, at most 366d",
-            "timespan 写成 30s、10m、1h、2d 这样，最长 366d",
-            code="MJ310",
-        )
-    return span

@@ -6,13 +6,17 @@ some trigger touched. Pure: no Flink, no clock, no client.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import re2
 
 from rules.alert import content_id, sm3_raw
 from rules.calendar import OfficeCalendar
-from rules.conditions import Span, View
 from rules.decode import Decoder, Draft
 from rules.errors import RecordError
 from rules.fold import fold
@@ -21,9 +25,13 @@ from rules.mask import mask, one_line
 from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.model import CorrelationRule, DetectionRule
 from rules.recent import CONFLICT, SAME, RecentIds
+from rules.reference import RefList
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.scan import scanner
-from rules.triggers import triggers
+from rules.triggers import Trigger, triggers
+from rules.variants_sounds import gate
+from rules.variants_wake import OtherSpellings
+from rules.view import Span, View, field_value
 
 _DETAIL = 200  # a record may call its type or id anything, at any length
 _QUARANTINE_KEYS = 16  # spreads quarantined records over subtasks
@@ -35,7 +43,9 @@ class CompiledRules:
 
     def __init__(self, ruleset: RuleSet) -> None:
         self.ruleset = ruleset
+        self.reference = ruleset.reference
         patterns: dict[str, list[DetectionRule]] = {}
+        words: set[Trigger] = set()
         self._by_type: dict[str, list[DetectionRule]] = {}
         self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
         self._always: list[DetectionRule] = []
@@ -48,11 +58,25 @@ class CompiledRules:
             for trigger in found:
                 if trigger.kind == "hits":
                     self._after_hits.append(rule)
+                elif trigger.kind == "type":
+                    self._by_type.setdefault(trigger.value, []).append(rule)
                 else:
-                    index = patterns if trigger.kind == "pattern" else self._by_type
-                    index.setdefault(trigger.value, []).append(rule)
+                    patterns.setdefault(_pattern(trigger), []).append(rule)
+                    words |= {trigger} if trigger.kind in ("word", "sound") else set()
         self._woken = list(patterns.values())
-        self._scan = scanner(list(patterns)).scan
+        places = {pattern: at for at, pattern in enumerate(patterns)}
+        spelled = sorted(word for kind, word in words if kind == "word")
+        self._spellings = OtherSpellings(
+            spelled, sorted(word for kind, word in words if kind == "sound")
+        )
+        self._word_at = [places[re2.escape(word)] for word in spelled]
+        self._scan = scanner([*patterns, *self._spellings.gates]).scan
+
+    def with_lists(self, lists: Iterable[RefList]) -> CompiledRules:
+        """The same rules with more on the reference lists, for the test cases of rules."""
+        other = copy.copy(self)
+        other.reference = self.reference.extended(lists)
+        return other
 
     def candidates(self, draft: Draft) -> list[DetectionRule]:
         """Rules worth evaluating, each once, in a stable order."""
@@ -61,8 +85,9 @@ class CompiledRules:
         if text:
             folded = fold(text)
             woken = self._scan(folded.text.encode("utf-8", "replace"))
-            if folded.readable:
-                woken = [*woken, *self._scan(folded.read().text.encode("utf-8", "replace"))]
+            if folded.readable or (woken and max(woken) >= len(self._woken)):
+                woken = [index for index in woken if index < len(self._woken)]
+                woken += [self._word_at[index] for index in self._spellings.woken(folded)]
         try:
             typed = self._by_exact_type[draft.type]
         except KeyError:
@@ -86,7 +111,7 @@ class CompiledRules:
         """(rules that hold with their spans, rules that failed with the error's type)."""
         held: list[tuple[DetectionRule, tuple[Span, ...]]] = []
         failed: list[tuple[str, str]] = []
-        view = View(message, calendar)
+        view = View(message, self.ruleset.calendar or calendar, 0, self.reference)
         self._try([rule for rule in candidates if not rule.asks_hits], view, held, failed)
         # rules that ask what others said come last, and do not hear each other
         view.response = max((rule.ref.response for rule, _ in held), default=0)
@@ -111,6 +136,12 @@ class CompiledRules:
                     held.append((rule, tuple(view.spans)))
             except Exception as error:  # a rule that fails is reported; the others still run
                 failed.append((rule.ref.name, type(error).__name__))
+
+
+def _pattern(trigger: Trigger) -> str:
+    if trigger.kind == "word":
+        return str(re2.escape(trigger.value))
+    return gate(trigger.value) if trigger.kind == "sound" else trigger.value
 
 
 def compile_timeline(timeline: RuleTimeline) -> dict[str, CompiledRules]:
@@ -177,22 +208,23 @@ class Matcher:
             )
         for rule, spans in held:
             self.counts["hits"] += not rule.signal
-            for key, head in self._roles(compiled.ruleset, rule, message):
+            for key, head in self._roles(compiled, rule, message):
                 place = (message.time, message.seq, message.msgid, source, partition, offset)
                 out.append(pack(key, Item(*head, *place, raw, spans)))
         return out or None
 
     def _roles(
-        self, ruleset: RuleSet, rule: DetectionRule, message: Message
+        self, compiled: CompiledRules, rule: DetectionRule, message: Message
     ) -> Iterator[tuple[str, tuple[int, str, str, int, str, tuple[str, ...], str]]]:
         """(key, first fields of the Item) of everything that a matched rule contributes to."""
-        name = rule.ref.name
+        name, ruleset = rule.ref.name, compiled.ruleset
+        read = partial(field_value, message, compiled.reference)
         if not rule.signal:
             key = f"a|{name}|{message.tenant}|{message.sender}"
             yield key, (ALERT, ruleset.digest, name, 0, name, (), "")
         for reader, step in ruleset.readers.get(name, ()):
-            group = _group(reader, name, message)
-            value = _text(message.field(reader.field)) if reader.field else ""
+            group = _group(reader, name, message, read)
+            value = _value(reader, step, name, read)
             if group is None or value is None:
                 self.counts["group_missing"] += 1
                 continue
@@ -223,15 +255,29 @@ def _content(draft: Draft, raw: bytes) -> int:
     return mark ^ hash(str(draft.time)) if event else mark
 
 
-def _group(rule: CorrelationRule, base: str, message: Message) -> tuple[str, ...] | None:
-    """Group key of a message, tenant first; None when a field is missing (then it is excluded)."""
+def _group(
+    rule: CorrelationRule, base: str, message: Message, read: Callable[[str], Any]
+) -> tuple[str, ...] | None:
+    """Group key of a message, tenant first; None when it is to be excluded, because a field is
+    missing and the rule does not want such messages grouped."""
     values = [message.tenant]
-    for field in rule.group_fields(base):
-        value = _text(message.field(field))
+    for field in rule.how.group_fields(base):
+        value = _text(read(field))
         if value is None:
-            return None
+            if rule.how.missing == "exclude":
+                return None
+            value = ""
         values.append(value)
     return tuple(values)
+
+
+def _value(rule: CorrelationRule, step: int, base: str, read: Callable[[str], Any]) -> str | None:
+    """What the message counts as; "" where nothing but itself counts, None when it is missing."""
+    if not rule.how.fields or step >= len(rule.rules):
+        return ""
+    parts = [_text(read(rule.how.field_of(name, base))) for name in rule.how.fields]
+    texts = [part for part in parts if part is not None]
+    return "\x1f".join(texts) if len(texts) == len(parts) else None
 
 
 def _text(value: object) -> str | None:

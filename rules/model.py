@@ -8,13 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import field as data_field
+from typing import TYPE_CHECKING
 
 from rules.alert import RuleRef
 from rules.conditions import Node
+from rules.correlation.model import TYPES, Correlation
 
-CORRELATION_TYPES = ("event_count", "value_count", "temporal_ordered")
+if TYPE_CHECKING:
+    from rules.filters import GlobalFilter
+    from rules.reference import RefList
+
+CORRELATION_TYPES = TYPES
 MAX_WINDOW = 1_000  # messages kept for one key; beyond it the oldest go and the alert says so
+
+
+@dataclass(frozen=True)
+class Suppress:
+    """For `duration` ms after an alert, further hits of the group add evidence and no alert."""
+
+    duration: int
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Intercept:
+    """A rule of WeCom's own that is asked to block or to warn; whether it did, nobody tells us."""
+
+    rule: str
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -31,42 +52,49 @@ class DetectionRule:
     signal: bool
     summary: str = ""
     asks_hits: bool = False
+    suppress: Suppress | None = None
+    intercept: Intercept | None = None
 
 
 @dataclass(frozen=True)
 class CorrelationRule:
     """Judges several messages of one group over event time.
 
-    Args:
-        type: one of CORRELATION_TYPES.
-        rules: names of the detection rules it reads; for `temporal_ordered` in this order.
-        group_by: group fields, in order; alias names are allowed.
-        aliases: alias -> {rule name: field of that rule's messages}.
-        timespan: window length in ms; windows are closed, [t - timespan, t].
-        threshold: least count that fires (steps for `temporal_ordered`).
-        field: what `value_count` counts the distinct values of.
-        state_version: changes when the meaning of the state changes, not when a title does.
+    `how` says which and when; `state_version` changes when the meaning of the state changes, not
+    when a title does.
     """
 
     ref: RuleRef
-    type: str
-    rules: tuple[str, ...]
-    group_by: tuple[str, ...]
-    timespan: int
-    threshold: int
-    field: str = ""
-    aliases: Mapping[str, Mapping[str, str]] = data_field(default_factory=dict)
+    how: Correlation
     state_version: str = ""
     summary: str = ""
+    suppress: Suppress | None = None
+    intercept: Intercept | None = None
 
-    def group_fields(self, rule: str) -> tuple[str, ...]:
-        """The fields of a message of `rule` that make up the group key."""
-        return tuple(self.aliases.get(name, {}).get(rule, name) for name in self.group_by)
+    @property
+    def type(self) -> str:
+        """One of CORRELATION_TYPES."""
+        return self.how.type
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Names of the detection rules it counts or orders."""
+        return self.how.rules
+
+    @property
+    def group_by(self) -> tuple[str, ...]:
+        """Group fields, in order; alias names are allowed."""
+        return self.how.group_by
+
+    @property
+    def timespan(self) -> int:
+        """Length of the window in ms."""
+        return self.how.span
 
 
 @dataclass(frozen=True)
 class RuleFile:
-    """One file: its text, its rules, and the test cases written in it."""
+    """One file: its text, its rules or filters, and the test cases written in it."""
 
     path: str
     text: str
@@ -74,3 +102,18 @@ class RuleFile:
     correlations: tuple[CorrelationRule, ...]
     tests: tuple[Mapping[str, object], ...] = ()
     legal: tuple[str, ...] = ()
+    filters: tuple[GlobalFilter, ...] = ()
+    requires: tuple[str, ...] = ()
+    case_lists: tuple[tuple[RefList, ...], ...] = ()  # of each test case
+
+    def lists_of(self, case: Mapping[str, object]) -> tuple[RefList, ...]:
+        """What a test case of this file adds to the reference lists."""
+        of_case = zip(self.tests, self.case_lists, strict=False)
+        return next((lists for one, lists in of_case if one is case), ())
+
+    @property
+    def main(self) -> DetectionRule | CorrelationRule | None:
+        """The alerting rule; None in a file of filters."""
+        if self.correlations:
+            return self.correlations[0]
+        return next((rule for rule in self.detections if not rule.signal), None)

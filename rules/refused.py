@@ -46,6 +46,13 @@ WHAT_ZH = {
     "lexicon": "词库",
     "detector": "识别器",
     "selection": "选择项",
+    "weekday": "星期",
+    "calendar": "日历",
+    "list": "名单",
+    "feed": "数据来源",
+    "scene": "场景",
+    "rule": "规则",
+    "pack": "规则包",
 }
 WHAT_CODE = {
     "selection": "MJ212",
@@ -53,4 +60,11 @@ WHAT_CODE = {
     "modifier": "MJ214",
     "lexicon": "MJ215",
     "detector": "MJ216",
+    "weekday": "MJ703",
+    "calendar": "MJ704",
+    "list": "MJ705",
+    "feed": "MJ706",
+    "scene": "MJ710",
+    "rule": "MJ737",
+    "pack": "MJ738",
 }

@@ -18,7 +18,7 @@ from rules.yaml_source import Document
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
 RESPONSES = (0, 1, 2, 3)
-CASE_KEYS = ("name", "messages", "alerts")
+CASE_KEYS = ("name", "messages", "alerts", "lists")
 Path = tuple[str, ...]
 
 
@@ -50,6 +50,7 @@ _MAPPINGS: _Kind = (
     "a list of mappings",
     "映射的列表",
 )
+_CONDITION: _Kind = (lambda value: isinstance(value, dict | str), "a mapping", "映射")
 _DATE: _Kind = (lambda value: isinstance(value, str | date), "a date", "日期")
 _PROSE: _Kind = (lambda value: _text(value) or _texts(value), "a text or a list of texts", "文本")
 
@@ -67,6 +68,7 @@ SIGMA_KEYS: dict[str, _Kind] = {
     "logsource": _MAPPING,
     "detection": _MAPPING,
     "correlation": _MAPPING,
+    "filter": _MAPPING,
     "level": _TEXT,
     "falsepositives": _PROSE,
     "fields": _TEXTS,
@@ -86,17 +88,28 @@ OUR_KEYS: dict[str, _Kind] = {
     "summary": _TEXT,
     "runbook": _TEXT,
     "blind_spots": _PROSE,
+    "window": _TEXT,
+    "gap": _TEXT,
+    "until": _TEXT,
+    "emit": _TEXT,
+    "missing_group": _TEXT,
     "tests": _MAPPINGS,
+    "language": _VERSION,
+    "scope": _MAPPING,
+    "timezone": _TEXT,
+    "requires": _TEXTS,
+    "suppress": _MAPPING,
+    "intercept": _MAPPING,
 }
 CORRELATION_KEYS: dict[str, _Kind] = {
     "type": _TEXT,
     "rules": _TEXTS,
     "group-by": _TEXTS,
     "timespan": _TEXT,
-    "condition": _MAPPING,
+    "condition": _CONDITION,
     "aliases": _MAPPING,
 }
-_CASE: dict[str, _Kind] = dict(zip(CASE_KEYS, (_TEXT, _MAPPINGS, _NUMBER), strict=True))
+_CASE: dict[str, _Kind] = dict(zip(CASE_KEYS, (_TEXT, _MAPPINGS, _NUMBER, _MAPPING), strict=True))
 
 
 def typed(document: Document, at: Path, value: dict[Any, Any], kinds: dict[str, _Kind]) -> None:
@@ -115,15 +128,18 @@ def check_shape(document: Document) -> dict[str, Any]:
     value = document.value
     typed(document, (), value, SIGMA_KEYS)
     ours: dict[str, Any] = value.get("mingjian", {})
-    if "mingjian" in value:
-        typed(document, ("mingjian",), ours, OUR_KEYS)
-    if ("detection" in value) == ("correlation" in value):
+    if sum(key in value for key in ("detection", "correlation", "filter")) != 1:
         raise document.error(
             (),
-            "a rule has either 'detection' or 'correlation'",
-            "规则必须有 detection 或 correlation 之一",
+            "a rule has either 'detection' or 'correlation', a filter has 'filter'",
+            "规则必须有 detection 或 correlation 之一，过滤器写 filter",
             code="MJ103",
         )
+    if "filter" in value:
+        _selections(document, value["filter"], "filter", beside=("rules",))
+        return ours
+    if "mingjian" in value:
+        typed(document, ("mingjian",), ours, OUR_KEYS)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", value.get("name", "")):
         raise document.error(
             ("name",),
@@ -219,9 +235,14 @@ def _case(document: Document, at: Path, case: dict[Any, Any]) -> None:
             ) from None
 
 
-def _selections(document: Document, section: dict[Any, Any]) -> None:
+def _selections(
+    document: Document,
+    section: dict[Any, Any],
+    where: str = "detection",
+    beside: tuple[str, ...] = (),
+) -> None:
     """The condition is one text, names are texts, and every selection is used."""
-    at = ("detection",)
+    at = (where,)
     for key in section:
         if not isinstance(key, str):
             raise document.error(
@@ -236,8 +257,9 @@ def _selections(document: Document, section: dict[Any, Any]) -> None:
                 fix_zh="只能用英文字母、数字、_ 和 -",
                 code="MJ202",
             )
-    condition = section.get("condition")
-    if not isinstance(condition, str):
+    condition: Any = section.get("condition")
+    conditions: list[Any] = condition if isinstance(condition, list) else [condition]
+    if not conditions or not all(isinstance(one, str) for one in conditions):
         raise document.error(
             (*at, "condition"),
             "'condition' must be one text that joins the selections",
@@ -246,12 +268,15 @@ def _selections(document: Document, section: dict[Any, Any]) -> None:
             fix_zh="例如：condition: employee and words",
             code="MJ201",
         )
-    try:
-        used = check_condition(condition, section)
-    except (Refused, UnknownName) as error:
-        raise document.explained((*at, "condition"), error) from None
-    for name in section:
-        if name != "condition" and name not in used:
+    names = [name for name in section if name not in ("condition", *beside)]
+    used: set[str] = set()
+    for one in conditions:
+        try:
+            used |= check_condition(one, names)
+        except (Refused, UnknownName) as error:
+            raise document.explained((*at, "condition"), error) from None
+    for name in names:
+        if name not in used:
             raise document.error(
                 (*at, name),
                 f"the selection '{name}' is not used in the condition",

@@ -47,6 +47,8 @@ def run_case(
     case: Mapping[str, Any],
 ) -> Failure | None:
     """What is wrong with the case, None when it passes. Only the file's own rule is looked at."""
+    if lists := file.lists_of(case):
+        compiled = {digest: one.with_lists(lists) for digest, one in compiled.items()}
     engine = Engine(timeline, Decoder("demo"), calendar, compiled=compiled)
     try:
         raws = records(case)

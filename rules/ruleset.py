@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rules.alert import sm3_hex
+from rules.calendar import OfficeCalendar, load_calendar
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
-from rules.lexicon import load_lexicons
+from rules.filters import apply_filters
+from rules.lexicon_file import load_lexicons
 from rules.loader import load_file
 from rules.model import CorrelationRule, DetectionRule, RuleFile
-from rules.sigma_parse import Named
+from rules.named import Named
+from rules.reference import Reference
+from rules.reference_file import list_files, load_reference
 
 CATALOG = Path(__file__).parent / "catalog"
 LEXICONS = Path(__file__).parent / "lexicons"
+LISTS = Path(__file__).parent / "lists"
+BESIDE = ("lexicons", "lists", "calendars", "packs")  # folders of a rule directory without rules
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class RuleSet:
     correlations: Mapping[str, CorrelationRule]
     readers: Mapping[str, tuple[tuple[CorrelationRule, int], ...]]
     # rule name -> correlations that read it, with the place in their `rules`
+    reference: Reference = field(default_factory=Reference)
+    calendar: OfficeCalendar | None = None  # the company's own; None: the shipped one
 
     def text_of(self, name: str) -> str:
         """The text of the file that holds the rule `name`; "" when there is none."""
@@ -59,7 +67,9 @@ def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
         )
     own = folder / "lexicons"
     words = Path(lexicons) if lexicons else own if own.is_dir() else LEXICONS
-    named = Named(load_lexicons(words))
+    lists = folder / "lists" if (folder / "lists").is_dir() else LISTS
+    reference = load_reference(lists)
+    named = Named(load_lexicons(words), reference)
     paths = rule_files(folder)
     if not paths:
         raise MingjianError(
@@ -67,27 +77,36 @@ def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
             f"目录 {folder} 里没有规则（*.yml、*.yaml）",
             exit_code=EXIT_USAGE,
         )
+    own_calendar = [file for file in (folder / "calendars" / "cn.yaml",) if file.is_file()]
     files = [load_file(file, named, root=folder) for file in paths]
     digest = sm3_hex(
         *(part for file in files for part in (file.path, file.text)),
         *(part for file in sorted(words.glob("*.y*ml")) for part in (file.name, file.read_bytes())),
+        *(part for file in list_files(lists) for part in (file.name, file.read_bytes())),
+        *(part for file in own_calendar for part in (file.name, file.read_bytes())),
     )
-    return assemble(files, digest)
+    calendar = load_calendar(own_calendar[0]) if own_calendar else None
+    return assemble(files, digest, reference, calendar)
 
 
 def rule_files(folder: Path) -> list[Path]:
-    """The rule files of a directory and of the folders in it, sorted; `lexicons` and what begins
+    """The rule files of a directory and of the folders in it, sorted; `BESIDE` and what begins
     with a dot are left out."""
     found = []
     for path in folder.rglob("*.y*ml"):
         inner = path.relative_to(folder).parts
-        hidden = inner[0] == "lexicons" or any(part.startswith(".") for part in inner)
+        hidden = inner[0] in BESIDE or any(part.startswith(".") for part in inner)
         if not hidden and path.is_file():  # a pipe of that name would be waited for
             found.append(path)
     return sorted(found)
 
 
-def assemble(files: Iterable[RuleFile], digest: str) -> RuleSet:
+def assemble(
+    files: Iterable[RuleFile],
+    digest: str,
+    reference: Reference | None = None,
+    calendar: OfficeCalendar | None = None,
+) -> RuleSet:
     """Join files into a ruleset and resolve what correlations refer to.
 
     Raises:
@@ -111,7 +130,18 @@ def assemble(files: Iterable[RuleFile], digest: str) -> RuleSet:
     readers: dict[str, list[tuple[CorrelationRule, int]]] = {}
     for file in kept:
         for rule in file.correlations:
-            for step, name in enumerate(rule.rules):
+            for step, name in enumerate(rule.how.sources()):
+                if name in correlations:
+                    raise RuleError(
+                        f"'{rule.ref.name}' reads '{name}', which is a correlation itself:"
+                        " chains are for plain Sigma rules only (mingjian rules eval)",
+                        f"“{rule.ref.name}”引用的“{name}”本身是关联规则："
+                        "会话规则还不能层层关联（普通 Sigma 规则可以，见 mingjian rules eval）",
+                        path=file.path,
+                        fix_en="read the base rules themselves",
+                        fix_zh="请直接引用基础规则",
+                        code="MJ340",
+                    )
                 if name not in detections:
                     raise RuleError(
                         f"'{rule.ref.name}' counts '{name}', which is not a detection rule",
@@ -123,7 +153,13 @@ def assemble(files: Iterable[RuleFile], digest: str) -> RuleSet:
                     )
                 readers.setdefault(name, []).append((rule, step))
     return RuleSet(
-        digest, kept, detections, correlations, {k: tuple(v) for k, v in readers.items()}
+        digest,
+        kept,
+        apply_filters(kept),
+        correlations,
+        {k: tuple(v) for k, v in readers.items()},
+        reference or Reference(),
+        calendar,
     )
 
 

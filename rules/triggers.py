@@ -14,6 +14,7 @@ import re2
 from rules.conditions import (
     HIT_RESPONSE,
     And,
+    AtLeast,
     Compare,
     Detected,
     InLexicon,
@@ -27,8 +28,9 @@ TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
 
 
 class Trigger(NamedTuple):
-    """kind "pattern": a linear-time regex over the folded text; "type": a message type;
-    "hits": another rule hit the same message."""
+    """kind "pattern": a linear-time regex over the folded text; "word": a folded word of a lexicon,
+    in any spelling, "sound": one that is found by its sound too; "type": a message type; "hits":
+    another rule hit the same message."""
 
     kind: str
     value: str
@@ -39,7 +41,7 @@ def triggers(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, And):
         options = [found for child in node.children if (found := triggers(child)) is not None]
         return min(options, key=_cost) if options else None
-    if isinstance(node, Or):
+    if isinstance(node, Or | AtLeast):
         union: set[Trigger] = set()
         for child in node.children:
             found = triggers(child)
@@ -54,7 +56,14 @@ def _leaf(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, Words) and node.field == "text":
         return frozenset({Trigger("pattern", re2.escape(node.word))})
     if isinstance(node, InLexicon) and node.field == "text":
-        return frozenset(Trigger("pattern", pattern) for pattern in node.lexicon.patterns)
+        one = node.lexicon.of_scene(node.scene)
+        meant = [one] if node.scene else [one, *one.scenes.values()]
+        return frozenset(
+            Trigger(kind, word)
+            for lexicon in meant
+            for kind, words in (("word", lexicon.folded), ("sound", lexicon.sounding))
+            for word in words
+        )
     if isinstance(node, Regex) and node.field == "text":
         return frozenset({Trigger("pattern", node.source)})
     if isinstance(node, Detected) and node.field == "text":

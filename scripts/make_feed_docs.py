@@ -32,7 +32,7 @@ Every such payload may also hold · 每个负载还可以有：
 | `roomid` | `room` | |
 | `msgid` | `ref.msgid` | the message it is about · 所指的消息 |
 | `text` | `text` | words that were read (image, speech, file) · 识别出的文字 |
-| `from`, `tolist` | `sender`, `recipients` | parties of that message; gives `direction` too · 收发方 |
+| `from`, `tolist` | `sender`, `recipients` | parties of the message it is in · 收发方 |
 
 Types: `text` (ids too), `number`, `time` (UTC ms or seconds), `flag` (`true`, `false`), `texts` (a
 list).

@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from rules.variants_words import PINYIN, parts  # noqa: E402
+
 from ingest.simulate.mint import line  # noqa: E402
 from ingest.simulate.run import Parameters, Run  # noqa: E402
 from rules.calendar import load_calendar  # noqa: E402
@@ -26,11 +28,11 @@ from rules.conditions import InLexicon, View  # noqa: E402
 from rules.decode import Decoder  # noqa: E402
 from rules.fold import fold  # noqa: E402
 from rules.fold_table import MAPPED  # noqa: E402
-from rules.lexicon import Lexicon, load_lexicons  # noqa: E402
+from rules.lexicon import Lexicon  # noqa: E402
+from rules.lexicon_file import load_lexicons  # noqa: E402
 from rules.message import Message  # noqa: E402
 from rules.scan import Scanner, scanner  # noqa: E402
 from rules.variants_read import CONFUSABLE, EMOJI  # noqa: E402
-from rules.variants_words import PINYIN, parts  # noqa: E402
 
 TRIES = 5
 CALENDAR = load_calendar()

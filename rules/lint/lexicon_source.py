@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rules.errors import RuleError
-from rules.lexicon import Lexicon, build, load_lexicon
+from rules.lexicon import Lexicon
+from rules.lexicon_file import build, load_lexicon
 from rules.lint.file_said import in_order
 from rules.lint.ignores import without_ignored
 from rules.lint.layout_said import of_text

@@ -6,8 +6,10 @@ From loose to tight: or, and, not, `N of`, brackets.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fnmatch import translate
+from typing import Generic, TypeVar
 
 from rules.sigma.nodes import AtLeast, Node, Not, every, some
 from rules.sigma.refusal import SigmaRefused
@@ -15,15 +17,31 @@ from rules.sigma.refusal import SigmaRefused
 _TOKEN = re.compile(r"[()|]|[^\s()|]+")
 _WORDS = ("and", "or", "not", "of")
 MAX_DEPTH = 100
+T = TypeVar("T")
 
 
-def parse_condition(text: str, selections: Mapping[str, Node]) -> Node:
+@dataclass(frozen=True)
+class Builder(Generic[T]):
+    """What a condition is made of: all hold, one holds, none holds, so many hold."""
+
+    every: Callable[[list[T]], T]
+    some: Callable[[list[T]], T]
+    negated: Callable[[T], T]
+    at_least: Callable[[int, list[T]], T]
+
+
+PLAIN: Builder[Node] = Builder(
+    every, some, Not, lambda least, children: AtLeast(least, tuple(children))
+)
+
+
+def parse_condition(text: str, selections: Mapping[str, T], build: Builder[T]) -> T:
     """The tree of a condition over the selections of a rule.
 
     Raises:
         SigmaRefused: `condition`, or `aggregation` for the form before correlations.
     """
-    reader = _Reader(_TOKEN.findall(text), selections)
+    reader = _Reader(_TOKEN.findall(text), selections, build)
     if not reader.words:
         raise SigmaRefused("condition", "the condition is empty", "condition 是空的")
     if "|" in reader.words:
@@ -40,9 +58,10 @@ def parse_condition(text: str, selections: Mapping[str, Node]) -> Node:
     return node
 
 
-class _Reader:
-    def __init__(self, words: list[str], selections: Mapping[str, Node]) -> None:
+class _Reader(Generic[T]):
+    def __init__(self, words: list[str], selections: Mapping[str, T], build: Builder[T]) -> None:
         self.words, self.selections, self.at = words, selections, 0
+        self.build = build
 
     def peek(self, ahead: int = 0) -> str:
         """The word to come, operators in lower case; "" at the end."""
@@ -61,27 +80,27 @@ class _Reader:
             fix_zh="只写选择项的名字，用 and、or、not 和括号连接",
         )
 
-    def alternatives(self, depth: int) -> Node:
+    def alternatives(self, depth: int) -> T:
         found = [self.joined(depth)]
         while self.peek() == "or":
             self.at += 1
             found.append(self.joined(depth))
-        return some(found)
+        return self.build.some(found)
 
-    def joined(self, depth: int) -> Node:
+    def joined(self, depth: int) -> T:
         found = [self.single(depth)]
         while self.peek() == "and":
             self.at += 1
             found.append(self.single(depth))
-        return every(found)
+        return self.build.every(found)
 
-    def single(self, depth: int) -> Node:
+    def single(self, depth: int) -> T:
         if depth > MAX_DEPTH:
             raise SigmaRefused("condition", "nested too deeply", "嵌套层数过多")
         word = self.peek()
         self.at += 1
         if word == "not":
-            return Not(self.single(depth + 1))
+            return self.build.negated(self.single(depth + 1))
         if word == "(":
             inner = self.alternatives(depth + 1)
             if self.peek() != ")":
@@ -104,7 +123,7 @@ class _Reader:
             fix_zh=f"现有：{'、'.join(self.selections)}",
         )
 
-    def several(self, quantity: str, pattern: str) -> Node:
+    def several(self, quantity: str, pattern: str) -> T:
         """`all of them`, `1 of sel*`, `any of sel*`, `2 of sel*`. Names that begin with `_` are
         for the rule itself: a pattern has to begin so too to mean them."""
         if pattern in ("", "(", ")"):
@@ -124,9 +143,9 @@ class _Reader:
             )
         how_many = quantity.lower()
         if how_many == "all":
-            return every(found)
+            return self.build.every(found)
         if how_many == "any":
-            return some(found)
+            return self.build.some(found)
         if not (how_many.isascii() and how_many.isdigit() and int(how_many[:9]) > 0):
             raise self.wrong(quantity)
         if int(how_many[:9]) > len(found):
@@ -135,4 +154,4 @@ class _Reader:
                 f"'{quantity} of {pattern}' cannot hold: {len(found)} selections fit",
                 f"“{quantity} of {pattern}”不可能成立：只有 {len(found)} 个选择项符合",
             )
-        return AtLeast(int(how_many), tuple(found)) if len(found) > 1 else found[0]
+        return self.build.at_least(int(how_many), found) if len(found) > 1 else found[0]

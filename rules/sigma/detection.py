@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from rules.sigma.chain import Placeholders
-from rules.sigma.condition import parse_condition
+from rules.sigma.condition import PLAIN, parse_condition
 from rules.sigma.modifiers import MODIFIERS, questions
 from rules.sigma.nodes import Exists, Field, IsNull, Keyword, Node, Not, every, some
 from rules.sigma.refusal import SigmaRefused
@@ -37,13 +37,13 @@ def parse_section(
     if not conditions or not all(isinstance(one, str) for one in conditions):
         raise SigmaRefused("condition", "'condition' must be a text", "condition 必须是文本")
     if aggregated := next((one for one in conditions if "|" in one), ""):
-        parse_condition(aggregated, {})  # tells what is wrong before any selection does
+        parse_condition(aggregated, {}, PLAIN)  # tells what is wrong before any selection does
     selections = {
         str(name): parse_selection(str(name), value, placeholders)
         for name, value in section.items()
         if name != "condition" and name not in beside
     }
-    return some([parse_condition(one, selections) for one in conditions])
+    return some([parse_condition(one, selections, PLAIN) for one in conditions])
 
 
 def parse_selection(name: str, value: Any, placeholders: Placeholders) -> Node:

@@ -13,7 +13,7 @@ from rules.calendar import load_calendar
 from rules.cases import record
 from rules.decode import Decoder
 from rules.engine import Engine
-from rules.lexicon import load_lexicons
+from rules.lexicon_file import load_lexicons
 from rules.loader import load_file
 from rules.model import RuleFile
 from rules.ruleset import LEXICONS, RuleSet, RuleTimeline, assemble

@@ -13,7 +13,6 @@ from rules.conditions import (
     Detected,
     InLexicon,
     Not,
-    OfficeTime,
     Or,
     View,
     Words,
@@ -22,6 +21,7 @@ from rules.conditions import (
 from rules.detectors import DETECTORS
 from rules.lexicon import Lexicon
 from rules.message import Message
+from rules.time_conditions import OfficeTime
 from tests.support.rule_files import CALENDAR
 
 T = 1_772_589_600_000  # 2026-03-04 10:00 in Shanghai, a working day

@@ -11,7 +11,8 @@ import pytest
 import rules.lexicon
 from rules.errors import MingjianError, RuleError
 from rules.fold import fold
-from rules.lexicon import Lexicon, load_lexicon, load_lexicons
+from rules.lexicon import Lexicon
+from rules.lexicon_file import load_lexicon, load_lexicons
 from rules.ruleset import LEXICONS
 
 HEAD = "name: mine\ntitle: 词库\nowner: compliance\n"

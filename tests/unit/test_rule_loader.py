@@ -91,12 +91,19 @@ BROKEN = [
     ("timespan of years", counting("10m", "999999d"), 14, 3, "'timespan'", ""),
     ("no timespan", counting("  timespan: 10m\n", ""), 10, 1, "'timespan'", ""),
     ("no condition", counting("  condition: {gte: 3}\n", ""), 10, 1, "'condition'", ""),
-    ("text as count", counting("gte: 3", "gte: three"), 15, 3, "whole number", ""),
-    ("truth as count", counting("gte: 3", "gte: true"), 15, 3, "whole number", ""),
-    ("two counts", counting("gte: 3", "gte: 3, gt: 2"), 15, 3, "whole number", ""),
+    ("text as count", counting("gte: 3", "gte: three"), 15, 15, "'gte' must be a number", ""),
+    ("truth as count", counting("gte: 3", "gte: true"), 15, 15, "'gte' must be a number", ""),
+    ("half a count", counting("gte: 3", "gte: 2.5"), 15, 3, "whole number", ""),
+    ("no count", counting("gte: 3", ""), 15, 3, "needs a comparison", "gte: 3"),
+    ("counts that exclude each other", counting("gte: 3", "gte: 3, lte: 2"), 15, 3, "never hold", ""),
+    ("fewer than one", counting("gte: 3", "lt: 1"), 15, 15, "from 2 to", ""),
     ("count of none", counting("gte: 3", "gte: 0"), 15, 15, "from 1 to", ""),
     ("more than a window holds", counting("gte: 3", f"gt: {MAX_WINDOW}"), 15, 15, "from 1 to", ""),
-    ("field without value_count", counting("gte: 3", "gte: 3, field: room"), 15, 3, "only it", ""),
+    ("field without value_count", counting("gte: 3", "gte: 3, field: room"), 15, 23, "no 'field'", ""),
+    ("two fields of a sum", counting("event_count", "value_sum").replace(
+        "gte: 3", "gte: 3, field: [room, sender]"), 15, 23, "one field", ""),
+    ("a percentile of a count", counting("gte: 3", "gte: 3, percentile: 5"), 15, 23, "percentile", ""),
+    ("rules joined in a count", counting("{gte: 3}", "t2_base"), 15, 3, "not a condition", "gte: 3"),
     ("value_count without field", counting("event_count", "value_count"), 15, 3, "needs 'field'", ""),
     ("unknown counted field", counting("event_count", "value_count").replace(
         "gte: 3", "gte: 3, field: rom"), 15, 23, "'rom'", "'room'"),
@@ -104,10 +111,36 @@ BROKEN = [
     ("alias not grouped by", counting("  timespan", "  aliases: {x: {t2_base: msgid}}\n  timespan"),
      14, 13, "'x'", ""),
     ("alias without a rule", counting("[sender]", "[x]\n  aliases: {x: {t2_bas: msgid}}"),
-     14, 13, "'x'", ""),
+     14, 17, "'t2_bas'", "'t2_base'"),
+    ("alias that gives nothing", counting("[sender]", "[x]\n  aliases: {x: {}}"),
+     14, 13, "one field for each of", ""),
     ("alias to no field", counting("[sender]", "[x]\n  aliases: {x: {t2_base: msgd}}"),
      14, 17, "'msgd'", "msgid"),
-    ("ordered with a count", counting("event_count", "temporal_ordered"), 15, 3, "no condition", ""),
+    *((f"condition over rules: {wrong}", counting("event_count", "temporal").replace("{gte: 3}", wrong),
+       15, 3, says, hint) for wrong, says, hint in [
+        ("t2_base and", "at its end", "and, or, not"),
+        ("t2_base or or", "at 'or'", ""),
+        ("(t2_base", "at its end", ""),
+        ("not t2_base", "nothing starts its clock", "join it"),
+        ("t2_base or not t2_base", "nothing starts its clock", ""),
+        ("t2_base and not t2_base", "never hold", ""),
+        ("t2_bas", "'t2_bas' is not among 'rules'", "t2_base"),
+    ]),
+    ("a rule the condition does not name", counting("event_count", "temporal").replace(
+        "[t2_base]", "[t2_base, t2_other]").replace("{gte: 3}", "t2_base"), 12, 3, "'t2_other'", ""),
+    # how messages are taken together
+    *((f"mingjian {wrong}", counting("item: A05-01", f"item: A05-01, {wrong}"), 17, 38, says, hint)
+      for wrong, says, hint in [
+        ("window: slidng", "'slidng'", "'sliding'"),
+        ("window: session", "needs 'gap'", ""),
+        ("gap: 5m", "session", ""),
+        ("emit: evry", "'evry'", "'every'"),
+        ("missing_group: keep", "'keep'", "exclude"),
+        ("until: t2_base", "not in 'rules'", ""),
+    ]),
+    ("a gap of nothing", counting("item: A05-01", "window: session, gap: never, item: A05-01"), 17, 41, "'gap'", ""),
+    ("a window of one message", simple("  response: 2", "  response: 2\n  window: sliding"), 14, 3,
+     "correlations only", ""),
     # wrong types
     ("title a number", simple("title: 承诺保本", "title: 5"), 1, 1, "'title' must be a text", ""),
     ("id a date", simple("id: 3d34a454-9218-5545-be3c-e32c07b42cc1", "id: 2026-01-01"), 2, 1,
@@ -265,7 +298,7 @@ def test_a_folder_in_place_of_a_file_is_an_error_of_the_rule(tmp_path: Path) -> 
         ((SIMPLE, simple("3d34a454", "00000000")), "the name 't1_words' is taken"),
         ((SIMPLE, simple("t1_words", "t1_other")), "the id '3d34a454"),
         ((SIMPLE, counting("[t2_base]", "[t9_none]")), "counts 't9_none'"),
-        ((SIMPLE, counting("[t2_base]", "[t2_burst]")), "counts 't2_burst'"),
+        ((SIMPLE, counting("[t2_base]", "[t2_burst]")), "reads 't2_burst'"),
     ],
 )
 def test_rules_must_fit_together(tmp_path: Path, texts: tuple[str, ...], says: str) -> None:
@@ -311,9 +344,11 @@ def test_rules_that_must_load(tmp_path: Path, selection: str) -> None:
 def test_a_correlation_loads_with_what_it_says(tmp_path: Path) -> None:
     (rule,) = load_text(tmp_path, COUNTING).correlations
     assert (rule.type, rule.rules, rule.group_by) == ("event_count", ("t2_base",), ("sender",))
-    assert (rule.timespan, rule.threshold) == (600_000, 3)
-    (more,) = load_text(tmp_path, counting("gte: 3", "gt: 3")).correlations
-    assert more.threshold == 4
+    assert (rule.timespan, rule.how.bounds) == (600_000, (("gte", 3),))
+    text = counting("gte: 3", "gt: 3, lte: 5").replace("item:", "window: session, gap: 2m, item:")
+    (more,) = load_text(tmp_path, text).correlations
+    assert more.how.bounds == (("gt", 3), ("lte", 5))
+    assert (more.how.window, more.how.gap) == ("session", 120_000)
 
 
 def test_digest_follows_meaning_and_not_tests(tmp_path: Path) -> None:

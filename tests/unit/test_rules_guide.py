@@ -16,7 +16,7 @@ from rules.detection_text import MODIFIERS
 from rules.detectors import DETECTORS
 from rules.errors import RuleError
 from rules.findings import SUMMARY_WORDS
-from rules.lexicon import load_lexicon
+from rules.lexicon_file import load_lexicon
 from rules.matcher import compile_timeline
 from rules.message import DIRECTIONS, SENDER_KINDS
 from rules.model import CORRELATION_TYPES

@@ -1,0 +1,125 @@
+"""The `correlation` section of a rule about conversations: Sigma's, over fields of messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rules.alert import RuleRef
+from rules.correlation.model import NUMERIC, Correlation
+from rules.correlation.refusal import WrongCorrelation
+from rules.correlation.section import OUR_KEYS, parse_correlation
+from rules.errors import RuleError
+from rules.extension import intercept, suppress
+from rules.fields import FIELDS
+from rules.model import MAX_WINDOW, CorrelationRule
+from rules.refused import UnknownName
+from rules.yaml_source import Document
+
+MAX_TIMESPAN = 366 * 86_400_000
+
+
+def correlation_rule(
+    document: Document, ours: dict[str, Any], ref: RuleRef, state_version: str
+) -> CorrelationRule:
+    """The correlation rule of a document whose shape is right.
+
+    Raises:
+        RuleError: the first thing wrong, with its place.
+    """
+    try:
+        how = parse_correlation(
+            document.value["correlation"], {key: ours[key] for key in OUR_KEYS if key in ours}
+        )
+        _fits_messages(document, how)
+    except WrongCorrelation as error:
+        raise document.explained(error.place(), error) from None
+    return CorrelationRule(
+        ref,
+        how,
+        state_version,
+        ours.get("summary", ""),
+        suppress(document, ours),
+        intercept(document, ours),
+    )
+
+
+def _fits_messages(document: Document, how: Correlation) -> None:
+    if how.span > MAX_TIMESPAN:
+        raise WrongCorrelation(
+            ("timespan",),
+            "'timespan' is at most 366d",
+            "timespan 最长 366d",
+            code="MJ310",
+        )
+    _aliases(document, how)
+    for name in how.group_by:
+        if name not in how.aliases:
+            _known_field(document, ("correlation", "group-by"), name)
+    for name in how.fields:
+        if name not in how.aliases:
+            _known_field(document, ("correlation", "condition", "field"), name)
+    if how.type not in NUMERIC and not how.clauses:
+        _countable(how)
+
+
+def _aliases(document: Document, how: Correlation) -> None:
+    """Every alias is used, and says for each rule which field is meant."""
+    for name, fields in how.aliases.items():
+        at = ("aliases", name)
+        if name not in how.group_by and name not in how.fields:
+            raise WrongCorrelation(
+                at,
+                f"the alias '{name}' is not in 'group-by'",
+                f"别名“{name}”不在 group-by 里",
+                code="MJ304",
+            )
+        if set(fields) != set(how.sources()):
+            raise WrongCorrelation(
+                at,
+                f"the alias '{name}' must give one field for each of: {', '.join(how.sources())}",
+                f"别名“{name}”须为每条规则各给出一个字段：{'、'.join(how.sources())}",
+                code="MJ305",
+            )
+        for rule, field in fields.items():
+            _known_field(document, ("correlation", *at, rule), field)
+
+
+def _known_field(document: Document, at: tuple[str, ...], field: str) -> None:
+    if field not in FIELDS:
+        raise document.explained(at, UnknownName("field", field, sorted(FIELDS)))
+
+
+def _countable(how: Correlation) -> None:
+    """A count that no window can reach, or that every window has, is a slip."""
+    for operator, limit in how.bounds:
+        low, high = 1, MAX_WINDOW
+        least = limit + 1 if operator == "gt" else limit
+        if operator in ("lt", "neq"):
+            low = 0 if operator == "neq" else 2
+        if limit.denominator != 1:
+            raise WrongCorrelation(
+                ("condition",),
+                "a count is compared with a whole number",
+                "次数要与整数比较",
+                code="MJ307",
+            )
+        if not low <= least <= high:
+            raise WrongCorrelation(
+                ("condition", operator),
+                f"the count must be from {low} to {high}: a window keeps no more messages",
+                f"次数须在 {low} 到 {high} 之间：一个窗口最多保留这么多条消息",
+                code="MJ308",
+            )
+
+
+def refuse_on_detection(document: Document, ours: dict[str, Any]) -> None:
+    """What says how messages are taken together means nothing for a rule about one message."""
+    for key in OUR_KEYS:
+        if key in ours:
+            error: RuleError = document.error(
+                ("mingjian", key),
+                f"'{key}' is for correlations only",
+                f"“{key}”只能用于关联规则",
+                code="MJ339",
+            )
+            raise error

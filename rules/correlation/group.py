@@ -1,0 +1,306 @@
+"""One correlation, one group: entries in order of time in, rows out.
+
+The caller holds back what is not in order yet: entries of one instant are given together, later
+ones after earlier ones, and between them every deadline that has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import msgspec
+
+from rules.correlation.folds import Value
+from rules.correlation.model import Clause
+from rules.correlation.plan import Plan
+from rules.correlation.window import Entry, Window
+
+_NEVER = -(2**62)
+
+
+class Row(NamedTuple):
+    """The condition held.
+
+    Args:
+        time: event time of the row; `start` is where its window begins.
+        value: of the window: a count, a sum …; for temporal types how many rules were there.
+        entries: the evidence, in order; empty when the row only continues an episode and not every
+            row is wanted.
+        opens: False when the row continues an episode.
+        fresh: entries that came with this row.
+    """
+
+    time: int
+    start: int
+    value: Value
+    entries: tuple[Entry, ...]
+    opens: bool
+    fresh: tuple[Entry, ...] = ()
+    truncated: bool = False
+
+
+class Marks(msgspec.Struct, array_like=True):
+    """What a group remembers besides its entries; plain data.
+
+    Args:
+        open: for events, then for each absence clause: whether an episode is open.
+        judged: for the same: when it was last judged.
+        anchors: for each absence clause, times that wait for their deadline.
+        seen: last time of each rule.
+        since: begin of the window that waits for its close; -1 is none.
+        last: time of the newest entry.
+    """
+
+    open: list[bool]
+    judged: list[int]
+    anchors: list[list[int]]
+    seen: list[int]
+    since: int = -1
+    last: int = _NEVER
+    truncated: bool = False
+
+
+class Group:
+    """The evaluator of one group.
+
+    Args:
+        marks, entries: as `marks` and `entries()` gave them, to go on from there.
+        cap: most entries kept; 0 keeps all of the window.
+    """
+
+    def __init__(
+        self, plan: Plan, marks: Marks | None = None, entries: Iterable[Entry] = (), cap: int = 0
+    ) -> None:
+        self.plan = plan
+        branches = 1 + len(plan.absent)
+        self.marks = marks or Marks(
+            [False] * branches,
+            [_NEVER] * branches,
+            [[] for _ in plan.absent],
+            [_NEVER] * plan.slots,
+        )
+        self._cap = cap
+        self._window = Window(plan, cap)
+        for entry in entries:
+            self._window.add(entry)
+        self._window.truncated = self._window.truncated or self.marks.truncated
+
+    def entries(self) -> Sequence[Entry]:
+        """What is kept, in order."""
+        return self._window.entries()
+
+    # ---- events
+
+    def step(self, entries: Sequence[Entry]) -> Row | None:
+        """All entries of one instant, that is of equal time and seq."""
+        marks, plan = self.marks, self.plan
+        time = entries[0].time
+        self._open_window(time)
+        if plan.until >= 0 and any(plan.until in entry.slots for entry in entries):
+            self._cancel()
+            entries = [e for e in entries if e.slots != (plan.until,)]
+        fresh = [entry for entry in entries if entry.id not in self._window]
+        if not fresh:
+            return None
+        marks.last = time
+        for entry in fresh:
+            self._window.add(entry)
+        marks.truncated = self._window.truncated
+        if plan.absent:
+            self._anchor(time, fresh)
+        if plan.closing:
+            if marks.since < 0:
+                marks.since = time
+            return None
+        return self._judge(time, tuple(fresh))
+
+    def _open_window(self, time: int) -> None:
+        """Moves the window to `time`, and ends the episode when it has become empty."""
+        marks, plan = self.marks, self.plan
+        window = plan.correlation.window
+        if window == "sliding":
+            start = marks.since if marks.since >= 0 else time - plan.span
+        elif window == "tumbling":
+            start = time - time % plan.span
+        else:
+            over = time - marks.last > plan.correlation.gap
+            begin = self._window.entries()[0].time if len(self._window) else time
+            start = time if over or time - begin > plan.span else begin
+        self._window.evict(start)
+        if not len(self._window):
+            marks.open[0] = False
+            self._window.truncated = marks.truncated = False
+
+    def _cancel(self) -> None:
+        self._window.clear()
+        self.marks.anchors = [[] for _ in self.plan.absent]
+        self.marks.open = [False] * len(self.marks.open)
+        self.marks.since = -1
+
+    def _anchor(self, time: int, fresh: Sequence[Entry]) -> None:
+        slots = {slot for entry in fresh for slot in entry.slots}
+        for slot in slots:
+            self.marks.seen[slot] = time
+        for clause, anchors in zip(self.plan.absent, self.marks.anchors, strict=True):
+            if not slots.isdisjoint(clause.positive) and anchors[-1:] != [time]:
+                anchors.append(time)
+                if self._cap and len(anchors) > self._cap:
+                    del anchors[0]
+                    self._window.truncated = self.marks.truncated = True
+
+    def _judge(self, time: int, fresh: tuple[Entry, ...]) -> Row | None:
+        marks, plan, window = self.marks, self.plan, self._window
+        value = window.value()
+        held = plan.holds(value) if plan.bounds else True
+        holding: list[Clause] = []
+        if held and plan.chain_of_all:
+            chain = window.chain(window.present())
+            held = chain is not None
+        elif held and not plan.numeric_condition:
+            holding = [clause for clause in plan.present if self._there(clause)]
+            held = bool(holding)
+        opens = held and not marks.open[0]
+        marks.open[0] = held
+        if not held:
+            return None
+        wanted = opens or plan.full
+        evidence = self._evidence(holding) if wanted else ()
+        return Row(time, time - plan.span, value, evidence, opens, fresh, self._window.truncated)
+
+    def _there(self, clause: Clause) -> bool:
+        return self._window.has(clause.positive) and (
+            not self.plan.ordered or self._window.chain(clause.positive) is not None
+        )
+
+    def _evidence(self, clauses: Sequence[Clause]) -> tuple[Entry, ...]:
+        window = self._window
+        if self.plan.ordered:
+            chosen = [c.positive for c in clauses] or [window.present()]
+            found = {
+                entry.id: entry
+                for slots in chosen
+                for slot, key in window.chain(slots) or ()
+                for entry in window.at(slot, key)
+            }
+            return tuple(sorted(found.values(), key=_order))
+        if clauses:
+            slots = {slot for clause in clauses for slot in clause.positive}
+            return tuple(e for e in window.entries() if not slots.isdisjoint(e.slots))
+        if self.plan.numeric:
+            return tuple(e for e in window.entries() if e.values)
+        return tuple(window.entries())
+
+    # ---- deadlines
+
+    def deadline(self) -> int | None:
+        """The next time at which something is decided without an event; it is decided after all
+        events of that time."""
+        marks, plan = self.marks, self.plan
+        if marks.since >= 0:
+            window = plan.correlation.window
+            if window == "tumbling":
+                return marks.since - marks.since % plan.span + plan.span - 1
+            if window == "session":
+                return min(marks.last + plan.correlation.gap, marks.since + plan.span)
+            return marks.since + plan.span
+        times = [anchors[0] for anchors in marks.anchors if anchors]
+        return min(times) + plan.span if times else None
+
+    def settle(self, time: int) -> Row | None:
+        """Decide what is due at `time`, a deadline."""
+        return self._close(time) if self.marks.since >= 0 else self._absent(time)
+
+    def _close(self, time: int) -> Row | None:
+        marks, plan = self.marks, self.plan
+        start, marks.since = marks.since, -1
+        value = self._window.value()
+        held = plan.holds(value)
+        holding = [clause for clause in plan.present if self._there(clause)]
+        if held and plan.chain_of_all:
+            held = self._window.chain(self._window.present()) is not None
+        elif held and not plan.numeric_condition:
+            held = bool(holding)
+        row = None
+        if held:
+            row = Row(time, start, value, self._evidence(holding), True, (), marks.truncated)
+        self._window.clear()
+        self._window.truncated = marks.truncated = False
+        return row
+
+    def _absent(self, time: int) -> Row | None:
+        marks, plan, window = self.marks, self.plan, self._window
+        start = time - plan.span
+        window.evict(start)
+        holding: list[Clause] = []
+        opens = False
+        for index, (clause, anchors) in enumerate(
+            zip(plan.absent, marks.anchors, strict=True), start=1
+        ):
+            if anchors[:1] != [start]:
+                continue
+            del anchors[0]
+            held = self._there(clause) and all(
+                marks.seen[slot] < start - plan.back for slot in clause.negative
+            )
+            emptied = time - marks.judged[index] > plan.span
+            opens |= held and (emptied or not marks.open[index])
+            marks.open[index], marks.judged[index] = held, time
+            if held:
+                holding.append(clause)
+        if not holding:
+            return None
+        evidence = self._evidence(holding) if opens or plan.full else ()
+        places = {slot for clause in holding for slot in clause.positive}
+        fresh = tuple(
+            e for e in window.entries() if e.time == start and not places.isdisjoint(e.slots)
+        )
+        return Row(time, start, window.value(), evidence, opens, fresh, marks.truncated)
+
+    def end(self) -> int:
+        """From when on nothing that has been is of any importance, if no deadline is left."""
+        return self.marks.last + max(self.plan.span, self.plan.correlation.gap) + 1
+
+    def over(self, time: int) -> bool:
+        """Whether at `time` nothing that has been is of any importance."""
+        return self.deadline() is None and self.end() <= time
+
+
+def advance(group: Group, entries: Sequence[Entry], watermark: int) -> list[Row]:
+    """All rows up to `watermark` of a group to which these entries, in order, are new."""
+    rows: list[Row] = []
+
+    def settle(until: int) -> None:
+        while (due := group.deadline()) is not None and due < until:
+            row = group.settle(due)
+            if row and rows and rows[-1].time == due:
+                rows[-1] = merged(rows[-1], row)
+            elif row:
+                rows.append(row)
+
+    for (time, _), instant in groupby(entries, key=lambda entry: entry[:2]):
+        settle(time)
+        if row := group.step(list(instant)):
+            rows.append(row)
+    settle(watermark + 1)
+    return rows
+
+
+def merged(first: Row, second: Row) -> Row:
+    """Two rows of one time as one: a branch that waited for absence, and one that did not."""
+    entries = {entry.id: entry for entry in (*first.entries, *second.entries)}
+    values = [row.value for row in (first, second) if row.value is not None]
+    return Row(
+        first.time,
+        min(first.start, second.start),
+        max(values) if values else None,
+        tuple(sorted(entries.values(), key=_order)),
+        first.opens or second.opens,
+        first.fresh,
+        first.truncated or second.truncated,
+    )
+
+
+def _order(entry: Entry) -> tuple[int, int, str]:
+    return entry[:3]

@@ -1,0 +1,112 @@
+"""What a correlation asks of a window, worked out once for all groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import combinations
+
+from rules.correlation.folds import Value, as_number
+from rules.correlation.model import NUMERIC, TEMPORAL, Bound, Clause, Correlation
+from rules.correlation.refusal import WrongCorrelation
+
+MAX_CHOICES = 1_000
+
+
+class Plan:
+    """A correlation made ready.
+
+    Args:
+        every: rows of every event are wanted, not one an episode; what the correlation says itself
+            goes before it.
+        read: another correlation reads its rows, and so sees all of them with their evidence.
+
+    Attributes:
+        full: every row carries its evidence.
+        closing: judged when the window closes, because later events can make it untrue.
+        present, absent: clauses that are judged at events, and at deadlines.
+        counts: the value is the number of rules of which there is an event.
+        chain_of_all: `temporal_ordered` with an upper bound: those that came must be in order.
+    """
+
+    def __init__(self, correlation: Correlation, *, every: bool, read: bool = False) -> None:
+        self.correlation = correlation
+        self.every = correlation.emit == "every" if correlation.emit else every
+        self.full = self.every or read
+        self.span = correlation.span
+        self.ordered = correlation.ordered
+        self.counts = correlation.type in TEMPORAL
+        self.numeric = correlation.type in NUMERIC and (
+            correlation.type != "value_percentile" or correlation.percentile is not None
+        )
+        self.bounds = tuple(_Test(bound) for bound in correlation.bounds)
+        self.closing = correlation.upper and not self.every
+        clauses = correlation.clauses
+        self.present = tuple(c for c in clauses if not c.negative)
+        self.absent = tuple(c for c in clauses if c.negative)
+        self.numeric_condition = not clauses
+        self.chain_of_all = False
+        if self.ordered and not clauses:
+            self._chains()
+        self.until = len(correlation.rules) if correlation.until else -1
+        self.slots = len(correlation.sources())
+        # absence among unordered rules looks to both sides of the event that starts its clock
+        self.back = 0 if self.ordered else self.span
+
+    def _chains(self) -> None:
+        """`gte 2` of three rules in order: any two of them, the third does not matter."""
+        rules = len(self.correlation.rules)
+        lower = [_least(b) for b in self.correlation.bounds if b.operator in ("gt", "gte")]
+        if not lower:
+            self.chain_of_all = True
+            return
+        least = max(lower)
+        if math.comb(rules, max(0, min(least, rules))) > MAX_CHOICES:
+            raise WrongCorrelation(
+                ("rules",),
+                f"more than {MAX_CHOICES} ways to choose {least} of {rules} rules in order",
+                f"从 {rules} 条规则中按序选 {least} 条，超过 {MAX_CHOICES} 种可能",
+                code="MJ334",
+            )
+        self.present = tuple(Clause(chosen) for chosen in combinations(range(rules), max(0, least)))
+        self.numeric_condition = False
+
+    def values(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """What an entry counts: each value once; of numbers only what is one."""
+        distinct = dict.fromkeys(texts)
+        if not self.numeric:
+            return tuple(distinct)
+        return tuple(text for text in distinct if as_number(text) is not None)
+
+    def holds(self, value: Value) -> bool:
+        """Whether all bounds hold of the value; no value satisfies none."""
+        return value is not None and all(test(value) for test in self.bounds)
+
+
+def _least(bound: Bound) -> int:
+    return math.floor(bound.limit) + 1 if bound.operator == "gt" else math.ceil(bound.limit)
+
+
+class _Test:
+    """A bound, with whole limits as `int`: comparing those is many times faster."""
+
+    def __init__(self, bound: Bound) -> None:
+        limit = bound.limit
+        self.limit: int | Fraction = int(limit) if limit.denominator == 1 else limit
+        self.operator = bound.operator
+
+    def __call__(self, value: int | Fraction) -> bool:
+        match self.operator:
+            case "gte":
+                return value >= self.limit
+            case "gt":
+                return value > self.limit
+            case "lt":
+                return value < self.limit
+            case "lte":
+                return value <= self.limit
+            case "eq":
+                return value == self.limit
+            case _:
+                return value != self.limit

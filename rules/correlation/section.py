@@ -1,0 +1,337 @@
+"""The `correlation` section of a rule -> a `Correlation`. Every key is known, or refused."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from rules.correlation.expression import names_of, parse_expression
+from rules.correlation.model import (
+    EMITS,
+    MISSING,
+    NUMERIC,
+    OPERATORS,
+    TEMPORAL,
+    TYPES,
+    VALUED,
+    WINDOWS,
+    Bound,
+    Clause,
+    Correlation,
+)
+from rules.correlation.plan import Plan
+from rules.correlation.refusal import WrongCorrelation
+
+KEYS = ("type", "rules", "group-by", "timespan", "condition", "aliases", "generate")
+OUR_KEYS = ("window", "gap", "until", "emit", "missing_group")
+CONDITION_KEYS = (*OPERATORS, "field", "percentile")
+UNITS = {
+    "s": 1_000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+    "M": 2_629_746_000,  # as pySigma has it: a twelfth of a mean Gregorian year
+    "y": 31_556_952_000,
+}
+MAX_SPAN = 10 * UNITS["y"]
+MAX_RULES = 64
+_WHOLE = 100
+_SPAN = re.compile(r"([1-9][0-9]{0,11})([smhdwMy])", re.A)
+
+
+def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Correlation:
+    """The meaning of a `correlation` section, with what the `mingjian` section adds to it.
+
+    References are not resolved here: `rules` are names as they are written.
+
+    Raises:
+        WrongCorrelation: the first thing wrong, with its key path.
+    """
+    ours = ours or {}
+    if not isinstance(section, Mapping):
+        raise WrongCorrelation(
+            (), "'correlation' must be a mapping", "correlation 必须是映射", code="MJ102"
+        )
+    _known((), section, KEYS)
+    kind = section.get("type")
+    if kind not in TYPES:
+        raise _none(("type",), "correlation type", "关联类型", kind, TYPES)
+    condition = section.get("condition")
+    rules = _rules(section, condition if isinstance(condition, str) else "")
+    clauses: tuple[Clause, ...] = ()
+    bounds: tuple[Bound, ...] = ()
+    fields: tuple[str, ...] = ()
+    percentile: Fraction | None = None
+    if isinstance(condition, str):
+        if kind not in TEMPORAL:
+            raise WrongCorrelation(
+                ("condition",),
+                f"{kind} takes a number to compare with, not a condition over rules",
+                f"{kind} 要与一个数比较，不能写规则之间的条件",
+                fix_en="for example: condition: {gte: 3}",
+                fix_zh="例如：condition: {gte: 3}",
+                code="MJ303",
+            )
+        clauses = parse_expression(condition, rules)
+        unused = [name for name in rules if name not in names_of(condition)]
+        if unused:
+            raise WrongCorrelation(
+                ("rules",),
+                f"'{unused[0]}' is in 'rules' but not in the condition",
+                f"“{unused[0]}”写在 rules 里，condition 却没有用到",
+                fix_en="use it in the condition, or remove it from 'rules'",
+                fix_zh="请在 condition 中使用它，或从 rules 中删去",
+                code="MJ331",
+            )
+    elif condition is None and kind in TEMPORAL:
+        bounds = (Bound("gte", Fraction(len(rules))),)
+    else:
+        bounds, fields, percentile = _numeric(condition, kind)
+    group_by = _texts(("group-by",), section.get("group-by", ()))
+    found = Correlation(
+        type=kind,
+        rules=rules,
+        group_by=group_by,
+        span=_span(("timespan",), section.get("timespan")),
+        bounds=bounds,
+        clauses=clauses,
+        fields=fields,
+        percentile=percentile,
+        aliases=_aliases(section.get("aliases", {}), rules, ours.get("until")),
+        generate=_flag(("generate",), section.get("generate", False)),
+        **_ours(ours, rules),
+    )
+    _consistent(found)
+    Plan(found, every=False)  # refuses what would take too many chains
+    return found
+
+
+def _consistent(found: Correlation) -> None:
+    if found.window != "sliding" and found.absence:
+        raise WrongCorrelation(
+            ("window",),
+            "absence is judged in a sliding window only",
+            "“没有发生”只能在滑动窗口（sliding）里判断",
+            code="MJ336",
+            ours=True,
+        )
+    if (found.window == "session") != bool(found.gap):
+        raise WrongCorrelation(
+            ("gap",) if found.gap else ("window",),
+            "a session window, and only it, needs 'gap', the longest silence inside it",
+            "会话窗口（session）且只有它需要 gap，即窗口内最长的静默时间",
+            code="MJ336",
+            ours=True,
+        )
+    low = [b.limit for b in found.bounds if b.operator in ("gt", "gte", "eq")]
+    high = [b.limit for b in found.bounds if b.operator in ("lt", "lte", "eq")]
+    if low and high and max(low) > min(high):
+        raise WrongCorrelation(
+            ("condition",),
+            "the condition can never hold: its bounds exclude each other",
+            "condition 永远不可能成立：上下限互相矛盾",
+            code="MJ333",
+        )
+
+
+def _rules(section: Mapping[str, Any], condition: str) -> tuple[str, ...]:
+    written = section.get("rules")
+    rules = names_of(condition) if written is None and condition else _texts(("rules",), written)
+    if not rules or len(set(rules)) != len(rules):
+        raise WrongCorrelation(
+            ("rules",),
+            "'rules' must name different rules",
+            "rules 必须列出互不相同的规则",
+            fix_en="for 'twice the same' write event_count with gte: 2",
+            fix_zh="要表达“同一规则两次”，请用 event_count 加 gte: 2",
+            code="MJ302",
+        )
+    if len(rules) > MAX_RULES:
+        raise WrongCorrelation(
+            ("rules",), f"more than {MAX_RULES} rules", f"rules 超过 {MAX_RULES} 条", code="MJ334"
+        )
+    return rules
+
+
+def _numeric(
+    condition: Any, kind: str
+) -> tuple[tuple[Bound, ...], tuple[str, ...], Fraction | None]:
+    at = ("condition",)
+    if not isinstance(condition, Mapping):
+        raise WrongCorrelation(
+            at,
+            "'condition' is missing" if condition is None else "'condition' must be a mapping",
+            "缺少 condition" if condition is None else "condition 必须是映射",
+            fix_en="for example: condition: {gte: 3}",
+            fix_zh="例如：condition: {gte: 3}",
+            code="MJ306",
+        )
+    _known(at, condition, CONDITION_KEYS)
+    bounds = []
+    for operator in OPERATORS:
+        if operator in condition:
+            limit = condition[operator]
+            bounds.append(Bound(operator, _number((*at, operator), limit)))
+    if not bounds:
+        raise WrongCorrelation(
+            at,
+            f"'condition' needs a comparison: {', '.join(OPERATORS)}",
+            f"condition 需要一个比较：{'、'.join(OPERATORS)}",
+            fix_en="for example: gte: 3",
+            fix_zh="例如：gte: 3",
+            code="MJ307",
+        )
+    fields = _texts((*at, "field"), condition.get("field", ()))
+    if (kind in VALUED) != bool(fields):
+        raise WrongCorrelation(
+            (*at, "field"),
+            f"{kind} needs 'field': whose values?"
+            if kind in VALUED
+            else f"{kind} takes no 'field'",
+            f"{kind} 需要 field，说明取哪个字段的值" if kind in VALUED else f"{kind} 不需要 field",
+        )
+    if kind in NUMERIC and len(fields) > 1:
+        raise WrongCorrelation((*at, "field"), f"{kind} takes one field", f"{kind} 只能取一个字段")
+    percentile = None
+    if "percentile" in condition:
+        percentile = _number((*at, "percentile"), condition["percentile"])
+        if kind != "value_percentile" or not 0 <= percentile <= _WHOLE:
+            raise WrongCorrelation(
+                (*at, "percentile"),
+                "'percentile' is a number from 0 to 100, for value_percentile only",
+                "percentile 是 0 到 100 的数，只用于 value_percentile",
+                code="MJ337",
+            )
+    return tuple(bounds), fields, percentile
+
+
+def _number(at: tuple[str, ...], value: Any) -> Fraction:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise WrongCorrelation(
+            at, f"'{at[-1]}' must be a number", f"“{at[-1]}”必须是数", code="MJ307"
+        )
+    return Fraction(str(value))  # 0.1 is a tenth, not the double next to it
+
+
+def parse_span(written: Any) -> int | None:
+    """`30s`, `10m`, `1h`, `2d`, `1w`, `1M`, `1y` in ms; None when it is no such text."""
+    match = _SPAN.fullmatch(written) if isinstance(written, str) else None
+    return int(match[1]) * UNITS[match[2]] if match else None
+
+
+def _span(at: tuple[str, ...], written: Any, *, ours: bool = False) -> int:
+    span = parse_span(written)
+    if span is None or span > MAX_SPAN:
+        raise WrongCorrelation(
+            at,
+            f"'{at[-1]}' is like 30s, 10m, 1h, 2d, 1w, at most 10y",
+            f"{at[-1]} 写成 30s、10m、1h、2d、1w 这样，最长 10y",
+            code="MJ310",
+            ours=ours,
+        )
+    return span
+
+
+def _texts(at: tuple[str, ...], written: Any) -> tuple[str, ...]:
+    values = [written] if isinstance(written, str) else written
+    if not isinstance(values, list | tuple) or not all(
+        isinstance(value, str) and value for value in values
+    ):
+        raise WrongCorrelation(
+            at, f"'{at[-1]}' must be a list of texts", f"“{at[-1]}”必须是文本列表", code="MJ102"
+        )
+    return tuple(values)
+
+
+def _flag(at: tuple[str, ...], written: Any) -> bool:
+    if not isinstance(written, bool):
+        raise WrongCorrelation(
+            at, f"'{at[-1]}' is true or false", f"{at[-1]} 只能是 true 或 false", code="MJ102"
+        )
+    return written
+
+
+def _aliases(written: Any, rules: tuple[str, ...], until: Any) -> dict[str, dict[str, str]]:
+    if not isinstance(written, Mapping):
+        raise WrongCorrelation(
+            ("aliases",), "'aliases' must be a mapping", "aliases 必须是映射", code="MJ102"
+        )
+    for name, fields in written.items():
+        at = ("aliases", str(name))
+        if not isinstance(fields, Mapping) or not all(isinstance(f, str) for f in fields.values()):
+            raise WrongCorrelation(
+                at,
+                f"the alias '{name}' must be a mapping of rules to fields",
+                f"别名“{name}”必须是 规则: 字段 的映射",
+                code="MJ305",
+            )
+        _known(at, fields, [*rules, *([until] if isinstance(until, str) else [])])
+    return {str(name): dict(fields) for name, fields in written.items()}
+
+
+def _ours(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, words, name in (
+        ("window", WINDOWS, "window"),
+        ("emit", EMITS, "emit"),
+        ("missing_group", MISSING, "missing"),
+    ):
+        if key in ours:
+            if ours[key] not in words:
+                raise _none((key,), f"'{key}'", f" {key} 取值", ours[key], words, ours=True)
+            found[name] = ours[key]
+    if "gap" in ours:
+        found["gap"] = _span(("gap",), ours["gap"], ours=True)
+    if "until" in ours:
+        until = ours["until"]
+        if not isinstance(until, str) or not until or until in rules:
+            raise WrongCorrelation(
+                ("until",),
+                "'until' names one rule that is not in 'rules'",
+                "until 写一条不在 rules 里的规则的名字",
+                code="MJ338",
+                ours=True,
+            )
+        found["until"] = until
+    return found
+
+
+def _known(at: tuple[str, ...], mapping: Mapping[Any, Any], known: Iterable[str]) -> None:
+    names = list(known)
+    for key in mapping:
+        if key not in names:
+            near = difflib.get_close_matches(str(key), names, n=1)
+            raise WrongCorrelation(
+                (*at, str(key)),
+                f"unknown key '{key}'",
+                f"未知的键“{key}”",
+                fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
+                fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
+                code="MJ101",
+            )
+
+
+def _none(
+    at: tuple[str, ...],
+    en: str,
+    zh: str,
+    written: Any,
+    words: tuple[str, ...],
+    *,
+    ours: bool = False,
+) -> WrongCorrelation:
+    near = difflib.get_close_matches(str(written), words, n=1)
+    return WrongCorrelation(
+        at,
+        f"there is no {en} '{written}'",
+        f"没有名为“{written}”的{zh}",
+        fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(words)}",
+        fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(words)}",
+        code="MJ335" if ours else "MJ301",
+        ours=ours,
+    )

@@ -1,0 +1,195 @@
+"""What stands under `mingjian` and changes how a rule judges: scope, clock, feeds, suppression.
+
+mingjian:
+  language: 1
+  scope: {departments: [财富管理部], directions: [outbound], customer_segments: [vip]}
+  timezone: Asia/Shanghai
+  requires: [crm]
+  suppress: {for: 24h, by: [sender, customer]}
+  intercept: {by: wecom, rule: 敏感词规则 3, mode: block}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
+
+from rules import feeds
+from rules.conditions import And, Compare, Concerns, Node, Not, Or
+from rules.fields import CLOSED, FIELDS
+from rules.model import Intercept, Suppress
+from rules.refused import UnknownName
+from rules.yaml_source import Document
+from rules.zone import Zone
+
+LANGUAGE = 1  # version of the keys under `mingjian`; a file may say which one it was written for
+UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+MAX_SUPPRESS = 366 * UNITS["d"]
+MODES = ("block", "warn")
+ROOMS = ("single", "group")
+_AT = ("mingjian",)
+
+SCOPE_KEYS = (
+    "departments", "except_departments", "roles", "except_roles", "directions", "rooms",
+    "customer_segments", "types", "sender_kinds",
+)  # fmt: skip
+
+
+def duration(written: Any) -> int:
+    """Milliseconds of `30s`, `10m`, `1h`, `2d`, `1w`; 0 for anything else."""
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([smhdw])", str(written))
+    return int(match[1]) * UNITS[match[2]] if match else 0
+
+
+def check_language(document: Document, ours: Mapping[str, Any]) -> None:
+    """Raises for a file that was written for a later version of the language."""
+    if ours.get("language", LANGUAGE) > LANGUAGE:
+        raise document.error(
+            (*_AT, "language"),
+            f"written for version {ours['language']} of the rule language, this is {LANGUAGE}",
+            f"这条规则按规则语言第 {ours['language']} 版编写，本程序支持到第 {LANGUAGE} 版",
+            fix_en="use a newer Mingjian",
+            fix_zh="请使用更新的明鉴",
+            code="MJ728",
+        )
+
+
+def zone(document: Document, ours: Mapping[str, Any]) -> Zone | None:
+    """The clock of the rule; None when it names none."""
+    name = ours.get("timezone")
+    if name is None:
+        return None
+    try:
+        return Zone(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise document.error(
+            (*_AT, "timezone"),
+            f"no time zone '{name}'",
+            f"没有时区“{name}”",
+            fix_en="use an IANA name such as Asia/Shanghai",
+            fix_zh="请用 IANA 名称，例如 Asia/Shanghai",
+            code="MJ729",
+        ) from None
+
+
+def requires(document: Document, ours: Mapping[str, Any]) -> tuple[str, ...]:
+    """The feeds the rule needs."""
+    known = feeds.feeds()
+    for index, name in enumerate(ours.get("requires", ())):
+        if name not in known:
+            at = (*_AT, "requires", str(index))
+            raise document.explained(at, UnknownName("feed", name, sorted(known)))
+    return tuple(ours.get("requires", ()))
+
+
+def suppress(document: Document, ours: Mapping[str, Any]) -> Suppress | None:
+    """For how long one group is not reported again."""
+    written = ours.get("suppress")
+    if written is None:
+        return None
+    at = (*_AT, "suppress")
+    document.only(at, ("for", "by"))
+    length = duration(written.get("for"))
+    if not 0 < length <= MAX_SUPPRESS:
+        raise document.error(
+            (*at, "for"),
+            "'for' is like 30m, 24h, 7d, at most 366d",
+            "for 写成 30m、24h、7d 这样，最长 366d",
+            code="MJ730",
+        )
+    by = written.get("by", ["sender"])
+    if "by" in written and "correlation" in document.value:
+        raise document.error(
+            (*at, "by"),
+            "a correlation is suppressed by its own group",
+            "关联规则按自己的分组抑制，不能写 by",
+            fix_en="remove 'by'",
+            fix_zh="请删去 by",
+            code="MJ731",
+        )
+    _texts(document, (*at, "by"), by)
+    for index, name in enumerate(by):
+        if name not in FIELDS:
+            raise document.explained(
+                (*at, "by", str(index)), UnknownName("field", name, sorted(FIELDS))
+            )
+    return Suppress(length, tuple(by))
+
+
+def intercept(document: Document, ours: Mapping[str, Any]) -> Intercept | None:
+    """Which rule of WeCom's own is asked to intercept, so that an alert may say `delegated`."""
+    written = ours.get("intercept")
+    if written is None:
+        return None
+    at = (*_AT, "intercept")
+    document.only(at, ("by", "rule", "mode"))
+    wrong = {
+        "by": written.get("by") != "wecom",
+        "rule": not isinstance(written.get("rule"), str) or not written["rule"].strip(),
+        "mode": written.get("mode", "block") not in MODES,
+    }
+    for key, bad in wrong.items():
+        if bad:
+            raise document.error(
+                (*at, key),
+                "'intercept' is {by: wecom, rule: name of WeCom's own rule, mode: block or warn}",
+                "intercept 写成 {by: wecom, rule: 企业微信里的规则名, mode: block 或 warn}",
+                code="MJ732",
+            )
+    return Intercept(written["rule"], written.get("mode", "block"))
+
+
+def scope(document: Document, ours: Mapping[str, Any]) -> Node | None:
+    """The condition that the scope adds; None without one."""
+    written = ours.get("scope")
+    if written is None:
+        return None
+    at = (*_AT, "scope")
+    document.only(at, SCOPE_KEYS)
+    found: list[Node] = []
+    for key, value in written.items():
+        if key == "rooms" and value in ROOMS:
+            found.append(Compare("room", "exists", value == "group"))
+            continue
+        _texts(document, (*at, key), value)
+        for index, one in enumerate(value):
+            allowed = CLOSED.get(_CLOSED.get(key, ""))
+            if allowed and one not in allowed:
+                here = (*at, key, str(index))
+                raise document.explained(here, UnknownName(_CLOSED[key], one, allowed))
+        found.append(_SCOPE[key](tuple(value)))
+    return And(tuple(found)) if len(found) > 1 else found[0] if found else None
+
+
+def _texts(document: Document, at: tuple[str, ...], value: Any) -> None:
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        raise document.error(
+            at,
+            f"'{at[-1]}' must be a list of texts, not empty",
+            f"“{at[-1]}”必须是非空的文本列表",
+            code="MJ733",
+        )
+
+
+def _equals(field: str) -> Callable[[tuple[str, ...]], Node]:
+    def made(values: tuple[str, ...]) -> Node:
+        nodes = tuple(Compare(field, "equals", one) for one in values)
+        return nodes[0] if len(nodes) == 1 else Or(nodes)
+
+    return made
+
+
+_CLOSED = {"directions": "direction", "sender_kinds": "sender_kind"}
+_SCOPE: Mapping[str, Callable[[tuple[str, ...]], Node]] = {
+    "departments": lambda values: Concerns("department", values),
+    "except_departments": lambda values: Not(Concerns("department", values)),
+    "roles": lambda values: Concerns("role", values),
+    "except_roles": lambda values: Not(Concerns("role", values)),
+    "directions": _equals("direction"),
+    "rooms": _equals("room"),
+    "customer_segments": _equals("customer.segment"),
+    "types": _equals("type"),
+    "sender_kinds": _equals("sender_kind"),
+}

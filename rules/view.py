@@ -1,0 +1,107 @@
+"""One message while it is being judged: its folded texts, what is known of its people, and the
+spans found so far."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from rules.calendar import OfficeCalendar
+from rules.fields import DIRECTORY_FIELDS
+from rules.fold import Folded, fold
+from rules.message import Message
+from rules.reference import Reference
+
+MAX_SPANS = 20  # reasons shown for one rule and message; a text of repeated words has thousands
+_NO_LISTS = Reference()
+
+
+class Span(NamedTuple):
+    """One match in the original text of `field`, in code points."""
+
+    field: str
+    start: int
+    end: int
+    pattern: str
+    variant: tuple[str, ...] = ()
+    confidence: int = 0
+
+
+def field_value(message: Message, reference: Reference, name: str) -> Any:
+    """Value of a field; those of the directory are looked up in the lists."""
+    if name in DIRECTORY_FIELDS:
+        return reference.value(name, message)
+    return message.field(name)
+
+
+class View:
+    """What the conditions of rules see of one message.
+
+    Args:
+        calendar: office time where the company says nothing else.
+        response: highest response level of the rules that matched before.
+        reference: the lists of the ruleset.
+    """
+
+    def __init__(
+        self,
+        message: Message,
+        calendar: OfficeCalendar,
+        response: int = 0,
+        reference: Reference = _NO_LISTS,
+    ) -> None:
+        self.message = message
+        self.calendar = calendar
+        self.response = response
+        self.reference = reference
+        self.spans: list[Span] = []
+        self._folded: dict[str, Folded] = {}
+
+    def field(self, name: str) -> Any:
+        """Value of a field; those of the directory are looked up in the lists."""
+        return field_value(self.message, self.reference, name)
+
+    def values(self, name: str) -> list[Any]:
+        """The value of a field as a list, the elements of a list one by one (`rules.sigma`)."""
+        value = self.field(name)
+        if value is None:
+            return []
+        return list(value) if isinstance(value, list | tuple) else [value]
+
+    @cached_property
+    def department(self) -> str:
+        """Department of the employee concerned; "" when nobody knows."""
+        return self.reference.employee(self.message).get("department", "")
+
+    @cached_property
+    def scene(self) -> str:
+        """Business scene of the employee concerned; "" when none is set."""
+        return self.reference.employee(self.message).get("scene", "")
+
+    def folded(self, field: str) -> Folded:
+        """Folded text of a text field."""
+        found = self._folded.get(field)
+        if found is None:
+            found = self._folded[field] = fold(str(self.message.field(field) or ""))
+        return found
+
+    def add(
+        self,
+        field: str,
+        start: int,
+        end: int,
+        pattern: str,
+        confidence: int = 0,
+        variants: tuple[str, ...] = (),
+        folded: Folded | None = None,
+    ) -> None:
+        """Record a match given in offsets of `folded` (by default that of the field); the first
+        `MAX_SPANS` are kept. `variants` are disguises beyond those that folding took off."""
+        if len(self.spans) >= MAX_SPANS:
+            return
+        folded = folded or self.folded(field)
+        begin, stop = folded.origin(start, end)
+        names = folded.variants(start, end)
+        if variants:
+            names = tuple(sorted({*names, *variants}))
+        self.spans.append(Span(field, begin, stop, pattern, names, confidence))

@@ -1,0 +1,189 @@
+"""Every correlation type over conversations. A line is what one person says, a column is a minute.
+
+a asks for a transfer, b warns, c confirms; a digit is a file of that many bytes; what stands in
+brackets is of one minute, in this order.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.ruleset import RuleSet
+from tests.support.rule_files import judge, outputs, ruleset
+from tests.unit.test_behave import FOREVER, Drive, packed
+
+START = 1_772_589_600_000  # 2026-03-04 10:00 in Shanghai
+WORDS = {"a": "转账", "b": "提醒", "c": "确认"}
+BASES = (
+    "".join(
+        f"""\
+name: t_{letter}
+detection: {{it: {{type: text, text|contains: {word}}}, condition: it}}
+mingjian: {{signal: true}}
+---
+"""
+        for letter, word in WORDS.items()
+    )
+    + """\
+name: t_file
+detection: {it: {type: file}, condition: it}
+mingjian: {signal: true}
+---
+"""
+)
+
+
+def correlation(section: str, ours: str = "") -> str:
+    return (
+        BASES
+        + f"""\
+title: t
+id: 6a53a4e5-0d0a-4c55-8a54-1c8a7c1c1e0a
+name: t_rule
+correlation: {{{section}, group-by: [sender], timespan: 5m}}
+level: high
+mingjian: {{version: 1, item: A05-01, response: 2{ours and ", "}{ours}}}
+"""
+    )
+
+
+def messages(line: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    columns = re.findall(r"\(\w+\)|.", line)
+    for minute, letters in enumerate(columns):
+        for letter in letters.strip("()-"):
+            said: dict[str, Any] = {"text": WORDS[letter]} if letter in WORDS else {
+                "type": "file",
+                "payload": {"filename": "x", "filesize": int(letter), "md5sum": "0" * 32,
+                            "fileext": "pdf", "sdkfileid": "s"},
+            }  # fmt: skip
+            found.append(
+                {"at": f"10:{minute:02d}", "from": "zhangwei", "to": "c1",
+                 "seq": len(found) + 1, "id": f"{letter}{minute}"} | said
+            )  # fmt: skip
+    return found
+
+
+def told(rules: RuleSet, line: str) -> list[tuple[int, str]]:
+    """(minute of the alert, ids of its members)."""
+    return [
+        ((one["time"] - START) // 60_000, " ".join(m["msgid"] for m in one["members"]))
+        for one in outputs(judge(rules, messages(line)), "alerts")
+    ]
+
+
+ORDERED = "type: temporal_ordered, rules: [t_a, t_b, t_c]"
+ABSENT = "type: temporal_ordered, rules: [t_a, t_b], condition: t_a and not t_b"
+AROUND = "type: temporal, rules: [t_a, t_b], condition: t_a and not t_b"
+BETWEEN = "type: event_count, rules: [t_a], condition: {gte: 2, lte: 3}"
+TWICE = "type: event_count, rules: [t_a], condition: {gte: 2}"
+THRICE = "type: event_count, rules: [t_a], condition: {gte: 3}"
+SIZE = "rules: [t_file], condition: {field: file.size"
+EITHER = "type: temporal, rules: [t_a, t_b, t_c], condition: t_a and (t_b or t_c)"
+CASES: list[tuple[str, str, str, list[tuple[int, str]]]] = [
+    # counts within bounds are judged when the window closes
+    (BETWEEN, "", "a-a", [(5, "a0 a2")]),
+    (BETWEEN, "", "a-aaa", []),
+    (BETWEEN, "", "a-a-aa---a-a", [(14, "a9 a11")]),
+    (BETWEEN, "", "a----a-a-a-a", [(5, "a0 a5"), (12, "a7 a9 a11")]),  # exactly T still counts
+    ("type: event_count, rules: [t_a], condition: {eq: 2}", "", "aaa", []),
+    ("type: event_count, rules: [t_a], condition: {lt: 2}", "", "a", [(5, "a0")]),
+    ("type: event_count, rules: [t_a], condition: {lt: 2}", "", "a-----a", [(5, "a0"), (11, "a6")]),
+    # numbers
+    (f"type: value_sum, {SIZE}, gte: 9}}", "", "44", []),
+    (f"type: value_sum, {SIZE}, gte: 9}}", "", "441", [(2, "40 41 12")]),
+    (f"type: value_sum, {SIZE}, gte: 9}}", "", "4-----44", []),
+    (f"type: value_avg, {SIZE}, gt: 5}}", "", "56", [(1, "50 61")]),
+    (f"type: value_median, {SIZE}, gte: 4}}", "", "1188", [(3, "10 11 82 83")]),
+    (f"type: value_percentile, {SIZE}, gte: 8, percentile: 75}}", "", "199", [(2, "10 91 92")]),
+    # several rules
+    ("type: temporal, rules: [t_a, t_b]", "", "ba", [(1, "b0 a1")]),
+    ("type: temporal, rules: [t_a, t_b]", "", "b----a", [(5, "b0 a5")]),
+    ("type: temporal, rules: [t_a, t_b]", "", "b-----a", []),
+    ("type: temporal, rules: [t_a, t_b, t_c], condition: {gte: 2}", "", "ca", [(1, "c0 a1")]),
+    (EITHER, "", "ca", [(1, "c0 a1")]),
+    (EITHER, "", "cb", []),
+    (ORDERED, "", "abc", [(2, "a0 b1 c2")]),
+    (ORDERED, "", "acb", []),
+    (ORDERED, "", "(abc)", [(0, "a0 b0 c0")]),  # ordered by seq within the minute
+    (ORDERED, "", "(acb)", []),
+    (f"{ORDERED}, condition: {{gte: 2}}", "", "ac", [(1, "a0 c1")]),
+    (f"{ORDERED}, condition: {{gte: 2}}", "", "ca", []),
+    # absence: nothing came until the deadline
+    (ABSENT, "", "a", [(5, "a0")]),
+    (ABSENT, "", "a-b", []),
+    (ABSENT, "", "a----b", []),  # exactly at the deadline it still cancels
+    (ABSENT, "", "a-----b", [(5, "a0")]),
+    (ABSENT, "", "ba", [(6, "a1")]),  # ordered rules look forward only
+    (AROUND, "", "ba", []),  # unordered ones to both sides
+    (AROUND, "", "b----a", []),
+    (AROUND, "", "b-----a", [(11, "a6")]),
+    (f"{ORDERED}, condition: t_a and t_b and not t_c", "", "ab", [(5, "a0 b1")]),
+    (f"{ORDERED}, condition: t_a and t_b and not t_c", "", "acb", []),
+    (f"{ORDERED}, condition: t_a and t_b and not t_c", "", "ba", []),
+    # one alert while it goes on; a pause longer than the window begins anew
+    (ABSENT, "", "a-a-a", [(5, "a0")]),
+    (ABSENT, "", "a-----a", [(5, "a0"), (11, "a6")]),
+    (ABSENT, "", "a-a----b", [(5, "a0")]),  # the deadline of the second one is kept
+    (AROUND, "", "a-a", [(5, "a0 a2")]),  # unordered: all of the window is evidence
+    # a branch that is there and one that waits
+    ("type: temporal, rules: [t_a, t_b, t_c], condition: t_c or (t_a and not t_b)", "", "ac",
+     [(1, "c1"), (5, "a0")]),
+    # what is in our namespace
+    (TWICE, "emit: every", "aaa", [(1, "a0 a1"), (2, "a0 a1 a2")]),
+    (TWICE, "emit: first", "aaa", [(1, "a0 a1")]),
+    (TWICE, "window: tumbling", "----aa", []),
+    (TWICE, "window: tumbling", "-----a---a", [(9, "a5 a9")]),
+    (BETWEEN, "window: tumbling", "-----a---a", [(9, "a5 a9")]),
+    (THRICE, "window: session, gap: 2m", "a--aa", []),
+    (THRICE, "window: session, gap: 2m", "a-a-a", [(4, "a0 a2 a4")]),
+    ("type: event_count, rules: [t_a], condition: {lt: 2}", "window: session, gap: 2m", "a-a---a",
+     [(8, "a6")]),
+    (TWICE, "until: t_b", "aba", []),
+    (TWICE, "until: t_b", "abaa", [(3, "a2 a3")]),
+    (ABSENT.replace("t_b", "t_c"), "until: t_b", "ab", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("section", "ours", "line", "expected"), CASES)
+def test_types(
+    tmp_path: Path, section: str, ours: str, line: str, expected: list[tuple[int, str]]
+) -> None:
+    assert told(ruleset(tmp_path, correlation(section, ours)), line) == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_any_order_and_any_steps_of_event_time_give_the_same(
+    every_type: list[RuleSet], data: st.DataObject
+) -> None:
+    """Also: when all is over nothing is left, neither state nor timers."""
+    rules = data.draw(st.sampled_from(every_type))
+    line = data.draw(st.text("abc19-", max_size=14))
+    items = packed(rules, messages(line))
+    plain, mixed = Drive(rules), Drive(rules)
+    for item in items:
+        plain.send(item)
+    plain.advance(FOREVER)
+    for item in data.draw(st.permutations(items)):
+        mixed.send(item)
+    for mark in sorted(data.draw(st.lists(st.integers(0, 25), max_size=6))):
+        mixed.advance(START + mark * 60_000)
+    mixed.advance(FOREVER)
+    assert sorted(mixed.found) == sorted(plain.found)
+    for drive in (plain, mixed):
+        assert drive.states == {}
+        assert drive.timers == []
+
+
+@pytest.fixture(scope="module")
+def every_type(tmp_path_factory: pytest.TempPathFactory) -> list[RuleSet]:
+    sections = sorted({(section, ours) for section, ours, _, _ in CASES})
+    folder = tmp_path_factory.mktemp("types")
+    return [ruleset(folder / str(n), correlation(*one)) for n, one in enumerate(sections)]
