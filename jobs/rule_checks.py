@@ -12,7 +12,7 @@ from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.lint.fixes import fix_all
 from rules.lint.folder import Request, check, check_text
 from rules.lint.registry import severity
-from rules.ruleset import CATALOG, LEXICONS, load_ruleset, rule_files
+from rules.ruleset import CATALOG, LEXICONS, LISTS, load_ruleset, rule_files
 
 
 class Checked(NamedTuple):
@@ -60,6 +60,10 @@ class PlaceOfRules:
         own = self.folder / "lexicons"
         beside = own if own.is_dir() else LEXICONS
         self.words = lexicons_for(self.folder) if self.single else beside
+        lists = self.folder / "lists"
+        self.lists = lists if lists.is_dir() else LISTS
+        calendar = self.folder / "calendars" / "cn.yaml"
+        self.calendar = calendar if calendar.is_file() else None
         self.files = [self.place] if self.single else rule_files(self.folder)
         if not self.files:
             load_ruleset(self.folder)  # says that there is no rule
@@ -78,6 +82,8 @@ class PlaceOfRules:
             root=self.folder,
             files=self.files,
             words=self.words,
+            lists=self.lists,
+            calendar=self.calendar,
             others=others if self.single else (),
             own=self.own_words,
             baseline=rule_files(before) if before else (),
@@ -87,7 +93,7 @@ class PlaceOfRules:
 
     def text_of(self, path: str) -> str:
         """The text of a file as problems name it; "" when it cannot be read."""
-        for file in (self.folder / path, self.words / Path(path).name):
+        for file in (self.folder / path, self.words / Path(path).name, Path(path)):
             try:
                 return file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError):

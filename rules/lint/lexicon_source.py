@@ -44,7 +44,7 @@ def read_lexicon(file: Path, label: str, given: str | None = None) -> LexiconSou
         try:  # for its own sentence
             load_lexicon(file, given)
         except RuleError as error:
-            problems.append(_called(error, label))
+            problems.append(called(error, label))
         return LexiconSource(label, text, lexicon, None, problems)
     for _ in range(MAX_PROBLEMS):
         try:
@@ -57,7 +57,8 @@ def read_lexicon(file: Path, label: str, given: str | None = None) -> LexiconSou
     return LexiconSource(label, text, lexicon, document, problems)
 
 
-def _called(error: RuleError, label: str) -> RuleError:
+def called(error: RuleError, label: str) -> RuleError:
+    """The error as one of the file `label`."""
     return RuleError(
         error.said_en,
         error.said_zh,
