@@ -47,7 +47,8 @@ class RuleError(MingjianError):
     `path`, `line` and `column` count from 1; 0 is unknown. `code` is a key of the registry in
     `rules/lint/checks`, such as MJ101: what is wrong, for good and in every version. `said_en` and
     `said_zh` are the sentences without the place. `document` and `at` say which part of which
-    `rules.yaml_source.Document` is meant, when it is known: a checker goes on behind it.
+    `rules.yaml_source.Document` is meant, when it is known: a checker goes on behind it. `better`
+    is a mistyped name and the one that was meant, when only one is near.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class RuleError(MingjianError):
         self.code, self.said_en, self.said_zh = code, en, zh
         self.document: object = None
         self.at: tuple[str, ...] = ()
+        self.better: tuple[str, str] | None = None
 
 
 class RecordError(Exception):

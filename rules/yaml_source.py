@@ -67,8 +67,8 @@ class Document:
                 fix_zh=error.fix_zh,
                 code=error.code,
             )
-        near = difflib.get_close_matches(error.name, error.known, n=1)
-        return self.error(
+        near = difflib.get_close_matches(error.name, error.known, n=2)
+        made = self.error(
             at,
             error.en,
             error.zh,
@@ -76,6 +76,8 @@ class Document:
             fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(error.known)}",
             code=error.code,
         )
+        made.better = (error.name, near[0]) if len(near) == 1 else None
+        return made
 
     def only(self, at: tuple[str, ...], known: Iterable[str], *, code: str = "MJ101") -> None:
         """Raise for the first key under `at` that is not known, naming the nearest right word."""
@@ -85,7 +87,7 @@ class Document:
         names = list(known)
         for key in node:
             if key not in names:
-                near = difflib.get_close_matches(str(key), names, n=1)
+                near = difflib.get_close_matches(str(key), names, n=2)
                 if hint := mistyped(str(key), 0):
                     raise self.error(
                         (*at, str(key)),
@@ -95,7 +97,7 @@ class Document:
                         fix_zh=hint.fix_zh,
                         code=hint.code,
                     )
-                raise self.error(
+                error = self.error(
                     (*at, str(key)),
                     f"unknown key '{key}'",
                     f"未知的键“{key}”",
@@ -103,6 +105,8 @@ class Document:
                     fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
                     code=code,
                 )
+                error.better = (str(key), near[0]) if len(near) == 1 else None
+                raise error
 
 
 class _Loader(yaml.SafeLoader):
@@ -204,6 +208,22 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
     if twice is not None:
         twice += doubled
     return documents
+
+
+def compose(text: str) -> list[yaml.Node]:
+    """The documents as nodes, whose marks say where each begins and ends; [] if it is no YAML."""
+    found: list[yaml.Node] = []
+    loader = _Loader(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            if node is not None:
+                found.append(node)
+    except (yaml.YAMLError, RecursionError):
+        return []
+    finally:
+        loader.dispose()
+    return found
 
 
 _OF_PYTHON = (ValueError, TypeError, KeyError, AttributeError, OverflowError)

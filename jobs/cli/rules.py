@@ -11,12 +11,13 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.cli.app import Output, OutputOption, emit, language, out, say
+from jobs.cli.app import Output, OutputOption, emit, out, say
+from jobs.cli.rules_check import check
 from jobs.cli.rules_eval import evaluate
 from jobs.cli.rules_packs import packs
-from jobs.rule_paths import Checked, check_rules, load_rules
+from jobs.rule_paths import load_rules
 from rules.calendar import load_calendar
-from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError, RuleError
+from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from rules.matcher import compile_timeline
 from rules.model import CorrelationRule, DetectionRule
 from rules.rulecases import Failure, case_places, run_case
@@ -35,6 +36,7 @@ PathArgument = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    rules.command("check", epilog="例 · example:  mingjian rules check my-rules/")(check)
     rules.command(
         "eval", epilog="例 · example:  mingjian rules eval --rules r.yml --events e.jsonl"
     )(evaluate)
@@ -101,45 +103,6 @@ def show(
     out.print(text, markup=False, soft_wrap=True, end="")
 
 
-@rules.command("check", epilog="例 · example:  mingjian rules check my-rules/")
-def check(path: PathArgument = "", output: OutputOption = Output.text) -> None:
-    """检查规则文件，指出行列；警告不影响退出码 · check rule files; says line and column."""
-    found = check_rules(path)
-    if output is Output.json:
-        emit(
-            [_as_json(one, warning=False) for one in found.errors]
-            + [_as_json(one, warning=True) for one in found.warnings]
-        )
-    else:
-        for one in found.errors:
-            _print("[red]✗[/]", one)
-        for one in found.warnings:
-            _print(f"[yellow]! {say('warning', '警告')}[/]", one)
-        out.print(_verdict(found))
-    if found.errors:
-        raise typer.Exit(EXIT_FINDINGS)
-
-
-def _print(mark: str, problem: RuleError) -> None:
-    what, fix = problem.text(language())
-    out.print(f"{mark} {escape(what)}", soft_wrap=True)
-    if fix:
-        out.print(f"  [dim]→[/] {escape(fix)}", soft_wrap=True)
-
-
-def _verdict(found: Checked) -> str:
-    files, errors, warnings = found.files, len(found.errors), len(found.warnings)
-    en = f"{_count(files, 'file')}, {_count(errors, 'error') if errors else 'no error'}"
-    zh = f"{files} 个文件，{f'{errors} 个错误' if errors else '没有错误'}"
-    if warnings:
-        return say(f"{en}, {_count(warnings, 'warning')}", f"{zh}，{warnings} 个警告")
-    return say(en, zh)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
 @rules.command("test", epilog="例 · example:  mingjian rules test")
 def run_tests(path: PathArgument = "", output: OutputOption = Output.text) -> None:
     """运行写在规则文件里的测试 · run the tests written in the rule files."""
@@ -194,17 +157,6 @@ class Result(NamedTuple):
         file, _, line = self.file.rpartition(":")
         problem = self.failure.en if self.failure else ""
         return {"file": file, "line": int(line), "case": self.case, "problem": problem}
-
-
-def _as_json(problem: RuleError, *, warning: bool) -> dict[str, Any]:
-    return {
-        "severity": "warning" if warning else "error",
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "message": problem.en,
-        "fix": problem.fix_en,
-    }
 
 
 def _alerting(ruleset: RuleSet) -> list[DetectionRule | CorrelationRule]:

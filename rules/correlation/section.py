@@ -194,9 +194,12 @@ def _numeric(
             if kind in VALUED
             else f"{kind} takes no 'field'",
             f"{kind} 需要 field，说明取哪个字段的值" if kind in VALUED else f"{kind} 不需要 field",
+            code="MJ309",
         )
     if kind in NUMERIC and len(fields) > 1:
-        raise WrongCorrelation((*at, "field"), f"{kind} takes one field", f"{kind} 只能取一个字段")
+        raise WrongCorrelation(
+            (*at, "field"), f"{kind} takes one field", f"{kind} 只能取一个字段", code="MJ309"
+        )
     percentile = None
     if "percentile" in condition:
         percentile = _number((*at, "percentile"), condition["percentile"])

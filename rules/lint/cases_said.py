@@ -7,11 +7,13 @@ from typing import Any
 
 from rules.calendar import OfficeCalendar
 from rules.cases import records
-from rules.conditions import TEXT_FIELDS, And, Node, Not, Or, View
+from rules.conditions import TEXT_FIELDS, And, AtLeast, Concerns, Node, Not, Or, Until
 from rules.decode import Decoder
 from rules.errors import RecordError, RuleError
 from rules.model import RuleFile
+from rules.reference import Reference
 from rules.refused import Refused
+from rules.view import View
 from rules.yaml_source import Document
 
 Path = tuple[str, ...]
@@ -19,7 +21,10 @@ _TESTS: Path = ("mingjian", "tests")
 
 
 def of_document(
-    document: Document, loaded: RuleFile | None, calendar: OfficeCalendar
+    document: Document,
+    loaded: RuleFile | None,
+    calendar: OfficeCalendar,
+    reference: Reference,
 ) -> Iterator[RuleError]:
     """What the test cases of an alerting rule do not show. `loaded` is its file, if it loads."""
     ours: dict[str, Any] = document.value.get("mingjian", {})
@@ -66,7 +71,7 @@ def of_document(
             fix_zh="请补一个 alerts: 0 的用例，内容越接近越好",
             code="MJ512",
         )
-    elif loaded and not _near(loaded, quiet, calendar):
+    elif loaded and not _near(loaded, quiet, calendar, reference):
         yield document.error(
             _TESTS,
             "no case without alert comes near: none holds what the rule looks for",
@@ -102,13 +107,19 @@ def _names(document: Document, cases: Iterable[dict[str, Any]]) -> Iterator[Rule
         seen.add(name)
 
 
-def _near(loaded: RuleFile, cases: Iterable[dict[str, Any]], calendar: OfficeCalendar) -> bool:
+def _near(
+    loaded: RuleFile,
+    cases: Iterable[dict[str, Any]],
+    calendar: OfficeCalendar,
+    reference: Reference,
+) -> bool:
     """Does some message of these cases hold what the rule looks for, in part at least?"""
     wanted = [node for rule in loaded.detections for node in _sought(rule.condition)]
     if not wanted:
         return True
     decoder = Decoder("demo")
     for case in cases:
+        lists = reference.extended(loaded.lists_of(case))
         try:
             raws = records(case)
         except Refused:
@@ -118,7 +129,7 @@ def _near(loaded: RuleFile, cases: Iterable[dict[str, Any]], calendar: OfficeCal
                 message = decoder.decode(raw)
             except RecordError:
                 continue
-            view = View(message, calendar)
+            view = View(message, calendar, reference=lists)
             if any(node.holds(view) for node in wanted):
                 return True
     return False
@@ -135,8 +146,8 @@ def _texts(node: Node) -> Iterator[Node]:
 
 
 def _leaves(node: Node) -> Iterator[Node]:
-    if isinstance(node, And | Or):
+    if isinstance(node, And | Or | AtLeast):
         for child in node.children:
             yield from _leaves(child)
-    elif not isinstance(node, Not):
+    elif not isinstance(node, Not | Until | Concerns):
         yield node

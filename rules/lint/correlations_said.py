@@ -12,7 +12,7 @@ from rules.model import DetectionRule
 from rules.yaml_source import Document
 
 MAX_DAYS = 31
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "M": 2_629_746, "y": 31_556_952}
 _AT = ("correlation",)
 
 
@@ -32,11 +32,15 @@ def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> It
             fix_zh="请补上 group-by: [sender]，或其他能把消息分开的字段",
             code="MJ313",
         )
-    if kind == "temporal_ordered" and len(rules) == 1:
+    if (
+        kind in ("temporal", "temporal_ordered")
+        and len(rules) == 1
+        and not isinstance(section.get("condition"), str)
+    ):
         yield document.error(
             (*_AT, "rules"),
-            "temporal_ordered puts at least two rules in order, this has one",
-            "temporal_ordered 至少要排列两条规则，这里只有一条",
+            f"{kind} joins at least two rules, this has one",
+            f"{kind} 至少要两条规则，这里只有一条",
             fix_en="add the rule that comes next; to count one rule use event_count",
             fix_zh="请补上后一步的规则；只数一条规则请用 event_count",
             code="MJ314",
@@ -46,7 +50,7 @@ def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> It
 
 
 def _window(document: Document, section: dict[str, Any]) -> Iterator[RuleError]:
-    match = re.fullmatch(r"(\d+)([smhd])", str(section.get("timespan", "")))
+    match = re.fullmatch(r"(\d+)([smhdwMy])", str(section.get("timespan", "")))
     if match and int(match[1]) * _UNITS[match[2]] > MAX_DAYS * _UNITS["d"]:
         yield document.error(
             (*_AT, "timespan"),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rules import archive, side_events
-from rules.conditions import And, Compare, Node, Not, Or
+from rules import archive, feeds, side_events
+from rules.conditions import And, AtLeast, Compare, Node, Not, Or, Until
 
-ALL = archive.TYPES | side_events.TYPES | {"*"}  # "*" stands for the types we do not know
+_FEEDS = tuple(feeds.events())  # may say something, and name a customer
+ALL = archive.TYPES | side_events.TYPES | {*_FEEDS, "*"}  # "*" stands for the types we do not know
 _TYPED = (
     "text",
     "markdown",
@@ -30,7 +31,7 @@ _PACKETS = ("redpacket", "external_redpacket")
 _ROWS: dict[str, tuple[str, ...]] = {
     "text": (
         *_TYPED, "link", "news", "weapp", "docmsg", *_PACKETS, "meeting", "calendar", "collect",
-        "vote", "*",
+        "vote", *_FEEDS, "*",
     ),
     "quoted": (*_TYPED, "chatrecord", "*"),
     "link.url link.canonical link.urls": (*_TYPED, "link", "news", "docmsg"),
@@ -60,7 +61,8 @@ _ROWS: dict[str, tuple[str, ...]] = {
     "meeting.attendees": ("calendar",),
     "chatrecord.title": ("chatrecord",),
     "items": ("mixed", "chatrecord"),
-    "customer": (*_CUSTOMER, *_BY_CUSTOMER, "transfer_failed", "customer_transferred"),
+    "customer": (*_CUSTOMER, *_BY_CUSTOMER, "transfer_failed", "customer_transferred", *_FEEDS),
+    "ref.msgid": _FEEDS,
     "event.state event.source_reason": _CUSTOMER,
     "event.employee": _BY_CUSTOMER,
     "event.takeover": ("transfer_failed", "customer_transferred"),
@@ -79,6 +81,14 @@ _ROWS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 TYPES_OF: Mapping[str, frozenset[str]] = {
     name: frozenset(types) for names, types in _ROWS.items() for name in names.split()
+} | {
+    f"{event.feed}.{key}": frozenset(
+        other.type
+        for other in feeds.events().values()
+        if other.feed == event.feed and key in other.fields
+    )
+    for event in feeds.events().values()
+    for key in event.fields
 }
 TYPE_FIELDS = ("type", "msgtype", "event")
 
@@ -90,8 +100,10 @@ def possible(node: Node) -> frozenset[str]:
         for child in node.children:
             found &= possible(child)
         return found
-    if isinstance(node, Or):
+    if isinstance(node, Or | AtLeast):
         return frozenset().union(*(possible(child) for child in node.children))
+    if isinstance(node, Until):
+        return frozenset(ALL)
     if isinstance(node, Not):
         of_type = _of_type(node.child)
         return frozenset(ALL) if of_type is None else frozenset(ALL) - (of_type - {"*"})

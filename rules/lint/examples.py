@@ -104,6 +104,30 @@ timezone: Asia/Shanghai
 hours: ["09:00", "18:00"]
 weekdays: [1, 2, 3, 4, 5]
 """
+LIST = """\
+name: own
+title: 自有名单
+owner: 财务部
+expires: null
+kind: number
+values: ["6222021001099550011"]
+"""
+STAFF = """\
+name: own
+title: 自有名录
+owner: 人力资源部
+kind: staff
+entries: {}
+"""
+FILTER = """\
+title: 已备案的号码
+name: filter_service
+filter:
+  rules: [x01_guarantee]
+  service: {sender: service01}
+  condition: not service
+mingjian: {owner: 客服部, reason: 已备案的号码, expires: 2099-12-31}
+"""
 _KEY = re.compile(r"[\"']?([\w-]+)")
 
 
@@ -133,6 +157,16 @@ def files(check: Check, part: str, *, wrong: bool) -> Mapping[str, bytes]:
             "lexicons/own.yaml": merged(LEXICON, part, without),
             "rule.yaml": RULE.replace("text|contains: 保本", uses),
         }
+    elif check.base == "lexicon-scene":
+        texts = {
+            "rule.yaml": rule,
+            "lexicons/own.yaml": LEXICON + "scenes: {insurance: {words: [返佣]}}\n",
+        }
+    elif check.base in ("list", "list-of-staff"):
+        base = LIST if check.base == "list" else STAFF
+        texts = {"lists/own.yaml": merged(base, part, without), "rule.yaml": RULE}
+    elif check.base == "filter":
+        texts = {"filter.yaml": merged(FILTER, part, without), "rule.yaml": RULE}
     elif check.base == "calendar":
         texts = {"calendar.yaml": merged(CALENDAR, part)}
     elif check.base == "two-files":
@@ -165,7 +199,7 @@ def merged(text: str, part: str, without: tuple[str, ...] = ()) -> str:
         if key == "mingjian" and mine and mine[0].startswith("mingjian:\n"):
             inner = merged(_dedented(block), _dedented(mine[0]), without)
             found.append((key, "mingjian:\n" + _indented(inner)))
-        elif key == "mingjian" and not mine:
+        elif key == "mingjian" and not mine and block.startswith("mingjian:\n"):
             found.append((key, "mingjian:\n" + _indented(merged(_dedented(block), "", without))))
         elif mine:
             found += [(key, other) for other in mine]

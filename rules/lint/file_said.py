@@ -12,6 +12,7 @@ from rules.lint import (
     cases_said,
     conditions_said,
     correlations_said,
+    filters_said,
     ignores,
     layout_said,
     metadata_said,
@@ -54,9 +55,15 @@ def of_source(
 
 
 def _of_document(source: Source, around: Surroundings, document: Document) -> Iterator[RuleError]:
+    if "filter" in document.value:
+        if not source.is_mended_below(document, ()):
+            yield from filters_said.of_filter(document, around.today)
+        return
     yield from metadata_said.of_document(document, around.today)
     if not source.is_mended_below(document, ("mingjian", "tests")):
-        yield from cases_said.of_document(document, source.loaded, around.calendar)
+        yield from cases_said.of_document(
+            document, source.loaded, around.calendar, around.named.reference
+        )
     if "detection" in document.value:
         yield from conditions_said.of_detection(document, around.named)
         yield from words_said.of_detection(document)

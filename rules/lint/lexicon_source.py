@@ -30,20 +30,21 @@ class LexiconSource(NamedTuple):
     problems: list[RuleError]
 
 
-def read_lexicon(file: Path, label: str) -> LexiconSource:
-    """A lexicon file, called `label`, with everything that keeps it from loading."""
+def read_lexicon(file: Path, label: str, given: str | None = None) -> LexiconSource:
+    """A lexicon file, called `label`, with everything that keeps it from loading; `given` is read
+    in place of its text."""
     problems: list[RuleError] = []
     document: Document | None = None
     lexicon = Lexicon(file.stem, words=("\ue000\ue000",), values=("\ue000\ue000",))
     text = ""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8") if given is None else given
         (document,) = load_documents(label, text)
     except (OSError, UnicodeDecodeError, RuleError, ValueError):
         try:  # for its own sentence
-            load_lexicon(file)
+            load_lexicon(file, given)
         except RuleError as error:
-            problems.append(_called(error, label))
+            problems.append(called(error, label))
         return LexiconSource(label, text, lexicon, None, problems)
     for _ in range(MAX_PROBLEMS):
         try:
@@ -56,7 +57,8 @@ def read_lexicon(file: Path, label: str) -> LexiconSource:
     return LexiconSource(label, text, lexicon, document, problems)
 
 
-def _called(error: RuleError, label: str) -> RuleError:
+def called(error: RuleError, label: str) -> RuleError:
+    """The error as one of the file `label`."""
     return RuleError(
         error.said_en,
         error.said_zh,

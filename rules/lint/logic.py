@@ -7,7 +7,7 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
-from rules.conditions import And, Compare, Node, Not, Or, Words
+from rules.conditions import And, AtLeast, Compare, Node, Not, Or, Until, Words
 from rules.fields import CLOSED
 from rules.refused import Refused, UnknownName
 from rules.sigma_parse import Named, parse_detection
@@ -16,6 +16,7 @@ MAX_WAYS = 4096
 SINGLE = frozenset({"type", "direction", "kind", "sender_kind", "action"})  # one value a record
 _OTHER = "\0another value"
 _NOBODY = Named({})
+_JOINING = (And, Or, Not, AtLeast, Until)
 
 
 class Shape(NamedTuple):
@@ -38,9 +39,12 @@ class Shape(NamedTuple):
             yield dict(zip(self.names, values, strict=True))
 
 
-def shape(section: Mapping[str, Any]) -> Shape | None:
-    """The shape of a `detection`; None when it has too many selections or does not parse."""
-    names = [name for name in section if name != "condition"]
+def shape(section: Mapping[str, Any], beside: tuple[str, ...] = ()) -> Shape | None:
+    """The shape of a `detection`; None when it has too many selections or does not parse.
+
+    `beside` are keys that are no selections.
+    """
+    names = [name for name in section if name not in ("condition", *beside)]
     if 2 ** len(names) > MAX_WAYS:
         return None
     marks = {f"zq{number}qz": name for number, name in enumerate(names)}
@@ -81,7 +85,7 @@ def _collect(node: Node, values: dict[str, set[str]], free: set[str]) -> None:
         values.setdefault(node.field, set()).add(_wanted(node))
     elif _is_one_question(node):
         free.add(repr(node))
-    elif isinstance(node, And | Or):
+    elif isinstance(node, And | Or | AtLeast):
         for child in node.children:
             _collect(child, values, free)
     elif isinstance(node, Not):
@@ -106,8 +110,8 @@ def _wanted(node: Any) -> str:
 def _is_one_question(node: Node) -> bool:
     """A leaf, or a list of words, which counts as one."""
     if isinstance(node, And | Or):
-        return not any(isinstance(one, And | Or | Not) or _is_value(one) for one in node.children)
-    return not isinstance(node, Not)
+        return not any(isinstance(one, _JOINING) or _is_value(one) for one in node.children)
+    return not isinstance(node, Not | AtLeast)
 
 
 def _holds(node: Node, answer: Callable[[Node], bool | None]) -> bool:
@@ -116,6 +120,8 @@ def _holds(node: Node, answer: Callable[[Node], bool | None]) -> bool:
         return known
     if isinstance(node, And):
         return all(_holds(child, answer) for child in node.children)
+    if isinstance(node, AtLeast):
+        return sum(_holds(child, answer) for child in node.children) >= node.least
     if isinstance(node, Or):
         return any(_holds(child, answer) for child in node.children)
     return isinstance(node, Not) and not _holds(node.child, answer)

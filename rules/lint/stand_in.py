@@ -8,6 +8,7 @@ import copy
 import difflib
 from typing import Any
 
+from rules.correlation.section import OUR_KEYS as OF_WINDOWS
 from rules.errors import RuleError
 from rules.rule_shape import CORRELATION_KEYS, OUR_KEYS, SIGMA_KEYS
 from rules.yaml_source import Document
@@ -27,6 +28,7 @@ _REQUIRED: dict[Path, Any] = {
     ("detection",): {"x": _ANY, "condition": "x"},
 }
 _COMPLETE = [at for at in _REQUIRED if at not in (("mingjian",), ("detection",))]
+_FILTER: dict[str, Any] = {"rules": "any", "x": _ANY, "condition": "not x"}
 _OF_NAMES = ("MJ102", "MJ202", "MJ203")  # errors about the name of a selection, not about the rest
 _OF_CORRELATION: dict[str, Any] = {
     "type": "event_count",
@@ -47,6 +49,8 @@ def put_right(error: RuleError) -> bool:
     if not isinstance(document, Document):
         return False
     value = document.value
+    if "filter" in value:
+        return _filter(value, at)
     if error.code == "MJ107":
         return _complete(value)
     if error.code == "MJ103":
@@ -60,6 +64,8 @@ def put_right(error: RuleError) -> bool:
         return False
     if at[0] == "detection" and len(at) > 1:
         return _selection(error, value, at)
+    if at[0] == "mingjian" and at[1:2] and at[1] in OF_WINDOWS:
+        return value["mingjian"].pop(at[1], None) is not None
     if at[0] == "correlation":
         return _correlation(value, at)
     if at[:2] == ("mingjian", "tests") and len(at) > 2:  # noqa: PLR2004
@@ -130,6 +136,22 @@ def _selection(error: RuleError, value: dict[str, Any], at: Path) -> bool:
     if part == _ANY:
         return False
     section[name] = dict(_ANY)
+    return True
+
+
+def _filter(value: dict[str, Any], at: Path) -> bool:
+    """Every part that is wrong is replaced at once: filters are short."""
+    if at[:1] == ("mingjian",):
+        value["mingjian"] = {"owner": "x", "reason": "x"}
+    elif at and at[0] != "filter":
+        found = [key for key in value if str(key) == at[0]]
+        for key in found:
+            del value[key]
+        return bool(found)
+    elif value["filter"] == _FILTER:
+        return False
+    else:
+        value["filter"] = copy.deepcopy(_FILTER)
     return True
 
 

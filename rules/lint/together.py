@@ -6,9 +6,11 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from rules.correlation.expression import names_of
 from rules.errors import RuleError
 from rules.lint.source import Source
 from rules.lint.words_said import asked
+from rules.refused import UnknownName
 from rules.yaml_source import Document
 
 Path = tuple[str, ...]
@@ -43,6 +45,8 @@ def of_files(sources: Sequence[Source], *, whole: bool) -> Iterator[RuleError]:
     yield from _same(rules, "id")
     yield from _titles(rules)
     complete = all(source.whole for source in sources)
+    if complete:
+        yield from _filtered(rules)
     yield from _references(rules, names, complete)
     if whole and complete:
         yield from _unread(rules, names)
@@ -97,6 +101,9 @@ def _references(
         for index, name in enumerate(_named(rule)):
             if name in names and _can_be_read(names[name].document):
                 continue
+            if name in names:
+                yield _chained(rule, index, name)
+                continue
             if name not in names and not complete:
                 continue  # it may be in the file that cannot be read
             known = [one for one, other in names.items() if _can_be_read(other.document)]
@@ -114,17 +121,53 @@ def _references(
             )
 
 
+def _filtered(rules: Sequence[Rule]) -> Iterator[RuleError]:
+    """Rules that filters name and that are not there."""
+    known = {
+        text
+        for rule in rules
+        if "filter" not in rule.document.value
+        for key in ("name", "id")
+        if isinstance(text := rule.document.value.get(key), str)
+    }
+    for rule in rules:
+        section = rule.document.value.get("filter")
+        listed = section.get("rules") if isinstance(section, dict) else None
+        if rule.source.is_mended(rule.document, ("filter",)):
+            continue
+        for target in listed if isinstance(listed, list) else [listed]:
+            if isinstance(target, str) and target != "any" and target not in known:
+                yield rule.document.explained(
+                    ("filter", "rules"), UnknownName("rule", target, sorted(known))
+                )
+
+
+def _chained(rule: Rule, index: int, name: str) -> RuleError:
+    return rule.document.error(
+        ("correlation", "rules", str(index)),
+        f"'{rule.document.value.get('name')}' reads '{name}', which is a correlation itself",
+        f"“{rule.document.value.get('name')}”引用的“{name}”本身是关联规则",
+        fix_en="read the base rules themselves",
+        fix_zh="请直接引用基础规则",
+        code="MJ340",
+    )
+
+
 def _can_be_read(document: Document) -> bool:
     return "detection" in document.value
 
 
 def _named(rule: Rule) -> list[str]:
     section = rule.document.value.get("correlation")
-    if not isinstance(section, dict) or rule.source.is_mended(
+    if not isinstance(section, dict) or rule.source.is_mended_below(
         rule.document, ("correlation", "rules")
     ):
         return []
-    return [one for one in section.get("rules", ()) if isinstance(one, str)]
+    written, condition = section.get("rules"), section.get("condition")
+    if written is None and isinstance(condition, str):
+        written = names_of(condition)
+    listed = [written] if isinstance(written, str) else written or ()
+    return [one for one in listed if isinstance(one, str)]
 
 
 def missing_names(sources: Sequence[Source]) -> set[str]:
@@ -140,8 +183,12 @@ def _unread(rules: Sequence[Rule], names: Mapping[str, Rule]) -> Iterator[RuleEr
     Not told while it is open which rules are counted.
     """
     read = {name for rule in rules for name in _named(rule)}
-    if not read <= names.keys() or any(
-        rule.source.is_mended(rule.document, ("correlation", "rules")) for rule in rules
+    ended = [(rule.document.value.get("mingjian") or {}).get("until") for rule in rules]
+    bases = {name for name, rule in names.items() if _can_be_read(rule.document)}
+    if not read <= bases or any(
+        rule.source.is_mended_below(rule.document, at)
+        for rule in rules
+        for at in (("correlation", "rules"), ("mingjian", "until"))
     ):
         return
     for rule in rules:
@@ -150,7 +197,7 @@ def _unread(rules: Sequence[Rule], names: Mapping[str, Rule]) -> Iterator[RuleEr
             problem.code == "MJ111" for problem in rule.source.problems
         ):
             continue
-        if (value.get("mingjian") or {}).get("signal") and value.get("name") not in read:
+        if (value.get("mingjian") or {}).get("signal") and value.get("name") not in {*read, *ended}:
             yield rule.document.error(
                 ("name",),
                 f"no correlation counts the base rule '{value.get('name')}'",
@@ -166,12 +213,12 @@ def lexicons_named(sources: Sequence[Source]) -> set[str]:
     found: set[str] = set()
     for source in sources:
         for document in source.documents:
-            section: Any = document.value.get("detection")
+            section: Any = document.value.get("detection") or document.value.get("filter")
             for name, selection in section.items() if isinstance(section, dict) else ():
                 for one in asked(("detection", str(name)), selection):
                     for _, text in one.texts():
                         if "lexicon" in one.modifiers:
-                            found.add(text)
+                            found.add(text.partition(",")[0].strip())
                         elif "detect" in one.modifiers:
                             found |= {
                                 part.strip().partition(" ")[2].strip()

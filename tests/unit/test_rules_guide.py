@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.rule_paths import Checked, check_rules
+from jobs.rule_checks import Checked, check_rules
 from rules.cases import MESSAGE_KEYS
 from rules.condition_text import OPERATORS, QUANTIFIERS
 from rules.detection_text import MODIFIERS

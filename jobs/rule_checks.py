@@ -1,0 +1,143 @@
+"""What `mingjian rules check` looks at and changes: the files behind a path on the command line."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from rules.errors import EXIT_USAGE, MingjianError, RuleError
+from rules.lint.fixes import fix_all
+from rules.lint.folder import Request, check, check_text
+from rules.lint.registry import severity
+from rules.ruleset import CATALOG, beside, load_ruleset, rule_files
+
+
+class Checked(NamedTuple):
+    """What was found in how many rule files, in order of place."""
+
+    files: int
+    problems: list[RuleError]
+
+    @property
+    def errors(self) -> list[RuleError]:
+        """What keeps the rules from being used."""
+        return [one for one in self.problems if severity(one) == "error"]
+
+    @property
+    def warnings(self) -> list[RuleError]:
+        """What is nearly always a mistake."""
+        return [one for one in self.problems if severity(one) == "warning"]
+
+    @property
+    def notes(self) -> list[RuleError]:
+        """What could be better."""
+        return [one for one in self.problems if severity(one) == "info"]
+
+
+class Fixed(NamedTuple):
+    """A file whose text was put right."""
+
+    path: str
+    before: str
+    after: str
+    fixes: list[RuleError]
+
+
+class PlaceOfRules:
+    """The rule files a path stands for: a directory, one file, or nothing (the catalogue).
+
+    Raises:
+        MingjianError: no such directory or file, or no rule in it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.place = _there(Path(path) if path else CATALOG)
+        self.single = self.place.is_file()
+        self.folder = self.place.parent if self.single else self.place
+        where = beside(self.folder, above=self.single)
+        self.words, self.lists, self.calendar = where.lexicons, where.lists, where.calendar
+        self.files = [self.place] if self.single else rule_files(self.folder)
+        if not self.files:
+            load_ruleset(self.folder)  # says that there is no rule
+
+    @cached_property
+    def own_words(self) -> bool:
+        """Do the lexicons belong to these rules, so that they are checked with them?"""
+        own = self.words == self.folder / "lexicons" or self.folder.resolve() == CATALOG
+        return own and not self.single
+
+    def request(self, *, baseline: str = "", today: date | None = None) -> Request:
+        """What the checker has to look at."""
+        before = _there(Path(baseline)) if baseline else None
+        others = [file for file in rule_files(self.folder) if file != self.place]
+        return Request(
+            root=self.folder,
+            files=self.files,
+            words=self.words,
+            lists=self.lists,
+            calendar=self.calendar,
+            others=others if self.single else (),
+            own=self.own_words,
+            baseline=rule_files(before) if before else (),
+            baseline_root=before or self.folder,
+            today=today,
+        )
+
+    def text_of(self, path: str) -> str:
+        """The text of a file as problems name it; "" when it cannot be read."""
+        for file in (self.folder / path, self.words / Path(path).name, Path(path)):
+            try:
+                return file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                continue
+        return ""
+
+
+def check_rules(path: str, *, baseline: str = "", today: date | None = None) -> Checked:
+    """Everything wrong in the rule files of a directory, or in one file.
+
+    Args:
+        baseline: a directory with the rules as they were published, to compare versions with.
+        today: the day that dates are compared with; None compares none.
+
+    Raises:
+        MingjianError: no such directory or file, or no rule in it.
+    """
+    place = PlaceOfRules(path)
+    return Checked(len(place.files), check(place.request(baseline=baseline, today=today)))
+
+
+def fix_rules(
+    place: PlaceOfRules, *, baseline: str = "", today: date | None = None, write: bool = True
+) -> list[Fixed]:
+    """Put right what has one right form, in every file; `write` changes the files."""
+    request = place.request(baseline=baseline, today=today)
+    files = [*place.files]
+    if place.own_words and place.words.is_relative_to(place.folder):
+        files += sorted(place.words.glob("*.y*ml"))
+    found = []
+    for file in files:
+        path = str(file.relative_to(place.folder))
+        try:
+            before = file.read_bytes().decode()
+        except (OSError, UnicodeDecodeError):
+            continue  # check says so
+        problems_of = check_text(request, path)
+        after, fixes = fix_all(before, problems_of)
+        if fixes:
+            found.append(Fixed(path, before, after, fixes))
+            if write:
+                file.write_bytes(after.encode())
+    return found
+
+
+def _there(place: Path) -> Path:
+    if not place.exists():
+        raise MingjianError(
+            f"no rule directory or file {place}",
+            f"没有规则目录或文件 {place}",
+            exit_code=EXIT_USAGE,
+        )
+    return place
