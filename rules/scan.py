@@ -6,6 +6,7 @@ the few messages that fire. Both are linear-time, so no rule can hang the stream
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -17,6 +18,9 @@ except ImportError:  # not an x86 machine
     _HYPERSCAN = False
 else:
     _HYPERSCAN = True
+
+
+_PLAIN = re.compile(r"(?:[^\\.^$*+?()\[\]{}|]|\\[^A-Za-z0-9])+", re.S)
 
 
 class Scanner(Protocol):
@@ -112,7 +116,14 @@ def scanner(patterns: Sequence[str]) -> Scanner:
         return PairScanner(patterns, [i for i, one in enumerate(patterns) if not _fast(one)])
 
 
+def is_plain(pattern: str) -> bool:
+    """Is the pattern a text that stands for itself?"""
+    return _PLAIN.fullmatch(pattern) is not None
+
+
 def _fast(pattern: str) -> bool:
+    if is_plain(pattern):  # thousands of words: only the rest has to be tried
+        return True
     try:
         HyperscanScanner([pattern])
     except hyperscan.error:

@@ -12,7 +12,7 @@ from functools import cache
 from rules.character_tables import SYLLABLES
 
 SHORTEST = 3  # characters; what sounds like a shorter word is too often something else
-_GATE = 4  # characters of a word that the scan of all rules looks at
+_GATE = 3  # characters of a word that the scan of all rules looks at
 _TONE = "[1-5]?"
 _BLANKS = "[ '-]{0,2}"  # a class and no more, so that every engine reads it alike
 BLANKS = frozenset(" '-")

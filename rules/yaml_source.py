@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from yaml.resolver import Resolver
 
 from rules.errors import RuleError
 from rules.refused import Refused, UnknownName
@@ -109,17 +113,32 @@ class Document:
                 raise error
 
 
-class _Loader(yaml.SafeLoader):
+class _Composer(Composer):  # on top of any scanner
     """Without aliases: a few lines of them can stand for gigabytes, or for themselves."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """See yaml.composer.Composer."""
-        if self.check_event(yaml.AliasEvent):
+        if self.check_event(yaml.AliasEvent):  # type: ignore[attr-defined]
             raise yaml.composer.ComposerError(
                 problem="aliases (*name) are not supported",
-                problem_mark=self.peek_event().start_mark,  # type: ignore[no-untyped-call]
+                problem_mark=self.peek_event().start_mark,  # type: ignore[attr-defined]
             )
         return super().compose_node(parent, index)
+
+
+class _Slow(_Composer, yaml.SafeLoader):
+    """PyYAML's own scanner: slow, and its messages are the ones `rules.yaml_hints` explains."""
+
+
+class _Quick(_Composer, CParser, SafeConstructor, Resolver):
+    """libyaml's scanner under PyYAML's composer, four times as fast; what it refuses is read again
+    by the slow one, which says why."""
+
+    def __init__(self, stream: str) -> None:
+        CParser.__init__(self, stream)
+        Composer.__init__(self)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
 
 
 def load_documents(path: str, text: str) -> list[Document]:
@@ -159,8 +178,6 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
     Raises:
         RuleError: too large, not YAML, or a duplicate key.
     """
-    documents = []
-    doubled: list[RuleError] = []
     if len(text) > MAX_CHARACTERS:
         raise RuleError(
             f"the file has {len(text)} characters, more than {MAX_CHARACTERS}",
@@ -173,17 +190,10 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
             code="MJ019",
         )
     try:
-        loader = _Loader(text)
         try:
-            while loader.check_node():
-                node: Any = loader.get_node()
-                marks: dict[tuple[str, ...], tuple[int, int]] = {}
-                quoted: set[tuple[str, ...]] = set()
-                _walk(node, (), marks, quoted, path, doubled)
-                value = _construct(loader, node, path)
-                documents.append(Document(path, value, marks, quoted))
-        finally:
-            loader.dispose()
+            documents, doubled = _read(_Quick(text), path)
+        except (yaml.YAMLError, UnicodeEncodeError):
+            documents, doubled = _read(_Slow(text), path)
     except RecursionError:
         raise RuleError(
             "nested too deeply", "嵌套层数过多", path=path, line=1, column=1, code="MJ015"
@@ -213,7 +223,7 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
 def compose(text: str) -> list[yaml.Node]:
     """The documents as nodes, whose marks say where each begins and ends; [] if it is no YAML."""
     found: list[yaml.Node] = []
-    loader = _Loader(text)
+    loader = _Slow(text)
     try:
         while loader.check_node():
             node = loader.get_node()
@@ -224,6 +234,23 @@ def compose(text: str) -> list[yaml.Node]:
     finally:
         loader.dispose()
     return found
+
+
+def _read(loader: Any, path: str) -> tuple[list[Document], list[RuleError]]:
+    """All documents, and the keys that are there twice."""
+    documents: list[Document] = []
+    doubled: list[RuleError] = []
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            marks: dict[tuple[str, ...], tuple[int, int]] = {}
+            quoted: set[tuple[str, ...]] = set()
+            _walk(node, (), marks, quoted, path, doubled)
+            value = _construct(loader, node, path)
+            documents.append(Document(path, value, marks, quoted))
+    finally:
+        loader.dispose()
+    return documents, doubled
 
 
 _OF_PYTHON = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
