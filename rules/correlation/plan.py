@@ -37,11 +37,11 @@ class Plan:
         self.span = correlation.span
         self.ordered = correlation.ordered
         self.counts = correlation.type in TEMPORAL
-        self.numeric = correlation.type in NUMERIC and (
-            correlation.type != "value_percentile" or correlation.percentile is not None
-        )
         self.bounds = tuple(_Test(bound) for bound in correlation.bounds)
-        self.closing = correlation.upper and not self.every
+        # how common a value is belongs to the event that has it: nothing to wait for
+        share = correlation.type == "value_percentile" and correlation.percentile is None
+        self.closing = correlation.upper and not self.every and not share
+        self.numeric = correlation.type in NUMERIC and not share
         clauses = correlation.clauses
         self.present = tuple(c for c in clauses if not c.negative)
         self.absent = tuple(c for c in clauses if c.negative)
