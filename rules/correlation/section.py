@@ -190,7 +190,7 @@ def _numeric(
     if (kind in VALUED) != bool(fields):
         raise WrongCorrelation(
             (*at, "field"),
-            f"{kind} needs 'field': whose values?"
+            f"{kind} needs 'field', whose values it takes"
             if kind in VALUED
             else f"{kind} takes no 'field'",
             f"{kind} 需要 field，说明取哪个字段的值" if kind in VALUED else f"{kind} 不需要 field",
@@ -303,7 +303,9 @@ def _ours(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def known_keys(at: tuple[str, ...], mapping: Mapping[Any, Any], known: Iterable[str]) -> None:
+def known_keys(
+    at: tuple[str, ...], mapping: Mapping[Any, Any], known: Iterable[str], code: str = "MJ101"
+) -> None:
     """Raise WrongCorrelation for the first key that is not known, naming the nearest right word."""
     names = list(known)
     for key in mapping:
@@ -315,7 +317,7 @@ def known_keys(at: tuple[str, ...], mapping: Mapping[Any, Any], known: Iterable[
                 f"未知的键“{key}”",
                 fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
                 fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
-                code="MJ101",
+                code=code,
             )
 
 
