@@ -7,7 +7,8 @@ from typing import Any
 from rules.alert import RuleRef
 from rules.correlation.model import NUMERIC, TEMPORAL, Correlation
 from rules.correlation.refusal import WrongCorrelation
-from rules.correlation.section import OUR_KEYS, known_keys, parse_correlation
+from rules.correlation.section import OUR_KEYS, parse_correlation
+from rules.correlation.shapes import known_keys
 from rules.errors import RuleError
 from rules.extension import intercept, suppress
 from rules.fields import FIELDS
