@@ -13,6 +13,7 @@ import re2
 
 from rules.conditions import (
     HIT_RESPONSE,
+    HIT_VARIANT,
     And,
     AtLeast,
     Compare,
@@ -72,6 +73,8 @@ def _leaf(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, Compare) and node.operator == "equals" and node.field in TYPE_FIELDS:
         return frozenset({Trigger("type", str(node.wanted).casefold())})
     if isinstance(node, Compare) and node.field == HIT_RESPONSE and not node.of_response(0):
+        return frozenset({Trigger("hits", "")})
+    if isinstance(node, Compare) and node.field == HIT_VARIANT and node.operator == "equals":
         return frozenset({Trigger("hits", "")})
     return None
 
