@@ -59,11 +59,12 @@ def job_spec(settings: Settings) -> JobSpec:
     """
     rules = str(Path(settings.rules.path or CATALOG).resolve())
     registry = str(Path(settings.rules.registry).resolve())
-    RuleTimeline.load(rules, registry)
+    RuleTimeline.load(rules, registry, settings.rules.packs)
     return JobSpec(
         tenant=settings.tenant,
         rules=rules,
         registry=registry,
+        packs=settings.rules.packs,
         record_bytes=settings.limits.record_bytes,
         keep_bytes=settings.limits.quarantine_keep_bytes,
         assume_received_at=int(time.time() * 1000),

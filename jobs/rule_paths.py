@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rules.alert import sm3_hex
-from rules.lexicon_file import load_lexicons
+from rules.calendar import load_calendar
 from rules.loader import load_file
 from rules.model import RuleFile
-from rules.ruleset import LEXICONS, RuleSet, assemble, load_ruleset
-from rules.sigma_parse import Named
+from rules.ruleset import CALENDAR, RuleSet, assemble, beside, load_ruleset
 
 
 def load_rules(path: str) -> RuleSet:
@@ -24,10 +23,13 @@ def load_rules(path: str) -> RuleSet:
     file = Path(path)
     if not path or not file.is_file():
         return load_ruleset(path)
-    loaded = load_file(file, Named(load_lexicons(lexicons_for(file.parent))), root=file.parent)
+    where = beside(file.parent, above=True)
+    named = where.named()
+    loaded = load_file(file, named, root=file.parent)
     if needs_others(loaded):
-        return load_ruleset(file.parent, lexicons_for(file.parent))
-    return assemble([loaded], sm3_hex(loaded.path, loaded.text))
+        return load_ruleset(file.parent, where)
+    calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
+    return assemble([loaded], sm3_hex(loaded.path, loaded.text), named.reference, calendar)
 
 
 def needs_others(file: RuleFile) -> bool:
@@ -35,10 +37,3 @@ def needs_others(file: RuleFile) -> bool:
     own = {rule.ref.name for rule in file.detections}
     named = {name for rule in file.correlations for name in rule.rules}
     return bool(named - own) or any(rule.asks_hits for rule in file.detections)
-
-
-def lexicons_for(folder: Path) -> Path:
-    """`lexicons` of the folder or of the nearest one above it, else the shipped ones."""
-    here = folder.resolve()
-    own = (parent / "lexicons" for parent in (here, *here.parents))
-    return next((path for path in own if path.is_dir()), LEXICONS)

@@ -58,6 +58,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ruleset: str
     status: str  # "final" | "speculative"
     response_state: str  # "enforced" | "delegated" | "post_hoc": an archived message was delivered
+    delegated_to: str = ""  # the rule of WeCom's own that was asked to intercept
     time: int  # event time of the last contributing message
     first_time: int
     window_start: int = 0  # 0: the rule has no window

@@ -19,10 +19,11 @@ from rules.correlation.group import Group, Marks, Row, advance
 from rules.correlation.plan import Plan
 from rules.correlation.window import Entry
 from rules.findings import Findings, position
-from rules.items import ALERT, QUARANTINE, Item, unpack
-from rules.model import MAX_WINDOW, CorrelationRule
+from rules.items import ALERT, QUARANTINE, QUIETED, Item, unpack
+from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
 from rules.quarantine import REASONS
-from rules.ruleset import RuleTimeline
+from rules.ruleset import RuleSet, RuleTimeline
+from rules.suppression import Quiet
 
 STATE_VERSION = 2
 FLAG_TRUNCATED = "evidence_truncated"
@@ -40,6 +41,7 @@ class State(msgspec.Struct, array_like=True):
     alert_id: str = ""  # the newest alert: what continues its episode becomes its evidence
     truncated: bool = False
     marks: Marks | None = None
+    quiet: Quiet | None = None  # an alert whose rule suppresses further ones
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -74,11 +76,11 @@ class Behaviour:
         if item.kind == QUARANTINE:
             return Step(state, [("quarantine", _json.encode(self._quarantined(item)))], [])
         if item.kind == ALERT:
-            rule = self._timeline.by_digest(item.ruleset).detections[item.rule]
-            alert, evidence = self._findings.build(
-                rule.ref, rule.summary, item.ruleset, item.group, (item,)
-            )
-            return Step(state, _outputs(alert, evidence), [])
+            return Step(state, self._single(item)[1], [])
+        if item.kind == QUIETED and item.time <= watermark:
+            # too late to be put in order: told by itself rather than lost
+            kept = _decode(state) if state else State(STATE_VERSION, [], [])
+            return Step(state, self._quieted(kept, item), [])
         if item.time <= watermark:
             return Step(state, [("late", _json.encode(self._late(item, watermark)))], [])
         held = _decode(state) if state else State(STATE_VERSION, [], [])
@@ -95,31 +97,72 @@ class Behaviour:
         outputs: list[Output] = []
         judged: list[Item] = []
         for item in ready:
-            if self._rule(item) is None:
+            if item.kind == QUIETED:
+                outputs += self._quieted(held, item)
+            elif self._rule(item) is None:
                 outputs.append(("quarantine", _json.encode(self._orphaned(item))))
             else:
                 judged.append(item)
-        timers: list[int] = []
+        found, timers = self._settle(held, judged, watermark)
+        outputs += found
+        if held.quiet and held.quiet.until < watermark:
+            held.quiet = None
+        elif held.quiet and ready:
+            timers.append(held.quiet.until + 1)
+        if not held.window and not held.pending and held.marks is None and not held.quiet:
+            return Step(None, outputs, [])
+        return Step(_encode(held), outputs, timers)
+
+    def _settle(
+        self, held: State, judged: list[Item], watermark: int
+    ) -> tuple[list[Output], list[int]]:
+        """What a correlation says of these items, and the timers it needs; updates its window."""
+        outputs: list[Output] = []
         newest = judged[-1:] or held.window[-1:]
         rule = self._rule(newest[0]) if newest else None
         if rule is None:
             held.window, held.marks, held.alert_id = [], None, ""
-        else:
-            group = self._group(rule, held)
-            for row in advance(group, _entries(self._plan(rule), judged), watermark):
-                outputs += self._report(rule, held, row)
-            if group.over(watermark):
-                held.window, held.marks, held.alert_id = [], None, ""
-            else:
-                held.window = [item for entry in group.entries() for item in entry.data]
-                held.marks = group.marks
-                due = group.deadline()
-                timers = [] if due is None else [due]
-                if judged:
-                    timers.append(group.end())
-        if not held.window and not held.pending and held.marks is None:
-            return Step(None, outputs, [])
-        return Step(_encode(held), outputs, timers)
+            return outputs, []
+        group = self._group(rule, held)
+        for row in advance(group, _entries(self._plan(rule), judged), watermark):
+            outputs += self._report(rule, held, row)
+        if group.over(watermark):
+            held.window, held.marks, held.alert_id = [], None, ""
+            return outputs, []
+        held.window = [item for entry in group.entries() for item in entry.data]
+        held.marks = group.marks
+        due = group.deadline()
+        timers = [] if due is None else [due]
+        if judged:
+            timers.append(group.end())
+        return outputs, timers
+
+    def _single(self, item: Item) -> tuple[DetectionRule | None, list[Output]]:
+        """The alert of one message, and its rule."""
+        rule = self._ruleset(item).detections.get(item.rule)
+        if rule is None:
+            return None, [("quarantine", _json.encode(self._orphaned(item)))]
+        by = rule.suppress.by if rule.suppress else ()
+        alert, evidence = self._findings.build(
+            rule.ref,
+            rule.summary,
+            item.ruleset,
+            item.group,
+            (item,),
+            group_by=("tenant", *by) if item.group else (),
+            intercept=rule.intercept,
+        )
+        return rule, _outputs(alert, evidence)
+
+    def _quieted(self, held: State, item: Item) -> list[Output]:
+        """A hit of a rule with `suppress`: a new alert, or evidence of the one before."""
+        if held.quiet and held.quiet.covers(item.time):
+            found = self._findings.evidence(held.quiet.alert_id, item)
+            return [("evidence", _json.encode(found))]
+        rule, outputs = self._single(item)
+        if rule and rule.suppress and not (held.quiet and item.time < held.quiet.since):
+            held.quiet = _quiet(outputs, item.time, rule.suppress)
+        return outputs
 
     def _plan(self, rule: CorrelationRule) -> Plan:
         key = (rule.ref.name, rule.state_version)
@@ -143,11 +186,13 @@ class Behaviour:
         State outlives rulesets: after a restart with other rules it may name a digest that is
         gone. Then the rules of the item's time judge, as they would in a replay.
         """
+        return self._ruleset(item).correlations.get(item.rule)
+
+    def _ruleset(self, item: Item) -> RuleSet:
         try:
-            ruleset = self._timeline.by_digest(item.ruleset)
+            return self._timeline.by_digest(item.ruleset)
         except KeyError:
-            ruleset = self._timeline.at(item.time)
-        return ruleset.correlations.get(item.rule)
+            return self._timeline.at(item.time)
 
     def _orphaned(self, item: Item) -> Quarantined:
         """An item whose rule was removed while it waited: said, not swallowed."""
@@ -164,10 +209,13 @@ class Behaviour:
 
     def _report(self, rule: CorrelationRule, held: State, row: Row) -> list[Output]:
         """An alert for a new episode; while it goes on the alert stands and its evidence grows."""
-        if not row.opens and not self._plan(rule).every:
+        hushed = row.opens and held.quiet is not None and held.quiet.covers(row.time)
+        if hushed and held.quiet:
+            held.alert_id = held.quiet.alert_id
+        if hushed or (not row.opens and not self._plan(rule).every):
             return [
                 ("evidence", _json.encode(self._findings.evidence(held.alert_id, entry.data[0])))
-                for entry in row.fresh
+                for entry in (row.entries if hushed else row.fresh)
             ]
         members = [entry.data[0] for entry in row.entries]
         last = members[-1]
@@ -181,8 +229,11 @@ class Behaviour:
             timespan=rule.timespan,
             window=(row.start, row.time),
             flags=(FLAG_TRUNCATED,) if row.truncated else (),
+            intercept=rule.intercept,
         )
         held.alert_id = alert.alert_id
+        if rule.suppress:
+            held.quiet = Quiet(alert.alert_id, row.time, row.time + rule.suppress.duration)
         return _outputs(alert, found)
 
     def _quarantined(self, item: Item) -> Quarantined:
@@ -211,6 +262,11 @@ def _outputs(alert: Alert, evidence: list[Evidence]) -> list[Output]:
         ("alerts", _json.encode(alert)),
         *(("evidence", _json.encode(one)) for one in evidence),
     ]
+
+
+def _quiet(outputs: list[Output], time: int, suppress: Suppress) -> Quiet:
+    alert_id = msgspec.json.decode(outputs[0][1], type=Alert).alert_id
+    return Quiet(alert_id, time, time + suppress.duration)
 
 
 def _entries(plan: Plan, items: Iterable[Item]) -> list[Entry]:

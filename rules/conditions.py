@@ -162,20 +162,24 @@ class Detected:
     known: frozenset[str] = frozenset()
     at_least: int = 0
     lists: tuple[str, ...] = ()  # names of reference lists of known values
+    count: int = 1  # so many different values at least
 
     def holds(self, view: View) -> bool:
         """Finds of at least the wanted confidence that are not on the list of known values."""
-        found, text = False, view.folded(self.field).text
+        text = view.folded(self.field).text
         known = self.known | view.reference.known(self.lists) if self.lists else self.known
-        for find in self.detector.look(view.folded(self.field)):
-            if find.confidence >= self.at_least and find.value not in known:
-                found = True
-                written = text[find.start : find.end]
-                other = ("chinese_digit",) if has_chinese_digit(written) else ()
-                view.add(
-                    self.field, find.start, find.end, self.detector.name, find.confidence, other
-                )
-        return found
+        finds = [
+            find
+            for find in self.detector.look(view.folded(self.field))
+            if find.confidence >= self.at_least and find.value not in known
+        ]
+        if not finds or (self.count > 1 and len({find.value for find in finds}) < self.count):
+            return False
+        for find in finds:
+            written = text[find.start : find.end]
+            other = ("chinese_digit",) if has_chinese_digit(written) else ()
+            view.add(self.field, find.start, find.end, self.detector.name, find.confidence, other)
+        return True
 
 
 @dataclass(frozen=True)

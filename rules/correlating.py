@@ -7,7 +7,7 @@ from typing import Any
 from rules.alert import RuleRef
 from rules.correlation.model import NUMERIC, Correlation
 from rules.correlation.refusal import WrongCorrelation
-from rules.correlation.section import OUR_KEYS, parse_correlation
+from rules.correlation.section import OUR_KEYS, known_keys, parse_correlation
 from rules.errors import RuleError
 from rules.extension import intercept, suppress
 from rules.fields import FIELDS
@@ -73,7 +73,8 @@ def _aliases(document: Document, how: Correlation) -> None:
                 f"别名“{name}”不在 group-by 里",
                 code="MJ304",
             )
-        if set(fields) != set(how.sources()):
+        known_keys(at, fields, how.sources())
+        if len(fields) != len(how.sources()):
             raise WrongCorrelation(
                 at,
                 f"the alias '{name}' must give one field for each of: {', '.join(how.sources())}",

@@ -21,6 +21,7 @@ from rules.decode import Decoder, party_kind
 from rules.items import Item
 from rules.mask import excerpt, mask, mask_id
 from rules.message import Message
+from rules.model import Intercept
 
 MAX_MEMBERS = 200
 MAX_NAMED = 3
@@ -30,6 +31,15 @@ SUMMARY_WORDS = (
     "actor", "customers", "count", "minutes", "distinct", "values", "excerpt", "type",
 )  # fmt: skip
 DEFAULT_SUMMARY = "{actor} 对 {customers}：{excerpt}"
+BLOCKED = "blocked"  # `own_channel.result` of a message that never left
+
+
+def response_state(messages: Sequence[Message], intercept: Intercept | None) -> str:
+    """What was really done: `enforced` only when our own channel says that it blocked every
+    message; `delegated` when a rule of WeCom's own was asked to; else `post_hoc`."""
+    if all(message.field("own_channel.result") == BLOCKED for message in messages):
+        return "enforced"
+    return "delegated" if intercept else "post_hoc"
 
 
 def position(item: Item) -> Position:
@@ -65,6 +75,7 @@ class Findings:
         timespan: int = 0,
         window: tuple[int, int] | None = None,
         flags: tuple[str, ...] = (),
+        intercept: Intercept | None = None,
     ) -> tuple[Alert, list[Evidence]]:
         """The alert of these members and the evidence of each, in event order.
 
@@ -88,7 +99,8 @@ class Findings:
             rule=ref,
             ruleset=ruleset,
             status="final",
-            response_state="post_hoc",
+            response_state=response_state(messages, intercept),
+            delegated_to=intercept.rule if intercept else "",
             time=end,
             first_time=members[0].time,
             window_start=start,

@@ -11,15 +11,16 @@ import msgspec
 from rules.alert import content_id
 from rules.conditions import Span
 
-ALERT, MEMBER, QUARANTINE = 0, 1, 2
+ALERT, MEMBER, QUARANTINE, QUIETED = 0, 1, 2, 3
 
 
 class Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One hit on its way to keyed state.
 
     Args:
-        kind: ALERT (a detection rule matched), MEMBER (counts for the correlation `rule`),
-            QUARANTINE (`rule` holds the reason, `value` the detail).
+        kind: ALERT (a detection rule matched), QUIETED (the same, and its rule has `suppress`),
+            MEMBER (counts for the correlation `rule`), QUARANTINE (`rule` holds the reason, `value`
+            the detail).
         step: for MEMBER, the place of the matched base rule in the correlation's `rules`.
         base: name of the detection rule that matched.
         group: values of the correlation's group-by, in order.

@@ -2,7 +2,8 @@
 
 Text fields are folded before they are searched, so only modifiers that make sense there are taken.
 All other fields take every modifier of Sigma 2.1 (`rules.sigma.modifiers`). Ours, besides those of
-time: `|lexicon: "NAME[, scene S]"`, `|detect: "NAME[, except LIST][, confidence N]"`, `|in_list`.
+time: `|lexicon: "NAME[, scene S]"`, `|detect: "NAME[, except LIST][, confidence N][, count N]"`,
+`|in_list`.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ def _detect(field: str, value: str, named: Named) -> Node:
         raise UnknownName("detector", name, sorted(DETECTORS))
     known: set[str] = set()
     lists: list[str] = []
-    at_least = 0
+    at_least, count = 0, 1
     for option in options:
         word, _, argument = option.partition(" ")
         if word == "except":
@@ -178,9 +179,11 @@ def _detect(field: str, value: str, named: Named) -> Node:
             lists += [of_list] if of_list else []
         elif word == "confidence" and argument.strip().isdigit():
             at_least = int(argument)
+        elif word == "count" and re.fullmatch(r"[1-9][0-9]{0,3}", argument.strip()):
+            count = int(argument)
         else:
-            raise _unknown_option(field, "detect", option, "except LIST, confidence N")
-    return Detected(field, DETECTORS[name], frozenset(known), at_least, tuple(lists))
+            raise _unknown_option(field, "detect", option, "except LIST, confidence N, count N")
+    return Detected(field, DETECTORS[name], frozenset(known), at_least, tuple(lists), count)
 
 
 def _text(name: str, modifiers: list[str], value: Any, named: Named) -> Node:

@@ -20,7 +20,7 @@ from rules.calendar import OfficeCalendar
 from rules.decode import Decoder, Draft
 from rules.errors import RecordError
 from rules.fold import fold
-from rules.items import ALERT, MEMBER, QUARANTINE, Item, pack
+from rules.items import ALERT, MEMBER, QUARANTINE, QUIETED, Item, pack
 from rules.mask import mask, one_line
 from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.model import CorrelationRule, DetectionRule
@@ -220,8 +220,13 @@ class Matcher:
         name, ruleset = rule.ref.name, compiled.ruleset
         read = partial(field_value, message, compiled.reference)
         if not rule.signal:
-            key = f"a|{name}|{message.tenant}|{message.sender}"
-            yield key, (ALERT, ruleset.digest, name, 0, name, (), "")
+            if rule.suppress is None:
+                key = f"a|{name}|{message.tenant}|{message.sender}"
+                yield key, (ALERT, ruleset.digest, name, 0, name, (), "")
+            else:
+                by = (message.tenant, *(_text(read(field)) or "" for field in rule.suppress.by))
+                key = f"s|{name}|{content_id(*by)}"
+                yield key, (QUIETED, ruleset.digest, name, 0, name, by, "")
         for reader, step in ruleset.readers.get(name, ()):
             group = _group(reader, name, message, read)
             value = _value(reader, step, name, read)

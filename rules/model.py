@@ -111,6 +111,11 @@ class RuleFile:
         of_case = zip(self.tests, self.case_lists, strict=False)
         return next((lists for one, lists in of_case if one is case), ())
 
+    def names(self) -> set[str]:
+        """Names of all rules in the file."""
+        detections = {rule.ref.name for rule in self.detections}
+        return detections | {rule.ref.name for rule in self.correlations}
+
     @property
     def main(self) -> DetectionRule | CorrelationRule | None:
         """The alerting rule; None in a file of filters."""

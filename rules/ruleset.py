@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from rules.alert import sm3_hex
 from rules.calendar import OfficeCalendar, load_calendar
@@ -15,12 +17,15 @@ from rules.lexicon_file import load_lexicons
 from rules.loader import load_file
 from rules.model import CorrelationRule, DetectionRule, RuleFile
 from rules.named import Named
+from rules.packs import PACKS, chosen, load_packs, pick
 from rules.reference import Reference
 from rules.reference_file import list_files, load_reference
+from rules.refused import UnknownName
 
 CATALOG = Path(__file__).parent / "catalog"
 LEXICONS = Path(__file__).parent / "lexicons"
 LISTS = Path(__file__).parent / "lists"
+CALENDAR = Path(__file__).parent / "calendars" / "cn.yaml"
 BESIDE = ("lexicons", "lists", "calendars", "packs")  # folders of a rule directory without rules
 
 
@@ -39,22 +44,61 @@ class RuleSet:
 
     def text_of(self, name: str) -> str:
         """The text of the file that holds the rule `name`; "" when there is none."""
-        return next((f.text for f in self.files if name in _names(f)), "")
+        return next((f.text for f in self.files if name in f.names()), "")
 
     def file_of(self, name: str) -> RuleFile | None:
         """The file that holds the rule `name`."""
-        return next((f for f in self.files if name in _names(f)), None)
+        return next((f for f in self.files if name in f.names()), None)
 
 
-def _names(file: RuleFile) -> set[str]:
-    detections = {rule.ref.name for rule in file.detections}
-    return detections | {rule.ref.name for rule in file.correlations}
+class Beside(NamedTuple):
+    """The folders that rules of one directory refer to."""
+
+    lexicons: Path
+    lists: Path
+    calendar: Path  # a file; the shipped one where the company has none
+    packs: Path
+
+    def named(self) -> Named:
+        """Everything in them that rules may name.
+
+        Raises:
+            RuleError: the first broken file.
+        """
+        return Named(load_lexicons(self.lexicons), load_reference(self.lists))
+
+    def files(self) -> list[Path]:
+        """All files that rules depend on, for the digest."""
+        own = [] if self.calendar == CALENDAR else [self.calendar]
+        return [*sorted(self.lexicons.glob("*.y*ml")), *list_files(self.lists), *own]
 
 
-def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
-    """Rules of a directory and its folders (the shipped catalogue by default), with lexicons.
+def beside(folder: Path, *, above: bool = False) -> Beside:
+    """What stands beside the rules of `folder`; with `above` also in the nearest folder above it.
+    What is nowhere is the shipped one."""
+    here = folder.resolve() if above else folder
+    places = (here, *here.parents) if above else (here,)
 
-    Lexicons are read from `path`/lexicons when that exists, else from the shipped ones.
+    def first(name: str, shipped: Path) -> Path:
+        own = (place / name for place in places)
+        return next((path for path in own if path.exists()), shipped)
+
+    return Beside(
+        first("lexicons", LEXICONS),
+        first("lists", LISTS),
+        first("calendars/cn.yaml", CALENDAR),
+        first("packs", PACKS),
+    )
+
+
+def load_ruleset(
+    path: Path | str = "", where: Beside | None = None, packs: Sequence[str] = ()
+) -> RuleSet:
+    """Rules of a directory and its folders (the shipped catalogue by default); with `packs` only
+    the rules of the packs of these names.
+
+    Lexicons, lists and the calendar are those of `where`: by default in folders of the directory,
+    else the shipped ones.
 
     Raises:
         MingjianError: no such directory, or no rule in it.
@@ -65,11 +109,8 @@ def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
         raise MingjianError(
             f"no rule directory {folder}", f"没有规则目录 {folder}", exit_code=EXIT_USAGE
         )
-    own = folder / "lexicons"
-    words = Path(lexicons) if lexicons else own if own.is_dir() else LEXICONS
-    lists = folder / "lists" if (folder / "lists").is_dir() else LISTS
-    reference = load_reference(lists)
-    named = Named(load_lexicons(words), reference)
+    where = where or beside(folder)
+    named = where.named()
     paths = rule_files(folder)
     if not paths:
         raise MingjianError(
@@ -77,16 +118,29 @@ def load_ruleset(path: Path | str = "", lexicons: Path | str = "") -> RuleSet:
             f"目录 {folder} 里没有规则（*.yml、*.yaml）",
             exit_code=EXIT_USAGE,
         )
-    own_calendar = [file for file in (folder / "calendars" / "cn.yaml",) if file.is_file()]
     files = [load_file(file, named, root=folder) for file in paths]
+    if packs:
+        files = _of_packs(files, where, packs)
     digest = sm3_hex(
         *(part for file in files for part in (file.path, file.text)),
-        *(part for file in sorted(words.glob("*.y*ml")) for part in (file.name, file.read_bytes())),
-        *(part for file in list_files(lists) for part in (file.name, file.read_bytes())),
-        *(part for file in own_calendar for part in (file.name, file.read_bytes())),
+        *(part for file in where.files() for part in (file.name, file.read_bytes())),
     )
-    calendar = load_calendar(own_calendar[0]) if own_calendar else None
-    return assemble(files, digest, reference, calendar)
+    calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
+    return assemble(files, digest, named.reference, calendar)
+
+
+def _of_packs(files: list[RuleFile], where: Beside, names: Sequence[str]) -> list[RuleFile]:
+    try:
+        return chosen(files, pick(load_packs(where.packs), names))
+    except UnknownName as error:
+        near = difflib.get_close_matches(error.name, error.known, n=1) or error.known
+        raise MingjianError(
+            error.en,
+            error.zh,
+            fix_en=f"there are: {', '.join(error.known)}; did you mean '{near[0]}'?",
+            fix_zh=f"现有：{'、'.join(error.known)}；是不是“{near[0]}”？",
+            exit_code=EXIT_USAGE,
+        ) from None
 
 
 def rule_files(folder: Path) -> list[Path]:
@@ -116,7 +170,7 @@ def assemble(
     detections: dict[str, DetectionRule] = {}
     correlations: dict[str, CorrelationRule] = {}
     for file in kept:
-        for name in sorted(_names(file)):
+        for name in sorted(file.names()):
             if name in detections or name in correlations:
                 raise RuleError(
                     f"the name '{name}' is taken",
@@ -207,10 +261,10 @@ class RuleTimeline:
         raise KeyError(digest)
 
     @classmethod
-    def load(cls, path: str = "", registry: str = "") -> RuleTimeline:
-        """The rules of `path` from the beginning, then each published set of the registry:
-        `<registry>/<effective_from in ms>/*.yml`."""
-        entries = [(0, load_ruleset(path))]
+    def load(cls, path: str = "", registry: str = "", packs: Sequence[str] = ()) -> RuleTimeline:
+        """The rules of `path` (of these packs, when named) from the beginning, then each published
+        set of the registry: `<registry>/<effective_from in ms>/*.yml`."""
+        entries = [(0, load_ruleset(path, packs=packs))]
         root = Path(registry) if registry else None
         if root is not None and root.is_dir():
             for folder in sorted(root.iterdir()):

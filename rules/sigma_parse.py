@@ -64,7 +64,7 @@ def parse_detection(
 def parse_selection(value: Any, named: Named, zone: Zone | None, depth: int = 0) -> Node:
     """One selection: a mapping (and), a list (or), or keywords, which are looked for in `text`."""
     if depth > MAX_DEPTH:
-        raise Refused("nested too deeply", "嵌套层数过多", code="MJ226")
+        raise Refused("nested too deeply", "嵌套层数过多", code="MJ015")
     check_selections(value)
     if isinstance(value, Mapping):
         return every([_item(key, inner, named, zone) for key, inner in value.items()])

@@ -60,6 +60,7 @@ _PROPERTIES: dict[str, Mapping] = {
         "ruleset": _KEYWORD,
         "status": _KEYWORD,
         "response_state": _KEYWORD,
+        "delegated_to": _KEYWORD,
         "time": _TIME,
         "first_time": _TIME,
         "window_start": _TIME,

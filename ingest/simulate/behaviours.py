@@ -156,7 +156,7 @@ def _spread(
 def same_file(stage: Stage, count: int, *, alert: bool) -> None:
     """One file to `count` customers."""
     rng = stage.rng
-    stem = rng.choice(("客户名单", "报价汇总", "产品内部培训", "项目台账"))
+    stem = rng.choice(("经营分析", "报价汇总", "产品内部培训", "项目台账"))
     name = f"{stem}{rng.randrange(100, 999)}.xlsx"
     md5, size = f"{rng.getrandbits(128):032x}", 30_000 + rng.randrange(900_000)
     same = [contents.file_of(rng, name, md5, size)]

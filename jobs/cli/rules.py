@@ -14,6 +14,7 @@ from rich.table import Table
 from jobs.cli.app import Output, OutputOption, emit, out, say
 from jobs.cli.rules_check import check
 from jobs.cli.rules_eval import evaluate
+from jobs.cli.rules_packs import packs
 from jobs.rule_paths import load_rules
 from rules.calendar import load_calendar
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     rules.command(
         "eval", epilog="例 · example:  mingjian rules eval --rules r.yml --events e.jsonl"
     )(evaluate)
+    rules.command("packs", epilog="例 · example:  mingjian rules packs")(packs)
     app.add_typer(rules, name="rules")
 
 

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 
-from jobs.cli.app import Output, OutputOption, emit, out, report
+from jobs.cli.app import Output, OutputOption, emit, err, out, report, say
+from rules.correlation.section import UNITS
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
-from rules.sigma.collection import Collection, load_collection
+from rules.sigma.collection import load_collection
+from rules.sigma.contents import Collection
+from rules.sigma.evaluate import Evaluation, Hit
 from rules.sigma.event import Event, as_text
 from rules.sigma.questions import as_millis
+
+
+class Arrival(StrEnum):
+    """In which order events come."""
+
+    file = "file"
+    time = "time"
+
+
+class Emit(StrEnum):
+    """Which rows of a correlation are alerts."""
+
+    first = "first"
+    every = "every"
 
 
 def evaluate(
@@ -40,6 +59,36 @@ def evaluate(
             help="|expand 的取值，YAML 名字: [值] · values of %names%, YAML",
         ),
     ] = None,
+    arrival: Annotated[
+        Arrival,
+        typer.Option(
+            "--arrival",
+            help="按文件次序还是按事件时间到达 · events come as in the file, or in order of time",
+        ),
+    ] = Arrival.file,
+    lateness: Annotated[
+        str,
+        typer.Option(
+            "--lateness",
+            metavar="D",
+            help="最多迟到多久，如 30s；缺省一直等 · how late one may come; else no limit",
+        ),
+    ] = "",
+    emit_rows: Annotated[
+        Emit,
+        typer.Option(
+            "--emit",
+            help="关联规则：一次过程一条，还是每次成立都报 · one alert an episode, or every row",
+        ),
+    ] = Emit.first,
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until",
+            metavar="T",
+            help="事件时间的终点，缺省为最后一个事件 · end of event time, else the last event",
+        ),
+    ] = "",
     keep_going: Annotated[
         bool,
         typer.Option("--keep-going", help="跳过不能用的规则和事件 · leave out what cannot be used"),
@@ -52,7 +101,22 @@ def evaluate(
         report(problem.error)
     if found.problems and not keep_going:
         raise typer.Exit(EXIT_FINDINGS)
+    if found.correlations and not time_field:
+        raise MingjianError(
+            "there are correlations, which need the time of events",
+            "规则里有关联规则，需要知道事件的时间",
+            fix_en="say where it stands: --time-field FIELD",
+            fix_zh="请用 --time-field 说明时间在哪个字段",
+            exit_code=EXIT_USAGE,
+        )
+    evaluation = Evaluation(
+        found,
+        every=emit_rows is Emit.every,
+        lateness=_duration(lateness),
+        until=_until(until),
+    )
     broken = len(found.problems)
+    sorted_events: list[tuple[int, str, Event]] = []
     today = int(datetime.now(UTC).timestamp() * 1000)  # when events have no time, filters need one
     for number, line in _lines(events):
         try:
@@ -66,18 +130,82 @@ def evaluate(
             continue
         event = Event(fields, today if time is None else time)
         name = next((t for v in event.values(id_field) if (t := as_text(v))), "") or str(number)
-        for rule in found.rules:
-            if rule.matches(event):
-                _print(rule.label, name, time, output)
+        if arrival is Arrival.time and time is not None:
+            sorted_events.append((time, name, event))
+        else:
+            _print(evaluation.feed(name, event, time), output)
+    for time, name, event in sorted(sorted_events, key=lambda one: one[0]):
+        _print(evaluation.feed(name, event, time), output)
+    _print(evaluation.finish(), output)
+    _tell(evaluation.counts)
     if broken:
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _print(rule: str, event: str, time: int | None, output: Output) -> None:
-    if output is Output.json:
-        emit({"rule": rule, "group": {}, "time": time, "event_ids": [event], "value": None})
-    else:
-        out.print(f"{event}\t{rule}", markup=False, soft_wrap=True)
+def _print(hits: Iterable[Hit], output: Output) -> None:
+    for hit in hits:
+        if output is Output.json:
+            emit(hit._asdict())
+        else:
+            group = "".join(f"\t{name}={value}" for name, value in hit.group.items())
+            value = "" if hit.value is None else f"\t{hit.value}"
+            line = f"{','.join(hit.event_ids)}\t{hit.rule}{group}{value}"
+            out.print(line, markup=False, soft_wrap=True)
+
+
+def _tell(counts: Mapping[str, int]) -> None:
+    """What was not judged, on standard error: nothing is swallowed."""
+    for name, (en, zh) in _LEFT_OUT.items():
+        if counts.get(name):
+            err.print(say(f"! {counts[name]} {en}", f"! {counts[name]} {zh}"), markup=False)
+
+
+_LEFT_OUT = {
+    "late": (
+        "events came later than --lateness allows and no correlation counted them",
+        "个事件迟到超过 --lateness，未计入关联",
+    ),
+    "missing_group": (
+        "events lack a field of 'group-by', and a correlation left them out",
+        "个事件缺少 group-by 的字段，关联时未计入",
+    ),
+    "repeated": ("events came again with the same id", "个事件重复出现，只计一次"),
+    "conflict": (
+        "events came with the id of another one but other content, and were left out",
+        "个事件与另一事件编号相同而内容不同，未计入",
+    ),
+    "after": ("events are later than --until and were left out", "个事件晚于 --until，未计入"),
+}
+
+
+def _duration(written: str) -> int | None:
+    if not written:
+        return None
+    match = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", written, re.A)
+    if match is None:
+        raise MingjianError(
+            f"--lateness: '{written}' is no duration",
+            f"--lateness：“{written}”不是时长",
+            fix_en="write 500ms, 30s, 10m, 2h or 1d",
+            fix_zh="请写成 500ms、30s、10m、2h、1d 这样",
+            exit_code=EXIT_USAGE,
+        )
+    return int(match[1]) * {"ms": 1, **UNITS}[match[2]]
+
+
+def _until(written: str) -> int | None:
+    if not written:
+        return None
+    found = as_millis(written)
+    if found is None:
+        raise MingjianError(
+            f"--until: '{written}' is no time",
+            f"--until：“{written}”不是时间",
+            fix_en="ISO 8601, or seconds or milliseconds since 1970",
+            fix_zh="请写 ISO 8601，或 1970 年以来的秒或毫秒",
+            exit_code=EXIT_USAGE,
+        )
+    return found
 
 
 def _collection(place: Path, placeholders: dict[str, list[str]]) -> Collection:
@@ -93,7 +221,7 @@ def _collection(place: Path, placeholders: dict[str, list[str]]) -> Collection:
             exit_code=EXIT_FINDINGS,
         ) from None
     found = load_collection(texts, placeholders)
-    if not found.rules and not found.problems:
+    if not found.rules and not found.correlations and not found.problems:
         raise MingjianError(f"no rule in {place}", f"{place} 里没有规则", exit_code=EXIT_USAGE)
     return found
 

@@ -57,7 +57,7 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
         raise WrongCorrelation(
             (), "'correlation' must be a mapping", "correlation 必须是映射", code="MJ102"
         )
-    _known((), section, KEYS)
+    known_keys((), section, KEYS)
     kind = section.get("type")
     if kind not in TYPES:
         raise _none(("type",), "correlation type", "关联类型", kind, TYPES)
@@ -102,7 +102,7 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
         clauses=clauses,
         fields=fields,
         percentile=percentile,
-        aliases=_aliases(section.get("aliases", {}), rules, ours.get("until")),
+        aliases=_aliases(section.get("aliases", {})),
         generate=_flag(("generate",), section.get("generate", False)),
         **_ours(ours, rules),
     )
@@ -171,7 +171,7 @@ def _numeric(
             fix_zh="例如：condition: {gte: 3}",
             code="MJ306",
         )
-    _known(at, condition, CONDITION_KEYS)
+    known_keys(at, condition, CONDITION_KEYS)
     bounds = []
     for operator in OPERATORS:
         if operator in condition:
@@ -259,7 +259,7 @@ def _flag(at: tuple[str, ...], written: Any) -> bool:
     return written
 
 
-def _aliases(written: Any, rules: tuple[str, ...], until: Any) -> dict[str, dict[str, str]]:
+def _aliases(written: Any) -> dict[str, dict[str, str]]:
     if not isinstance(written, Mapping):
         raise WrongCorrelation(
             ("aliases",), "'aliases' must be a mapping", "aliases 必须是映射", code="MJ102"
@@ -273,7 +273,6 @@ def _aliases(written: Any, rules: tuple[str, ...], until: Any) -> dict[str, dict
                 f"别名“{name}”必须是 规则: 字段 的映射",
                 code="MJ305",
             )
-        _known(at, fields, [*rules, *([until] if isinstance(until, str) else [])])
     return {str(name): dict(fields) for name, fields in written.items()}
 
 
@@ -304,7 +303,8 @@ def _ours(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _known(at: tuple[str, ...], mapping: Mapping[Any, Any], known: Iterable[str]) -> None:
+def known_keys(at: tuple[str, ...], mapping: Mapping[Any, Any], known: Iterable[str]) -> None:
+    """Raise WrongCorrelation for the first key that is not known, naming the nearest right word."""
     names = list(known)
     for key in mapping:
         if key not in names:

@@ -11,38 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from rules.correlation.refusal import WrongCorrelation
+from rules.correlation.section import OUR_KEYS, parse_correlation
 from rules.errors import RuleError
 from rules.sigma.chain import Placeholders
+from rules.sigma.contents import Collection, PlainCorrelation, PlainRule, Problem
 from rules.sigma.detection import parse_section
-from rules.sigma.event import Event
 from rules.sigma.nodes import Filtered, Node, every
+from rules.sigma.references import resolved
 from rules.sigma.refusal import SigmaRefused
 from rules.yaml_source import Document, load_documents
 
 LOGSOURCE = ("category", "product", "service")
-
-
-@dataclass(frozen=True)
-class PlainRule:
-    """One rule of any log source. `label` is its name, else its id, else its title."""
-
-    label: str
-    names: frozenset[str]
-    logsource: Mapping[str, str]
-    condition: Node
-    path: str = ""
-
-    def matches(self, event: Event) -> bool:
-        """Whether the event is what the rule looks for; the log source is not looked at."""
-        return self.condition.holds(event)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A document that cannot be used; `reason` is a key of `REASONS`, or "yaml"."""
-
-    reason: str
-    error: RuleError
 
 
 @dataclass(frozen=True)
@@ -57,14 +37,6 @@ class _Filter:
         return named and all(rule.logsource.get(k) == v for k, v in self.logsource.items())
 
 
-@dataclass(frozen=True)
-class Collection:
-    """What a set of files holds."""
-
-    rules: tuple[PlainRule, ...]
-    problems: tuple[Problem, ...]
-
-
 def load_collection(
     files: Iterable[tuple[str, str]], placeholders: Placeholders | None = None
 ) -> Collection:
@@ -72,6 +44,7 @@ def load_collection(
     rules: list[PlainRule] = []
     filters: list[_Filter] = []
     problems: list[Problem] = []
+    correlations: list[tuple[Document, PlainCorrelation]] = []
     for path, text in files:
         try:
             documents = merged(load_documents(path, text))
@@ -80,13 +53,21 @@ def load_collection(
             continue
         for document in documents:
             try:
+                if "correlation" in document.value:
+                    correlations.append((document, _correlation(document)))
+                    continue
                 one = _read(document, placeholders or {})
             except SigmaRefused as error:
                 place = document.explained(_place(document), error)
                 problems.append(Problem(error.reason, place))
+            except WrongCorrelation as error:
+                place = document.explained(error.place(), error)
+                problems.append(Problem("correlation", place))
             else:
                 rules.append(one) if isinstance(one, PlainRule) else filters.append(one)
-    return Collection(tuple(_filtered(rule, filters) for rule in rules), tuple(problems))
+    joined = resolved(rules, correlations, problems)
+    kept = tuple(_filtered(rule, filters) for rule in rules)
+    return Collection(kept, tuple(problems), joined)
 
 
 def merged(documents: list[Document]) -> list[Document]:
@@ -133,12 +114,6 @@ def _place(document: Document) -> tuple[str, ...]:
 
 def _read(document: Document, placeholders: Placeholders) -> PlainRule | _Filter:
     value = document.value
-    if "correlation" in value:
-        raise SigmaRefused(
-            "correlation",
-            "correlations over plain events are not judged yet",
-            "暂不支持对普通事件做关联",
-        )
     if "filter" in value:
         return _filter(value, placeholders)
     if "detection" not in value:
@@ -147,14 +122,29 @@ def _read(document: Document, placeholders: Placeholders) -> PlainRule | _Filter
             "no detection, correlation or filter here",
             "这里没有 detection、correlation 或 filter",
         )
-    names = [str(value[key]) for key in ("name", "id", "title") if value.get(key)]
+    label, names = _names(document)
     return PlainRule(
-        names[0] if names else document.path,
-        frozenset(names),
+        label,
+        names,
         _logsource(value),
         parse_section(value["detection"], placeholders),
         document.path,
     )
+
+
+def _names(document: Document) -> tuple[str, frozenset[str]]:
+    names = [str(document.value[k]) for k in ("name", "id", "title") if document.value.get(k)]
+    return names[0] if names else document.path, frozenset(names)
+
+
+def _correlation(document: Document) -> PlainCorrelation:
+    ours = document.value.get("mingjian") or {}
+    if not isinstance(ours, Mapping):
+        raise WrongCorrelation((), "'mingjian' must be a mapping", "mingjian 必须是映射", ours=True)
+    known = {name: ours[name] for name in OUR_KEYS if name in ours}
+    how = parse_correlation(document.value["correlation"], known)
+    label, names = _names(document)
+    return PlainCorrelation(label, names, how, document.path)
 
 
 def _logsource(value: Mapping[str, Any]) -> dict[str, str]:

@@ -7,11 +7,12 @@ from rules.refused import Refused
 REASONS = {
     "aggregation": "a condition with '|' (count, near …), the form before correlations",
     "condition": "a condition that does not read as one",
-    "correlation": "a correlation, which this command does not judge yet",
+    "correlation": "a correlation that does not read as one",
     "empty": "an empty list or mapping, which asks nothing",
     "modifier": "a modifier Sigma 2.1 does not know, or in a place where it means nothing",
     "not_a_rule": "a document without detection, correlation or filter",
     "placeholder": "a placeholder nobody gave values for",
+    "reference": "a correlation that refers to a rule that is not there, or in a circle to itself",
     "regex": "a regular expression RE2 cannot run in linear time",
     "selection": "a selection of a form that Sigma does not have",
     "timeframe": "a timeframe, the form before correlations",

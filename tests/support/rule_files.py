@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ from rules.calendar import load_calendar
 from rules.cases import record
 from rules.decode import Decoder
 from rules.engine import Engine
-from rules.lexicon_file import load_lexicons
+from rules.lexicon import Lexicon
 from rules.loader import load_file
 from rules.model import RuleFile
-from rules.ruleset import LEXICONS, RuleSet, RuleTimeline, assemble
-from rules.sigma_parse import Named
+from rules.named import Named
+from rules.ruleset import CATALOG, RuleSet, RuleTimeline, assemble, beside
 
-NAMED = Named(load_lexicons(LEXICONS))
+_SHIPPED = beside(CATALOG).named()
+# beside what is shipped: a lexicon that only holds values, as files of the first versions had them
+_OLD = Lexicon("old-accounts", values=("6228480402564890018",))
+NAMED = replace(_SHIPPED, lexicons={**_SHIPPED.lexicons, _OLD.name: _OLD})
 CALENDAR = load_calendar()
 TENANT = "demo"
 

@@ -42,35 +42,52 @@ def backend(**options: Any) -> sqliteBackend:
     )
 
 
-def matching(rule: str, events: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> list[str]:
-    """Ids of the events a stateless rule selects."""
-    (query,) = backend(fulltext_field=TEXT).convert(SigmaCollection.from_yaml(rule))
-    rows = table(events, columns).execute(query.replace("*", IDENTITY, 1)).fetchall()
-    return sorted(str(row[0]) for row in rows)
+class Selector:
+    """Some events, ready to be selected by stateless rules.
+
+    Args:
+        columns: all fields that rules may name; `TEXT` holds what keywords are searched in.
+    """
+
+    def __init__(self, events: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> None:
+        self._logs = table(events, columns)
+
+    def ids(self, rule: dict[str, Any]) -> list[str]:
+        """Ids of the events the rule selects, sorted."""
+        (query,) = backend(fulltext_field=TEXT).convert(SigmaCollection.from_dicts([rule]))
+        rows = self._logs.execute(query.replace("*", IDENTITY, 1))
+        return sorted(str(row[0]) for row in rows)
 
 
-Alert = tuple[str, tuple[tuple[str, str], ...], int, Any, tuple[str, ...]]
+Row = tuple[str, tuple[tuple[str, str], ...], int, float | None, tuple[str, ...]]
 
 
-def correlated(
-    rules: str,
-    events: Sequence[Mapping[str, Any]],
-    columns: Iterable[str],
-    *,
-    until: int | None = None,
-) -> list[Alert]:
-    """(rule, group, time in ms, value, event ids) of every row of every correlation with output."""
-    end = {} if until is None else {"observation_end": until / 1000}
-    converted = backend(**end).convert(SigmaCollection.from_yaml(rules), "zircolite")
-    found: list[Alert] = []
-    for one in json.loads(converted) if isinstance(converted, str) else converted:
-        rule = json.loads(one) if isinstance(one, str) else one
-        if "correlation_plan" not in rule:
-            continue
-        rows, _ = execute_plan(table(events, columns), rule["correlation_plan"])
-        for row in rows:
-            group = tuple(sorted((k, str(v)) for k, v in row["group_keys"].items()))
-            ids = tuple(sorted(identity.partition(":")[2] for identity in row["event_ids"]))
-            time = round(row["window_end"] * 1000)
-            found.append((rule["title"], group, time, row["metric_value"], ids))
-    return sorted(found, key=repr)
+class Plans:
+    """The correlations of some rule documents that raise alerts, ready to be run.
+
+    Args:
+        columns: all fields that events may have.
+    """
+
+    def __init__(self, documents: list[dict[str, Any]], columns: Iterable[str]) -> None:
+        self._columns = sorted(columns)
+        converted = backend().convert(SigmaCollection.from_dicts(documents), "zircolite")
+        rules = json.loads(converted) if isinstance(converted, str) else converted
+        rules = [json.loads(rule) if isinstance(rule, str) else rule for rule in rules]
+        self._plans = [
+            (rule["title"], rule["correlation_plan"])
+            for rule in rules
+            if "correlation_plan" in rule
+        ]
+
+    def rows(self, events: Sequence[Mapping[str, Any]]) -> list[Row]:
+        """(title, group, time in ms, value, event ids) of every row, sorted."""
+        found: list[Row] = []
+        logs = table(events, self._columns)
+        for title, plan in self._plans:
+            for row in execute_plan(logs, plan, include_events=False)[0]:
+                group = tuple(sorted((k, str(v)) for k, v in row["group_keys"].items()))
+                ids = tuple(sorted(identity.partition(":")[2] for identity in row["event_ids"]))
+                time, value = round(row["window_end"] * 1000), row["metric_value"]
+                found.append((title, group, time, None if value is None else float(value), ids))
+        return sorted(found, key=repr)

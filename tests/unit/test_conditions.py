@@ -73,6 +73,14 @@ NEVER = Compare("type", "equals", "file")
          "号11010519491231002X吧", False, []),
         (Detected("text", DETECTORS["cn_resident_id"], at_least=86),
          "号11010519491231002X吧", False, []),
+        (Detected("text", DETECTORS["cn_resident_id"], count=2),
+         "11010519491231002X，150102198807303035", True,
+         ["11010519491231002X", "150102198807303035"]),
+        # one value twice is one; and what was found is no reason when it was too little
+        (Or((Detected("text", DETECTORS["cn_resident_id"], count=2), CONTRACT)),
+         "合同 11010519491231002X，11010519491231002x", True, ["合同"]),
+        (Detected("text", DETECTORS["cn_resident_id"], frozenset({"150102198807303035"}), count=2),
+         "11010519491231002X，150102198807303035", False, []),
     ],
 )  # fmt: skip
 def test_text(node: Any, text: str, held: bool, pieces: list[str]) -> None:

@@ -24,7 +24,7 @@ from jobs.cli import simulate as command
 from rules.errors import MingjianError
 
 MESSAGES = 30_000
-GOLDEN = 3771207544
+GOLDEN = 1983514643
 WEDNESDAY, SATURDAY, MAKE_UP_SATURDAY = date(2026, 3, 4), date(2026, 3, 7), date(2026, 2, 14)
 
 

@@ -1,0 +1,150 @@
+"""Suppression: one alert a while, everything else its evidence; in any order of arrival."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rules.calendar import load_calendar
+from rules.cases import records
+from rules.decode import Decoder
+from rules.engine import Engine
+from rules.ruleset import RuleTimeline, load_ruleset
+
+WORDS = """title: 内幕
+id: 0b6f3c1e-7a54-4c7e-8f0b-5f2d9f3f6a21
+name: own_words
+detection:
+  words: {{direction: outbound, text|contains: 内幕}}
+  condition: words
+level: high
+mingjian:
+  version: 1
+  item: X-01
+  response: 2
+  {extra}
+"""
+COUNT = """name: own_base
+detection:
+  words: {direction: outbound, text|contains: 内幕}
+  condition: words
+mingjian: {signal: true}
+---
+title: 内幕多次
+id: 1b6f3c1e-7a54-4c7e-8f0b-5f2d9f3f6a21
+name: own_count
+correlation:
+  type: event_count
+  rules: [own_base]
+  group-by: [sender]
+  timespan: 1m
+  condition: {gte: 2}
+level: high
+mingjian: {version: 1, item: X-02, response: 2, suppress: {for: 1h}}
+"""
+
+
+def engine(tmp_path: Path, text: str, lateness: int | None = None) -> Engine:
+    folder = tmp_path / "rules"
+    folder.mkdir(exist_ok=True)
+    (folder / "rule.yaml").write_text(text, encoding="utf-8")
+    timeline = RuleTimeline([(0, load_ruleset(folder))])
+    return Engine(timeline, Decoder("demo"), load_calendar(), lateness=lateness)
+
+
+def said(*messages: tuple[str, str, str]) -> list[bytes]:
+    rows = [
+        {"at": at, "from": sender, "to": to, "text": f"有内幕 {at}"} for at, sender, to in messages
+    ]
+    return records({"messages": rows})
+
+
+def outcome(judge: Engine, raws: list[bytes]) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
+    """(alerts in order of time, msgids of evidence by alert)."""
+    alerts, evidence = [], {}
+    for kind, body in judge.run(raws):
+        value = json.loads(body)
+        if kind == "alerts":
+            alerts.append(value)
+        elif kind == "evidence":
+            evidence.setdefault(value["alert_id"], []).append(value["msgid"])
+    assert not judge.states, "state of what is over is gone"
+    return sorted(alerts, key=lambda one: one["time"]), {k: sorted(v) for k, v in evidence.items()}
+
+
+HOUR = WORDS.format(extra="suppress: {for: 1h}")
+DAY = [
+    ("10:00", "zhangwei", "c1"), ("10:20", "zhangwei", "c2"), ("11:00", "zhangwei", "c3"),
+    ("11:00:01", "zhangwei", "c1"), ("10:30", "lina", "c1"),
+]  # fmt: skip
+
+
+def test_what_comes_within_the_time_is_evidence_of_the_alert(tmp_path: Path) -> None:
+    alerts, evidence = outcome(engine(tmp_path, HOUR), said(*DAY))
+    assert [(one["actor"], one["members"][0]["msgid"]) for one in alerts] == [
+        ("zhangwei", "m1"), ("lina", "m5"), ("zhangwei", "m4"),
+    ]  # fmt: skip
+    assert evidence[alerts[0]["alert_id"]] == ["m1", "m2", "m3"]  # the end counts
+    assert alerts[0]["group"].keys() == {"tenant", "sender"}
+
+
+def test_any_order_of_arrival_gives_the_same(tmp_path: Path) -> None:
+    raws = said(*DAY)
+    wanted = outcome(engine(tmp_path, HOUR), raws)
+    for seed in range(10):
+        mixed = raws[:]
+        random.Random(seed).shuffle(mixed)
+        assert outcome(engine(tmp_path, HOUR), mixed) == wanted
+
+
+def test_by_more_fields_each_group_has_its_own_time(tmp_path: Path) -> None:
+    text = WORDS.format(extra="suppress: {for: 1h, by: [sender, conversation]}")
+    alerts, _ = outcome(engine(tmp_path, text), said(*DAY))
+    assert [one["members"][0]["msgid"] for one in alerts] == ["m1", "m2", "m5", "m3", "m4"]
+
+
+def test_a_hit_that_is_too_late_to_be_put_in_order_is_told_all_the_same(tmp_path: Path) -> None:
+    judge = engine(tmp_path, HOUR, lateness=0)
+    first, late = said(("12:00", "zhangwei", "c1"), ("09:00", "zhangwei", "c2"))
+    outputs = judge.judge(first, time=1_772_640_000_000) + judge.judge(late)
+    kinds = [kind for kind, _ in outputs + judge.finish()]
+    assert kinds.count("alerts") == 2
+    assert "late" not in kinds
+
+
+def test_a_correlation_is_quiet_for_its_group(tmp_path: Path) -> None:
+    messages = [
+        ("10:00", "zhangwei", "c1"), ("10:00:30", "zhangwei", "c1"),  # the alert
+        ("10:30", "zhangwei", "c1"), ("10:30:30", "zhangwei", "c1"),  # within the hour
+        ("11:10", "zhangwei", "c1"), ("11:10:30", "zhangwei", "c1"),  # after it
+    ]  # fmt: skip
+    alerts, evidence = outcome(engine(tmp_path, COUNT), said(*messages))
+    assert [one["members"][0]["msgid"] for one in alerts] == ["m1", "m5"]
+    assert evidence[alerts[0]["alert_id"]] == ["m1", "m2", "m3", "m4"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "state", "to"),
+    [
+        ("blind_spots: 无", "post_hoc", ""),
+        ("intercept: {by: wecom, rule: 敏感词 3, mode: block}", "delegated", "敏感词 3"),
+    ],
+)
+def test_an_alert_says_what_was_really_done(
+    tmp_path: Path, extra: str, state: str, to: str
+) -> None:
+    alerts, _ = outcome(engine(tmp_path, WORDS.format(extra=extra)), said(DAY[0]))
+    assert (alerts[0]["response_state"], alerts[0].get("delegated_to", "")) == (state, to)
+
+
+def test_only_our_own_channel_can_have_blocked_a_message(tmp_path: Path) -> None:
+    text = WORDS.format(extra="requires: [own_channel]")
+    for result, state in (("blocked", "enforced"), ("passed", "post_hoc")):
+        payload = {"from": "zhangwei", "tolist": ["c1"], "text": "有内幕", "result": result}
+        event = {"at": "10:00", "event": "send_reviewed", "source": "x", "payload": payload}
+        alerts, _ = outcome(engine(tmp_path, text), records({"messages": [event]}))
+        assert [one["response_state"] for one in alerts] == [state]
