@@ -12,6 +12,7 @@ import yaml
 from rules.errors import RuleError
 from rules.refused import Refused, UnknownName
 from rules.yaml_hints import Hint, explain, mistyped
+from rules.yaml_nodes import nodes, value
 
 MAX_CHARACTERS = 1_000_000  # PyYAML reads some 100 000 a second; no rule has a tenth of them
 
@@ -109,19 +110,6 @@ class Document:
                 raise error
 
 
-class _Loader(yaml.SafeLoader):
-    """Without aliases: a few lines of them can stand for gigabytes, or for themselves."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """See yaml.composer.Composer."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(
-                problem="aliases (*name) are not supported",
-                problem_mark=self.peek_event().start_mark,  # type: ignore[no-untyped-call]
-            )
-        return super().compose_node(parent, index)
-
-
 def load_documents(path: str, text: str) -> list[Document]:
     """All documents of a rule file, safely constructed.
 
@@ -173,17 +161,11 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
             code="MJ019",
         )
     try:
-        loader = _Loader(text)
-        try:
-            while loader.check_node():
-                node: Any = loader.get_node()
-                marks: dict[tuple[str, ...], tuple[int, int]] = {}
-                quoted: set[tuple[str, ...]] = set()
-                _walk(node, (), marks, quoted, path, doubled)
-                value = _construct(loader, node, path)
-                documents.append(Document(path, value, marks, quoted))
-        finally:
-            loader.dispose()
+        for node in nodes(text):
+            marks: dict[tuple[str, ...], tuple[int, int]] = {}
+            quoted: set[tuple[str, ...]] = set()
+            _walk(node, (), marks, quoted, path, doubled)
+            documents.append(Document(path, _construct(node, path), marks, quoted))
     except RecursionError:
         raise RuleError(
             "nested too deeply", "嵌套层数过多", path=path, line=1, column=1, code="MJ015"
@@ -210,31 +192,15 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
     return documents
 
 
-def compose(text: str) -> list[yaml.Node]:
-    """The documents as nodes, whose marks say where each begins and ends; [] if it is no YAML."""
-    found: list[yaml.Node] = []
-    loader = _Loader(text)
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            if node is not None:
-                found.append(node)
-    except (yaml.YAMLError, RecursionError):
-        return []
-    finally:
-        loader.dispose()
-    return found
-
-
 _OF_PYTHON = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
-def _construct(loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
+def _construct(node: yaml.Node, path: str) -> Any:
     """The value. PyYAML lets errors of Python through for values like the date 2026-13-45."""
     try:
-        return loader.construct_document(node)
+        return value(node)
     except _OF_PYTHON as error:
-        culprit = next((leaf for leaf in _leaves(node) if _unreadable(loader, leaf)), node)
+        culprit = next((leaf for leaf in _leaves(node) if _unreadable(leaf)), node)
         shown = f" '{culprit.value}'" if isinstance(culprit, yaml.ScalarNode) else ""
         raise RuleError(
             f"a value cannot be read{shown}: {error}",
@@ -257,9 +223,9 @@ def _leaves(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
                 yield from _leaves(part)
 
 
-def _unreadable(loader: yaml.SafeLoader, leaf: yaml.ScalarNode) -> bool:
+def _unreadable(leaf: yaml.ScalarNode) -> bool:
     try:
-        loader.construct_document(leaf)
+        value(leaf)
     except _OF_PYTHON:
         return True
     return False
@@ -274,7 +240,7 @@ def _walk(
     twice: list[RuleError],
 ) -> None:
     marks.setdefault(at, (node.start_mark.line + 1, node.start_mark.column + 1))
-    if isinstance(node, yaml.ScalarNode) and node.style is not None:
+    if isinstance(node, yaml.ScalarNode) and node.style:
         quoted.add(at)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
