@@ -47,8 +47,8 @@ def run(*words: str | Path) -> tuple[int, str]:
     [
         (CHECKED.replace("3d34a454-9218-5545-be3c-e32c07b42cc1", "abc"), "rule.yaml:2:1", "uuid4"),
         (UNTESTED, "rule.yaml:10:1: the rule has no test cases", "mingjian.tests"),
-        (CHECKED.replace("contains: 保本", "contains: [保本，稳赚]"), "rule.yaml:7:27: '保本，稳赚'",
-         "write [保本, 稳赚]"),
+        (CHECKED.replace("contains: 保本", "contains: [保本，稳赚]"),
+         "rule.yaml:7:27: '保本，稳赚'", "write [保本, 稳赚]"),
         (CHECKED.replace("contains: 保本", "contains: [保本、 稳赚]"), "one word", "[保本, 稳赚]"),
         (CHECKED.replace("contains: 保本", "contains: [保本；稳赚]"), "one word", "[保本, 稳赚]"),
         (CHECKED.replace("{text|contains: 保本}", "[{text|endswith: [吗、吧]}]"), "'吗、吧'",
