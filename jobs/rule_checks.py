@@ -112,8 +112,8 @@ def fix_rules(
     """Put right what has one right form, in every file; `write` changes the files."""
     request = place.request(baseline=baseline, today=today)
     files = [*place.files]
-    if place.own_words and place.words.is_relative_to(place.folder):
-        files += sorted(place.words.glob("*.y*ml"))
+    if place.own_words and place.where.lexicons.is_relative_to(place.folder):
+        files += sorted(place.where.lexicons.glob("*.y*ml"))
     problems_of = check_texts(request)
     found = []
     for file in files:

@@ -14,6 +14,7 @@ from rules.refused import Refused, UnknownName
 from rules.yaml_hints import Hint, explain, mistyped
 from rules.yaml_nodes import nodes, value
 
+_NEAR, _APART = 0.75, 0.12  # shares of letters in common, for a slip that has one meaning
 MAX_CHARACTERS = 1_000_000  # PyYAML reads some 100 000 a second; no rule has a tenth of them
 
 
@@ -68,7 +69,7 @@ class Document:
                 fix_zh=error.fix_zh,
                 code=error.code,
             )
-        near = difflib.get_close_matches(error.name, error.known, n=2)
+        near = difflib.get_close_matches(error.name, error.known, n=1)
         made = self.error(
             at,
             error.en,
@@ -77,7 +78,7 @@ class Document:
             fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(error.known)}",
             code=error.code,
         )
-        made.better = (error.name, near[0]) if len(near) == 1 else None
+        made.better = only_near(error.name, error.known)
         return made
 
     def only(self, at: tuple[str, ...], known: Iterable[str], *, code: str = "MJ101") -> None:
@@ -88,7 +89,7 @@ class Document:
         names = list(known)
         for key in node:
             if key not in names:
-                near = difflib.get_close_matches(str(key), names, n=2)
+                near = difflib.get_close_matches(str(key), names, n=1)
                 if hint := mistyped(str(key), 0):
                     raise self.error(
                         (*at, str(key)),
@@ -106,8 +107,19 @@ class Document:
                     fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
                     code=code,
                 )
-                error.better = (str(key), near[0]) if len(near) == 1 else None
+                error.better = only_near(str(key), names)
                 raise error
+
+
+def only_near(name: str, known: Iterable[str]) -> tuple[str, str] | None:
+    """(the name, the one that was meant), when one known name is near and no other nearly so."""
+    rows = sorted(
+        ((difflib.SequenceMatcher(None, name, one).ratio(), one) for one in set(known)),
+        reverse=True,
+    )
+    if not rows or rows[0][0] < _NEAR or (len(rows) > 1 and rows[1][0] > rows[0][0] - _APART):
+        return None
+    return name, rows[0][1]
 
 
 def load_documents(path: str, text: str) -> list[Document]:
