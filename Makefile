@@ -52,8 +52,9 @@ stack: ready-test ## start Kafka, Redis, Elasticsearch, Flink; ARGS="--kafka-por
 stack-down: ready ## stop what `make stack` started, and nothing else · 停止这些服务
 	@$(PY) -m jobs.cli.main stack down $(ARGS)
 
-docs: ready ## write docs/cli.md anew from the command's own help · 生成命令行文档
+docs: ready ## write docs/cli.md, docs/checks and docs/schema anew from the code · 生成文档
 	@$(PY) scripts/make_cli_docs.py
+	@$(PY) scripts/make_rule_docs.py
 
 hooks: ready ## install the git hooks of .pre-commit-config.yaml · 安装提交钩子
 	@.venv/bin/pre-commit install

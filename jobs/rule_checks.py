@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.lint.fixes import fix_all
-from rules.lint.folder import Request, check, check_text
+from rules.lint.folder import Request, check, check_texts
 from rules.lint.registry import severity
 from rules.ruleset import CATALOG, beside, load_ruleset, rule_files
 
@@ -56,8 +56,7 @@ class PlaceOfRules:
         self.place = _there(Path(path) if path else CATALOG)
         self.single = self.place.is_file()
         self.folder = self.place.parent if self.single else self.place
-        where = beside(self.folder, above=self.single)
-        self.words, self.lists, self.calendar = where.lexicons, where.lists, where.calendar
+        self.where = beside(self.folder, above=self.single)
         self.files = [self.place] if self.single else rule_files(self.folder)
         if not self.files:
             load_ruleset(self.folder)  # says that there is no rule
@@ -65,7 +64,7 @@ class PlaceOfRules:
     @cached_property
     def own_words(self) -> bool:
         """Do the lexicons belong to these rules, so that they are checked with them?"""
-        own = self.words == self.folder / "lexicons" or self.folder.resolve() == CATALOG
+        own = self.where.lexicons == self.folder / "lexicons" or self.folder.resolve() == CATALOG
         return own and not self.single
 
     def request(self, *, baseline: str = "", today: date | None = None) -> Request:
@@ -75,9 +74,7 @@ class PlaceOfRules:
         return Request(
             root=self.folder,
             files=self.files,
-            words=self.words,
-            lists=self.lists,
-            calendar=self.calendar,
+            where=self.where,
             others=others if self.single else (),
             own=self.own_words,
             baseline=rule_files(before) if before else (),
@@ -87,7 +84,7 @@ class PlaceOfRules:
 
     def text_of(self, path: str) -> str:
         """The text of a file as problems name it; "" when it cannot be read."""
-        for file in (self.folder / path, self.words / Path(path).name, Path(path)):
+        for file in (self.folder / path, self.where.lexicons / Path(path).name, Path(path)):
             try:
                 return file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError):
@@ -115,8 +112,9 @@ def fix_rules(
     """Put right what has one right form, in every file; `write` changes the files."""
     request = place.request(baseline=baseline, today=today)
     files = [*place.files]
-    if place.own_words and place.words.is_relative_to(place.folder):
-        files += sorted(place.words.glob("*.y*ml"))
+    if place.own_words and place.where.lexicons.is_relative_to(place.folder):
+        files += sorted(place.where.lexicons.glob("*.y*ml"))
+    problems_of = check_texts(request)
     found = []
     for file in files:
         path = str(file.relative_to(place.folder))
@@ -124,8 +122,7 @@ def fix_rules(
             before = file.read_bytes().decode()
         except (OSError, UnicodeDecodeError):
             continue  # check says so
-        problems_of = check_text(request, path)
-        after, fixes = fix_all(before, problems_of)
+        after, fixes = fix_all(before, partial(problems_of, path))
         if fixes:
             found.append(Fixed(path, before, after, fixes))
             if write:

@@ -19,7 +19,7 @@ _REQUIRED = ("name", "title", "owner")
 _TEXTS = (*_REQUIRED, "scene")
 _LISTS = ("words", "allow", "values")
 _FLAGS = ("pinyin", "boundary")
-_KEYS = (*_TEXTS, "expires", *_LISTS, "synonyms", "scenes")
+KEYS = (*_TEXTS, "expires", *_LISTS, "synonyms", "scenes")
 MAX_SPELLINGS = 64  # that synonyms may make of one word
 
 
@@ -74,7 +74,7 @@ def build(document: Document, file: Path) -> Lexicon:
     Raises:
         RuleError: see `load_lexicon`.
     """
-    document.only((), _KEYS)
+    document.only((), KEYS)
     value = document.value
     # a list of reference values only needs no title and no owner
     for key in _REQUIRED if value.get("words") or value.get("scenes") else _REQUIRED[:1]:

@@ -11,7 +11,7 @@ from rules.reference import CUSTOMERS, KINDS, NORMAL, STAFF, Period, Reference, 
 from rules.refused import UnknownName
 from rules.yaml_source import Document, load_documents
 
-_KEYS = ("name", "title", "owner", "expires", "kind", "values", "entries")
+KEYS = ("name", "title", "owner", "expires", "kind", "values", "entries")
 _PERIOD_KEYS = ("from", "to", "name")
 _ATTRIBUTES = {"staff": STAFF, "customers": CUSTOMERS}
 
@@ -38,7 +38,7 @@ def load_list(file: Path) -> RefList:
         RuleError: says where and what to do.
     """
     document = load_documents(str(file), file.read_text(encoding="utf-8"))[0]
-    document.only((), _KEYS)
+    document.only((), KEYS)
     value = document.value
     if value.get("name") != file.stem:
         raise document.error(

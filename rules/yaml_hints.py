@@ -49,7 +49,7 @@ _PLAIN = (
     ),
     (
         "MJ004",
-        ("expected ',' or",),
+        ("expected ',' or", "but found '<stream end>'"),
         "a bracket is not closed, or a comma is missing before this place",
         "这里之前有括号没有闭合，或者缺少逗号",
         "lists are [a, b] and mappings {a: b, c: d}, with English commas",

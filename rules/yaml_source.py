@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from yaml.composer import Composer
-from yaml.constructor import SafeConstructor
-from yaml.cyaml import CParser  # type: ignore[attr-defined]
-from yaml.resolver import Resolver
 
 from rules.errors import RuleError
 from rules.refused import Refused, UnknownName
 from rules.yaml_hints import Hint, explain, mistyped
+from rules.yaml_nodes import nodes, value
 
+_NEAR, _APART = 0.75, 0.12  # shares of letters in common, for a slip that has one meaning
 MAX_CHARACTERS = 1_000_000  # PyYAML reads some 100 000 a second; no rule has a tenth of them
 
 
@@ -71,7 +69,7 @@ class Document:
                 fix_zh=error.fix_zh,
                 code=error.code,
             )
-        near = difflib.get_close_matches(error.name, error.known, n=2)
+        near = difflib.get_close_matches(error.name, error.known, n=1)
         made = self.error(
             at,
             error.en,
@@ -80,7 +78,7 @@ class Document:
             fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(error.known)}",
             code=error.code,
         )
-        made.better = (error.name, near[0]) if len(near) == 1 else None
+        made.better = only_near(error.name, error.known)
         return made
 
     def only(self, at: tuple[str, ...], known: Iterable[str], *, code: str = "MJ101") -> None:
@@ -91,7 +89,7 @@ class Document:
         names = list(known)
         for key in node:
             if key not in names:
-                near = difflib.get_close_matches(str(key), names, n=2)
+                near = difflib.get_close_matches(str(key), names, n=1)
                 if hint := mistyped(str(key), 0):
                     raise self.error(
                         (*at, str(key)),
@@ -109,36 +107,19 @@ class Document:
                     fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
                     code=code,
                 )
-                error.better = (str(key), near[0]) if len(near) == 1 else None
+                error.better = only_near(str(key), names)
                 raise error
 
 
-class _Composer(Composer):  # on top of any scanner
-    """Without aliases: a few lines of them can stand for gigabytes, or for themselves."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """See yaml.composer.Composer."""
-        if self.check_event(yaml.AliasEvent):  # type: ignore[attr-defined]
-            raise yaml.composer.ComposerError(
-                problem="aliases (*name) are not supported",
-                problem_mark=self.peek_event().start_mark,  # type: ignore[attr-defined]
-            )
-        return super().compose_node(parent, index)
-
-
-class _Slow(_Composer, yaml.SafeLoader):
-    """PyYAML's own scanner: slow, and its messages are the ones `rules.yaml_hints` explains."""
-
-
-class _Quick(_Composer, CParser, SafeConstructor, Resolver):
-    """libyaml's scanner under PyYAML's composer, four times as fast; what it refuses is read again
-    by the slow one, which says why."""
-
-    def __init__(self, stream: str) -> None:
-        CParser.__init__(self, stream)
-        Composer.__init__(self)
-        SafeConstructor.__init__(self)
-        Resolver.__init__(self)
+def only_near(name: str, known: Iterable[str]) -> tuple[str, str] | None:
+    """(the name, the one that was meant), when one known name is near and no other nearly so."""
+    rows = sorted(
+        ((difflib.SequenceMatcher(None, name, one).ratio(), one) for one in set(known)),
+        reverse=True,
+    )
+    if not rows or rows[0][0] < _NEAR or (len(rows) > 1 and rows[1][0] > rows[0][0] - _APART):
+        return None
+    return name, rows[0][1]
 
 
 def load_documents(path: str, text: str) -> list[Document]:
@@ -178,6 +159,8 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
     Raises:
         RuleError: too large, not YAML, or a duplicate key.
     """
+    documents = []
+    doubled: list[RuleError] = []
     if len(text) > MAX_CHARACTERS:
         raise RuleError(
             f"the file has {len(text)} characters, more than {MAX_CHARACTERS}",
@@ -190,10 +173,11 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
             code="MJ019",
         )
     try:
-        try:
-            documents, doubled = _read(_Quick(text), path)
-        except (yaml.YAMLError, UnicodeEncodeError):
-            documents, doubled = _read(_Slow(text), path)
+        for node in nodes(text):
+            marks: dict[tuple[str, ...], tuple[int, int]] = {}
+            quoted: set[tuple[str, ...]] = set()
+            _walk(node, (), marks, quoted, path, doubled)
+            documents.append(Document(path, _construct(node, path), marks, quoted))
     except RecursionError:
         raise RuleError(
             "nested too deeply", "嵌套层数过多", path=path, line=1, column=1, code="MJ015"
@@ -220,48 +204,15 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
     return documents
 
 
-def compose(text: str) -> list[yaml.Node]:
-    """The documents as nodes, whose marks say where each begins and ends; [] if it is no YAML."""
-    found: list[yaml.Node] = []
-    loader = _Slow(text)
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            if node is not None:
-                found.append(node)
-    except (yaml.YAMLError, RecursionError):
-        return []
-    finally:
-        loader.dispose()
-    return found
-
-
-def _read(loader: Any, path: str) -> tuple[list[Document], list[RuleError]]:
-    """All documents, and the keys that are there twice."""
-    documents: list[Document] = []
-    doubled: list[RuleError] = []
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            marks: dict[tuple[str, ...], tuple[int, int]] = {}
-            quoted: set[tuple[str, ...]] = set()
-            _walk(node, (), marks, quoted, path, doubled)
-            value = _construct(loader, node, path)
-            documents.append(Document(path, value, marks, quoted))
-    finally:
-        loader.dispose()
-    return documents, doubled
-
-
 _OF_PYTHON = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
-def _construct(loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
+def _construct(node: yaml.Node, path: str) -> Any:
     """The value. PyYAML lets errors of Python through for values like the date 2026-13-45."""
     try:
-        return loader.construct_document(node)
+        return value(node)
     except _OF_PYTHON as error:
-        culprit = next((leaf for leaf in _leaves(node) if _unreadable(loader, leaf)), node)
+        culprit = next((leaf for leaf in _leaves(node) if _unreadable(leaf)), node)
         shown = f" '{culprit.value}'" if isinstance(culprit, yaml.ScalarNode) else ""
         raise RuleError(
             f"a value cannot be read{shown}: {error}",
@@ -284,9 +235,9 @@ def _leaves(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
                 yield from _leaves(part)
 
 
-def _unreadable(loader: yaml.SafeLoader, leaf: yaml.ScalarNode) -> bool:
+def _unreadable(leaf: yaml.ScalarNode) -> bool:
     try:
-        loader.construct_document(leaf)
+        value(leaf)
     except _OF_PYTHON:
         return True
     return False
@@ -301,7 +252,7 @@ def _walk(
     twice: list[RuleError],
 ) -> None:
     marks.setdefault(at, (node.start_mark.line + 1, node.start_mark.column + 1))
-    if isinstance(node, yaml.ScalarNode) and node.style is not None:
+    if isinstance(node, yaml.ScalarNode) and node.style:
         quoted.add(at)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:

@@ -15,6 +15,7 @@ _GROUPS = {
     "3": ("Correlations", "关联规则"),
     "4": ("Lexicons, lists and calendars", "词库、名单与日历"),
     "5": ("Test cases", "测试用例"),
+    "7": ("Scope, clocks, lists, filters, packs", "范围、时钟、名单、过滤器、规则包"),
     "6": ("What a rule says of itself; remarks", "规则的自述与备注"),
 }
 _SPECIAL = {

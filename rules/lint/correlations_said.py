@@ -11,7 +11,7 @@ from rules.lint.emitted import TYPES_OF, possible
 from rules.model import DetectionRule
 from rules.yaml_source import Document
 
-MAX_DAYS = 31
+MAX_DAYS = 92  # a quarter; every hit of every group is kept as long
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "M": 2_629_746, "y": 31_556_952}
 _AT = ("correlation",)
 

@@ -16,7 +16,7 @@ from rules.errors import RuleError
 from rules.lint.metadata_said import read_date
 from rules.lint.registry import severity
 from rules.lint.typing_slips import corrected
-from rules.yaml_source import compose
+from rules.yaml_nodes import spans
 
 Path = tuple[str, ...]
 MAX_FIXES = 500  # of one file
@@ -83,7 +83,7 @@ def _weight(problems: list[RuleError]) -> tuple[int, int]:
 
 def _nodes(text: str) -> Iterator[tuple[Path, yaml.Node, yaml.Node, yaml.Node | None]]:
     """(path, node of the place, value, the item before it in a list) of everything in a text."""
-    for root in compose(text):
+    for root in spans(text):
         yield from _below((), root)
 
 

@@ -18,23 +18,22 @@ from rules.loader import read_rule_text
 from rules.named import Named
 from rules.reference import Reference, RefList
 from rules.reference_file import list_files, load_list
+from rules.ruleset import Beside
 
 
 class Request(NamedTuple):
     """What to check.
 
-    `files` below `root`; `others` are looked at only as far as `files` name them; `words` is the
-    directory of lexicons, and `own` says that it belongs to these rules, so that it is checked too
-    and every list of it should be used. `baseline`: the rules as they were published.
+    `files` below `root`; `others` are looked at only as far as `files` name them; `where` are the
+    folders of lexicons and lists, and `own` says that they belong to these rules, so that they are
+    checked too and every lexicon should be used. `baseline`: the rules as they were published.
     """
 
     root: Path
     files: Sequence[Path]
-    words: Path
-    lists: Path
+    where: Beside
     others: Sequence[Path] = ()
     own: bool = False
-    calendar: Path | None = None
     baseline: Sequence[Path] = ()
     baseline_root: Path = Path()
     today: date | None = None
@@ -42,7 +41,8 @@ class Request(NamedTuple):
 
 def check(request: Request) -> list[RuleError]:
     """Everything found, in order; `rules.lint.registry.severity` says how grave each is."""
-    lexicons = [_lexicon(file, request) for file in sorted(request.words.glob("*.y*ml"))]
+    words = request.where.lexicons
+    lexicons = [_lexicon(file, request) for file in sorted(words.glob("*.y*ml"))]
     found: list[RuleError] = []
     named = _named(lexicons, request, found)
     sources = _sources(request.files, request.root, named, found)
@@ -68,7 +68,7 @@ def check(request: Request) -> list[RuleError]:
         found += of_source(source, around, between.get(source.path, ()))
     if request.own:
         used = lexicons_named(everything)
-        inside = request.words.is_relative_to(request.root)  # else other rules may use them too
+        inside = words.is_relative_to(request.root)  # else other rules may use them too
         complete = (
             inside
             and len(sources) == len(request.files)
@@ -81,17 +81,18 @@ def check(request: Request) -> list[RuleError]:
     return in_order(found)
 
 
-def check_text(request: Request, path: str) -> Callable[[str], list[RuleError]]:
-    """What is wrong with any text of the file `path` (below the root) by itself: for `--fix`."""
-    file = request.root / path
-    if file.parent == request.words:
-        return lambda text: of_lexicon_source(read_lexicon(file, path, text), None, request.today)
-    lexicons = [_lexicon(one, request) for one in sorted(request.words.glob("*.y*ml"))]
+def check_texts(request: Request) -> Callable[[str, str], list[RuleError]]:
+    """What is wrong with any text of a file (path below the root, text) by itself: for `--fix`."""
+    words = request.where.lexicons
+    lexicons = [_lexicon(one, request) for one in sorted(words.glob("*.y*ml"))]
     named = _named(lexicons, request, [])
-    around = Surroundings(named, load_calendar(), {}, request.today)
+    around = Surroundings(named, _calendar(request, []), {}, request.today)
     before = _sources(request.baseline, request.baseline_root, named, [])
 
-    def problems_of(text: str) -> list[RuleError]:
+    def problems_of(path: str, text: str) -> list[RuleError]:
+        file = request.root / path
+        if file.parent == words:
+            return of_lexicon_source(read_lexicon(file, path, text), None, request.today)
         source = read(path, text, named)
         return of_source(source, around, list(unraised([source], before)))
 
@@ -101,7 +102,7 @@ def check_text(request: Request, path: str) -> Callable[[str], list[RuleError]]:
 def _named(lexicons: Sequence[LexiconSource], request: Request, found: list[RuleError]) -> Named:
     """Lexicons and lists; a broken list is there without values, so that rules can name it."""
     lists: dict[str, RefList] = {}
-    for file in list_files(request.lists):
+    for file in list_files(request.where.lists):
         try:
             lists[file.stem] = load_list(file)
         except RuleError as error:
@@ -111,12 +112,11 @@ def _named(lexicons: Sequence[LexiconSource], request: Request, found: list[Rule
 
 
 def _calendar(request: Request, found: list[RuleError]) -> OfficeCalendar:
-    if request.calendar is not None:
-        try:
-            return load_calendar(request.calendar)
-        except RuleError as error:
-            found.append(called(error, _label(request.calendar, request)))
-    return load_calendar()
+    try:
+        return load_calendar(request.where.calendar)
+    except RuleError as error:
+        found.append(called(error, _label(request.where.calendar, request)))
+        return load_calendar()
 
 
 def _label(file: Path, request: Request) -> str:
@@ -127,7 +127,9 @@ def _label(file: Path, request: Request) -> str:
 def _lexicon(file: Path, request: Request) -> LexiconSource:
     if file.is_relative_to(request.root):
         return read_lexicon(file, str(file.relative_to(request.root)))
-    return read_lexicon(file, f"{request.words.name}/{file.name}" if request.own else str(file))
+    return read_lexicon(
+        file, f"{request.where.lexicons.name}/{file.name}" if request.own else str(file)
+    )
 
 
 def _sources(

@@ -87,7 +87,7 @@ def _missing(document: Document, ours: dict[str, Any]) -> Iterator[RuleError]:
             continue
         urgent = key == "runbook" and ours["response"] == EMERGENCY
         yield document.error(
-            ("mingjian", "response") if urgent else (section,) if section else (),
+            ("mingjian", "response") if urgent else (section, key) if section else (key,),
             f"response {EMERGENCY} starts the emergency plan, and no 'runbook' says what to do"
             if urgent
             else f"'{key}' is missing: {en}",

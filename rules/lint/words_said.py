@@ -48,7 +48,10 @@ def asked(at: Path, selection: Any) -> Iterator[Asked]:
 
 def of_detection(document: Document) -> Iterator[RuleError]:
     """Warnings about the values of the selections of a document."""
-    for name, selection in document.value["detection"].items():
+    section = document.value["detection"]
+    # a word of one character may well narrow down what another selection finds
+    alone = sum(map(_asks_words, section.values())) == 1
+    for name, selection in section.items():
         if name == "condition":
             continue
         for one in asked(("detection", str(name)), selection):
@@ -56,12 +59,16 @@ def of_detection(document: Document) -> Iterator[RuleError]:
             if "re" in one.modifiers:
                 yield from _patterns(document, one)
             elif one.field in TEXT_FIELDS and not {"lexicon", "detect"} & {*one.modifiers}:
-                yield from _words(document, one)
+                yield from _words(document, one, alone)
             elif one.field not in TEXT_FIELDS:
                 yield from _unfolded(document, one)
 
 
-def _words(document: Document, one: Asked) -> Iterator[RuleError]:
+def _asks_words(selection: Any) -> bool:
+    return any(one.field in TEXT_FIELDS for one in asked((), selection))
+
+
+def _words(document: Document, one: Asked, alone: bool) -> Iterator[RuleError]:
     if isinstance(one.value, list):
         yield from joined(document, one.at, one.value)
         if "contains" in one.modifiers and "all" not in one.modifiers:
@@ -90,7 +97,7 @@ def _words(document: Document, one: Asked) -> Iterator[RuleError]:
                 fix_zh="请把词写成列表 [甲, 乙]；要用正则表达式请写 |re",
                 code="MJ249",
             )
-        elif "contains" in one.modifiers and len(fold(word).text.strip()) == 1:
+        elif alone and "contains" in one.modifiers and len(fold(word).text.strip()) == 1:
             yield single(document, at, word)
 
 
@@ -142,14 +149,17 @@ def _unfolded(document: Document, one: Asked) -> Iterator[RuleError]:
     """Fields that are no texts are compared as they are: nobody makes full-width letters narrow."""
     for at, word in one.texts():
         wide = [char for char in word if "\uff01" <= char <= "\uff5e"]
+        narrow = "".join(chr(ord(char) - 0xFEE0) if char in wide else char for char in word)
+        if narrow in (text for _, text in one.texts()) and wide:
+            continue  # both are meant
         if wide and one.modifiers[:1] not in (("lexicon",), ("detect",)):
             yield document.error(
                 at,
                 f"'{word}' has the full-width character '{wide[0]}', and '{one.field}' is compared"
                 " as it is",
                 f"“{word}”里有全角字符“{wide[0]}”，而 {one.field} 是按原样比较的",
-                fix_en=f"write {fold(word).text}",
-                fix_zh=f"请写 {fold(word).text}",
+                fix_en=f"write {narrow}",
+                fix_zh=f"请写 {narrow}",
                 code="MJ251",
             )
 

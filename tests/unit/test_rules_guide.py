@@ -66,7 +66,7 @@ def test_every_example_loads_without_warning_and_its_cases_pass(page: Path, tmp_
     files = examples(page)
     assert len(files) >= 6
     folder = written(tmp_path, files)
-    assert check_rules(str(folder)) == Checked(len(files) - 1, [], [])
+    assert check_rules(str(folder)) == Checked(len(files) - 1, [])
     rules = load_ruleset(folder)
     timeline = RuleTimeline([(0, rules)])
     compiled = compile_timeline(timeline)
