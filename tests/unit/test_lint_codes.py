@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # errors that need a code of the registry; UnknownName has it from what is unknown
-CODED = {"RuleError", "Refused", "WrongMessage"}
+CODED = {"RuleError", "Refused", "WrongCase", "WrongMessage"}
 # plain Sigma rules are refused with a reason of `rules.sigma.refusal.REASONS` instead
 SOURCES = sorted(
     path for path in (ROOT / "rules").rglob("*.py") if path.parent.name != "sigma"
