@@ -32,6 +32,15 @@ def load_rules(path: str) -> RuleSet:
     return assemble([loaded], sm3_hex(loaded.path, loaded.text), named.reference, calendar)
 
 
+def named_for(path: str) -> Named:
+    """What the rules that `load_rules(path)` loads may refer to by name."""
+    place = Path(path) if path else CATALOG
+    if place.is_file():
+        return Named(load_lexicons(lexicons_for(place.parent)))
+    own = place / "lexicons"
+    return Named(load_lexicons(own if own.is_dir() else LEXICONS))
+
+
 def needs_others(file: RuleFile) -> bool:
     """Does the file depend on rules that it does not hold?"""
     own = {rule.ref.name for rule in file.detections}

@@ -67,6 +67,10 @@ class Difference:
     expected: str
     got: str
 
+    def as_json(self) -> dict[str, str]:
+        """For machines."""
+        return {"key": self.key, "expected": self.expected, "got": self.got}
+
 
 @dataclass(frozen=True)
 class Unmet:

@@ -61,22 +61,26 @@ def main_name(file: RuleFile) -> str:
     return next(rule.ref.name for rule in file.detections if not rule.signal)
 
 
-def case_places(file: RuleFile) -> list[int]:
-    """The line (from 1) of each test case of a file."""
-    tests = range(len(file.tests))
-    return [place(file, number) for number in tests] if file.tests else []
+class Places:
+    """Where the test cases of a file stand; the file is read when the first place is asked for."""
 
+    def __init__(self, file: RuleFile) -> None:
+        self._file = file
+        self._marks: list[Mapping[tuple[str, ...], tuple[int, int]]] | None = None
 
-def place(file: RuleFile, number: int, at: tuple[str, ...] = ()) -> int:
-    """The line (from 1) of a key path inside the test case `number` (from 0), or of what encloses
-    it; 0 when the file has no such case."""
-    for document in load_documents(file.path, file.text):
-        path = ("mingjian", "tests", str(number), *at)
-        while len(path) > 2:  # noqa: PLR2004 (the case itself)
-            if path in document.marks:
-                return document.marks[path][0]
-            path = path[:-1]
-    return 0
+    def line(self, number: int, at: tuple[str, ...] = ()) -> int:
+        """The line (from 1) of a key path inside the test case `number` (from 0), or of what
+        encloses it; 0 when there is no such case."""
+        if self._marks is None:
+            documents = load_documents(self._file.path, self._file.text)
+            self._marks = [document.marks for document in documents]
+        for marks in self._marks:
+            path = ("mingjian", "tests", str(number), *at)
+            while len(path) > 2:  # noqa: PLR2004 (the case itself)
+                if path in marks:
+                    return marks[path][0]
+                path = path[:-1]
+        return 0
 
 
 def run_case(
