@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from jobs.cli.app import emit, err, language, out, say
-from jobs.cli.rules_paths import PathArgument
+from jobs.cli.rules_paths import PathArgument, near_names
 from jobs.cli.rules_test_junit import Case, junit
 from jobs.rule_paths import load_rules, named_for, needs_others
 from rules.alert import sm3_hex
@@ -108,7 +107,7 @@ def _chosen(path: str, names: Sequence[str]) -> tuple[RuleSet, list[RuleFile]]:
     chosen = [file for file in files if any(_is(name, file) for name in names)]
     if not chosen:
         known = [rule for file in files for rule in _rule_names(file)]
-        near = ", ".join(get_close_matches(names[0], known, n=3))
+        near = ", ".join(near_names(names[0], known))
         raise MingjianError(
             f"no rule has '{names[0]}' in its name",
             f"没有哪条规则的名字里有“{names[0]}”",
