@@ -32,13 +32,13 @@ def load_rules(path: str) -> RuleSet:
     return assemble([loaded], sm3_hex(loaded.path, loaded.text), named.reference, calendar)
 
 
-def named_for(path: str) -> Named:
-    """What the rules that `load_rules(path)` loads may refer to by name."""
+def named_for(path: str, rules: RuleSet) -> Named:
+    """What the rules that `load_rules(path)` gave may refer to by name."""
     place = Path(path) if path else CATALOG
     if place.is_file():
-        return Named(load_lexicons(lexicons_for(place.parent)))
+        return Named(load_lexicons(lexicons_for(place.parent)), rules.reference)
     own = place / "lexicons"
-    return Named(load_lexicons(own if own.is_dir() else LEXICONS))
+    return Named(load_lexicons(own if own.is_dir() else LEXICONS), rules.reference)
 
 
 def needs_others(file: RuleFile) -> bool:

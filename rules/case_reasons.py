@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rules.calendar import OfficeCalendar
 from rules.expectations import Found, wanted_alerts
-from rules.explain import judge
+from rules.explain import Setting, judge
 from rules.explain_behaviour import behaviour_lines, counted
 from rules.explain_names import condition_text, selections
 from rules.explain_text import verdict_lines
 from rules.explain_words import Said
 from rules.message import Message
 from rules.model import RuleFile
+from rules.named import Named
 from rules.ruleset import RuleSet
-from rules.sigma_parse import Named
 
 MAX_MESSAGES = 3  # of a rule about single messages, explained in full
 MAX_LINES = 40
@@ -26,7 +25,7 @@ def reasons(
     name: str,
     rules: RuleSet,
     messages: Sequence[Message],
-    calendar: OfficeCalendar,
+    setting: Setting,
     named: Named | None,
     found: Sequence[Found],
     case: Mapping[str, Any],
@@ -37,7 +36,7 @@ def reasons(
     known = named or Named({})
     correlation = rules.correlations.get(name)
     if correlation is not None:
-        steps = counted(correlation, rules, messages, calendar, known)
+        steps = counted(correlation, rules, messages, setting, known)
         return _paired(*(behaviour_lines(correlation, steps, one) for one in ("en", "zh")))
     rule = rules.detections[name]
     hit = {one for each in found for one in each.evidence}
@@ -46,11 +45,11 @@ def reasons(
     else:
         too_few = len(found) < wanted_alerts(case)
         at_fault = [message for message in messages if (message.msgid in hit) is not too_few]
-    names = selections(file, name, known)
+    names = selections(rules, name, known)
     condition = condition_text(file, name)
     lines: list[Said] = []
     for message in at_fault[:MAX_MESSAGES]:
-        verdict = judge(rule, message, calendar, rules.detections.values(), names)
+        verdict = judge(rule, message, setting, names)
         lines += _paired(*(verdict_lines(verdict, one, condition) for one in ("en", "zh")))
     return tuple(lines)
 

@@ -7,53 +7,22 @@ surrounds the verdict (words that were seen and did not count, and why) is found
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
 
 from rules.calendar import OfficeCalendar
-from rules.conditions import (
-    And,
-    Detected,
-    InLexicon,
-    Node,
-    Not,
-    Or,
-    Span,
-    View,
-)
-from rules.detectors.found import other_number
+from rules.conditions import And, AtLeast, Node, Not, Or, Span, Until, View
+from rules.explain_refused import Occurrence, refused
 from rules.explain_words import Said, asked, saw
-from rules.fold import Folded, fold
 from rules.message import Message
 from rules.model import DetectionRule
-from rules.negation import negation
+from rules.reference import Reference, RefList
+from rules.ruleset import RuleSet
 
-ALL, ANY, NONE, LEAF = "all", "any", "not", "leaf"
-_READINGS = frozenset({"confusable", "emoji"})
-_MAX_NEAR = 3  # numbers of a detector's shape that are shown when none of them holds
-
-
+ALL, ANY, LEAST, NONE, LEAF = "all", "any", "least", "not", "leaf"
 _NOTHING = Said("", "")
-
-
-class Occurrence(NamedTuple):
-    """Something a leaf found in the original text of `field`, in code points.
-
-    `refused` says why it does not count, "" where it does; `because` is the phrase, list or number
-    that decided it, where one can be named.
-    """
-
-    field: str
-    start: int
-    end: int
-    text: str
-    pattern: str
-    variant: tuple[str, ...] = ()
-    confidence: int = 0
-    refused: str = ""
-    because: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +30,7 @@ class Part:
     """One node of a condition, judged.
 
     Args:
-        kind: ALL, ANY, NONE (of its one part) or LEAF.
+        kind: ALL, ANY, LEAST (so many: `least`), NONE (of its one part) or LEAF.
         held: does it hold?
         name: of the selection, "" where the part has none of its own.
         asked: what a leaf asks for.
@@ -81,6 +50,7 @@ class Part:
     parts: tuple[Part, ...] = ()
     elsewhere: bool = False
     original: str = ""
+    least: int = 0
 
     def leaves(self) -> Iterator[Part]:
         """The leaves below, or itself."""
@@ -105,80 +75,107 @@ class Verdict:
         return self.part.held
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What rules can look at besides the message.
+
+    `rules` are those whose hits `hit.response` may ask for.
+    """
+
+    calendar: OfficeCalendar
+    reference: Reference = field(default_factory=Reference)
+    rules: Mapping[str, DetectionRule] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, ruleset: RuleSet, calendar: OfficeCalendar, lists: Iterable[RefList] = ()
+    ) -> Setting:
+        """As the matcher has it; `calendar` where the ruleset brings none, `lists` of a case."""
+        reference = ruleset.reference.extended(lists)
+        return cls(ruleset.calendar or calendar, reference, ruleset.detections)
+
+    def view(self, message: Message, response: int = 0) -> View:
+        """A message to be judged."""
+        return View(message, self.calendar, response, self.reference)
+
+    def response(self, message: Message) -> int:
+        """The highest response level of the rules that hold, those left out that ask for it."""
+        return max(
+            (
+                rule.ref.response
+                for rule in self.rules.values()
+                if not rule.asks_hits and rule.condition.holds(self.view(message))
+            ),
+            default=0,
+        )
+
+
 Selections = Sequence[tuple[str, Node]]
 
 
 def judge(
-    rule: DetectionRule,
-    message: Message,
-    calendar: OfficeCalendar,
-    others: Iterable[DetectionRule] = (),
-    selections: Selections = (),
+    rule: DetectionRule, message: Message, setting: Setting, selections: Selections = ()
 ) -> Verdict:
-    """The verdict on one message.
-
-    Args:
-        others: rules whose hits `hit.response` may ask for; looked at only when the rule asks.
-        selections: names of parts of the condition, see `rules.explain_names`.
-    """
-    response = highest_response(others, message, calendar) if rule.asks_hits else 0
-    view = View(message, calendar, response)
+    """The verdict on one message. `selections` name parts of the condition, see
+    `rules.explain_names`."""
+    response = setting.response(message) if rule.asks_hits else 0
+    view = setting.view(message, response)
     rule.condition.holds(view)
     spans = tuple(view.spans)
-    part = explained(rule.condition, View(message, calendar, response), selections)
+    part = explained(rule.condition, setting.view(message, response), selections)
     return Verdict(rule, message, part, spans)
-
-
-def highest_response(
-    rules: Iterable[DetectionRule], message: Message, calendar: OfficeCalendar
-) -> int:
-    """The highest response level of the rules that hold, those left out that ask for it."""
-    return max(
-        (
-            rule.ref.response
-            for rule in rules
-            if not rule.asks_hits and rule.condition.holds(View(message, calendar))
-        ),
-        default=0,
-    )
 
 
 def explained(node: Node, view: View, selections: Selections = ()) -> Part:
     """The node and everything below it, judged."""
     name = next((name for name, one in selections if one == node), "")
-    if isinstance(node, And | Or):
+    if isinstance(node, And | Or | AtLeast):
         parts = tuple(explained(child, view, selections) for child in node.children)
-        kind = ALL if isinstance(node, And) else ANY
-        held = (all if kind == ALL else any)(part.held for part in parts)
-        return Part(kind, held, name, parts=parts)
+        held = sum(part.held for part in parts)
+        if isinstance(node, And):
+            return Part(ALL, held == len(parts), name, parts=parts)
+        if isinstance(node, Or):
+            return Part(ANY, held > 0, name, parts=parts)
+        return Part(LEAST, held >= node.least, name, parts=parts, least=node.least)
     if isinstance(node, Not):
         part = explained(node.child, view, selections)
         return Part(NONE, not part.held, name, parts=(part,))
+    if isinstance(node, Until):
+        parts = (_over(node, view), explained(node.child, view, selections))
+        return Part(ANY, any(part.held for part in parts), name, parts=parts)
     return _leaf(node, view, name)
+
+
+def _over(node: Until, view: View) -> Part:
+    """Is the exception over?"""
+    end, now = (
+        datetime.fromtimestamp(ms / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+        for ms in (node.end, view.message.time)
+    )
+    said = Said(f"time is {end} or later, when it expires", f"时间在 {end} 或之后，已经过期")
+    return Part(LEAF, view.message.time >= node.end, "", said, now)
 
 
 def _leaf(node: Node, view: View, name: str) -> Part:
     view.spans = []
     held = node.holds(view)
-    field = getattr(node, "field", "")
-    occurrences = [_counted(view, span) for span in view.spans]
-    look = _REFUSED.get(type(node))
-    if look is not None:
-        occurrences += look(node, view)
+    place = getattr(node, "field", "")
+    counted = [_counted(view, span) for span in view.spans]
+    others = [one for one in refused(node, view) if not _inside(one, counted)]
     elsewhere = False
-    if not held and field == "text" and view.message.quoted:
+    if not held and place == "text" and view.message.quoted:
         other: Any = replace(node, field="quoted")  # type: ignore[type-var]
-        elsewhere = other.holds(View(view.message, view.calendar, view.response))
-    occurrences.sort(key=lambda one: (one.start, one.end, one.refused))
+        elsewhere = other.holds(View(view.message, view.calendar, 0, view.reference))
+    found = sorted({*counted, *others}, key=lambda one: (one.start, one.end, one.refused))
     return Part(
         LEAF,
         held,
         name,
         asked(node),
         saw(node, view),
-        tuple(dict.fromkeys(occurrences)),
+        tuple(found),
         elsewhere=elsewhere,
-        original=str(view.message.field(field) or "") if occurrences else "",
+        original=str(view.message.field(place) or "") if found else "",
     )
 
 
@@ -189,95 +186,9 @@ def _counted(view: View, span: Span) -> Occurrence:
     )
 
 
-def _place(
-    view: View,
-    folded: Folded,
-    field: str,
-    start: int,
-    end: int,
-    pattern: str,
-    refused: str,
-    because: str = "",
-    confidence: int = 0,
-) -> Occurrence:
-    """Something that did not count, in the original text."""
-    first, last = folded.origin(start, end)
-    text = str(view.message.field(field) or "")[first:last]
-    names = folded.variants(start, end)
-    return Occurrence(field, first, last, text, pattern, names, confidence, refused, because)
-
-
-def _words(node: InLexicon, view: View) -> list[Occurrence]:
-    """Words of a lexicon that stand there and do not count."""
-    folded = view.folded(node.field)
-    readings = [folded, folded.read()] if folded.readable else [folded]
-    found = []
-    for reading in readings:
-        text = reading.text
-        for start, end, word, why in node.lexicon.weigh(text):
-            because = _phrase(node, text, start, end) if why == "allowed" else ""
-            refused = why or negation(text, start, end)
-            aloud = reading.read_aloud and _READINGS.isdisjoint(reading.variants(start, end))
-            if refused and not aloud:  # else the text as it stands says it too
-                found.append(_place(view, reading, node.field, start, end, word, refused, because))
-    return found
-
-
-def _phrase(node: InLexicon, text: str, start: int, end: int) -> str:
-    """The allowed phrase around text[start:end]."""
-    for phrase in node.lexicon.allow:
-        flat = fold(phrase).text
-        at = text.find(flat, max(0, end - len(flat)))
-        if 0 <= at <= start and end <= at + len(flat):
-            return phrase
-    return ""
-
-
-def _numbers(node: Detected, view: View) -> list[Occurrence]:
-    """Numbers that were found and are known or too unsure; else those that only look alike."""
-    folded, name = view.folded(node.field), node.detector.name
-    found = []
-    for one in node.detector.look(folded):
-        refused = "known" if one.value in node.known else ""
-        because = ""
-        if not refused and one.confidence < node.at_least:
-            refused, because = "confidence", str(node.at_least)
-        if refused:
-            found.append(
-                _place(
-                    view,
-                    folded,
-                    node.field,
-                    one.start,
-                    one.end,
-                    name,
-                    refused,
-                    because,
-                    one.confidence,
-                )
-            )
-    if not found and next(iter(node.detector.look(folded)), None) is None:
-        for match in _shapes(node, folded.text):
-            other = other_number(folded.text, match[0])
-            refused = "other_number" if other else "shape"
-            found.append(_place(view, folded, node.field, *match, name, refused, other))
-    return found
-
-
-def _shapes(node: Detected, text: str) -> Iterator[tuple[int, int]]:
-    """Where something has the shape of the detector's numbers, as its prefilter sees them."""
-    matches = re.finditer(node.detector.prefilter, text)
-    for _, match in zip(range(_MAX_NEAR), matches, strict=False):
-        start, end = match.span()
-        while end < len(text) and text[end].isascii() and text[end].isalnum():
-            end += 1
-        yield start, end
-
-
-_REFUSED: dict[type, Callable[[Any, View], list[Occurrence]]] = {
-    InLexicon: _words,
-    Detected: _numbers,
-}
+def _inside(one: Occurrence, counted: Iterable[Occurrence]) -> bool:
+    """Is it a part of what counts? Then that it does not count by itself says nothing."""
+    return any(other.start <= one.start and one.end <= other.end for other in counted)
 
 
 def blamed(part: Part) -> list[Part]:

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rules.conditions import Node
+from rules.extension import scope, zone
 from rules.model import RuleFile
+from rules.named import Named
 from rules.refused import Refused, UnknownName
-from rules.sigma_parse import Named, parse_detection
+from rules.ruleset import RuleSet
+from rules.sigma_parse import parse_detection
 from rules.yaml_source import load_documents
+from rules.zone import Zone
+
+CONDITION, SCOPE = "condition", "scope"
 
 
-def selections(file: RuleFile, rule: str, named: Named) -> list[tuple[str, Node]]:
-    """(selection, its tree) of a detection rule of the file; such a tree is equal to the part of
-    the rule's condition that the selection became."""
-    for document in load_documents(file.path, file.text):
-        section = document.value.get("detection")
-        if document.value.get("name") == rule and isinstance(section, dict):
-            return [
-                (name, tree)
-                for name, selection in section.items()
-                if name != "condition" and (tree := _tree(selection, named)) is not None
-            ]
-    return []
+def selections(rules: RuleSet, rule: str, named: Named) -> list[tuple[str, Node]]:
+    """(name, tree) of the parts of a detection rule: its selections, and where more was joined to
+    its condition that as a whole, the scope and the filters. Such a tree is equal to the part of
+    the rule's condition that it became."""
+    file = rules.file_of(rule)
+    if file is None:
+        return []
+    documents = load_documents(file.path, file.text)
+    own = next((one for one in documents if one.value.get("name") == rule), None)
+    if own is None or not isinstance(own.value.get("detection"), dict):
+        return []
+    section, clock = own.value["detection"], zone(own, own.value.get("mingjian") or {})
+    found = [
+        (name, tree)
+        for name, selection in section.items()
+        if name != CONDITION and (tree := _tree(selection, named, clock)) is not None
+    ]
+    for one in documents:  # of a correlation it is joined to its base rules
+        tree = scope(one, one.value.get("mingjian") or {})
+        found += [(SCOPE, tree)] if tree is not None else []
+    found += [(one.name, one.condition) for each in rules.files for one in each.filters]
+    whole = _whole(section, named, clock)
+    if whole is not None and whole != rules.detections[rule].condition:
+        found.append((CONDITION, whole))
+    return found
 
 
 def condition_text(file: RuleFile, rule: str) -> str:
@@ -31,8 +53,12 @@ def condition_text(file: RuleFile, rule: str) -> str:
     return ""
 
 
-def _tree(selection: object, named: Named) -> Node | None:
+def _tree(selection: object, named: Named, clock: Zone | None) -> Node | None:
+    return _whole({"it": selection, CONDITION: "it"}, named, clock)
+
+
+def _whole(section: Mapping[str, Any], named: Named, clock: Zone | None) -> Node | None:
     try:
-        return parse_detection({"it": selection, "condition": "it"}, named)
+        return parse_detection(section, named, zone=clock)
     except (Refused, UnknownName):  # told by `rules check`; a part without a name is no mistake
         return None

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rules.conditions import TEXT_FIELDS
 from rules.expectations import clock
-from rules.explain import ALL, ANY, LEAF, NONE, Occurrence, Part, Verdict
+from rules.explain import ALL, ANY, LEAF, LEAST, NONE, Part, Verdict
+from rules.explain_names import CONDITION
+from rules.explain_refused import Occurrence
 from rules.explain_words import REFUSALS, Said
 from rules.fold import fold
 from rules.message import Message
@@ -51,17 +54,14 @@ def message_lines(message: Message, language: str) -> list[str]:
 
 
 def tree_lines(verdict: Verdict, language: str, condition: str = "") -> list[str]:
-    """The condition as a tree."""
+    """The condition as a tree. `condition` is its text."""
     part = verdict.part
-    if part.kind == LEAF or part.name:
-        return list(_part(part, language, 0))
-    lines = [f"{_mark(part)} condition: {condition or _joined(part, language)}"]
-    for child in _shown_parts(part):
-        lines += _part(child, language, 1)
-    return lines + _rest(part, language, 1)
+    if part.kind != LEAF and not part.name and not any(one.name == CONDITION for one in part.parts):
+        part = replace(part, name=CONDITION)
+    return list(_part(part, language, 0, condition))
 
 
-def _part(part: Part, language: str, depth: int) -> Iterator[str]:
+def _part(part: Part, language: str, depth: int, condition: str = "") -> Iterator[str]:
     indent = "  " * depth
     if part.kind == LEAF:
         name = f"{part.name}: " if part.name else ""
@@ -69,14 +69,17 @@ def _part(part: Part, language: str, depth: int) -> Iterator[str]:
         yield from _found(part, language, indent + "    ")
         return
     name = f"{part.name} " if part.name else ""
-    yield f"{indent}{_mark(part)} {name}({_joined(part, language)})"
+    if part.name == CONDITION and condition:
+        yield f"{indent}{_mark(part)} {CONDITION}: {condition}"
+    else:
+        yield f"{indent}{_mark(part)} {name}({_joined(part, language)})"
     for child in _shown_parts(part):
-        yield from _part(child, language, depth + 1)
+        yield from _part(child, language, depth + 1, condition)
     yield from _rest(part, language, depth + 1)
 
 
 def _shown_parts(part: Part) -> list[Part]:
-    if part.kind != ANY or len(part.parts) <= _MANY:
+    if part.kind not in (ANY, LEAST) or len(part.parts) <= _MANY:
         return list(part.parts)
     return [one for one in part.parts if one.held or one.kind != LEAF or _notable(one)]
 
@@ -206,11 +209,14 @@ def _because(part: Part, language: str) -> list[str]:
         ]
     failed = [one for one in part.parts if not one.held]
     told = [one for one in failed if part.kind == ALL or any(map(_notable, one.leaves()))]
-    if part.kind == ANY and not told:
+    if part.kind != ALL and not told:
         told = failed if len(failed) <= 2 else []  # noqa: PLR2004
     if not told:
+        few = part.kind == LEAST
         said = Said(
-            f"{name}none of its {len(failed)} parts holds", f"{name}{len(failed)} 项都不成立"
+            f"{name}{'too few' if few else 'none'} of its {len(part.parts)} parts "
+            + ("hold" if few else "holds"),
+            f"{name}{len(part.parts)} 项中成立的不够" if few else f"{name}{len(failed)} 项都不成立",
         )
         return [_say(said, language)]
     return [name + reason for one in told for reason in _because(one, language)]
@@ -219,6 +225,7 @@ def _because(part: Part, language: str) -> list[str]:
 def _joined(part: Part, language: str) -> str:
     words = {
         ALL: Said("all of these", "全部成立才算"),
+        LEAST: Said(f"at least {part.least} of these", f"至少 {part.least} 项成立才算"),
         ANY: Said("one of these", "有一项成立就算"),
         NONE: Said("not this", "不成立才算"),
     }

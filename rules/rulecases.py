@@ -22,12 +22,13 @@ from rules.expectations import (
     distinct,
     unmet,
 )
+from rules.explain import Setting
 from rules.explain_words import Said
 from rules.matcher import CompiledRules
 from rules.message import Message
 from rules.model import RuleFile
+from rules.named import Named
 from rules.ruleset import RuleTimeline
-from rules.sigma_parse import Named
 from rules.yaml_source import load_documents
 
 TENANT = "demo"
@@ -55,10 +56,8 @@ class _Outcome(NamedTuple):
 
 
 def main_name(file: RuleFile) -> str:
-    """Name of the alerting rule of a file."""
-    if file.correlations:
-        return file.correlations[0].ref.name
-    return next(rule.ref.name for rule in file.detections if not rule.signal)
+    """Name of the alerting rule of a file; "" in a file of filters."""
+    return file.main.ref.name if file.main is not None else ""
 
 
 class Places:
@@ -126,7 +125,8 @@ def run_case(
         messages = [decoder.decode(raw) for raw in raws]
         rules = timeline.at(messages[0].time) if messages else timeline.rulesets[0]
         alert = outcome.alerts[wrong.index] if wrong.index is not None else None
-        why = reasons(file, name, rules, messages, calendar, named, outcome.alerts, case, alert)
+        setting = Setting.of(rules, calendar, lists)
+        why = reasons(file, name, rules, messages, setting, named, outcome.alerts, case, alert)
         return Failure(wrong.en, wrong.zh, wrong.at, wrong.differences, why)
     if arrival == SHUFFLED:
         return _shuffled(ids, outcome, ((one, run(one)) for one in orders(len(ids))))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rules.explain import LEAF, Occurrence, Part, Verdict
-from rules.explain_behaviour import Counted, Reached, reached
+from rules.explain import LEAF, LEAST, Part, Verdict
+from rules.explain_behaviour import Counted, Reached, needed, reached
+from rules.explain_refused import Occurrence
 from rules.explain_text import conclusion
 from rules.explain_words import REFUSALS, Said
 from rules.model import CorrelationRule
@@ -32,7 +33,7 @@ def counted_json(rule: CorrelationRule, found: Sequence[Counted], alerts: int) -
         "rule": rule.ref.name,
         "fires": alerts > 0,
         "alerts": alerts,
-        "needed": rule.threshold,
+        "needed": _both(needed(rule.how)),
         "timespan_ms": rule.timespan,
         "groups": [_group(best) for best in reached(rule, found)],
         "messages": [
@@ -55,6 +56,7 @@ def _group(best: Reached) -> dict[str, Any]:
         "reached": best.reached,
         "messages": list(best.messages),
         "time": best.time,
+        "absent": list(best.absent),
     }
 
 
@@ -62,6 +64,8 @@ def _part(part: Part) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": part.kind, "holds": part.held}
     if part.name:
         found["name"] = part.name
+    if part.kind == LEAST:
+        found["least"] = part.least
     if part.kind != LEAF:
         return found | {"parts": [_part(one) for one in part.parts]}
     found |= {"asks": _both(part.asked), "saw": part.saw}

@@ -18,7 +18,7 @@ from jobs.rule_paths import load_rules, named_for, needs_others
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.decode import Decoder
 from rules.engine import Engine
-from rules.explain import judge
+from rules.explain import Setting, judge
 from rules.explain_behaviour import behaviour_lines, counted
 from rules.explain_names import condition_text, selections
 from rules.explain_text import message_lines, tree_lines, verdict_lines
@@ -78,9 +78,10 @@ def explain(
     chosen, file = _rule(ruleset, name, rules)
     raws = given_records(message, {"from": sender, "to": to, "at": at})
     messages = [decoded(raw) for raw in raws]
-    calendar, named = load_calendar(), named_for(rules)
+    calendar, named = load_calendar(), named_for(rules, ruleset)
+    setting = Setting.of(ruleset, calendar)
     if isinstance(chosen, CorrelationRule):
-        steps = counted(chosen, ruleset, messages, calendar, named)
+        steps = counted(chosen, ruleset, messages, setting, named)
         alerts = _alerts(ruleset, file, chosen, raws, messages, calendar)
         if output is Output.json:
             emit(counted_json(chosen, steps, alerts))
@@ -92,11 +93,9 @@ def explain(
         _print(behaviour_lines(chosen, steps, language()))
         _print([_sum(chosen, alerts).text(language())])
         return
-    names = selections(file, chosen.ref.name, named)
+    names = selections(ruleset, chosen.ref.name, named)
     condition = condition_text(file, chosen.ref.name)
-    verdicts = [
-        judge(chosen, one, calendar, ruleset.detections.values(), names) for one in messages
-    ]
+    verdicts = [judge(chosen, one, setting, names) for one in messages]
     if output is Output.json:
         for verdict in verdicts:
             emit(verdict_json(verdict))
@@ -141,8 +140,9 @@ def _alerts(
     calendar: OfficeCalendar,
 ) -> int:
     """How many alerts the engine raises for the messages."""
-    if not needs_others(file):
-        ruleset = assemble([file], file.path)  # quicker to compile than all rules
+    if not needs_others(file) and not any(one.filters for one in ruleset.files):
+        # quicker to compile than all rules
+        ruleset = assemble([file], file.path, ruleset.reference, ruleset.calendar)
     decoder = Decoder(TENANT, assume_received_at=max(one.time for one in messages))
     engine = Engine(RuleTimeline([(0, ruleset)]), decoder, calendar)
     found = [json.loads(body) for kind, body in engine.run(raws) if kind == "alerts"]

@@ -25,6 +25,7 @@ from rules.expectations import wanted_alerts
 from rules.explain_words import Said
 from rules.matcher import CompiledRules, compile_timeline
 from rules.model import RuleFile
+from rules.named import Named
 from rules.rulecases import Failure, Places, main_name, run_case
 from rules.ruleset import RuleSet, RuleTimeline, assemble
 
@@ -81,7 +82,7 @@ def run_tests(
         ruleset, files = _chosen(path, names or [])
         timeline = RuleTimeline([(0, ruleset)])
         compiled = compile_timeline(timeline)
-    results = list(_run(path, timeline, compiled, files))
+    results = list(_run(named_for(path, ruleset), timeline, compiled, files))
     gaps = [gap for file in files for gap in _gaps(file)]
     if report_to is not None:
         _write(report_to, junit(_cases(results, gaps if strict else [])))
@@ -115,10 +116,10 @@ def _chosen(path: str, names: Sequence[str]) -> tuple[RuleSet, list[RuleFile]]:
             fix_zh=f"是不是 {near}？" if near else "请看 `mingjian rules list`",
             exit_code=EXIT_USAGE,
         )
-    if any(map(needs_others, chosen)):
+    if any(map(needs_others, chosen)) or any(file.filters for file in ruleset.files):
         return ruleset, chosen
     digest = sm3_hex(*(part for file in chosen for part in (file.path, file.text)))
-    return assemble(chosen, digest), chosen
+    return assemble(chosen, digest, ruleset.reference, ruleset.calendar), chosen
 
 
 def _is(name: str, file: RuleFile) -> bool:
@@ -132,12 +133,12 @@ def _rule_names(file: RuleFile) -> list[str]:
 
 
 def _run(
-    path: str,
+    named: Named,
     timeline: RuleTimeline,
     compiled: dict[str, CompiledRules],
     files: Sequence[RuleFile],
 ) -> Iterator[Result]:
-    calendar, named = load_calendar(), named_for(path)
+    calendar = load_calendar()
     count = sum(len(file.tests) for file in files)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=err, transient=True, disable=count < _LONG) as bar:
@@ -210,6 +211,8 @@ class Gap(NamedTuple):
 
 
 def _gaps(file: RuleFile) -> Iterator[Gap]:
+    if file.main is None:  # filters have no alerts of their own
+        return
     if not file.tests:
         yield Gap(file, Said("has no test cases", "没有测试用例"))
         return

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules import conditions, explain_words
+from rules import conditions, explain_words, time_conditions
 from rules.cases import records
-from rules.conditions import And, Not, Or, View
+from rules.conditions import And, AtLeast, Not, Or, Until
 from rules.decode import Decoder
 from rules.errors import RecordError
-from rules.explain import LEAF, Part, Verdict, blamed, judge
+from rules.explain import LEAF, Part, Setting, Verdict, blamed, judge
 from rules.explain_behaviour import behaviour_lines, counted, reached
 from rules.explain_names import condition_text, selections
 from rules.explain_text import cells, conclusion, tree_lines, verdict_lines, visible
@@ -25,12 +25,13 @@ from rules.lexicon import Lexicon
 from rules.matcher import CompiledRules
 from rules.message import Message
 from rules.model import DetectionRule, RuleFile
+from rules.named import Named
 from rules.ruleset import assemble, load_ruleset
-from rules.sigma_parse import Named
 from tests.support.rule_files import CALENDAR, COUNTING, NAMED, detection_rule, load_text, raws
 
 RULES = load_ruleset()
 DECODER = Decoder("demo")
+SETTING = Setting.of(RULES, CALENDAR)
 
 
 def messages() -> Iterator[Message]:
@@ -50,14 +51,12 @@ MESSAGES = list(messages())
 @cache
 def names_of(rule: str) -> list:
     """The selections of a rule of the catalogue."""
-    file = RULES.file_of(rule)
-    assert file is not None
-    return selections(file, rule, NAMED)
+    return selections(RULES, rule, NAMED)
 
 
 def explained(rule: DetectionRule, message: Message) -> Verdict:
     names = names_of(rule.ref.name)
-    return judge(rule, message, CALENDAR, RULES.detections.values(), names)
+    return judge(rule, message, SETTING, names)
 
 
 # --- the same verdict
@@ -121,7 +120,7 @@ def test_the_verdict_is_the_conditions_for_any_text(text: str, name: str) -> Non
     message = DECODER.decode(raw)
     verdict = explained(rule, message)
     if not rule.asks_hits:
-        view = View(message, CALENDAR)
+        view = SETTING.view(message)
         assert verdict.held is rule.condition.holds(view)
         assert verdict.spans == tuple(view.spans)
     shown = {(one.start, one.end) for leaf in verdict.part.leaves() for one in leaf.occurrences}
@@ -138,10 +137,12 @@ def test_the_verdict_is_the_conditions_for_any_text(text: str, name: str) -> Non
 def test_every_form_of_question_is_put_into_words() -> None:
     kinds = {
         one
-        for _, one in inspect.getmembers(conditions, inspect.isclass)
-        if hasattr(one, "holds") and one.__module__ == "rules.conditions"
+        for module in (conditions, time_conditions)
+        for _, one in inspect.getmembers(module, inspect.isclass)
+        if hasattr(one, "holds") and one.__module__ == module.__name__
     }
-    assert kinds - {And, Or, Not, conditions.Node} == set(explain_words._ASKED)
+    joined = {And, Or, Not, AtLeast, Until, conditions.Node}
+    assert kinds - joined == set(explain_words._ASKED)
 
 
 # --- what does not count
@@ -166,9 +167,11 @@ def verdict(
 ) -> Verdict:
     """The verdict of a rule with these selections on a text of zhangwei to a customer."""
     file = load_text(folder, detection_rule("t1_x", selection, condition), WORDS)
+    rules = assemble([file], "d", WORDS.reference)
     (raw,) = raws([{"at": "10:00", "from": "zhangwei", "to": "c1", "text": text} | message])
-    names = selections(file, "t1_x", WORDS)
-    return judge(file.detections[0], DECODER.decode(raw), CALENDAR, (), names)
+    names = selections(rules, "t1_x", WORDS)
+    setting = Setting.of(rules, CALENDAR)
+    return judge(rules.detections["t1_x"], DECODER.decode(raw), setting, names)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +305,7 @@ def test_what_is_shown_has_no_character_that_cannot_be_seen(text: str) -> None:
 def test_a_part_without_a_name_is_told_all_the_same(tmp_path: Path) -> None:
     file = load_text(tmp_path, detection_rule("t1_x", {"it": {"text|contains": "保本"}}))
     (raw,) = raws([{"at": "10:00", "from": "a", "to": "c1", "text": "保本"}])
-    found = judge(file.detections[0], DECODER.decode(raw), CALENDAR)
+    found = judge(file.detections[0], DECODER.decode(raw), SETTING)
     assert found.part.name == ""
     assert tree_lines(found, "en")[0] == "✓ text contains '保本'"
 
@@ -329,7 +332,8 @@ def behaviour(folder: Path, text: str, messages: list[dict]) -> tuple[list, list
     file = load_text(folder, text)
     rules = assemble([file], "d")
     (rule,) = file.correlations
-    found = counted(rule, rules, map(DECODER.decode, raws(messages)), CALENDAR, NAMED)
+    setting = Setting.of(rules, CALENDAR)
+    found = counted(rule, rules, map(DECODER.decode, raws(messages)), setting, NAMED)
     return reached(rule, found), behaviour_lines(rule, found, "en")
 
 
@@ -358,7 +362,7 @@ def test_the_best_window_of_a_group(
     groups, lines = behaviour(tmp_path, text, messages)
     assert [one.reached for one in groups] == [best]
     assert f"at most {best} " in lines[-1]
-    assert "needed: 3" in lines[-1]
+    assert lines[-1].endswith(" >= 3")
 
 
 def test_groups_are_counted_apart_and_order_does_not_matter(tmp_path: Path) -> None:
