@@ -143,10 +143,8 @@ def _item(entry: Entry, path: Path, indent: int, kind: Path) -> list[str]:
     value = entry.value
     if isinstance(value, Collection) and value.mapping and not _fits(head, entry, path, kind):
         inner = _block(value, path, indent + _STEP, kind)
-        while inner and not inner[0].strip():
-            del inner[0]
-        while inner[0].lstrip().startswith("#"):  # a comment cannot stand behind the dash
-            lead.append(_indented(inner.pop(0).strip(), indent))
+        while not inner[0].strip() or inner[0].lstrip().startswith("#"):
+            lead.append(_indented(inner.pop(0).strip(), indent))  # nothing behind the dash
         if entry.trail:
             lead.append(_indented(entry.trail, indent))
         return [*lead, head + inner[0][indent + 1 :], *inner[1:]]
@@ -162,7 +160,7 @@ def _valued(head: str, entry: Entry, path: Path, indent: int, kind: Path) -> lis
             first, *rest = _block_scalar(value, indent + _STEP)
             return [f"{head} {first}{behind}", *rest]
         if "\n" in value.raw:
-            first, *rest = _reflowed(value, indent + _STEP)
+            first, *rest = _reflowed(value, head, indent + _STEP)
             return [f"{head} {first}{behind}", *rest]
         text = _scalar(value)
         if not text and head.endswith("-"):
@@ -197,7 +195,7 @@ def _fits(head: str, entry: Entry, path: Path, kind: Path) -> str | None:
 def _has_more_lines(node: Scalar | Collection) -> bool:
     """Does something in it need lines of its own: a comment, a block of text?"""
     if isinstance(node, Scalar):
-        return node.block or "\n" in node.raw
+        return node.block
     return any(
         entry.lead or entry.trail or entry.after or _has_more_lines(entry.value)
         for entry in node.entries
@@ -228,7 +226,7 @@ def _scalar_text(raw: str) -> str:
 
 def _in_flow(value: Scalar) -> str:
     """As it may stand between brackets and commas."""
-    raw = _scalar(value)
+    raw = _single(value) if "\n" in value.raw else _scalar(value)
     if not raw:
         return "null"
     if value.plain and _RISKY.search(raw):
@@ -241,24 +239,31 @@ def _in_flow(value: Scalar) -> str:
     return raw
 
 
+def _single(value: Scalar) -> str:
+    """A text of several lines in one."""
+    if value.plain and "\n" not in value.value and yaml.safe_load(value.value) == value.value:
+        return value.value
+    return _quoted(value.value)
+
+
 def _quoted(text: str) -> str:
     found: str = yaml.safe_dump(text, allow_unicode=True, default_style='"', width=10**9)
     return found.rstrip("\n").removesuffix("\n...")
 
 
-def _reflowed(value: Scalar, indent: int) -> list[str]:
+def _reflowed(value: Scalar, head: str, indent: int) -> list[str]:
     """A text that was written over several lines, without | or >."""
     text = value.value
-    if "\n" in text or "  " in text or text != text.strip():
-        return [_quoted(text)]
+    one = _single(value)
+    plain = "\n" in text or "  " in text or text != text.strip() or text.startswith("#")
+    if plain or " " not in text or len(head) + 1 + len(one) <= WIDTH:
+        return [one]
     lines: list[str] = []
     for word in text.split(" "):
         if lines and indent + len(lines[-1]) + 1 + len(word) <= WIDTH:
             lines[-1] += f" {word}"
         else:
             lines.append(word)
-    if len(lines) == 1 and yaml.safe_load(f"k: {_quoted(text)}") == {"k": text}:
-        return [_quoted(text)]
     return [">-", *(f"{' ' * indent}{line}" for line in lines)]
 
 

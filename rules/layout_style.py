@@ -6,7 +6,6 @@ from enum import Enum
 
 from rules.expectations import EXPECTATION_KEYS
 from rules.layout_tree import Collection
-from rules.rule_shape import OUR_KEYS
 
 
 class Style(Enum):
@@ -26,16 +25,38 @@ _RULE: _Order = (
     (
         "title", "id", "name", "related", "taxonomy", "status", "license", "author", "date",
         "modified", "references", "tags", "logsource", "description", "scope", "detection",
-        "correlation", "fields", "level", "falsepositives",
+        "correlation", "filter", "fields", "level", "falsepositives",
     ),
     ("mingjian",),
 )  # fmt: skip
-_OURS: _Order = (tuple(key for key in OUR_KEYS if key != "tests"), ("tests",))
+_OURS: _Order = (
+    (
+        "language", "version", "item", "response", "signal", "requires", "owner", "reason",
+        "expires", "ticket", "legal", "timezone", "scope", "window", "gap", "until", "emit",
+        "missing_group", "suppress", "intercept", "summary", "runbook", "blind_spots",
+    ),
+    ("tests",),
+)  # fmt: skip
 _CORRELATION: _Order = (("type", "rules", "aliases", "group-by", "timespan"), ("condition",))
-_CASE: _Order = (("name", "messages", "arrival"), ("alerts", "never"))
+_CASE: _Order = (("name", "lists", "messages", "arrival"), ("alerts", "never"))
 _MESSAGE: _Order = (("at", "id", "seq", "event", "source", "from", "to", "room"), ("payload",))
-_LEXICON: _Order = (("name", "title", "owner", "expires", "scene"), ("words", "allow", "values"))
+_LEXICON: _Order = (
+    (
+        "name",
+        "title",
+        "owner",
+        "expires",
+        "scene",
+        "words",
+        "synonyms",
+        "scenes",
+        "allow",
+        "values",
+    ),
+    (),
+)
 _WORD: _Order = (("word",), ())
+_FEW = 4
 _PROSE = ("falsepositives", "references", "blind_spots", "related")
 
 
@@ -51,6 +72,8 @@ def order_of(path: Path) -> _Order:
             return _RULE
         case ("rule", "detection"):
             return ((), ("condition",))
+        case ("rule", "filter"):
+            return (("rules",), ("condition",))
         case ("rule", "correlation"):
             return _CORRELATION
         case ("rule", "mingjian"):
@@ -67,10 +90,11 @@ def order_of(path: Path) -> _Order:
 def style_of(path: Path, node: Collection) -> Style:
     """How the mapping or list at `path` is written."""
     match path:
-        case ("rule", "mingjian"):
-            only_signal = [entry.name for entry in node.entries] == ["signal"]
-            return Style.AUTO if only_signal else BLOCK
-        case ("rule", "detection" | "correlation") | ("rule", "correlation", "aliases"):
+        case ("rule", "mingjian"):  # of a base rule or a filter it is short
+            return BLOCK if _holds_collections(node) or len(node.entries) > _FEW else Style.AUTO
+        case ("rule", "detection" | "correlation" | "filter"):
+            return BLOCK
+        case ("rule", "correlation", "aliases") | ("lexicon", "synonyms" | "scenes"):
             return BLOCK
         case ("rule", "mingjian", "tests") | ("rule", "mingjian", "tests", _):
             return BLOCK

@@ -247,10 +247,12 @@ class _Comments:
 
     def _blank_before(self, entry: Entry, comments: list[_Comment]) -> bool:
         """Is there a blank line above the entry, or above its comments?"""
+        above = entry.line > 0 and not self._row(entry.line - 1).strip()
         if entry.lead:
+            entry.lead += [""] if above else []
             own = [one for one in comments if one.text == entry.lead[0] and one.start < entry.start]
             return own[-1].blank if own else False
-        return entry.line > 0 and not self._row(entry.line - 1).strip()
+        return above
 
 
 def _walk(node: Scalar | Collection, depth: int = 0) -> Iterator[tuple[int, Entry]]:
