@@ -78,7 +78,7 @@ def explain(
     chosen, file = _rule(ruleset, name, rules)
     raws = given_records(message, {"from": sender, "to": to, "at": at})
     messages = [decoded(raw) for raw in raws]
-    calendar, named = load_calendar(), named_for(rules, ruleset)
+    calendar, named = load_calendar(), named_for(rules)
     setting = Setting.of(ruleset, calendar)
     if isinstance(chosen, CorrelationRule):
         steps = counted(chosen, ruleset, messages, setting, named)

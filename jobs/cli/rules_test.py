@@ -82,7 +82,7 @@ def run_tests(
         ruleset, files = _chosen(path, names or [])
         timeline = RuleTimeline([(0, ruleset)])
         compiled = compile_timeline(timeline)
-    results = list(_run(named_for(path, ruleset), timeline, compiled, files))
+    results = list(_run(named_for(path), timeline, compiled, files))
     gaps = [gap for file in files for gap in _gaps(file)]
     if report_to is not None:
         _write(report_to, junit(_cases(results, gaps if strict else [])))
