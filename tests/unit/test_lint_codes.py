@@ -14,7 +14,7 @@ from tests.support.lint_examples import ELSEWHERE, SHOWN, problems_of
 
 ROOT = Path(__file__).resolve().parents[2]
 # errors that need a code of the registry; UnknownName has it from what is unknown
-CODED = {"RuleError", "Refused", "WrongMessage", "WrongCorrelation"}
+CODED = {"RuleError", "Refused", "WrongCase", "WrongCorrelation", "WrongMessage"}
 # plain Sigma rules are refused with a reason of `rules.sigma.refusal.REASONS` instead
 SOURCES = sorted(
     path for path in (ROOT / "rules").rglob("*.py") if path.parent.name != "sigma"
