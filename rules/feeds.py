@@ -15,7 +15,7 @@ An event of a type listed there is read generically: the payload's `stage` becom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,6 +83,12 @@ def feeds() -> Mapping[str, Feed]:
         feed = _feed(load_documents(f"feeds/{file.name}", file.read_text(encoding="utf-8"))[0])
         found[feed.name] = feed
     return found
+
+
+def missing_feeds(required: Iterable[str], connected: Iterable[str] = ()) -> list[str]:
+    """Which of the required feeds nobody has connected; `connected` besides the shipped ones."""
+    own = set(connected)
+    return [name for name in required if not feeds()[name].connected and name not in own]
 
 
 @cache

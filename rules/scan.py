@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import re2
@@ -32,22 +33,10 @@ class HyperscanScanner:
     be reported where they do not occur: what is too large for it as it is."""
 
     def __init__(self, patterns: Sequence[str], loosely: Collection[int] = ()) -> None:
-        flags = (
-            hyperscan.HS_FLAG_CASELESS
-            | hyperscan.HS_FLAG_UTF8
-            | hyperscan.HS_FLAG_SINGLEMATCH
-            | hyperscan.HS_FLAG_ALLOWEMPTY
-        )
-        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        self._database.compile(
-            expressions=[pattern.encode() for pattern in patterns],
-            ids=list(range(len(patterns))),
-            elements=len(patterns),
-            flags=[
-                flags | (hyperscan.HS_FLAG_PREFILTER if at in loosely else 0)
-                for at in range(len(patterns))
-            ],
-        )
+        compiled = _compiled(tuple(patterns), frozenset(loosely))
+        # each scanner has scratch space of its own: two threads may scan at once
+        self._database = hyperscan.loadb(compiled, mode=hyperscan.HS_MODE_BLOCK)
+        self._database.scratch = hyperscan.Scratch(self._database)
         self._scan = self._database.scan
 
     def scan(self, text: bytes) -> list[int]:
@@ -55,6 +44,28 @@ class HyperscanScanner:
         found: list[int] = []
         self._scan(text, _collect, context=found)
         return found
+
+
+@lru_cache(maxsize=4)  # compiling thousands of patterns takes seconds, and rulesets share them
+def _compiled(patterns: tuple[str, ...], loosely: frozenset[int]) -> bytes:
+    flags = (
+        hyperscan.HS_FLAG_CASELESS
+        | hyperscan.HS_FLAG_UTF8
+        | hyperscan.HS_FLAG_SINGLEMATCH
+        | hyperscan.HS_FLAG_ALLOWEMPTY
+    )
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[pattern.encode() for pattern in patterns],
+        ids=list(range(len(patterns))),
+        elements=len(patterns),
+        flags=[
+            flags | (hyperscan.HS_FLAG_PREFILTER if at in loosely else 0)
+            for at in range(len(patterns))
+        ],
+    )
+    found: bytes = hyperscan.dumpb(database)
+    return found
 
 
 def _collect(pattern: int, _start: int, _end: int, _flags: int, found: Any) -> None:

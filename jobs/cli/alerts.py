@@ -95,8 +95,8 @@ def list_alerts(
         rule=rule,
         response=response,
         actor=actor,
-        since=_milliseconds(since),
-        until=_milliseconds(until, end=True),
+        since=milliseconds(since),
+        until=milliseconds(until, end=True),
         text=text,
         limit=limit,
         cursor=cursor,
@@ -276,7 +276,7 @@ def _say_others(reader: AlertReader, tenant: str) -> None:
     )
 
 
-def _milliseconds(text: str, *, end: bool = False) -> int:
+def milliseconds(text: str, *, end: bool = False) -> int:
     """UTC milliseconds of a local date or time; a date alone as `end` means its last moment."""
     if not text:
         return 0

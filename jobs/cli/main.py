@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from jobs.cli import alerts, deliver, detect, quarantine, rules, simulate, stack
+from jobs.cli import alerts, deliver, detect, lexicons, quarantine, rules, simulate, stack
 from jobs.cli import report as reports
 from jobs.cli.app import err, language, out, report, say
 from jobs.cli.help_language import translate
@@ -25,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (simulate, detect, deliver, rules, alerts, quarantine, reports, stack):
+for command in (simulate, detect, deliver, rules, lexicons, alerts, quarantine, reports, stack):
     command.register(app)
 
 
