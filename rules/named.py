@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rules.fold import fold
 from rules.lexicon import Lexicon
-from rules.reference import Reference
+from rules.reference import NORMAL, Reference
 from rules.refused import Refused, UnknownName
 
 
@@ -49,7 +49,8 @@ class Named:
 
     def placeholders(self) -> dict[str, list[str]]:
         """Values of `%name%` (Sigma's expand): those of the reference list."""
-        return {name: list(one.values) for name, one in self.reference.lists.items() if one.values}
+        lists = self.reference.lists.items()
+        return {name: list(one.values) for name, one in lists if one.kind in NORMAL}
 
 
 def _reference_values(lexicon: Lexicon) -> Iterator[str]:

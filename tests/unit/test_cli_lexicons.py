@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli.main import app
+from rules.alert import ID_FIELDS
 from rules.calendar import load_calendar
 from rules.cases import records
 from rules.decode import Decoder
@@ -51,8 +52,8 @@ def test_words_that_were_hit_are_counted_and_the_others_named(words: Path) -> No
     ]
     sink = SqliteSink("s", "index.db")
     sink.open()
-    outputs = enumerate(engine.run(records({"messages": said})))
-    sink.write([Record(kind, body, "memory", 0, at) for at, (kind, body) in outputs])
+    outputs = engine.run(records({"messages": said}))
+    sink.write([Record(kind, json.loads(body)[ID_FIELDS[kind]], body) for kind, body in outputs])
     sink.close()
     target = 'targets=[{"kind": "sqlite", "name": "s", "path": "index.db"}]'
     found = json.loads(run("lexicons", "hits", words, "--set", target, "--output", "json"))

@@ -20,7 +20,7 @@ from tests.support.lint_examples import SHOWN
 
 ROOT = Path(__file__).resolve().parents[2]
 VALIDATORS = {name: jsonschema.Draft7Validator(schema) for name, schema in schemas().items()}
-GUIDES = [ROOT / "docs" / "rules.md", ROOT / "docs" / "rules.zh-CN.md"]
+GUIDES = [ROOT / "docs" / "rule-language.md", ROOT / "docs" / "rule-language.zh-CN.md"]
 # codes about shape that a schema can know too
 OF_SHAPE = [
     "MJ101", "MJ102", "MJ103", "MJ104", "MJ105", "MJ106", "MJ107", "MJ201", "MJ202", "MJ213",

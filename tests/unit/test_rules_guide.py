@@ -1,4 +1,4 @@
-"""docs/rules*.md: every example works, every table names what the code knows, and nothing else."""
+"""docs/rule-language*.md: every example works, every table names what the code knows, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from rules.detection_text import MODIFIERS
 from rules.detectors import DETECTORS
 from rules.errors import RuleError
 from rules.expectations import EXPECTATION_KEYS, wanted_alerts
+from rules.extension import SCOPE_KEYS
 from rules.findings import SUMMARY_WORDS
 from rules.lexicon_file import load_lexicon
 from rules.matcher import compile_timeline
 from rules.message import DIRECTIONS, SENDER_KINDS
 from rules.model import CORRELATION_TYPES
+from rules.reference import KINDS
 from rules.rule_shape import CASE_KEYS, CORRELATION_KEYS, LEVELS, OUR_KEYS, RESPONSES, SIGMA_KEYS
 from rules.rulecases import run_case
 from rules.ruleset import RuleTimeline, load_ruleset
 from tests.support.rule_files import CALENDAR, detection_rule, load_text
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [DOCS / "rules.zh-CN.md", DOCS / "rules.md"]
+PAGES = [DOCS / "rule-language.zh-CN.md", DOCS / "rule-language.md"]
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -96,6 +98,8 @@ TABLES: dict[str, Iterable[str]] = {
     "message": MESSAGE_KEYS,
     "expectation": EXPECTATION_KEYS,
     "lexicon": lexicon_keys(),
+    "scope": SCOPE_KEYS,
+    "kinds": KINDS,
 }
 
 
