@@ -15,14 +15,16 @@ from typing import NamedTuple
 import msgspec
 
 from rules.alert import Alert, Evidence, Late, Quarantined, content_id, sm3_raw
+from rules.calendar import OfficeCalendar, load_calendar
 from rules.correlation.group import Group, Marks, Row, advance
 from rules.correlation.plan import Plan
 from rules.correlation.window import Entry
 from rules.findings import Findings, position
-from rules.items import ALERT, QUARANTINE, QUIETED, Item, unpack
+from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
 from rules.quarantine import REASONS
 from rules.ruleset import RuleSet, RuleTimeline
+from rules.split import TAG, Splits, SplitStep
 from rules.suppression import Quiet
 
 STATE_VERSION = 2
@@ -62,12 +64,16 @@ class Behaviour:
     Args:
         timeline: rulesets by digest.
         findings: builds alerts and evidence.
+        calendar: for rules that are asked about numbers in pieces; the shipped one by default.
     """
 
-    def __init__(self, timeline: RuleTimeline, findings: Findings) -> None:
+    def __init__(
+        self, timeline: RuleTimeline, findings: Findings, calendar: OfficeCalendar | None = None
+    ) -> None:
         self._timeline = timeline
         self._findings = findings
         self._plans: dict[tuple[str, str], Plan] = {}
+        self._splits = Splits(timeline, findings, calendar or load_calendar())
 
     def add(self, state: bytes | None, packed: bytes, watermark: int) -> Step:
         """One item has come. Single-message alerts and quarantine go out at once; a member of a
@@ -81,6 +87,8 @@ class Behaviour:
             # too late to be put in order: told by itself rather than lost
             kept = _decode(state) if state else State(STATE_VERSION, [], [])
             return Step(state, self._quieted(kept, item), [])
+        if item.kind == FRAGMENT:
+            return self._split(self._splits.add(state, item, watermark), watermark)
         if item.time <= watermark:
             return Step(state, [("late", _json.encode(self._late(item, watermark)))], [])
         held = _decode(state) if state else State(STATE_VERSION, [], [])
@@ -91,6 +99,8 @@ class Behaviour:
         """Event time has reached `watermark` (ms): judge what waited, drop what is over."""
         if not state:
             return Step(None, [], [])
+        if state[:1] == TAG:
+            return self._split(self._splits.advance(state, watermark), watermark)
         held = _decode(state)
         ready = sorted((i for i in held.pending if i.time <= watermark), key=Item.order)
         held.pending = [i for i in held.pending if i.time > watermark]
@@ -179,6 +189,14 @@ class Behaviour:
             group.marks.last = entries[-1].time
             group.marks.truncated = held.truncated
         return group
+
+    def _split(self, step: SplitStep, watermark: int) -> Step:
+        outputs = [output for alert, evidence in step.found for output in _outputs(alert, evidence)]
+        if step.late:
+            rule, item = step.late
+            late = self._late(msgspec.structs.replace(item, rule=rule), watermark)
+            outputs.append(("late", _json.encode(late)))
+        return Step(step.state, outputs, step.timers)
 
     def _rule(self, item: Item) -> CorrelationRule | None:
         """The correlation an item counts for; None when it is no longer in any ruleset.

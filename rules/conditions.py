@@ -23,6 +23,8 @@ __all__ = ("MAX_SPANS", "Span", "View")
 
 TEXT_FIELDS = frozenset({"text", "quoted"})
 HIT_RESPONSE = "hit.response"
+HIT_VARIANT = "hit.variant"
+HIT_FIELDS = frozenset({HIT_RESPONSE, HIT_VARIANT})  # what other rules said of the message
 MAX_WEIGHED = 1_000  # occurrences of words looked at for a denial; the rest count as said
 
 
@@ -196,9 +198,9 @@ class Compare:
     def holds(self, view: View) -> bool:
         """Lists hold when one element does; a field that is absent (or empty) holds only for
         `exists: false` and `null`."""
-        if self.asks_hits:
+        if self.field == HIT_RESPONSE:
             return self.of_response(view.response)
-        value = view.field(self.field)
+        value = view.variants if self.field == HIT_VARIANT else view.field(self.field)
         if self.operator == "exists":
             return (value not in _EMPTY) is bool(self.wanted)
         if self.operator == "null":
@@ -210,7 +212,7 @@ class Compare:
     @property
     def asks_hits(self) -> bool:
         """Whether it asks what other rules said."""
-        return self.field == HIT_RESPONSE
+        return self.field in HIT_FIELDS
 
     def of_response(self, response: int) -> bool:
         """For `hit.response`: does it hold when that is the highest response so far?"""

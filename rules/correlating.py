@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rules.alert import RuleRef
-from rules.correlation.model import NUMERIC, Correlation
+from rules.correlation.model import NUMERIC, TEMPORAL, Correlation
 from rules.correlation.refusal import WrongCorrelation
-from rules.correlation.section import OUR_KEYS, known_keys, parse_correlation
+from rules.correlation.section import OUR_KEYS, parse_correlation
+from rules.correlation.shapes import known_keys
 from rules.errors import RuleError
 from rules.extension import intercept, suppress
 from rules.fields import FIELDS
@@ -15,6 +16,8 @@ from rules.model import MAX_WINDOW, CorrelationRule
 from rules.refused import UnknownName
 from rules.yaml_source import Document
 
+_MOST_EN = "a window keeps no more messages"
+_MOST_ZH = "一个窗口最多保留这么多条消息"
 MAX_TIMESPAN = 366 * 86_400_000
 
 
@@ -73,7 +76,7 @@ def _aliases(document: Document, how: Correlation) -> None:
                 f"别名“{name}”不在 group-by 里",
                 code="MJ304",
             )
-        known_keys(at, fields, how.sources())
+        known_keys(at, fields, how.sources(), "MJ305")
         if len(fields) != len(how.sources()):
             raise WrongCorrelation(
                 at,
@@ -93,7 +96,7 @@ def _known_field(document: Document, at: tuple[str, ...], field: str) -> None:
 def _countable(how: Correlation) -> None:
     """A count that no window can reach, or that every window has, is a slip."""
     for operator, limit in how.bounds:
-        low, high = 1, MAX_WINDOW
+        low, high = 1, len(how.rules) if how.type in TEMPORAL else MAX_WINDOW
         least = limit + 1 if operator == "gt" else limit
         if operator in ("lt", "neq"):
             low = 0 if operator == "neq" else 2
@@ -107,8 +110,10 @@ def _countable(how: Correlation) -> None:
         if not low <= least <= high:
             raise WrongCorrelation(
                 ("condition", operator),
-                f"the count must be from {low} to {high}: a window keeps no more messages",
-                f"次数须在 {low} 到 {high} 之间：一个窗口最多保留这么多条消息",
+                f"the count must be from {low} to {high}: "
+                + ("there are no more rules" if how.type in TEMPORAL else _MOST_EN),
+                f"次数须在 {low} 到 {high} 之间："
+                + ("rules 里没有更多规则" if how.type in TEMPORAL else _MOST_ZH),
                 code="MJ308",
             )
 

@@ -44,7 +44,7 @@ class Engine:
         compiled: Mapping[str, CompiledRules] | None = None,
     ) -> None:
         self.matcher = Matcher(timeline, decoder, calendar, compiled=compiled)
-        self._behaviour = Behaviour(timeline, Findings(decoder, seal))  # type: ignore[arg-type]
+        self._behaviour = Behaviour(timeline, Findings(decoder, seal), calendar)  # type: ignore[arg-type]
         self._lateness = lateness
         self._watermark = -1
         self._timers: list[tuple[int, str]] = []

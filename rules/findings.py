@@ -18,8 +18,8 @@ from rules.alert import (
     sm3_raw,
 )
 from rules.decode import Decoder, party_kind
-from rules.items import Item
-from rules.mask import excerpt, mask, mask_id
+from rules.items import SPLIT, Item
+from rules.mask import excerpt, hide, mask, mask_id
 from rules.message import Message
 from rules.model import Intercept
 
@@ -56,7 +56,7 @@ class Findings:
     """
 
     def __init__(self, decoder: Decoder, seal: Callable[[bytes, str], str]) -> None:
-        self._decode = decoder.decode
+        self.decode = decoder.decode
         self._seal = seal
 
     def seal(self, raw: bytes, tenant: str, record_id: str) -> str:
@@ -82,7 +82,7 @@ class Findings:
         `window` (begin and end in ms) is where a correlation held; its end is the alert's time,
         which is after the last member's when nothing had to happen until then.
         """
-        messages = [self._decode(item.raw) for item in members]
+        messages = [self.decode(item.raw) for item in members]
         last, trigger = messages[-1], members[-1]
         start, end = window or (0, trigger.time)
         moment = (str(end),) if end != trigger.time else ()
@@ -131,7 +131,7 @@ class Findings:
 
     def evidence(self, alert_id: str, item: Item, message: Message | None = None) -> Evidence:
         """One message as a member of an alert."""
-        known = message if message is not None else self._decode(item.raw)
+        known = message if message is not None else self.decode(item.raw)
         identity = _evidence_id(alert_id, item)
         return Evidence(
             evidence_id=identity,
@@ -144,7 +144,7 @@ class Findings:
             sender=known.sender,
             conversation=known.conversation,
             direction=known.direction,
-            text=mask(shown_text(known)),
+            text=mask(_without_pieces(item, shown_text(known))),
             hits=_hits(item, known),
             raw_sm3=sm3_raw(item.raw),
             raw_sha256=hashlib.sha256(item.raw).hexdigest(),
@@ -185,12 +185,20 @@ def _hits(item: Item, message: Message) -> tuple[Hit, ...]:
             start=span.start,
             end=span.end,
             pattern=span.pattern,
-            excerpt=excerpt(str(message.field(span.field) or ""), span.start, span.end),
+            excerpt=excerpt(
+                _without_pieces(item, str(message.field(span.field) or "")), span.start, span.end
+            ),
             variant=tuple(span.variant),
             confidence=span.confidence,
         )
         for span in item.spans
     )
+
+
+def _without_pieces(item: Item, text: str) -> str:
+    """`text` without the pieces of numbers: what is masked in one message is not shown in three."""
+    pieces = [(s.start, s.end) for s in item.spans if SPLIT in s.variant]
+    return hide(text, pieces) if pieces else text
 
 
 def shown_text(message: Message) -> str:

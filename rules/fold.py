@@ -79,6 +79,7 @@ def _tables() -> tuple[dict[str, str], dict[str, str]]:
 
 
 _TARGET, _KIND = _tables()
+DIGIT_FORMS = frozenset(char for char, to in _TARGET.items() if to.isascii() and to.isdigit())
 # The regex engine looks characters of the basic plane up in a bitmap, but the others one by one:
 # these are given as two ranges, whatever they hold, around the emoji.
 _HARD = (

@@ -11,7 +11,8 @@ import msgspec
 from rules.alert import content_id
 from rules.conditions import Span
 
-ALERT, MEMBER, QUARANTINE, QUIETED = 0, 1, 2, 3
+ALERT, MEMBER, QUARANTINE, QUIETED, FRAGMENT = 0, 1, 2, 3, 4
+SPLIT = "split_msg"  # variant of a span that is a part of a number sent in pieces
 
 
 class Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -20,7 +21,7 @@ class Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
     Args:
         kind: ALERT (a detection rule matched), QUIETED (the same, and its rule has `suppress`),
             MEMBER (counts for the correlation `rule`), QUARANTINE (`rule` holds the reason, `value`
-            the detail).
+            the detail), FRAGMENT (may be a piece of a number: `rules.split`).
         step: for MEMBER, the place of the matched base rule in the correlation's `rules`.
         base: name of the detection rule that matched.
         group: values of the correlation's group-by, in order.

@@ -16,7 +16,7 @@ import re2
 from sigma.types import SigmaString, SpecialChars
 
 from rules.conditions import (
-    HIT_RESPONSE,
+    HIT_FIELDS,
     TEXT_FIELDS,
     Asked,
     Compare,
@@ -52,8 +52,8 @@ def leaf(name: str, modifiers: list[str], value: Any, named: Named, zone: Zone |
     Raises:
         Refused, UnknownName: see `rules.sigma_parse.parse_detection`.
     """
-    if name not in FIELDS and name != HIT_RESPONSE:
-        raise UnknownName("field", name, sorted(FIELDS | {HIT_RESPONSE}))
+    if name not in FIELDS and name not in HIT_FIELDS:
+        raise UnknownName("field", name, sorted(FIELDS | HIT_FIELDS))
     if isinstance(value, date):  # YAML made it of an unquoted 2026-11-22
         value = value.isoformat()
     if ours := next((one for one in modifiers if one in OURS), ""):

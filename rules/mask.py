@@ -8,7 +8,7 @@ run of eleven digits or more, and every long code of letters and digits, whateve
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -74,6 +74,14 @@ def excerpt(text: str, start: int, end: int, width: int = 40) -> str:
     if stop < len(masked):
         cut = cut[:-1] + "…"
     return cut
+
+
+def hide(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """`text` with everything but blanks inside the spans as stars, of the same length."""
+    chars = list(text)
+    for start, end in spans:
+        chars[start:end] = ["*" if not char.isspace() else char for char in chars[start:end]]
+    return "".join(chars)
 
 
 def one_line(text: str) -> str:

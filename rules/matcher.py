@@ -20,7 +20,7 @@ from rules.calendar import OfficeCalendar
 from rules.decode import Decoder, Draft
 from rules.errors import RecordError
 from rules.fold import fold
-from rules.items import ALERT, MEMBER, QUARANTINE, QUIETED, Item, pack
+from rules.items import ALERT, FRAGMENT, MEMBER, QUARANTINE, QUIETED, Item, pack
 from rules.mask import mask, one_line
 from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.model import CorrelationRule, DetectionRule
@@ -28,6 +28,7 @@ from rules.recent import CONFLICT, SAME, RecentIds
 from rules.reference import RefList
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.scan import scanner
+from rules.split import SplitRules, is_fragment
 from rules.triggers import Trigger, triggers
 from rules.variants_sounds import gate
 from rules.variants_wake import OtherSpellings
@@ -71,6 +72,7 @@ class CompiledRules:
         )
         self._word_at = [places[re2.escape(word)] for word in spelled]
         self._scan = scanner([*patterns, *self._spellings.gates]).scan
+        self.splits = SplitRules(ruleset)
 
     def with_lists(self, lists: Iterable[RefList]) -> CompiledRules:
         """The same rules with more on the reference lists, for the test cases of rules."""
@@ -115,6 +117,7 @@ class CompiledRules:
         self._try([rule for rule in candidates if not rule.asks_hits], view, held, failed)
         # rules that ask what others said come last, and do not hear each other
         view.response = max((rule.ref.response for rule, _ in held), default=0)
+        view.variants = _variants(held)
         later = {rule.ref.name: rule for rule in candidates if rule.asks_hits}
         if held:
             later.update((rule.ref.name, rule) for rule in self._after_hits)
@@ -197,9 +200,14 @@ class Matcher:
             out.append(self._set_aside(raw, "unknown_type", draft.type, source, partition, offset))
         compiled = self._only or self._compiled[self._timeline.at(draft.time).digest]
         candidates = compiled.candidates(draft)
-        if not candidates:
+        piece = compiled.splits.rules and is_fragment(draft.text)
+        if not candidates and not piece:
             return out or None
         message = self._message(draft)
+        place = (message.time, message.seq, message.msgid, source, partition, offset)
+        if piece and compiled.splits.concern(message, self._calendar):
+            self.counts["fragments"] += 1
+            out.append(_fragment(compiled.ruleset, message, place, raw))
         held, failed = compiled.judge(candidates, message, self._calendar)
         for name, problem in failed:
             self.counts["rule_failed"] += 1
@@ -209,7 +217,6 @@ class Matcher:
         for rule, spans in held:
             self.counts["hits"] += not rule.signal
             for key, head in self._roles(compiled, rule, message):
-                place = (message.time, message.seq, message.msgid, source, partition, offset)
                 out.append(pack(key, Item(*head, *place, raw, spans)))
         return out or None
 
@@ -248,6 +255,21 @@ class Matcher:
             raw[: self._keep], (), len(raw), digest, hashlib.sha256(raw).hexdigest(),
         )  # fmt: skip
         return pack(f"q|{int(digest[:4], 16) % _QUARANTINE_KEYS}", entry)
+
+
+def _variants(held: Iterable[tuple[DetectionRule, tuple[Span, ...]]]) -> tuple[str, ...]:
+    """Disguises of the words that alerting rules matched, each once."""
+    spans = (span for rule, spans in held if not rule.signal for span in spans)
+    return tuple(dict.fromkeys(one for span in spans for one in span.variant))
+
+
+def _fragment(
+    ruleset: RuleSet, message: Message, place: tuple[int, int, str, str, int, int], raw: bytes
+) -> bytes:
+    """What may be a piece of a number, for the key of its sender in this conversation."""
+    group = (message.tenant, message.sender, message.conversation)
+    item = Item(FRAGMENT, ruleset.digest, "", 0, "", group, "", *place, raw)
+    return pack(f"s|{content_id(*group)}", item)
 
 
 def _content(draft: Draft, raw: bytes) -> int:

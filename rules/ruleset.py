@@ -5,10 +5,11 @@ from __future__ import annotations
 import bisect
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from rules import feeds
 from rules.alert import sm3_hex
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
@@ -49,6 +50,25 @@ class RuleSet:
     def file_of(self, name: str) -> RuleFile | None:
         """The file that holds the rule `name`."""
         return next((f for f in self.files if name in f.names()), None)
+
+    def awake(self) -> RuleSet:
+        """The same without what waits for a feed (`mingjian.requires`): a rule about something
+        that did not happen would find that it never happens."""
+        waiting = {
+            name
+            for file in self.files
+            if not all(feeds.feeds()[feed].connected for feed in file.requires)
+            for name in file.names()
+        }
+        correlations = {k: rule for k, rule in self.correlations.items() if k not in waiting}
+        read = {name for rule in correlations.values() for name in rule.how.sources()}
+        detections = {k: v for k, v in self.detections.items() if k not in waiting or k in read}
+        readers = {
+            k: tuple((rule, step) for rule, step in v if rule.ref.name in correlations)
+            for k, v in self.readers.items()
+            if k in detections
+        }
+        return replace(self, detections=detections, correlations=correlations, readers=readers)
 
 
 class Beside(NamedTuple):
@@ -263,11 +283,11 @@ class RuleTimeline:
     @classmethod
     def load(cls, path: str = "", registry: str = "", packs: Sequence[str] = ()) -> RuleTimeline:
         """The rules of `path` (of these packs, when named) from the beginning, then each published
-        set of the registry: `<registry>/<effective_from in ms>/*.yml`."""
-        entries = [(0, load_ruleset(path, packs=packs))]
+        set of the registry: `<registry>/<effective_from in ms>/*.yml`. Without what waits."""
+        entries = [(0, load_ruleset(path, packs=packs).awake())]
         root = Path(registry) if registry else None
         if root is not None and root.is_dir():
             for folder in sorted(root.iterdir()):
                 if folder.is_dir() and folder.name.isdecimal():
-                    entries.append((int(folder.name), load_ruleset(folder)))
+                    entries.append((int(folder.name), load_ruleset(folder).awake()))
         return cls(entries)

@@ -6,7 +6,8 @@ the few messages that fire. Both are linear-time, so no rule can hang the stream
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 import re2
@@ -27,9 +28,10 @@ class Scanner(Protocol):
 
 
 class HyperscanScanner:
-    """Intel Hyperscan, block mode, one report a pattern."""
+    """Intel Hyperscan, block mode, one report a pattern. The patterns of the indexes `loosely` may
+    be reported where they do not occur: what is too large for it as it is."""
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    def __init__(self, patterns: Sequence[str], loosely: Collection[int] = ()) -> None:
         flags = (
             hyperscan.HS_FLAG_CASELESS
             | hyperscan.HS_FLAG_UTF8
@@ -41,7 +43,10 @@ class HyperscanScanner:
             expressions=[pattern.encode() for pattern in patterns],
             ids=list(range(len(patterns))),
             elements=len(patterns),
-            flags=[flags] * len(patterns),
+            flags=[
+                flags | (hyperscan.HS_FLAG_PREFILTER if at in loosely else 0)
+                for at in range(len(patterns))
+            ],
         )
         self._scan = self._database.scan
 
@@ -85,11 +90,15 @@ class NothingScanner:
 class PairScanner:
     """Hyperscan, and RE2 for the few patterns that Hyperscan does not take."""
 
-    def __init__(self, patterns: Sequence[str], by_re2: Sequence[int]) -> None:
+    def __init__(
+        self, patterns: Sequence[str], by_re2: Sequence[int], loosely: Collection[int] = ()
+    ) -> None:
         others = set(by_re2)
         self._fast = [index for index in range(len(patterns)) if index not in others]
         self._slow = list(by_re2)
-        self._first = HyperscanScanner([patterns[i] for i in self._fast]) if self._fast else None
+        loose = {at for at, index in enumerate(self._fast) if index in loosely}
+        kept = [patterns[i] for i in self._fast]
+        self._first = HyperscanScanner(kept, loose) if self._fast else None
         self._second = Re2Scanner([patterns[i] for i in self._slow])
 
     def scan(self, text: bytes) -> list[int]:
@@ -108,13 +117,42 @@ def scanner(patterns: Sequence[str]) -> Scanner:
         return Re2Scanner(patterns)
     try:
         return HyperscanScanner(patterns)
-    except hyperscan.error:
-        return PairScanner(patterns, [i for i, one in enumerate(patterns) if not _fast(one)])
+    except hyperscan.error:  # one of them is too large
+        doubtful = [at for at, one in enumerate(patterns) if not is_plain(one)]
+    refused = [] if _takes([patterns[at] for at in doubtful]) else _refused(patterns, doubtful)
+    loosely = [at for at in refused if _takes([patterns[at]], loosely=(0,))]
+    by_re2 = [at for at in refused if at not in loosely]
+    if by_re2:
+        return PairScanner(patterns, by_re2, loosely)
+    return HyperscanScanner(patterns, loosely)
 
 
-def _fast(pattern: str) -> bool:
+# Words, and alternatives of words: what Hyperscan always takes.
+_words = re.compile(r"(?:[^\\.^$*+?()\[\]{}]|\\[^0-9A-Za-z])*").fullmatch
+
+
+def is_plain(pattern: str) -> bool:
+    """Is the pattern a text that stands for itself, or several such?"""
+    return _words(pattern) is not None
+
+
+def _refused(patterns: Sequence[str], among: Sequence[int]) -> list[int]:
+    """Which of the patterns Hyperscan does not take; these, together, it does not."""
+    if len(among) <= 1:
+        return list(among)
+    half = len(among) // 2
+    halves = [part for part in (among[:half], among[half:]) if part]
+    return [
+        at for part in halves if not _takes([patterns[i] for i in part])
+        for at in _refused(patterns, part)
+    ]  # fmt: skip
+
+
+def _takes(patterns: Sequence[str], loosely: Collection[int] = ()) -> bool:
+    if not patterns:
+        return True
     try:
-        HyperscanScanner([pattern])
+        HyperscanScanner(patterns, loosely)
     except hyperscan.error:
         return False
     return True

@@ -13,6 +13,7 @@ import re2
 
 from rules.conditions import (
     HIT_RESPONSE,
+    HIT_VARIANT,
     And,
     AtLeast,
     Compare,
@@ -23,6 +24,7 @@ from rules.conditions import (
     Regex,
     Words,
 )
+from rules.scan import is_plain
 
 TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
 
@@ -72,16 +74,17 @@ def _leaf(node: Node) -> frozenset[Trigger] | None:
         return frozenset({Trigger("type", str(node.wanted).casefold())})
     if isinstance(node, Compare) and node.field == HIT_RESPONSE and not node.of_response(0):
         return frozenset({Trigger("hits", "")})
+    if isinstance(node, Compare) and node.field == HIT_VARIANT and node.operator == "equals":
+        return frozenset({Trigger("hits", "")})
     return None
 
 
-def _cost(options: frozenset[Trigger]) -> int:
-    """Rough share of messages that fire: patterns are rare, the text type is common."""
-    return (
-        max(
-            (10 if one.value in ("text", "image") else 2) if one.kind == "type" else 1
-            for one in options
-        )
-        if options
-        else 0
-    )
+def _cost(options: frozenset[Trigger]) -> tuple[int, bool]:
+    """Rough share of messages that fire: words are rare, the text type is common; and, of equally
+    rare ones, whether a pattern has to be compiled that is more than words."""
+    shares = [
+        (10 if one.value in ("text", "image") else 2) if one.kind == "type" else 1
+        for one in options
+    ]
+    wide = any(one.kind == "pattern" and not is_plain(one.value) for one in options)
+    return max(shares, default=0), wide

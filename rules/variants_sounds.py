@@ -7,12 +7,14 @@ are among the 3 755 of level 1 of GB/T 2312, those that input methods offer firs
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from rules.character_tables import SYLLABLES
 
 SHORTEST = 3  # characters; what sounds like a shorter word is too often something else
-_GATE = 4  # characters of a word that the scan of all rules looks at
+SPELLED = dict(re.findall(r"([a-z]+)([^a-z\s]+)", SYLLABLES))  # {syllable: characters read so}
+_GATE = 3  # characters of a word that the scan of all rules looks at
 _TONE = "[1-5]?"
 _BLANKS = "[ '-]{0,2}"  # a class and no more, so that every engine reads it alike
 BLANKS = frozenset(" '-")
@@ -44,8 +46,7 @@ def _tables() -> tuple[dict[str, str], dict[str, tuple[str, ...]], dict[str, lis
     spelled: dict[str, str] = {}
     read: dict[str, tuple[str, ...]] = {}
     written: dict[str, list[str]] = {}
-    for line in SYLLABLES.splitlines():
-        syllable, chars = line.split(" ")
+    for syllable, chars in SPELLED.items():
         own = spelled[syllable] = sound(syllable)
         for char in chars:
             if own not in read.get(char, ()):

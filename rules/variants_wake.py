@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import re2
+
 from rules.fold import Folded, is_chinese
 from rules.variants_lattice import DENYING, Lattice
 from rules.variants_parts import APART, LOOSE_FROM, is_strict
 from rules.word_tree import WordTree
-
-_CHUNK = 500  # alternatives of one pattern; more are too large for Hyperscan
 
 
 class OtherSpellings:
@@ -34,8 +34,8 @@ class OtherSpellings:
 
 
 def _gates(words: tuple[str, ...], sounding: frozenset[str]) -> list[str]:
-    """Patterns, linear-time and small enough to compile, of which one occurs in each folded text
-    that has a repeat or loose parts in one of the words."""
+    """Patterns of which one occurs in each folded text that has a repeat or loose parts in one of
+    the words. Plain texts: thousands of them compile faster than a few long alternations."""
     every: set[str] = set()
     for word in words:
         for at, char in enumerate(word[:-1]):
@@ -49,5 +49,4 @@ def _gates(words: tuple[str, ...], sounding: frozenset[str]) -> list[str]:
                 every.update({word[at - 1] + twice} if at else ())
         if len(word) >= LOOSE_FROM:
             every.update(way for char in word for way in APART.get(char, ()) if not is_strict(way))
-    ordered = sorted(every)
-    return ["|".join(ordered[at : at + _CHUNK]) for at in range(0, len(ordered), _CHUNK)]
+    return [re2.escape(one) for one in sorted(every)]

@@ -53,6 +53,7 @@ class View:
         self.message = message
         self.calendar = calendar
         self.response = response
+        self.variants: tuple[str, ...] = ()  # disguises of what alerting rules matched before
         self.reference = reference
         self.spans: list[Span] = []
         self._folded: dict[str, Folded] = {}

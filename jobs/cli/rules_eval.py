@@ -14,7 +14,7 @@ import typer
 import yaml
 
 from jobs.cli.app import Output, OutputOption, emit, err, out, report, say
-from rules.correlation.section import UNITS
+from rules.correlation.shapes import UNITS
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from rules.sigma.collection import load_collection
 from rules.sigma.contents import Collection

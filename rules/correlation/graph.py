@@ -7,19 +7,18 @@ others refer to first. So the order of arrival is of no importance.
 from __future__ import annotations
 
 import heapq
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
 from rules.correlation.folds import Value
 from rules.correlation.group import Group, Row, merged
+from rules.correlation.membership import GroupKey, Lookup, group_of, plain, sortable, value_of
 from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
 from rules.correlation.window import Entry
 
-GroupKey = tuple[str | None, ...]
-Lookup = Callable[[str], str | None]
 _Evidence = Mapping[str, Mapping[str, str | None]]  # event id -> fields that others will ask for
 _NOTHING = -(2**62)
 
@@ -93,7 +92,7 @@ class Correlator:
         self._deadlines: list[tuple[int, int, int, GroupKey]] = []
         self._ends: list[tuple[int, int, int, GroupKey]] = []
         self._known: dict[str, tuple[int, int]] = {}
-        self._known_order: list[tuple[int, str]] = []
+        self._known_order: deque[tuple[int, str]] = deque()
 
     def reads(self, rule: str) -> bool:
         """Whether some correlation refers to the rule."""
@@ -125,25 +124,26 @@ class Correlator:
             self.counts["repeated" if same else "conflict"] += 1
             return
         self._known[identity] = (time, mark)
-        heapq.heappush(self._known_order, (time, identity))
+        self._known_order.append((time, identity))
         found: dict[tuple[int, GroupKey], tuple[list[int], list[str]]] = {}
         missing = False
         for rule in rules:
             for index, slot in self._readers.get(rule, ()):
                 how = self._nodes[index].plan.correlation
-                group = _group(how, rule, lookup)
+                group = group_of(how, rule, lookup)
                 if group is None:
                     missing = True
                     continue
                 slots, values = found.setdefault((index, group), ([], []))
                 slots.append(slot)
-                values += _value(how, rule, lookup)
+                values += value_of(how, rule, lookup)
         self.counts["missing_group"] += missing
         for (index, group), (slots, values) in found.items():
             node = self._nodes[index]
-            data = {identity: {name: lookup(name) for name in sorted(node.wanted)}}
-            usable = node.plan.values(values)
-            entry = Entry(time, seq, identity, tuple(sorted(slots)), usable, data)
+            data = {identity: {name: lookup(name) for name in node.wanted}}
+            usable = node.plan.values(values) if values else ()
+            places = tuple(sorted(slots)) if len(slots) > 1 else (slots[0],)
+            entry = Entry(time, seq, identity, places, usable, data)
             self._push(self._waiting, time, index, group, entry)
 
     def _push(self, heap: list, time: int, *rest: object) -> None:  # type: ignore[type-arg]
@@ -171,7 +171,7 @@ class Correlator:
 
     def _forget(self) -> None:
         while self._known_order and self._known_order[0][0] + self._span < self.watermark:
-            del self._known[heapq.heappop(self._known_order)[1]]
+            del self._known[self._known_order.popleft()[1]]
         while self._ends and self._ends[0][0] <= self.watermark:
             _, _, index, key = heapq.heappop(self._ends)
             groups = self._nodes[index].groups
@@ -184,6 +184,8 @@ class Correlator:
 
     def _moment(self, time: int) -> list[Found]:
         """Everything of one time, from the correlations below to those above."""
+        if (alone := self._alone(time)) is not None:
+            return alone
         arrived: dict[int, dict[GroupKey, list[Entry]]] = defaultdict(lambda: defaultdict(list))
         due: dict[int, set[GroupKey]] = defaultdict(set)
         while self._waiting and self._waiting[0][0] == time:
@@ -196,12 +198,30 @@ class Correlator:
         for index, node in enumerate(self._nodes):
             here = arrived.get(index, {})
             keys = here.keys() | due.get(index, set())
-            for key in sorted(keys, key=_sortable) if len(keys) > 1 else keys:
+            for key in sorted(keys, key=sortable) if len(keys) > 1 else keys:
                 for number, row in enumerate(self._judge(index, key, time, here.get(key, []))):
                     self._raise(index, key, row, arrived, number)
                     if node.loud and (row.opens or node.plan.every):
                         found.append(_found(node, key, row))
         return found
+
+    def _alone(self, time: int) -> list[Found] | None:
+        """The common case of one entry and nothing else at this time, else None."""
+        waiting, deadlines = self._waiting, self._deadlines
+        if not waiting or waiting[0][0] != time or (deadlines and deadlines[0][0] == time):
+            return None
+        if any(one[0] == time for one in waiting[1:3]):  # the two that could be next in the heap
+            return None
+        index, key, entry = waiting[0][2:]
+        node = self._nodes[index]
+        if node.parents:
+            return None
+        heapq.heappop(waiting)
+        return [
+            _found(node, key, row)
+            for row in self._judge(index, key, time, [entry])
+            if node.loud and (row.opens or node.plan.every)
+        ]
 
     def _judge(self, index: int, key: GroupKey, time: int, entries: list[Entry]) -> list[Row]:
         node = self._nodes[index]
@@ -251,13 +271,13 @@ class Correlator:
             seen = {**fields, **own}
             for parent, slot in node.parents:
                 reader = self._nodes[parent].plan.correlation
-                group = _group(reader, node.name, seen.get)
+                group = group_of(reader, node.name, seen.get)
                 if group is None:
                     missing = True
                     continue
                 slots, values = found.setdefault((parent, group), (set(), {}))
                 slots.add(slot)
-                values.update(dict.fromkeys(_value(reader, node.name, seen.get)))
+                values.update(dict.fromkeys(value_of(reader, node.name, seen.get)))
         self.counts["missing_group"] += missing
         for (parent, group), (slots, values) in found.items():
             usable = self._nodes[parent].plan.values(values)
@@ -280,20 +300,6 @@ def in_order(correlations: Mapping[str, Correlation]) -> list[str]:
     return list(TopologicalSorter(known).static_order())
 
 
-def _group(how: Correlation, rule: str, lookup: Lookup) -> GroupKey | None:
-    key = tuple(lookup(name) for name in how.group_fields(rule))
-    return None if how.missing == "exclude" and None in key else key
-
-
-def _value(how: Correlation, rule: str, lookup: Lookup) -> list[str]:
-    """The value of an event: none when a field is missing; of several fields, one of them all."""
-    if not how.fields:
-        return []
-    parts = [lookup(how.field_of(name, rule)) for name in how.fields]
-    texts = [part for part in parts if part is not None]
-    return ["\x1f".join(texts)] if len(texts) == len(parts) else []
-
-
 def _evidence(row: Row) -> dict[str, Mapping[str, str | None]]:
     found: dict[str, Mapping[str, str | None]] = {}
     for entry in row.entries:
@@ -308,22 +314,6 @@ def _found(node: _Node, key: GroupKey, row: Row) -> Found:
     return Found(node.name, group, row.time, row.start, value, tuple(_evidence(row)))
 
 
-def plain(value: Value) -> int | float | None:
-    """A value as JSON has it: whole numbers without a point."""
-    if value is None or isinstance(value, int):
-        return value
-    if value.denominator == 1:
-        return int(value)
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
 def _text(value: Value) -> str | None:
     shown = plain(value)
     return None if shown is None else str(shown)
-
-
-def _sortable(key: GroupKey) -> tuple[tuple[bool, str], ...]:
-    return tuple((part is not None, part or "") for part in key)

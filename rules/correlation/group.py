@@ -82,6 +82,7 @@ class Group:
             [_NEVER] * plan.slots,
         )
         self._cap = cap
+        self._chains: dict[Clause, int] = {}  # begin of the chain last found
         self._window = Window(plan, cap)
         for entry in entries:
             self._window.add(entry)
@@ -101,20 +102,23 @@ class Group:
         if plan.until >= 0 and any(plan.until in entry.slots for entry in entries):
             self._cancel()
             entries = [e for e in entries if e.slots != (plan.until,)]
-        fresh = [entry for entry in entries if entry.id not in self._window]
+        window = self._window
+        fresh = entries
+        if not window.ids.isdisjoint([entry.id for entry in entries]):
+            fresh = [entry for entry in entries if entry.id not in window.ids]
         if not fresh:
             return None
         marks.last = time
         for entry in fresh:
-            self._window.add(entry)
-        marks.truncated = self._window.truncated
+            window.add(entry)
+        marks.truncated = window.truncated
         if plan.absent:
             self._anchor(time, fresh)
         if plan.closing:
             if marks.since < 0:
                 marks.since = time
             return None
-        return self._judge(time, tuple(fresh))
+        return self._judge(time, fresh)
 
     def _open_window(self, time: int) -> None:
         """Moves the window to `time`, and ends the episode when it has become empty."""
@@ -126,15 +130,17 @@ class Group:
             start = time - time % plan.span
         else:
             over = time - marks.last > plan.correlation.gap
-            begin = self._window.entries()[0].time if len(self._window) else time
+            begin = self._window.oldest if self._window.size else time
             start = time if over or time - begin > plan.span else begin
-        self._window.evict(start)
-        if not len(self._window):
+        if self._window.oldest < start:
+            self._window.evict(start)
+        if not self._window.size:
             marks.open[0] = False
             self._window.truncated = marks.truncated = False
 
     def _cancel(self) -> None:
         self._window.clear()
+        self._chains.clear()
         self.marks.anchors = [[] for _ in self.plan.absent]
         self.marks.open = [False] * len(self.marks.open)
         self.marks.since = -1
@@ -150,10 +156,10 @@ class Group:
                     del anchors[0]
                     self._window.truncated = self.marks.truncated = True
 
-    def _judge(self, time: int, fresh: tuple[Entry, ...]) -> Row | None:
+    def _judge(self, time: int, fresh: Sequence[Entry]) -> Row | None:
         marks, plan, window = self.marks, self.plan, self._window
         value = window.value()
-        held = plan.holds(value) if plan.bounds else True
+        held = plan.holds(value)
         holding: list[Clause] = []
         if held and plan.chain_of_all:
             chain = window.chain(window.present())
@@ -165,14 +171,24 @@ class Group:
         marks.open[0] = held
         if not held:
             return None
-        wanted = opens or plan.full
+        wanted = opens or plan.full or plan.absent  # it may become one row with an absence
         evidence = self._evidence(holding) if wanted else ()
-        return Row(time, time - plan.span, value, evidence, opens, fresh, self._window.truncated)
+        return Row(time, time - plan.span, value, evidence, opens, tuple(fresh), window.truncated)
 
     def _there(self, clause: Clause) -> bool:
-        return self._window.has(clause.positive) and (
-            not self.plan.ordered or self._window.chain(clause.positive) is not None
-        )
+        if not self._window.has(clause.positive):
+            return False
+        if not self.plan.ordered:
+            return True
+        # a chain that was found holds until its first event leaves: new ones only come after it
+        begin = self._chains.get(clause, _NEVER)
+        oldest = self._window.oldest
+        if oldest < begin or (oldest == begin and not self._cap):  # a full window cuts moments
+            return True
+        chain = self._window.chain(clause.positive)
+        if chain:
+            self._chains[clause] = chain[0][1][0]
+        return chain is not None
 
     def _evidence(self, clauses: Sequence[Clause]) -> tuple[Entry, ...]:
         window = self._window
@@ -226,6 +242,7 @@ class Group:
         if held:
             row = Row(time, start, value, self._evidence(holding), True, (), marks.truncated)
         self._window.clear()
+        self._chains.clear()
         self._window.truncated = marks.truncated = False
         return row
 
@@ -251,7 +268,8 @@ class Group:
                 holding.append(clause)
         if not holding:
             return None
-        evidence = self._evidence(holding) if opens or plan.full else ()
+        wanted = opens or plan.full or plan.present
+        evidence = self._evidence(holding) if wanted else ()
         places = {slot for clause in holding for slot in clause.positive}
         fresh = tuple(
             e for e in window.entries() if e.time == start and not places.isdisjoint(e.slots)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import combinations
+from typing import Any
 
 from rules.correlation.folds import Value, as_number
 from rules.correlation.model import NUMERIC, TEMPORAL, Bound, Clause, Correlation
@@ -37,11 +39,11 @@ class Plan:
         self.span = correlation.span
         self.ordered = correlation.ordered
         self.counts = correlation.type in TEMPORAL
-        self.numeric = correlation.type in NUMERIC and (
-            correlation.type != "value_percentile" or correlation.percentile is not None
-        )
-        self.bounds = tuple(_Test(bound) for bound in correlation.bounds)
-        self.closing = correlation.upper and not self.every
+        self._tests = tuple(_test(bound) for bound in correlation.bounds)
+        # how common a value is belongs to the event that has it: nothing to wait for
+        share = correlation.type == "value_percentile" and correlation.percentile is None
+        self.closing = correlation.upper and not self.every and not share
+        self.numeric = correlation.type in NUMERIC and not share
         clauses = correlation.clauses
         self.present = tuple(c for c in clauses if not c.negative)
         self.absent = tuple(c for c in clauses if c.negative)
@@ -81,32 +83,29 @@ class Plan:
 
     def holds(self, value: Value) -> bool:
         """Whether all bounds hold of the value; no value satisfies none."""
-        return value is not None and all(test(value) for test in self.bounds)
+        if value is None:
+            return not self._tests
+        for compare, limit in self._tests:  # noqa: SIM110 - three times as fast as all(…)
+            if not compare(value, limit):
+                return False
+        return True
+
+
+def _test(bound: Bound) -> tuple[Callable[[Any, Any], bool], int | Fraction]:
+    """A bound as a function and a limit; whole limits as `int`, which compare many times faster."""
+    limit = bound.limit
+    return _COMPARE[bound.operator], int(limit) if limit.denominator == 1 else limit
+
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "gte": operator.ge,
+    "gt": operator.gt,
+    "lte": operator.le,
+    "lt": operator.lt,
+    "eq": operator.eq,
+    "neq": operator.ne,
+}
 
 
 def _least(bound: Bound) -> int:
     return math.floor(bound.limit) + 1 if bound.operator == "gt" else math.ceil(bound.limit)
-
-
-class _Test:
-    """A bound, with whole limits as `int`: comparing those is many times faster."""
-
-    def __init__(self, bound: Bound) -> None:
-        limit = bound.limit
-        self.limit: int | Fraction = int(limit) if limit.denominator == 1 else limit
-        self.operator = bound.operator
-
-    def __call__(self, value: int | Fraction) -> bool:
-        match self.operator:
-            case "gte":
-                return value >= self.limit
-            case "gt":
-                return value > self.limit
-            case "lt":
-                return value < self.limit
-            case "lte":
-                return value <= self.limit
-            case "eq":
-                return value == self.limit
-            case _:
-                return value != self.limit

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -25,23 +22,13 @@ from rules.correlation.model import (
 )
 from rules.correlation.plan import Plan
 from rules.correlation.refusal import WrongCorrelation
+from rules.correlation.shapes import as_limit, flag_of, known_keys, no_such, span_of, texts_of
 
 KEYS = ("type", "rules", "group-by", "timespan", "condition", "aliases", "generate")
 OUR_KEYS = ("window", "gap", "until", "emit", "missing_group")
 CONDITION_KEYS = (*OPERATORS, "field", "percentile")
-UNITS = {
-    "s": 1_000,
-    "m": 60_000,
-    "h": 3_600_000,
-    "d": 86_400_000,
-    "w": 604_800_000,
-    "M": 2_629_746_000,  # as pySigma has it: a twelfth of a mean Gregorian year
-    "y": 31_556_952_000,
-}
-MAX_SPAN = 10 * UNITS["y"]
 MAX_RULES = 64
 _WHOLE = 100
-_SPAN = re.compile(r"([1-9][0-9]{0,11})([smhdwMy])", re.A)
 
 
 def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Correlation:
@@ -60,7 +47,7 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
     known_keys((), section, KEYS)
     kind = section.get("type")
     if kind not in TYPES:
-        raise _none(("type",), "correlation type", "关联类型", kind, TYPES)
+        raise no_such(("type",), "correlation type", "关联类型", kind, TYPES)
     condition = section.get("condition")
     rules = _rules(section, condition if isinstance(condition, str) else "")
     clauses: tuple[Clause, ...] = ()
@@ -92,18 +79,18 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
         bounds = (Bound("gte", Fraction(len(rules))),)
     else:
         bounds, fields, percentile = _numeric(condition, kind)
-    group_by = _texts(("group-by",), section.get("group-by", ()))
+    group_by = texts_of(("group-by",), section.get("group-by", ()))
     found = Correlation(
         type=kind,
         rules=rules,
         group_by=group_by,
-        span=_span(("timespan",), section.get("timespan")),
+        span=span_of(("timespan",), section.get("timespan")),
         bounds=bounds,
         clauses=clauses,
         fields=fields,
         percentile=percentile,
         aliases=_aliases(section.get("aliases", {})),
-        generate=_flag(("generate",), section.get("generate", False)),
+        generate=flag_of(("generate",), section.get("generate", False)),
         **_ours(ours, rules),
     )
     _consistent(found)
@@ -141,7 +128,7 @@ def _consistent(found: Correlation) -> None:
 
 def _rules(section: Mapping[str, Any], condition: str) -> tuple[str, ...]:
     written = section.get("rules")
-    rules = names_of(condition) if written is None and condition else _texts(("rules",), written)
+    rules = names_of(condition) if written is None and condition else texts_of(("rules",), written)
     if not rules or len(set(rules)) != len(rules):
         raise WrongCorrelation(
             ("rules",),
@@ -176,7 +163,7 @@ def _numeric(
     for operator in OPERATORS:
         if operator in condition:
             limit = condition[operator]
-            bounds.append(Bound(operator, _number((*at, operator), limit)))
+            bounds.append(Bound(operator, as_limit((*at, operator), limit)))
     if not bounds:
         raise WrongCorrelation(
             at,
@@ -186,11 +173,11 @@ def _numeric(
             fix_zh="例如：gte: 3",
             code="MJ307",
         )
-    fields = _texts((*at, "field"), condition.get("field", ()))
+    fields = texts_of((*at, "field"), condition.get("field", ()))
     if (kind in VALUED) != bool(fields):
         raise WrongCorrelation(
             (*at, "field"),
-            f"{kind} needs 'field': whose values?"
+            f"{kind} needs 'field', whose values it takes"
             if kind in VALUED
             else f"{kind} takes no 'field'",
             f"{kind} 需要 field，说明取哪个字段的值" if kind in VALUED else f"{kind} 不需要 field",
@@ -202,7 +189,7 @@ def _numeric(
         )
     percentile = None
     if "percentile" in condition:
-        percentile = _number((*at, "percentile"), condition["percentile"])
+        percentile = as_limit((*at, "percentile"), condition["percentile"])
         if kind != "value_percentile" or not 0 <= percentile <= _WHOLE:
             raise WrongCorrelation(
                 (*at, "percentile"),
@@ -211,52 +198,6 @@ def _numeric(
                 code="MJ337",
             )
     return tuple(bounds), fields, percentile
-
-
-def _number(at: tuple[str, ...], value: Any) -> Fraction:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise WrongCorrelation(
-            at, f"'{at[-1]}' must be a number", f"“{at[-1]}”必须是数", code="MJ307"
-        )
-    return Fraction(str(value))  # 0.1 is a tenth, not the double next to it
-
-
-def parse_span(written: Any) -> int | None:
-    """`30s`, `10m`, `1h`, `2d`, `1w`, `1M`, `1y` in ms; None when it is no such text."""
-    match = _SPAN.fullmatch(written) if isinstance(written, str) else None
-    return int(match[1]) * UNITS[match[2]] if match else None
-
-
-def _span(at: tuple[str, ...], written: Any, *, ours: bool = False) -> int:
-    span = parse_span(written)
-    if span is None or span > MAX_SPAN:
-        raise WrongCorrelation(
-            at,
-            f"'{at[-1]}' is like 30s, 10m, 1h, 2d, 1w, at most 10y",
-            f"{at[-1]} 写成 30s、10m、1h、2d、1w 这样，最长 10y",
-            code="MJ310",
-            ours=ours,
-        )
-    return span
-
-
-def _texts(at: tuple[str, ...], written: Any) -> tuple[str, ...]:
-    values = [written] if isinstance(written, str) else written
-    if not isinstance(values, list | tuple) or not all(
-        isinstance(value, str) and value for value in values
-    ):
-        raise WrongCorrelation(
-            at, f"'{at[-1]}' must be a list of texts", f"“{at[-1]}”必须是文本列表", code="MJ102"
-        )
-    return tuple(values)
-
-
-def _flag(at: tuple[str, ...], written: Any) -> bool:
-    if not isinstance(written, bool):
-        raise WrongCorrelation(
-            at, f"'{at[-1]}' is true or false", f"{at[-1]} 只能是 true 或 false", code="MJ102"
-        )
-    return written
 
 
 def _aliases(written: Any) -> dict[str, dict[str, str]]:
@@ -285,10 +226,10 @@ def _ours(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
     ):
         if key in ours:
             if ours[key] not in words:
-                raise _none((key,), f"'{key}'", f" {key} 取值", ours[key], words, ours=True)
+                raise no_such((key,), f"'{key}'", f" {key} 取值", ours[key], words, ours=True)
             found[name] = ours[key]
     if "gap" in ours:
-        found["gap"] = _span(("gap",), ours["gap"], ours=True)
+        found["gap"] = span_of(("gap",), ours["gap"], ours=True)
     if "until" in ours:
         until = ours["until"]
         if not isinstance(until, str) or not until or until in rules:
@@ -301,40 +242,3 @@ def _ours(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
             )
         found["until"] = until
     return found
-
-
-def known_keys(at: tuple[str, ...], mapping: Mapping[Any, Any], known: Iterable[str]) -> None:
-    """Raise WrongCorrelation for the first key that is not known, naming the nearest right word."""
-    names = list(known)
-    for key in mapping:
-        if key not in names:
-            near = difflib.get_close_matches(str(key), names, n=1)
-            raise WrongCorrelation(
-                (*at, str(key)),
-                f"unknown key '{key}'",
-                f"未知的键“{key}”",
-                fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
-                fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
-                code="MJ101",
-            )
-
-
-def _none(
-    at: tuple[str, ...],
-    en: str,
-    zh: str,
-    written: Any,
-    words: tuple[str, ...],
-    *,
-    ours: bool = False,
-) -> WrongCorrelation:
-    near = difflib.get_close_matches(str(written), words, n=1)
-    return WrongCorrelation(
-        at,
-        f"there is no {en} '{written}'",
-        f"没有名为“{written}”的{zh}",
-        fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(words)}",
-        fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(words)}",
-        code="MJ335" if ours else "MJ301",
-        ours=ours,
-    )

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from rules.correlation.folds import Fold, fold_of
+from rules.correlation.folds import Fold, Value, fold_of
 from rules.correlation.plan import Plan
 
 _COMPACT = 256  # forgotten places at the front of a list before it is cut
@@ -36,7 +36,11 @@ class Entry(NamedTuple):
 class Window:
     """Entries between two times; they are added in order and leave in order.
 
-    `truncated` says that the oldest had to go before their time.
+    Attributes:
+        size: how many entries are inside; `oldest` is the time of the first of them.
+        ids: their ids.
+        there: of how many slots there is an entry (temporal types only).
+        truncated: the oldest had to go before their time.
     """
 
     def __init__(self, plan: Plan, cap: int = 0) -> None:
@@ -46,23 +50,17 @@ class Window:
 
     def clear(self) -> None:
         """Forget all entries."""
-        slots = self._plan.slots
+        plan = self._plan
         self._entries: list[Entry] = []
-        self._keys: list[Key] = []
         self._head = 0
-        self._ids: set[str] = set()
-        self._fold: Fold = fold_of(self._plan.correlation)
-        self._present = [0] * slots
-        self._steps: list[list[Key]] = [[] for _ in range(slots)] if self._plan.ordered else []
-        self._step_heads = [0] * slots
-
-    def __len__(self) -> int:
-        """How many entries are inside."""
-        return len(self._entries) - self._head
-
-    def __contains__(self, identity: object) -> bool:
-        """Whether the event of this id is inside."""
-        return identity in self._ids
+        self.size, self.oldest, self.there = 0, _LAST, 0
+        self.ids: set[str] = set()
+        # of these two the sizes are the value: nothing to fold
+        folds = not plan.counts and plan.correlation.type != "event_count"
+        self._fold: Fold | None = fold_of(plan.correlation) if folds else None
+        self._present = [0] * plan.slots
+        self._steps: list[list[Key]] = [[] for _ in range(plan.slots)] if plan.ordered else []
+        self._step_heads = [0] * plan.slots
 
     def entries(self) -> Sequence[Entry]:
         """What is inside, in order."""
@@ -70,50 +68,58 @@ class Window:
 
     def add(self, entry: Entry) -> None:
         """The newest entry; one too many pushes out the oldest."""
-        key = entry[:2]
+        if not self.size:
+            self.oldest = entry.time
         self._entries.append(entry)
-        self._keys.append(key)
-        self._ids.add(entry.id)
-        if not self._plan.counts:
+        self.size += 1
+        self.ids.add(entry.id)
+        if self._fold is not None:
             self._fold.add(entry.values)
-        for slot in entry.slots:
-            self._present[slot] += 1
-            if self._steps:
-                self._steps[slot].append(key)
-        if self._cap and len(self) > self._cap:
+        elif self._plan.counts:
+            for slot in entry.slots:
+                self._present[slot] += 1
+                self.there += self._present[slot] == 1
+                if self._steps:
+                    self._steps[slot].append(entry[:2])
+        if self._cap and self.size > self._cap:
             self.truncated = True
             self._drop()
 
     def evict(self, start: int) -> None:
         """Let go of everything before `start`."""
-        entries = self._entries
-        while self._head < len(entries) and entries[self._head].time < start:
+        while self.oldest < start:
             self._drop()
-        if self._head > _COMPACT and self._head * 2 > len(entries):
-            del entries[: self._head]
-            del self._keys[: self._head]
+        if self._head > _COMPACT and self._head * 2 > len(self._entries):
+            del self._entries[: self._head]
             self._head = 0
 
     def _drop(self) -> None:
         entry = self._entries[self._head]
         self._head += 1
-        self._ids.discard(entry.id)
-        if not self._plan.counts:
+        self.size -= 1
+        self.oldest = self._entries[self._head].time if self.size else _LAST
+        self.ids.discard(entry.id)
+        if self._fold is not None:
             self._fold.remove(entry.values)
-        for slot in entry.slots:
-            self._present[slot] -= 1
-            if self._steps:
-                self._step_heads[slot] += 1
-                head, steps = self._step_heads[slot], self._steps[slot]
-                if head > _COMPACT and head * 2 > len(steps):
-                    del steps[:head]
-                    self._step_heads[slot] = 0
+        elif self._plan.counts:
+            for slot in entry.slots:
+                self._present[slot] -= 1
+                self.there -= not self._present[slot]
+                if self._steps:
+                    self._forget_step(slot)
 
-    def value(self) -> Any:
+    def _forget_step(self, slot: int) -> None:
+        self._step_heads[slot] += 1
+        head, steps = self._step_heads[slot], self._steps[slot]
+        if head > _COMPACT and head * 2 > len(steps):
+            del steps[:head]
+            self._step_heads[slot] = 0
+
+    def value(self) -> Value:
         """The fold's result; for temporal types the number of rules of which there is an event."""
-        if self._plan.counts:
-            return sum(1 for count in self._present if count)
-        return self._fold.result()
+        if self._fold is not None:
+            return self._fold.result()
+        return self.there if self._plan.counts else self.size
 
     def has(self, slots: Iterable[int]) -> bool:
         """Whether there is an event of each."""
@@ -126,7 +132,7 @@ class Window:
     def chain(self, slots: Sequence[int]) -> list[tuple[int, Key]] | None:
         """The earliest chain of one event for each slot, strictly one after the other."""
         found: list[tuple[int, Key]] = []
-        after: Key = (-1, 0)
+        after: Key = (-_LAST, 0)
         for slot in slots:
             steps = self._steps[slot]
             # without a sequence number equal times are not ordered
@@ -140,8 +146,8 @@ class Window:
 
     def at(self, slot: int, key: Key) -> Iterator[Entry]:
         """The entries of a slot at one instant."""
-        at = bisect_left(self._keys, key, self._head)
-        while at < len(self._keys) and self._keys[at] == key:
+        at = bisect_left(self._entries, key, self._head, key=lambda entry: entry[:2])
+        while at < len(self._entries) and self._entries[at][:2] == key:
             if slot in self._entries[at].slots:
                 yield self._entries[at]
             at += 1

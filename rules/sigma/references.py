@@ -52,7 +52,10 @@ def _with_keys(one: PlainCorrelation, named: Mapping[str, str]) -> PlainCorrelat
     keys = {source: named[source] for source in how.sources()}
     if len(set(keys.values())) < len(keys):
         raise WrongCorrelation(
-            ("rules",), "'rules' must name different rules", "rules 必须列出互不相同的规则"
+            ("rules",),
+            "'rules' must name different rules",
+            "rules 必须列出互不相同的规则",
+            code="MJ302",
         )
     aliases = {
         alias: {named.get(name, name): of for name, of in fields.items()}

@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from rules import feeds
 from rules.matcher import compile_timeline
 from rules.model import CorrelationRule, DetectionRule, RuleFile
 from rules.rulecases import main_name, run_case
@@ -61,6 +62,22 @@ def test_the_catalogue_covers_all_classes() -> None:
     assert len(refs) >= 12
     assert {ref.item[:3] for ref in refs} == set(CLASSES)
     assert len({ref.id for ref in refs}) == len(refs)
+    assert max(Counter(ref.item for ref in refs).values()) == 1, "an item has one rule"
+
+
+@pytest.mark.parametrize("file", RULES.files, ids=lambda file: file.path)
+def test_a_rule_about_events_of_a_feed_says_that_it_needs_it(file: RuleFile) -> None:
+    """Requires it, or names it (feed NAME) where it judges a part without. Otherwise it would be
+    shown as working while nobody delivers what it reads."""
+    said = rule_part(file)
+    read = {one.feed for kind, one in feeds.events().items() if re.search(rf"\b{kind}\b", said)}
+    absent = {name for name in read if not feeds.feeds()[name].connected}
+    assert {name for name in absent if f"feed {name}" not in said} <= set(file.requires)
+
+
+def rule_part(file: RuleFile) -> str:
+    """The text of a file without its test cases."""
+    return file.text.split("\n  tests:\n")[0]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 
 from rules import feeds
+from rules.cases import records
 from rules.decode import Decoder
+from rules.engine import Engine
 from rules.errors import RecordError
 from rules.message import Message
+from rules.ruleset import RuleTimeline, load_ruleset
 from rules.side_events import TYPES
+from tests.support.rule_files import CALENDAR
 
 ROOT = Path(__file__).resolve().parents[2]
 TIME = 1_772_589_600_000
@@ -83,3 +87,23 @@ def test_the_page_of_feeds_is_what_the_files_say() -> None:
     assert (ROOT / "docs" / "feeds.md").read_text(encoding="utf-8") == done.stdout, (
         "run: .venv/bin/python scripts/make_feed_docs.py"
     )
+
+
+def test_a_rule_that_waits_for_a_feed_judges_nothing() -> None:
+    """No ticket system is connected, so that no complaint ever gets a ticket proves nothing."""
+    complaint = {"messages": [{"at": "10:00", "from": "c1", "to": "zhangwei", "text": "我要投诉"}]}
+
+    def fired(timeline: RuleTimeline) -> list[str]:
+        outputs = Engine(timeline, Decoder("demo"), CALENDAR).run(records(complaint))
+        return [json.loads(body)["rule"]["name"] for kind, body in outputs if kind == "alerts"]
+
+    assert fired(RuleTimeline([(0, load_ruleset())])) == ["a11_16_complaint_not_escalated"]
+    assert fired(RuleTimeline.load()) == []
+
+
+def test_what_waits_is_what_needs_a_feed_that_is_not_connected() -> None:
+    every, awake = load_ruleset(), load_ruleset().awake()
+    kept = {*awake.detections, *awake.correlations}
+    for file in every.files:
+        waits = any(not feeds.feeds()[name].connected for name in file.requires)
+        assert (file.main.ref.name not in kept) is waits, file.path

@@ -349,6 +349,7 @@ def test_rules_must_fit_together(tmp_path: Path, texts: tuple[str, ...], says: s
         "{type: [file, link], link.canonical|contains: example}",
         "{time|office_time: false}",
         "{hit.response|gte: 2}",
+        "{hit.variant: [zero_width, pinyin]}",
         "[{text|contains: a}, {text|contains: b}]",
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hyperscan
+import pytest
 import re2
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -48,6 +50,24 @@ def test_a_pattern_that_hyperscan_refuses_goes_to_re2() -> None:
     for text in ("微信ab", "保本", "信", "x"):
         assert sorted(both.scan(text.encode())) == sorted(Re2Scanner(mixed).scan(text.encode()))
     assert sorted(scanner([r"\C信"]).scan("微信".encode())) == [0]
+
+
+HUGE = (
+    r"支付宝[^。！？\n]{0,20}?(1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}"
+    r"|[a-z0-9._-]{2,30}@[a-z0-9-]{1,20}\.[a-z]{2,6})"
+)
+
+
+def test_a_pattern_too_large_for_hyperscan_stays_there_as_a_looser_one() -> None:
+    """The set of RE2 has to read every text again, for one pattern out of thousands."""
+    mixed = ["保本", HUGE, "ab"]
+    with pytest.raises(hyperscan.error, match="too large"):
+        HyperscanScanner(mixed)
+    both = scanner(mixed)
+    assert isinstance(both, HyperscanScanner)
+    for text in ("支付宝是13800138000", "支付宝 a.b@c-d.com", "保本", "支付", "ab"):
+        assert set(Re2Scanner(mixed).scan(text.encode())) <= set(both.scan(text.encode()))
+    assert both.scan("支付宝好用".encode()) == []
 
 
 def test_no_patterns_find_nothing() -> None:

@@ -108,4 +108,4 @@ def test_the_same_events_are_selected(seed: int) -> None:
             )
         ]
         assert found == expected, rule["detection"]
-    assert selected > RULES / 3  # most rules tell events apart
+    assert selected > RULES / 6  # not all rules take all events or none

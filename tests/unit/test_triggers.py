@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rules.alert import RuleRef
 from rules.conditions import (
     HIT_RESPONSE,
+    HIT_VARIANT,
     And,
     Compare,
     Detected,
@@ -157,6 +158,8 @@ def test_spans_point_into_the_original_text(node: Node, message: Message) -> Non
          {Trigger("type", "file")}),
         (Compare(HIT_RESPONSE, "gte", 2), {Trigger("hits", "")}),
         (Compare(HIT_RESPONSE, "lt", 2), None),
+        (Compare(HIT_VARIANT, "equals", "pinyin"), {Trigger("hits", "")}),
+        (Compare(HIT_VARIANT, "exists", False), None),
         (Or((Compare(HIT_RESPONSE, "gte", 2), words("a"))),
          {Trigger("hits", ""), Trigger("pattern", "a")}),
     ],

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.calendar import load_calendar
-from rules.character_tables import PARTS, SYLLABLES
+from rules.character_tables import PARTS
 from rules.conditions import InLexicon, View
 from rules.errors import RuleError
 from rules.fold import Folded, fold
@@ -20,7 +20,7 @@ from rules.message import Message
 from rules.scan import Re2Scanner, scanner
 from rules.variants_parts import APART, JOINED
 from rules.variants_read import EMOJI
-from rules.variants_sounds import SOUND_OF, SOUNDS, gate, is_common, sound, spelled
+from rules.variants_sounds import SOUND_OF, SOUNDS, SPELLED, gate, is_common, sound, spelled
 from rules.variants_wake import OtherSpellings
 
 WORDS = (
@@ -212,7 +212,7 @@ def test_tables_are_folded_and_consistent():
         assert fold(way).text == way
         assert len(way) in (2, 3)
         assert not set(made) & set(way)
-    assert all(line.split(" ")[0] in SOUND_OF for line in SYLLABLES.splitlines())
+    assert set(SPELLED) <= set(SOUND_OF)
     assert len(PARTS.split()) == sum(map(len, APART.values()))
     assert all(sound(sound(one)) == sound(one) for one in SOUND_OF)
 
@@ -236,9 +236,9 @@ def test_any_word_of_common_characters_is_found_taken_apart_and_by_its_sound(wor
     book = Lexicon(name="t", words=(word,), pinyin=frozenset({word}))
     others = OtherSpellings(book.folded, book.sounding)
     syllables = {}
-    for line in SYLLABLES.splitlines():
-        for char in line.split(" ")[1]:
-            syllables.setdefault(char, line.split(" ")[0])
+    for syllable, chars in SPELLED.items():
+        for char in chars:
+            syllables.setdefault(char, syllable)
     at = data.draw(st.integers(0, len(word) - 1))
     apart = word[:at] + data.draw(st.sampled_from(APART[word[at]])) + word[at + 1 :]
     latin = word[:at] + " ".join(syllables[char] for char in word[at:])

@@ -1,0 +1,43 @@
+"""What an event is in a correlation: its group, and the value it counts as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rules.correlation.folds import Value
+from rules.correlation.model import Correlation
+
+GroupKey = tuple[str | None, ...]
+Lookup = Callable[[str], str | None]
+
+
+def group_of(how: Correlation, rule: str, lookup: Lookup) -> GroupKey | None:
+    """The group of an event of `rule`; None when a field is missing and that excludes it."""
+    key = tuple(lookup(name) for name in how.group_fields(rule))
+    return None if how.missing == "exclude" and None in key else key
+
+
+def value_of(how: Correlation, rule: str, lookup: Lookup) -> list[str]:
+    """The value of an event: none when a field is missing; of several fields, one of them all."""
+    if not how.fields:
+        return []
+    parts = [lookup(how.field_of(name, rule)) for name in how.fields]
+    texts = [part for part in parts if part is not None]
+    return ["\x1f".join(texts)] if len(texts) == len(parts) else []
+
+
+def sortable(key: GroupKey) -> tuple[tuple[bool, str], ...]:
+    """A group as something that can be put in order, also where values are missing."""
+    return tuple((part is not None, part or "") for part in key)
+
+
+def plain(value: Value) -> int | float | None:
+    """A value as JSON has it: whole numbers without a point."""
+    if value is None or isinstance(value, int):
+        return value
+    if value.denominator == 1:
+        return int(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return None
