@@ -8,7 +8,8 @@ from rules.alert import sm3_hex
 from rules.calendar import load_calendar
 from rules.loader import load_file
 from rules.model import RuleFile
-from rules.ruleset import CALENDAR, RuleSet, assemble, beside, load_ruleset
+from rules.named import Named
+from rules.ruleset import CALENDAR, CATALOG, RuleSet, assemble, beside, load_ruleset
 
 
 def load_rules(path: str) -> RuleSet:
@@ -30,6 +31,13 @@ def load_rules(path: str) -> RuleSet:
         return load_ruleset(file.parent, where)
     calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
     return assemble([loaded], sm3_hex(loaded.path, loaded.text), named.reference, calendar)
+
+
+def named_for(path: str) -> Named:
+    """What the rules that `load_rules(path)` gives may refer to by name."""
+    place = Path(path) if path else CATALOG
+    where = beside(place.parent, above=True) if place.is_file() else beside(place)
+    return where.named()
 
 
 def needs_others(file: RuleFile) -> bool:

@@ -7,7 +7,8 @@
           - {at: "10:01", from: zhangwei, to: c1, recall: m1}
         alerts: 1
 
-`at` is a time of Wednesday 2026-03-04 (a working day) or "YYYY-MM-DD HH:MM[:SS]", Asia/Shanghai.
+`at` is a time of Wednesday 2026-03-04 (a working day) or "YYYY-MM-DD HH:MM[:SS]", Asia/Shanghai;
+or, as +90s, +5m, +1h30m, so much later than the message before it in the list.
 `c1`, `c2`, ... stand for customers, `r1`, ... for rooms. `id` defaults to m1, m2, ... in order.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -36,6 +37,9 @@ _FORMS = {
     "event": ("source", "payload"),
 }
 _ALWAYS = ("at", "id", "seq")
+_N = "([0-9]{1,9})"
+_LATER = re.compile(rf"\+(?=[0-9])(?:{_N}d)?(?:{_N}h)?(?:{_N}m)?(?:{_N}s)?(?:{_N}ms)?")
+_UNITS = (86_400_000, 3_600_000, 60_000, 1_000, 1)  # of the groups of _LATER, in ms
 
 
 class WrongMessage(Refused):
@@ -53,6 +57,34 @@ def customer(name: str) -> str:
     return f"wmDemoCustomer{int(name[1:]):06d}" if re.fullmatch(r"c\d+", name) else name
 
 
+def later(text: Any) -> int | None:
+    """Milliseconds of a time like +90s or +1h30m; None for another form of time."""
+    found = _LATER.fullmatch(str(text))
+    if found is None:
+        return None
+    return sum(int(n) * unit for n, unit in zip(found.groups("0"), _UNITS, strict=True))
+
+
+def times(messages: Sequence[Mapping[str, Any]]) -> list[int]:
+    """UTC milliseconds of each message of a case. Raises ValueError."""
+    found: list[int] = []
+    for message in messages:
+        after = later(message["at"])
+        if after is None:
+            found.append(moment(message["at"]))
+        elif found:
+            found.append(found[-1] + after)
+        else:
+            text = "the first message has none before it"
+            raise ValueError(text)
+    return found
+
+
+def identities(messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The id of each message of a case: its own, else m1, m2, ... by its place."""
+    return [str(message.get("id", f"m{n}")) for n, message in enumerate(messages, start=1)]
+
+
 def moment(text: Any) -> int:
     """UTC milliseconds of an `at`. Raises ValueError."""
     text = str(text)
@@ -64,8 +96,8 @@ def moment(text: Any) -> int:
     return int(time.replace(tzinfo=SHANGHAI).timestamp() * 1000)
 
 
-def check_message(message: Mapping[str, Any]) -> None:
-    """Raises WrongMessage for what the short notation does not know."""
+def check_message(message: Mapping[str, Any], *, first: bool = False) -> None:
+    """Raises WrongMessage for what the short notation does not know. `first`: of its case."""
     if unknown := [str(key) for key in message if key not in MESSAGE_KEYS]:
         raise WrongMessage(
             unknown[0],
@@ -75,7 +107,7 @@ def check_message(message: Mapping[str, Any]) -> None:
             f"可用：{'、'.join(MESSAGE_KEYS)}",
             code="MJ502",
         )
-    _check_time(message)
+    _check_time(message, first=first)
     forms = [key for key in _FORMS if key in message]
     if len(forms) != 1:
         raise WrongMessage(
@@ -109,7 +141,7 @@ def check_message(message: Mapping[str, Any]) -> None:
     _check_types(message)
 
 
-def _check_time(message: Mapping[str, Any]) -> None:
+def _check_time(message: Mapping[str, Any], *, first: bool) -> None:
     if "at" not in message:
         raise WrongMessage(
             "",
@@ -125,10 +157,21 @@ def _check_time(message: Mapping[str, Any]) -> None:
             "at",
             f"'at' was read as the number {at}",
             f"at 被读成了数字 {at}",
-            'put the time in quotation marks: at: "10:00"',
-            '请给时间加引号：at: "10:00"',
+            'put the time in quotation marks: at: "10:00"; say the unit: at: +90s',
+            '请给时间加引号：at: "10:00"；相对时间要写单位：at: +90s',
             code="MJ507",
         )
+    if later(at) is not None:
+        if first:
+            raise WrongMessage(
+                "at",
+                f"'{at}' counts from the message before, and there is none",
+                f"“{at}”是从上一条消息算起的，但这是第一条",
+                'give the first message a time of its own: at: "10:00"',
+                '第一条消息请写具体时间：at: "10:00"',
+                code="MJ520",
+            )
+        return
     try:
         moment(at)
     except ValueError:
@@ -136,8 +179,8 @@ def _check_time(message: Mapping[str, Any]) -> None:
             "at",
             f"'{at}' is no time",
             f"“{at}”不是有效的时间",
-            'write "10:00", "10:00:30" or "2026-03-07 10:00"',
-            '请写成 "10:00"、"10:00:30" 或 "2026-03-07 10:00"',
+            'write "10:00", "10:00:30" or "2026-03-07 10:00"; or +90s, +5m after the one before',
+            '请写成 "10:00"、"10:00:30" 或 "2026-03-07 10:00"；或写比上一条晚多久：+90s、+5m',
             code="MJ508",
         ) from None
 
@@ -176,17 +219,25 @@ def records(case: Mapping[str, Any], tenant: str = "demo") -> list[bytes]:
     Raises:
         WrongMessage: see `check_message`.
     """
-    for message in case["messages"]:
-        check_message(message)
+    messages = case["messages"]
+    for index, message in enumerate(messages):
+        check_message(message, first=index == 0)
     return [
-        record(message, f"m{index}", index, tenant)
-        for index, message in enumerate(case["messages"], start=1)
+        record(message, f"m{index}", index, tenant, time=time)
+        for index, (message, time) in enumerate(zip(messages, times(messages), strict=True), 1)
     ]
 
 
-def record(message: Mapping[str, Any], msgid: str, seq: int, tenant: str = "demo") -> bytes:
-    """One raw record of the short notation."""
-    time = moment(message["at"])
+def record(
+    message: Mapping[str, Any],
+    msgid: str,
+    seq: int,
+    tenant: str = "demo",
+    *,
+    time: int | None = None,
+) -> bytes:
+    """One raw record of the short notation, of `time` (ms) where its `at` is a relative one."""
+    time = moment(message["at"]) if time is None else time
     msgid = str(message.get("id", msgid))
     head = {"v": 1, "kind": "archive", "time": time, "received_at": time + 1000, "tenant": tenant}
     if "event" in message:

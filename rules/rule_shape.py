@@ -12,13 +12,14 @@ from typing import Any
 
 from rules.cases import MESSAGE_KEYS, WrongMessage, check_message
 from rules.condition_text import SELECTION_NAME, check_condition
+from rules.expectations import WrongCase, check_expectations
 from rules.findings import PLACEHOLDER, SUMMARY_WORDS
 from rules.refused import Refused, UnknownName
 from rules.yaml_source import Document
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
 RESPONSES = (0, 1, 2, 3)
-CASE_KEYS = ("name", "messages", "alerts", "lists")
+CASE_KEYS = ("name", "messages", "alerts", "arrival", "never", "lists")
 Path = tuple[str, ...]
 
 
@@ -109,7 +110,19 @@ CORRELATION_KEYS: dict[str, _Kind] = {
     "condition": _CONDITION,
     "aliases": _MAPPING,
 }
-_CASE: dict[str, _Kind] = dict(zip(CASE_KEYS, (_TEXT, _MAPPINGS, _NUMBER, _MAPPING), strict=True))
+_ALERTS: _Kind = (
+    lambda value: _number(value) or _MAPPINGS[0](value),
+    "a whole number or a list of mappings",
+    "整数，或映射的列表",
+)
+_ORDER: _Kind = (
+    lambda value: _text(value) or _texts(value),
+    "'shuffled' or a list",
+    "shuffled 或列表",
+)
+_CASE: dict[str, _Kind] = dict(
+    zip(CASE_KEYS, (_TEXT, _MAPPINGS, _ALERTS, _ORDER, _MAPPINGS, _MAPPING), strict=True)
+)
 
 
 def typed(document: Document, at: Path, value: dict[Any, Any], kinds: dict[str, _Kind]) -> None:
@@ -223,7 +236,7 @@ def _case(document: Document, at: Path, case: dict[Any, Any]) -> None:
         here = (*at, "messages", str(index))
         document.only(here, MESSAGE_KEYS, code="MJ502")
         try:
-            check_message(message)
+            check_message(message, first=index == 0)
         except WrongMessage as error:
             raise document.error(
                 (*here, error.key),
@@ -233,6 +246,17 @@ def _case(document: Document, at: Path, case: dict[Any, Any]) -> None:
                 fix_zh=error.fix_zh,
                 code=error.code,
             ) from None
+    try:
+        check_expectations(case)
+    except WrongCase as error:
+        raise document.error(
+            (*at, *error.at),
+            error.en,
+            error.zh,
+            fix_en=error.fix_en,
+            fix_zh=error.fix_zh,
+            code=error.code,
+        ) from None
 
 
 def _selections(

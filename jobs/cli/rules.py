@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -14,24 +12,18 @@ from rich.table import Table
 from jobs.cli.app import Output, OutputOption, emit, out, say
 from jobs.cli.rules_check import check
 from jobs.cli.rules_eval import evaluate
+from jobs.cli.rules_explain import explain
+from jobs.cli.rules_fmt import fmt
 from jobs.cli.rules_packs import packs
+from jobs.cli.rules_paths import PathArgument, no_rule
+from jobs.cli.rules_test import run_tests
 from jobs.rule_paths import load_rules
-from rules.calendar import load_calendar
-from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
-from rules.matcher import compile_timeline
 from rules.model import CorrelationRule, DetectionRule
-from rules.rulecases import Failure, case_places, run_case
-from rules.ruleset import RuleSet, RuleTimeline
+from rules.ruleset import RuleSet
 
 rules = typer.Typer(
     help="查看、检查、测试规则 · list, check, show and test rules", no_args_is_help=True
 )
-PathArgument = Annotated[
-    str,
-    typer.Argument(
-        help="规则目录或文件，缺省为随产品的规则 · rule directory or file, default: the catalogue"
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +33,11 @@ def register(app: typer.Typer) -> None:
         "eval", epilog="例 · example:  mingjian rules eval --rules r.yml --events e.jsonl"
     )(evaluate)
     rules.command("packs", epilog="例 · example:  mingjian rules packs")(packs)
+    rules.command("test", epilog="例 · example:  mingjian rules test -k a07 --strict")(run_tests)
+    rules.command(
+        "explain", epilog="例 · example:  mingjian rules explain a07_01_guarantee 这款保 本"
+    )(explain)
+    rules.command("fmt", epilog="例 · example:  mingjian rules fmt --check my-rules/")(fmt)
     app.add_typer(rules, name="rules")
 
 
@@ -88,75 +85,8 @@ def show(
     ruleset = load_rules(path)
     text = ruleset.text_of(name)
     if not text:
-        known = [*ruleset.detections, *ruleset.correlations]
-        near = ", ".join(get_close_matches(name, known, n=3))
-        place = path or say("the shipped catalogue", "随产品的规则")
-        raise MingjianError(
-            f"no rule '{name}' in {place}",
-            f"没有规则“{name}”（查找范围：{place}）",
-            fix_en=(f"did you mean {near}? " if near else "")
-            + "for your own rules add their directory: mingjian rules show NAME PATH",
-            fix_zh=(f"是不是 {near}？" if near else "")
-            + "看自己的规则请加上目录：mingjian rules show 规则名 目录",
-            exit_code=EXIT_USAGE,
-        )
+        raise no_rule(ruleset, name, path, "show NAME PATH", "show 规则名 目录")
     out.print(text, markup=False, soft_wrap=True, end="")
-
-
-@rules.command("test", epilog="例 · example:  mingjian rules test")
-def run_tests(path: PathArgument = "", output: OutputOption = Output.text) -> None:
-    """运行写在规则文件里的测试 · run the tests written in the rule files."""
-    ruleset = load_rules(path)
-    wanted = Path(path).name if path and Path(path).is_file() else ""
-    timeline, calendar = RuleTimeline([(0, ruleset)]), load_calendar()
-    compiled = compile_timeline(timeline)
-    files = [file for file in ruleset.files if not wanted or file.path == wanted]
-    results = [
-        Result(
-            file=f"{file.path}:{line}",
-            case=str(case.get("name", "")),
-            failure=run_case(timeline, compiled, calendar, file, case),
-        )
-        for file in files
-        for line, case in zip(case_places(file), file.tests, strict=True)
-    ]
-    failed = [one for one in results if one.failure]
-    untested = [file.path for file in files if not file.tests]
-    if output is Output.json:
-        emit([one.as_json() for one in results])
-    else:
-        for one in failed:
-            out.print(f"[red]✗[/] {escape(one.sentence())}", soft_wrap=True)
-        for name in untested:
-            said = say(f"{name} has no test cases", f"{name} 没有测试用例")
-            out.print(f"[yellow]![/] {escape(said)}", soft_wrap=True)
-        done = len(results) - len(failed)
-        out.print(
-            say(f"{done} passed, {len(failed)} failed", f"{done} 通过，{len(failed)} 失败")
-            if results
-            else say("nothing was tested: no test cases", "什么也没有测试：没有测试用例")
-        )
-    if failed or not results:
-        raise typer.Exit(EXIT_FINDINGS)
-
-
-class Result(NamedTuple):
-    """One case that was run; `file` with the line."""
-
-    file: str
-    case: str
-    failure: Failure | None
-
-    def sentence(self) -> str:
-        """What failed, in the reader's language."""
-        why = say(self.failure.en, self.failure.zh) if self.failure else ""
-        return f"{self.file}: {self.case}: {why}"
-
-    def as_json(self) -> dict[str, Any]:
-        """For machines; `problem` is "" for a case that passed."""
-        file, _, line = self.file.rpartition(":")
-        problem = self.failure.en if self.failure else ""
-        return {"file": file, "line": int(line), "case": self.case, "problem": problem}
 
 
 def _alerting(ruleset: RuleSet) -> list[DetectionRule | CorrelationRule]:

@@ -114,6 +114,12 @@ def just_before(pattern: re.Pattern[str], text: str, start: int) -> bool:
     return last is not None and _digit.search(before, last.end()) is None
 
 
+def other_number(text: str, start: int) -> str:
+    """What before text[start] calls it an order, waybill or invoice number; "" if nothing does."""
+    match = _negative(text[max(0, start - NEGATIVE_DISTANCE) : start])
+    return match[0] if match else ""
+
+
 def is_other_number(text: str, start: int, keyword: re.Pattern[str]) -> bool:
     """Does the text just before say that this is an order, waybill or invoice number?
 

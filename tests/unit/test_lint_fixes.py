@@ -45,8 +45,11 @@ def problems_of(text: str) -> list[RuleError]:
          'at: "10:00", from: zhangwei, to: c1'),
         ("date: 2026-11-22", "date: 2026/11/2", "date: 2026-11-02"),
         ("date: 2026-11-22", "date: 2026年11月2日", "date: 2026-11-02"),
-        ("falsepositives: [转述监管要求]", "falsepositives:\n\t- 转",
-         "falsepositives:\n  - 转"),
+        (
+            "falsepositives: [转述监管要求]",
+            "falsepositives:\n\t- 转述",
+            "falsepositives:\n  - 转述",
+        ),
         ("from: zhangwei, to: c1", "form: zhangwei, to: c1", "from: zhangwei, to: c1"),
     ],
 )  # fmt: skip

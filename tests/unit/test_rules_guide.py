@@ -15,6 +15,7 @@ from rules.condition_text import OPERATORS, QUANTIFIERS
 from rules.detection_text import MODIFIERS
 from rules.detectors import DETECTORS
 from rules.errors import RuleError
+from rules.expectations import EXPECTATION_KEYS, wanted_alerts
 from rules.findings import SUMMARY_WORDS
 from rules.lexicon_file import load_lexicon
 from rules.matcher import compile_timeline
@@ -71,7 +72,7 @@ def test_every_example_loads_without_warning_and_its_cases_pass(page: Path, tmp_
     timeline = RuleTimeline([(0, rules)])
     compiled = compile_timeline(timeline)
     for file in rules.files:
-        assert {case["alerts"] for case in file.tests} >= {0, 1}, file.path
+        assert {wanted_alerts(case) for case in file.tests} >= {0, 1}, file.path
         for case in file.tests:
             failure = run_case(timeline, compiled, CALENDAR, file, case)
             assert failure is None, f"{file.path}: {case['name']}: {failure}"
@@ -93,6 +94,7 @@ TABLES: dict[str, Iterable[str]] = {
     "placeholders": [f"{{{word}}}" for word in SUMMARY_WORDS],
     "case": CASE_KEYS,
     "message": MESSAGE_KEYS,
+    "expectation": EXPECTATION_KEYS,
     "lexicon": lexicon_keys(),
 }
 

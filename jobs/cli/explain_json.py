@@ -1,0 +1,96 @@
+"""Explanations for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rules.explain import LEAF, LEAST, Part, Verdict
+from rules.explain_behaviour import Counted, Reached, needed, reached
+from rules.explain_refused import Occurrence
+from rules.explain_text import conclusion
+from rules.explain_words import REFUSALS, Said
+from rules.model import CorrelationRule
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """One detection rule and one message."""
+    message = verdict.message
+    return {
+        "rule": verdict.rule.ref.name,
+        "message": message.msgid,
+        "time": message.time,
+        "fires": verdict.held and not verdict.rule.signal,
+        "holds": verdict.held,
+        "conclusion": _both(conclusion(verdict)),
+        "condition": _part(verdict.part),
+    }
+
+
+def counted_json(rule: CorrelationRule, found: Sequence[Counted], alerts: int) -> dict[str, Any]:
+    """A correlation and some messages."""
+    return {
+        "rule": rule.ref.name,
+        "fires": alerts > 0,
+        "alerts": alerts,
+        "needed": _both(needed(rule.how)),
+        "timespan_ms": rule.timespan,
+        "groups": [_group(best) for best in reached(rule, found)],
+        "messages": [
+            {
+                "base_rule": one.verdict.rule.ref.name,
+                "counts": one.counts,
+                "group": dict(one.group),
+                "value": one.value,
+                "missing": list(one.missing),
+            }
+            | verdict_json(one.verdict)
+            for one in found
+        ],
+    }
+
+
+def _group(best: Reached) -> dict[str, Any]:
+    return {
+        "group": dict(best.group),
+        "reached": best.reached,
+        "messages": list(best.messages),
+        "time": best.time,
+        "absent": list(best.absent),
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": part.kind, "holds": part.held}
+    if part.name:
+        found["name"] = part.name
+    if part.kind == LEAST:
+        found["least"] = part.least
+    if part.kind != LEAF:
+        return found | {"parts": [_part(one) for one in part.parts]}
+    found |= {"asks": _both(part.asked), "saw": part.saw}
+    found["found"] = [_occurrence(one) for one in part.occurrences]
+    return found | ({"stands_in_quoted": True} if part.elsewhere else {})
+
+
+def _occurrence(one: Occurrence) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "field": one.field,
+        "start": one.start,
+        "end": one.end,
+        "text": one.text,
+        "pattern": one.pattern,
+        "variant": list(one.variant),
+        "counts": not one.refused,
+    }
+    if one.confidence:
+        found["confidence"] = one.confidence
+    if one.refused:
+        found |= {"refused": one.refused, "why": _both(REFUSALS[one.refused])}
+    if one.because:
+        found["because"] = one.because
+    return found
+
+
+def _both(said: Said) -> dict[str, str]:
+    return {"en": said.en, "zh": said.zh}

@@ -1,0 +1,157 @@
+"""`mingjian rules explain`: why a rule fires on messages, or does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.cli.app import Output, OutputOption, emit, language, out
+from jobs.cli.explain_json import counted_json, verdict_json
+from jobs.cli.given_messages import TENANT, decoded, given_records
+from jobs.cli.rules_paths import no_rule
+from jobs.cli.rules_test import coloured
+from jobs.rule_paths import load_rules, named_for, needs_others
+from rules.calendar import OfficeCalendar, load_calendar
+from rules.decode import Decoder
+from rules.engine import Engine
+from rules.explain import Setting, judge
+from rules.explain_behaviour import behaviour_lines, counted
+from rules.explain_names import condition_text, selections
+from rules.explain_text import message_lines, tree_lines, verdict_lines
+from rules.explain_words import Said
+from rules.message import Message
+from rules.model import CorrelationRule, RuleFile
+from rules.ruleset import RuleSet, RuleTimeline, assemble
+
+_AT, _FROM, _TO = "10:00", "zhangwei", "c1"
+
+
+def explain(
+    name: Annotated[
+        str, typer.Argument(metavar="RULE", help="规则名或规则文件 · name of a rule, or its file")
+    ],
+    message: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MESSAGE...",
+            help="一条或多条：普通文字；测试用例的写法 {text: …}；JSON 记录；@文件（一行一条）；-"
+            " · one or more: plain words; as in test cases {text: …}; a JSON record;"
+            " @file (one a line); -",
+        ),
+    ],
+    sender: Annotated[
+        str, typer.Option("--from", metavar="WHO", help="文字的发送人 · who says the words")
+    ] = _FROM,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="WHO", help="文字的接收人，c1 是客户 · to whom; c1 is a customer"
+        ),
+    ] = _TO,
+    at: Annotated[
+        str, typer.Option("--at", metavar="TIME", help="文字的时间 · when the words are said")
+    ] = _AT,
+    rules: Annotated[
+        str,
+        typer.Option(
+            "--rules",
+            metavar="PATH",
+            help="规则目录或文件，缺省为随产品的规则 · directory or file, default: the catalogue",
+        ),
+    ] = "",
+    output: OutputOption = Output.text,
+) -> None:
+    """逐项说明一条规则对消息为什么报警或不报警 · say part by part why a rule fires or does not.
+
+    每一项都判断，并给出归一后的文字、命中的词和位置、没有算数的词和原因。
+
+    Every part is judged, with the text after folding, the words found and where, and the words that
+    do not count and why.
+    """
+    if Path(name).is_file() and not rules:
+        rules, name = name, ""
+    ruleset = load_rules(rules)
+    chosen, file = _rule(ruleset, name, rules)
+    raws = given_records(message, {"from": sender, "to": to, "at": at})
+    messages = [decoded(raw) for raw in raws]
+    calendar, named = load_calendar(), named_for(rules)
+    setting = Setting.of(ruleset, calendar)
+    if isinstance(chosen, CorrelationRule):
+        steps = counted(chosen, ruleset, messages, setting, named)
+        alerts = _alerts(ruleset, file, chosen, raws, messages, calendar)
+        if output is Output.json:
+            emit(counted_json(chosen, steps, alerts))
+            return
+        for one in messages:
+            _print(message_lines(one, language()))
+        for step in steps if len(messages) == 1 else ():
+            _print([f"{step.verdict.rule.ref.name}:", *tree_lines(step.verdict, language())])
+        _print(behaviour_lines(chosen, steps, language()))
+        _print([_sum(chosen, alerts).text(language())])
+        return
+    names = selections(ruleset, chosen.ref.name, named)
+    condition = condition_text(file, chosen.ref.name)
+    verdicts = [judge(chosen, one, setting, names) for one in messages]
+    if output is Output.json:
+        for verdict in verdicts:
+            emit(verdict_json(verdict))
+        return
+    for verdict in verdicts:
+        _print(verdict_lines(verdict, language(), condition))
+
+
+def _print(lines: Sequence[str]) -> None:
+    for line in lines:
+        out.print(coloured(line), soft_wrap=True)
+
+
+def _rule(ruleset: RuleSet, name: str, path: str) -> tuple[Any, RuleFile]:
+    """The rule of that name; without a name the alerting one of the only file."""
+    if not name:
+        file = next(one for one in ruleset.files if one.path == Path(path).name)
+        alerting = [*file.correlations, *(one for one in file.detections if not one.signal)]
+        return alerting[0], file
+    found = ruleset.correlations.get(name) or ruleset.detections.get(name)
+    file_of = ruleset.file_of(name)
+    if found is None or file_of is None:
+        raise no_rule(
+            ruleset,
+            name,
+            path,
+            "explain RULE MESSAGE --rules PATH",
+            "explain 规则名 消息 --rules 目录",
+        )
+    return found, file_of
+
+
+# --- correlations
+
+
+def _alerts(
+    ruleset: RuleSet,
+    file: RuleFile,
+    rule: CorrelationRule,
+    raws: Sequence[bytes],
+    messages: Sequence[Message],
+    calendar: OfficeCalendar,
+) -> int:
+    """How many alerts the engine raises for the messages."""
+    if not needs_others(file) and not any(one.filters for one in ruleset.files):
+        # quicker to compile than all rules
+        ruleset = assemble([file], file.path, ruleset.reference, ruleset.calendar)
+    decoder = Decoder(TENANT, assume_received_at=max(one.time for one in messages))
+    engine = Engine(RuleTimeline([(0, ruleset)]), decoder, calendar)
+    found = [json.loads(body) for kind, body in engine.run(raws) if kind == "alerts"]
+    return sum(body["rule"]["name"] == rule.ref.name for body in found)
+
+
+def _sum(rule: CorrelationRule, alerts: int) -> Said:
+    name = rule.ref.name
+    if not alerts:
+        return Said(f"The rule {name} does not fire.", f"规则 {name} 不报警。")
+    number = "once" if alerts == 1 else f"{alerts} times"
+    return Said(f"The rule {name} fires {number}.", f"规则 {name} 报警 {alerts} 次。")

@@ -1,0 +1,201 @@
+"""Why a detection rule fires on a message, or does not: its condition as a tree of results.
+
+Nothing is cut short: every part is judged, also where the verdict stands already. What a leaf says
+is asked of the leaf itself (`Node.holds`), so an explanation cannot differ from the matcher; what
+surrounds the verdict (words that were seen and did not count, and why) is found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from rules.calendar import OfficeCalendar
+from rules.conditions import And, AtLeast, Node, Not, Or, Span, Until, View
+from rules.explain_refused import Occurrence, refused
+from rules.explain_words import Said, asked, saw
+from rules.message import Message
+from rules.model import DetectionRule
+from rules.reference import Reference, RefList
+from rules.ruleset import RuleSet
+
+ALL, ANY, LEAST, NONE, LEAF = "all", "any", "least", "not", "leaf"
+_NOTHING = Said("", "")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One node of a condition, judged.
+
+    Args:
+        kind: ALL, ANY, LEAST (so many: `least`), NONE (of its one part) or LEAF.
+        held: does it hold?
+        name: of the selection, "" where the part has none of its own.
+        asked: what a leaf asks for.
+        saw: what the message had: the folded text, or the value of the field.
+        occurrences: what was found, also what did not count.
+        parts: what it is made of, in the rule's order.
+        elsewhere: the words stand in what the message quotes, which this leaf does not look at.
+        original: the text that the occurrences stand in.
+    """
+
+    kind: str
+    held: bool
+    name: str = ""
+    asked: Said = _NOTHING
+    saw: str = ""
+    occurrences: tuple[Occurrence, ...] = ()
+    parts: tuple[Part, ...] = ()
+    elsewhere: bool = False
+    original: str = ""
+    least: int = 0
+
+    def leaves(self) -> Iterator[Part]:
+        """The leaves below, or itself."""
+        if self.kind == LEAF:
+            yield self
+        for part in self.parts:
+            yield from part.leaves()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One rule and one message. `spans` are the hits an alert would show."""
+
+    rule: DetectionRule
+    message: Message
+    part: Part
+    spans: tuple[Span, ...]
+
+    @property
+    def held(self) -> bool:
+        """Does the rule's condition hold?"""
+        return self.part.held
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What rules can look at besides the message.
+
+    `rules` are those whose hits `hit.response` may ask for.
+    """
+
+    calendar: OfficeCalendar
+    reference: Reference = field(default_factory=Reference)
+    rules: Mapping[str, DetectionRule] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, ruleset: RuleSet, calendar: OfficeCalendar, lists: Iterable[RefList] = ()
+    ) -> Setting:
+        """As the matcher has it; `calendar` where the ruleset brings none, `lists` of a case."""
+        reference = ruleset.reference.extended(lists)
+        return cls(ruleset.calendar or calendar, reference, ruleset.detections)
+
+    def view(self, message: Message, response: int = 0) -> View:
+        """A message to be judged."""
+        return View(message, self.calendar, response, self.reference)
+
+    def response(self, message: Message) -> int:
+        """The highest response level of the rules that hold, those left out that ask for it."""
+        return max(
+            (
+                rule.ref.response
+                for rule in self.rules.values()
+                if not rule.asks_hits and rule.condition.holds(self.view(message))
+            ),
+            default=0,
+        )
+
+
+Selections = Sequence[tuple[str, Node]]
+
+
+def judge(
+    rule: DetectionRule, message: Message, setting: Setting, selections: Selections = ()
+) -> Verdict:
+    """The verdict on one message. `selections` name parts of the condition, see
+    `rules.explain_names`."""
+    response = setting.response(message) if rule.asks_hits else 0
+    view = setting.view(message, response)
+    rule.condition.holds(view)
+    spans = tuple(view.spans)
+    part = explained(rule.condition, setting.view(message, response), selections)
+    return Verdict(rule, message, part, spans)
+
+
+def explained(node: Node, view: View, selections: Selections = ()) -> Part:
+    """The node and everything below it, judged."""
+    name = next((name for name, one in selections if one == node), "")
+    if isinstance(node, And | Or | AtLeast):
+        parts = tuple(explained(child, view, selections) for child in node.children)
+        held = sum(part.held for part in parts)
+        if isinstance(node, And):
+            return Part(ALL, held == len(parts), name, parts=parts)
+        if isinstance(node, Or):
+            return Part(ANY, held > 0, name, parts=parts)
+        return Part(LEAST, held >= node.least, name, parts=parts, least=node.least)
+    if isinstance(node, Not):
+        part = explained(node.child, view, selections)
+        return Part(NONE, not part.held, name, parts=(part,))
+    if isinstance(node, Until):
+        parts = (_over(node, view), explained(node.child, view, selections))
+        return Part(ANY, any(part.held for part in parts), name, parts=parts)
+    return _leaf(node, view, name)
+
+
+def _over(node: Until, view: View) -> Part:
+    """Is the exception over?"""
+    end, now = (
+        datetime.fromtimestamp(ms / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+        for ms in (node.end, view.message.time)
+    )
+    said = Said(f"time is {end} or later, when it expires", f"时间在 {end} 或之后，已经过期")
+    return Part(LEAF, view.message.time >= node.end, "", said, now)
+
+
+def _leaf(node: Node, view: View, name: str) -> Part:
+    view.spans = []
+    held = node.holds(view)
+    place = getattr(node, "field", "")
+    counted = [_counted(view, span) for span in view.spans]
+    others = [one for one in refused(node, view) if not _inside(one, counted)]
+    elsewhere = False
+    if not held and place == "text" and view.message.quoted:
+        other: Any = replace(node, field="quoted")  # type: ignore[type-var]
+        elsewhere = other.holds(View(view.message, view.calendar, 0, view.reference))
+    found = sorted({*counted, *others}, key=lambda one: (one.start, one.end, one.refused))
+    return Part(
+        LEAF,
+        held,
+        name,
+        asked(node),
+        saw(node, view),
+        tuple(found),
+        elsewhere=elsewhere,
+        original=str(view.message.field(place) or "") if found else "",
+    )
+
+
+def _counted(view: View, span: Span) -> Occurrence:
+    text = str(view.message.field(span.field) or "")[span.start : span.end]
+    return Occurrence(
+        span.field, span.start, span.end, text, span.pattern, span.variant, span.confidence
+    )
+
+
+def _inside(one: Occurrence, counted: Iterable[Occurrence]) -> bool:
+    """Is it a part of what counts? Then that it does not count by itself says nothing."""
+    return any(other.start <= one.start and one.end <= other.end for other in counted)
+
+
+def blamed(part: Part) -> list[Part]:
+    """The smallest parts that decide the verdict: those that held, or those that did not."""
+    if part.kind == LEAF:
+        return [part]
+    if part.kind == NONE:
+        return blamed(part.parts[0])
+    decisive = [one for one in part.parts if one.held == part.held]
+    return [leaf for one in decisive for leaf in blamed(one)]
