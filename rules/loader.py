@@ -26,7 +26,7 @@ from rules.reference_file import check_case_lists
 from rules.refused import Refused, UnknownName
 from rules.rule_shape import check_shape
 from rules.sigma_parse import asks_hits, parse_detection
-from rules.yaml_source import MAX_CHARACTERS, Document, load_documents
+from rules.yaml_source import MAX_RULE, Document, load_documents, too_large
 
 
 def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile:
@@ -164,14 +164,14 @@ def _judging(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_rule_text(path: Path, label: str) -> str:
-    """The text of a rule file, called `label`. A larger one than YAML may have is not read whole.
+    """The text of a rule file, called `label`. A larger one than a rule may have is not read whole.
 
     Raises:
-        RuleError: it cannot be read, or is not UTF-8.
+        RuleError: it cannot be read, is not UTF-8, or is too large.
     """
     try:
         with path.open("rb") as file:
-            data = file.read(4 * (MAX_CHARACTERS + 1))
+            data = file.read(4 * (MAX_RULE + 1))  # no more than is needed to say so
     except OSError as error:
         raise RuleError(
             f"cannot be read: {error.strerror}",
@@ -181,7 +181,7 @@ def read_rule_text(path: Path, label: str) -> str:
         ) from None
     try:
         # cut off in the middle of a character, it is still told that it is too large
-        return data.decode(errors="ignore" if len(data) > 4 * MAX_CHARACTERS else "strict")
+        text = data.decode(errors="ignore" if len(data) > 4 * MAX_RULE else "strict")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         raise RuleError(
@@ -194,6 +194,9 @@ def read_rule_text(path: Path, label: str) -> str:
             fix_zh="请把文件存为 UTF-8 编码",
             code="MJ017",
         ) from None
+    if len(text) > MAX_RULE:
+        raise too_large(label, len(text), MAX_RULE)
+    return text
 
 
 def _ref(document: Document, ours: dict[str, Any], digest: str) -> RuleRef:

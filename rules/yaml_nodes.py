@@ -55,7 +55,7 @@ def nodes(text: str) -> list[yaml.Node]:
     if _Quick is not None:
         try:
             return _composed(_Quick(text))
-        except (yaml.YAMLError, RecursionError, UnicodeError):
+        except (yaml.YAMLError, UnicodeError):
             pass
     return _composed(_Plain(text))
 

@@ -15,7 +15,8 @@ from rules.yaml_hints import Hint, explain, mistyped
 from rules.yaml_nodes import nodes, value
 
 _NEAR, _APART = 0.75, 0.12  # shares of letters in common, for a slip that has one meaning
-MAX_CHARACTERS = 1_000_000  # PyYAML reads some 100 000 a second; no rule has a tenth of them
+MAX_CHARACTERS = 1_000_000  # of any file, a long list of words too
+MAX_RULE = 100_000  # of a rule file; the longest that ships has a quarter of them
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,20 @@ def only_near(name: str, known: Iterable[str]) -> tuple[str, str] | None:
     return name, rows[0][1]
 
 
+def too_large(path: str, size: int, limit: int) -> RuleError:
+    """What is wrong with a text of more characters than one may have."""
+    return RuleError(
+        f"the file has {size} characters or more, and may have {limit}",
+        f"文件有 {size} 个字符以上，上限是 {limit}",
+        path=path,
+        line=1,
+        column=1,
+        fix_en="split it: one alerting rule a file, one list of words a file",
+        fix_zh="请拆成多个文件：一个文件一条告警规则，一个文件一份词库",
+        code="MJ019",
+    )
+
+
 def load_documents(path: str, text: str) -> list[Document]:
     """All documents of a rule file, safely constructed.
 
@@ -162,16 +177,7 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
     documents = []
     doubled: list[RuleError] = []
     if len(text) > MAX_CHARACTERS:
-        raise RuleError(
-            f"the file has {len(text)} characters, more than {MAX_CHARACTERS}",
-            f"文件有 {len(text)} 个字符，超过上限 {MAX_CHARACTERS}",
-            path=path,
-            line=1,
-            column=1,
-            fix_en="split it: one alerting rule a file, one list of words a file",
-            fix_zh="请拆成多个文件：一个文件一条告警规则，一个文件一份词库",
-            code="MJ019",
-        )
+        raise too_large(path, len(text), MAX_CHARACTERS)
     try:
         for node in nodes(text):
             marks: dict[tuple[str, ...], tuple[int, int]] = {}

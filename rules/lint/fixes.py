@@ -188,19 +188,14 @@ def _once(text: str, problem: RuleError) -> str | None:
     _, item, before = found
     if before is None:
         return None
-    between = text[before.end_mark.index : item.start_mark.index]
-    if "#" in between or before.end_mark.line == item.start_mark.line or "-" not in between:
-        if between.strip(" \n") != ",":
-            return None
-        return text[: before.end_mark.index] + text[item.end_mark.index :]
     lines = text.split("\n")
-    if item.start_mark.line != item.end_mark.line and item.end_mark.column:
+    if lines[item.start_mark.line].strip() == f"- {_raw(text, item).strip()}":
+        del lines[item.start_mark.line]  # a remark in the line is no part of this
+        return "\n".join(lines)
+    between = text[before.end_mark.index : item.start_mark.index]
+    if between.strip(" \n") != ",":
         return None
-    line = lines[item.start_mark.line]
-    if "#" in line or line.strip() != "- " + _raw(text, item).strip():
-        return None
-    del lines[item.start_mark.line]
-    return "\n".join(lines)
+    return text[: before.end_mark.index] + text[item.end_mark.index :]
 
 
 def _no_star(text: str, problem: RuleError) -> str | None:

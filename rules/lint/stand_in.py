@@ -205,7 +205,13 @@ def _case(value: dict[str, Any], at: Path) -> bool:
         key = next((one for one in case if str(one) == at[3]), None)
         if key is None:
             return False
-        del case[key]
+        stand_in = {"alerts": 0, "messages": [dict(MESSAGE)]}.get(str(key))
+        if stand_in is None:
+            del case[key]
+        elif case[key] == stand_in:
+            return False
+        else:
+            case[key] = stand_in
         return True
     before = len(case)
     case.setdefault("messages", [dict(MESSAGE)])

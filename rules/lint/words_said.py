@@ -86,7 +86,7 @@ def _words(document: Document, one: Asked, alone: bool) -> Iterator[RuleError]:
                 fix_zh=f"请写 {word.strip('*')}",
                 code="MJ248",
             )
-        elif found := _FOREIGN.search(word):
+        elif "expand" not in one.modifiers and (found := _FOREIGN.search(word)):
             if at in document.quoted and found[0] == "|":
                 continue
             yield document.error(

@@ -129,7 +129,9 @@ def test_one_file_uses_the_lexicons_of_the_folder_above(tmp_path: Path) -> None:
 
 
 def test_one_file_that_asks_what_others_hit_is_tested_with_them() -> None:
-    assert run("test", CATALOG / "a05_02_recall_after_hit.yaml") == (0, "3 passed, 0 failed\n")
+    code, seen = run("test", CATALOG / "a05_02_recall_after_hit.yaml")
+    assert code == 0
+    assert seen.endswith(" passed, 0 failed\n")
 
 
 def test_nothing_there_is_said() -> None:

@@ -278,3 +278,8 @@ def test_the_correlation_of_the_examples_is_without_fault(tmp_path: Path) -> Non
     text = base + "mingjian: {signal: true}\n---\n" + CORRELATION
     written(tmp_path, {"rule.yaml": text, "other.yaml": RULE})
     assert codes(tmp_path, ("error", "warning", "info")) == []
+
+
+def test_the_catalogue_gives_no_warning() -> None:
+    found = check_rules("", today=TODAY)
+    assert [one.en for one in (*found.errors, *found.warnings)] == []

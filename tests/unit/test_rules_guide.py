@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.rule_checks import Checked, check_rules
+from jobs.rule_checks import check_rules
 from rules.cases import MESSAGE_KEYS
 from rules.condition_text import OPERATORS, QUANTIFIERS
 from rules.detection_text import MODIFIERS
@@ -69,7 +69,9 @@ def test_every_example_loads_without_warning_and_its_cases_pass(page: Path, tmp_
     files = examples(page)
     assert len(files) >= 6
     folder = written(tmp_path, files)
-    assert check_rules(str(folder)) == Checked(len(files) - 1, [])
+    found = check_rules(str(folder))
+    assert found.files == len(files) - 1
+    assert [one.en for one in (*found.errors, *found.warnings)] == []
     rules = load_ruleset(folder)
     timeline = RuleTimeline([(0, rules)])
     compiled = compile_timeline(timeline)
