@@ -80,7 +80,7 @@ ALONE = {"rule": "alone", "group": {"user.name": "li"}, "value": 1}
         (["--arrival", "time", "--lateness", "0s"], [(TWICE, 104, "e1 e3"), (ALONE, 110, "e1")],
          ""),
         # too late: told, and not judged
-        (["--lateness", "3999ms"], [(TWICE, 108, "e1 e2"), (ALONE, 110, "e1")], "--lateness allows"),
+        (["--lateness", "3999ms"], [(TWICE, 108, "e1 e2"), (ALONE, 110, "e1")], "--lateness"),
         # time ends where it is told to
         (["--until", "109"], [(TWICE, 104, "e1 e3")], "! 1 event later than --until"),
         (["--until", "1970-01-01T00:02:00Z"], [(TWICE, 104, "e1 e3"), (ALONE, 110, "e1")], ""),
