@@ -156,25 +156,26 @@ def _print(hits: Iterable[Hit], output: Output) -> None:
 def _tell(counts: Mapping[str, int]) -> None:
     """What was not judged, on standard error: nothing is swallowed."""
     for name, (en, zh) in _LEFT_OUT.items():
-        if counts.get(name):
-            err.print(say(f"! {counts[name]} {en}", f"! {counts[name]} {zh}"), markup=False)
+        if number := counts.get(name):
+            noun = "event" if number == 1 else "events"
+            err.print(say(f"! {number} {noun} {en}", f"! {number} {zh}"), markup=False)
 
 
 _LEFT_OUT = {
     "late": (
-        "events came later than --lateness allows and no correlation counted them",
+        "later than --lateness allows, left out of correlations",
         "个事件迟到超过 --lateness，未计入关联",
     ),
     "missing_group": (
-        "events lack a field of 'group-by', and a correlation left them out",
+        "without a field of 'group-by', left out of a correlation",
         "个事件缺少 group-by 的字段，关联时未计入",
     ),
-    "repeated": ("events came again with the same id", "个事件重复出现，只计一次"),
+    "repeated": ("with an id that was there already, counted once", "个事件重复出现，只计一次"),
     "conflict": (
-        "events came with the id of another one but other content, and were left out",
+        "with the id of another one but other content, left out",
         "个事件与另一事件编号相同而内容不同，未计入",
     ),
-    "after": ("events are later than --until and were left out", "个事件晚于 --until，未计入"),
+    "after": ("later than --until, left out", "个事件晚于 --until，未计入"),
 }
 
 

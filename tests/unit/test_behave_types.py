@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.ruleset import RuleSet
+from rules.sigma.collection import load_collection
+from rules.sigma.evaluate import Evaluation
+from rules.sigma.event import Event
 from tests.support.rule_files import judge, outputs, ruleset
 from tests.unit.test_behave import FOREVER, Drive, packed
 
@@ -182,8 +186,44 @@ def test_any_order_and_any_steps_of_event_time_give_the_same(
         assert drive.timers == []
 
 
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_conversations_and_plain_events_are_judged_alike(
+    every_type: list[RuleSet], data: st.DataObject
+) -> None:
+    """The two ways to the same core: state of one key at a time, and all groups in memory."""
+    number = data.draw(st.integers(0, len(every_type) - 1))
+    line = data.draw(st.text("abc19-", max_size=14))
+    section, ours = sections()[number]
+    documents = [
+        {"name": name, "detection": {"s": {"k": letter}, "condition": "s"}}
+        for name, letter in (("t_a", "a"), ("t_b", "b"), ("t_c", "c"), ("t_file", ["1", "9"]))
+    ]
+    text = f"{{{section}, group-by: [h], timespan: 5m}}".replace("file.size", "k")
+    documents.append(
+        {"name": "rule", "correlation": yaml.safe_load(text)}
+        | ({"mingjian": yaml.safe_load(f"{{{ours}}}")} if ours else {})
+    )
+    collection = load_collection([("r.yml", yaml.safe_dump_all(documents))])
+    evaluation = Evaluation(collection, until=START + 86_400_000)
+    for one in messages(line):
+        fields = {"k": one["id"][0], "h": "zhangwei"}
+        minute = int(one["id"][1:])
+        list(evaluation.feed(one["id"], Event(fields), START + minute * 60_000, one["seq"]))
+    found = [hit for hit in evaluation.finish() if hit.rule == "rule"]
+    assert [((hit.time or 0) - START) // 60_000 for hit in found] == [
+        minute for minute, _ in told(every_type[number], line)
+    ]
+    assert [" ".join(hit.event_ids) for hit in found] == [
+        ids for _, ids in told(every_type[number], line)
+    ]
+
+
+def sections() -> list[tuple[str, str]]:
+    return sorted({(section, ours) for section, ours, _, _ in CASES})
+
+
 @pytest.fixture(scope="module")
 def every_type(tmp_path_factory: pytest.TempPathFactory) -> list[RuleSet]:
-    sections = sorted({(section, ours) for section, ours, _, _ in CASES})
     folder = tmp_path_factory.mktemp("types")
-    return [ruleset(folder / str(n), correlation(*one)) for n, one in enumerate(sections)]
+    return [ruleset(folder / str(n), correlation(*one)) for n, one in enumerate(sections())]
