@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections import Counter
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
 from rules import feeds
+from rules.cases import record
+from rules.decode import Decoder
+from rules.engine import Engine
 from rules.expectations import wanted_alerts
 from rules.matcher import compile_timeline
 from rules.model import CorrelationRule, DetectionRule, RuleFile
+from rules.packs import load_packs
 from rules.rulecases import main_name, run_case
 from rules.ruleset import RuleTimeline, load_ruleset
 from tests.support.rule_files import CALENDAR
@@ -19,6 +26,7 @@ from tests.support.rule_files import CALENDAR
 RULES = load_ruleset()
 TIMELINE = RuleTimeline([(0, RULES)])
 CLASSES = [f"A{number:02d}" for number in range(1, 13)]
+DATA = Path(__file__).parents[1] / "data"
 CASES = [(file, case) for file in RULES.files for case in file.tests]
 
 
@@ -51,6 +59,9 @@ def test_a_rule_says_all_it_must(file: RuleFile) -> None:
     assert file.legal
     assert re.search(r"(?m)^  owner: \S", file.text)
     assert re.search(r"(?m)^description: \S", file.text)
+    assert re.search(r"(?m)^falsepositives:", file.text)
+    assert re.search(r"(?m)^  runbook:", file.text)
+    assert re.search(r"(?m)^  blind_spots:", file.text)
     assert main_rule(file).summary
     assert any(wanted_alerts(case) for case in file.tests), "a case that fires"
     assert not all(wanted_alerts(case) for case in file.tests), "a case that does not"
@@ -74,6 +85,53 @@ def test_a_rule_about_events_of_a_feed_says_that_it_needs_it(file: RuleFile) -> 
     read = {one.feed for kind, one in feeds.events().items() if re.search(rf"\b{kind}\b", said)}
     absent = {name for name in read if not feeds.feeds()[name].connected}
     assert {name for name in absent if f"feed {name}" not in said} <= set(file.requires)
+
+
+@pytest.mark.parametrize("pack", load_packs().values(), ids=lambda pack: pack.name)
+def test_every_name_in_a_pack_is_that_of_a_rule(pack) -> None:
+    names = [main_name(file) for file in RULES.files]
+    assert not [one for one in pack.rules if not any(fnmatchcase(name, one) for name in names)]
+    assert all(re.fullmatch(r".{2,}(第[0-9]+条(之[一二])?|〔[0-9]{4}〕[0-9]+号|（[0-9]{4}）)", one)
+               for one in pack.law)  # fmt: skip
+
+
+def test_there_is_a_pack_for_each_law_and_trade() -> None:
+    wanted = {"pipl", "data-security", "securities", "banking", "insurance", "advertising"}
+    assert wanted <= set(load_packs())
+
+
+def said_to_customers(name: str) -> list[str]:
+    """The lines of a file of tests/data: what an employee tells a customer, a message a line."""
+    lines = (DATA / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def judged(lines: list[str], compiled: dict) -> dict[str, set[int]]:
+    """line -> response levels of the alerts it raises. Each is said by somebody else."""
+    engine = Engine(TIMELINE, Decoder("demo"), CALENDAR, compiled=compiled)
+    raws = [
+        record({"at": "10:00", "from": f"employee{n}", "to": f"c{n}", "text": line}, f"m{n}", n)
+        for n, line in enumerate(lines, start=1)
+    ]
+    found: dict[str, set[int]] = {line: set() for line in lines}
+    for kind, body in engine.run(raws):
+        if kind == "alerts":
+            alert = json.loads(body)
+            for member in alert["members"]:
+                found[lines[int(member["msgid"][1:]) - 1]].add(alert["rule"]["response"])
+    return found
+
+
+def test_ordinary_talk_with_customers_is_no_real_time_alert(compiled: dict) -> None:
+    found = judged(said_to_customers("ordinary_talk.txt"), compiled)
+    assert len(found) > 400
+    assert not [line for line, responses in found.items() if max(responses, default=0) >= 2]
+
+
+def test_what_sellers_must_not_say_is_found(compiled: dict) -> None:
+    found = judged(said_to_customers("forbidden_talk.txt"), compiled)
+    assert len(found) > 100
+    assert not [line for line, responses in found.items() if not responses]
 
 
 def rule_part(file: RuleFile) -> str:

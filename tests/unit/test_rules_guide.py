@@ -1,4 +1,4 @@
-"""docs/rule-language*.md: every example works, every table names what the code knows, and nothing else."""
+"""docs/rule-language*.md: every example works, every table names what the code knows."""
 
 from __future__ import annotations
 
