@@ -66,8 +66,8 @@ def _tables() -> tuple[dict[str, str], dict[str, tuple[str, ...]], dict[str, lis
                 if is_common(char):
                     written.setdefault(own, []).append(char)
     for syllable, own in list(spelled.items()):
-        for written in _mistaken(syllable):
-            spelled.setdefault(written, own)
+        for mistaken in _mistaken(syllable):
+            spelled.setdefault(mistaken, own)
     return spelled, read, written
 
 
