@@ -81,10 +81,10 @@ def _tables() -> tuple[dict[str, str], dict[str, str]]:
 _TARGET, _KIND = _tables()
 DIGIT_FORMS = frozenset(char for char, to in _TARGET.items() if to.isascii() and to.isdigit())
 # The regex engine looks characters of the basic plane up in a bitmap, but the others one by one:
-# these are given as two ranges, whatever they hold, around the emoji.
+# these are given as one range, whatever it holds. Emoji there may be read aloud.
 _HARD = (
     "".join(re.escape(c) for c in sorted({*_TARGET, *READ, *RARE}) if c <= "\uffff")
-    + "\U00010000-\U0001f2ff\U0001fb00-\U0010ffff"
+    + "\U00010000-\U0010ffff"
 )
 _find_hard = re.compile(f"[{_HARD}]").search
 _find_gap = re.compile(f"[{_SYMBOLS}](?:(?<=[{_CJK}].)|(?=[{_CJK}]))").search

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from rules.fold import MAX_GAP, SYMBOLS, is_chinese
 from rules.variants_parts import LONGEST, LOOSE_FROM, is_strict
-from rules.variants_read import CONFUSABLE, KIND, READ
+from rules.variants_read import CONFUSABLE, EMOJI, KIND, READ
 from rules.variants_sounds import BLANKS, HOMOPHONES, LONGEST_SYLLABLE, SOUND_OF, SOUNDS
 from rules.word_tree import END, SOUND, Node, WordTree
 
@@ -27,6 +27,7 @@ _BIT = {name: 1 << at for at, name in enumerate(_NAMES)}
 _CHAIZI, _GAP, _PINYIN, _REPEAT = (_BIT[name] for name in ("chaizi", "gap", "pinyin", "repeat"))
 _LOOSE = 1 << len(_NAMES)
 _LETTERS = str.maketrans(CONFUSABLE)
+_SKIPPED = SYMBOLS.union(EMOJI)
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")
 _TONES = frozenset("12345")
 
@@ -62,7 +63,7 @@ class Lattice:
                 self._edge(at, READ[char], 1, _BIT[KIND[char]])
             if char in tree.first_parts:
                 self._join(at)
-            if char in SYMBOLS or (char == before and is_chinese(char)):
+            if char in _SKIPPED or (char == before and is_chinese(char)):
                 self._odd.append(at)
             before = char
             if tree.sounds:
@@ -147,7 +148,7 @@ class Lattice:
         if letters:
             if char in BLANKS and gap < _SYLLABLE_GAP:
                 todo.append((node, at + 1, used, gap + 1, True))
-        elif char in SYMBOLS:
+        elif char in _SKIPPED:
             if gap < MAX_GAP and not char == before == ".":
                 todo.append((node, at + 1, used | _GAP, gap + 1, False))
         elif (

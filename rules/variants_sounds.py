@@ -41,6 +41,18 @@ def is_common(char: str) -> bool:
         return False
 
 
+def _mistaken(syllable: str) -> list[str]:
+    """Spellings of a syllable by those who mix sounds up; some, like gon, are no syllables."""
+    initials = {syllable}
+    for retroflex in ("zh", "ch", "sh"):
+        if syllable.startswith(retroflex):
+            initials.add(retroflex[0] + syllable[2:])
+    if syllable[0] in "nl" and len(syllable) > 1:
+        initials |= {"n" + syllable[1:], "l" + syllable[1:]}
+    written = initials | {one[:-1] for one in initials if one.endswith("ng") and len(one) > 2}  # noqa: PLR2004
+    return sorted(written | {one.replace("v", "u") for one in written})
+
+
 def _tables() -> tuple[dict[str, str], dict[str, tuple[str, ...]], dict[str, list[str]]]:
     """({syllable: sound}, {character: sounds}, {sound: common characters})."""
     spelled: dict[str, str] = {}
@@ -53,7 +65,9 @@ def _tables() -> tuple[dict[str, str], dict[str, tuple[str, ...]], dict[str, lis
                 read[char] = (*read.get(char, ()), own)
                 if is_common(char):
                     written.setdefault(own, []).append(char)
-    spelled |= {syllable.replace("v", "u"): own for syllable, own in spelled.items()}
+    for syllable, own in list(spelled.items()):
+        for mistaken in _mistaken(syllable):
+            spelled.setdefault(mistaken, own)
     return spelled, read, written
 
 

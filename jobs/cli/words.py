@@ -40,6 +40,7 @@ _VARIANTS = {
     "math": ("mathematical letters", "数学字母"),
     "pinyin": ("pinyin", "拼音"),
     "repeat": ("repeated characters", "叠字"),
+    "split_msg": ("sent in pieces", "分条发送"),
     "trad": ("traditional characters", "繁体字"),
     "zero_width": ("invisible characters", "零宽字符"),
 }

@@ -83,6 +83,7 @@ SPELLINGS = [
     ("➕我微❤信", "加我微信", ("emoji", "gap")),
     ("➕ 我❤微❤信", "加我微信", ("emoji", "gap")),
     ("➕❤我❤微❤信", "加我微信", ("emoji", "gap")),
+    ("加我🆙微信", "加我微信", ("gap",)),
     ("➕我微❤", "加我微信", ("emoji", "pinyin")),
     ("发我🧧❤就行", "发我红包就行", ("emoji", "gap")),
     # taken apart
@@ -156,6 +157,22 @@ def test_a_flagged_word_is_not_cut_out_of_others(text, found):
     assert bool(hits(text)) is found
     plain = Lexicon(name="t", words=("转我",))
     assert hits(text, plain), "without the flag it counts"
+
+
+@pytest.mark.parametrize(
+    ("written", "word", "variants"),
+    [
+        ("🍵💰", "茶钱", ("emoji",)),  # nothing but emoji
+        ("🚶usdt", "走usdt", ("emoji",)),
+        ("绕开gonsi", "绕开公司", ("pinyin",)),  # gon is no syllable, and is written
+        ("饶开公司", "绕开公司", ("pinyin",)),
+    ],
+)
+def test_a_word_of_any_list_is_found_so(written, word, variants):
+    flagged = frozenset({word} if spelled(word) else ())
+    assert hits(f"，{written}，", Lexicon(name="t", words=(word,), pinyin=flagged)) == [
+        (word, variants, written)
+    ]
 
 
 def test_a_denied_spelling_does_not_count():
