@@ -12,6 +12,7 @@ from jobs.cli.rules_eval import evaluate
 from jobs.cli.rules_explain import explain
 from jobs.cli.rules_fmt import fmt
 from jobs.cli.rules_list import list_rules
+from jobs.cli.rules_new import new
 from jobs.cli.rules_packs import packs
 from jobs.cli.rules_paths import PathArgument, no_rule
 from jobs.cli.rules_test import run_tests
@@ -35,6 +36,9 @@ def register(app: typer.Typer) -> None:
         "explain", epilog="例 · example:  mingjian rules explain a07_01_guarantee 这款保 本"
     )(explain)
     rules.command("fmt", epilog="例 · example:  mingjian rules fmt --check my-rules/")(fmt)
+    rules.command(
+        "new", epilog="例 · example:  mingjian rules new own_insider --kind words --word 内幕"
+    )(new)
     app.add_typer(rules, name="rules")
 
 

@@ -203,9 +203,12 @@ def _case(value: dict[str, Any], at: Path) -> bool:
         return True
     if len(at) > 3:  # noqa: PLR2004
         key = next((one for one in case if str(one) == at[3]), None)
-        if key is None:
+        if key is None or case[key] == 0:
             return False
-        del case[key]
+        if key == "alerts":
+            case[key] = 0
+        else:
+            del case[key]
         return True
     before = len(case)
     case.setdefault("messages", [dict(MESSAGE)])
