@@ -8,6 +8,7 @@ import typer
 
 from jobs.cli.app import out
 from jobs.cli.rules_check import check
+from jobs.cli.rules_docs import docs
 from jobs.cli.rules_eval import evaluate
 from jobs.cli.rules_explain import explain
 from jobs.cli.rules_fmt import fmt
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     rules.command(
         "new", epilog="例 · example:  mingjian rules new own_insider --kind words --word 内幕"
     )(new)
+    rules.command("docs", epilog="例 · example:  mingjian rules docs --html --out rules.html")(docs)
     app.add_typer(rules, name="rules")
 
 
