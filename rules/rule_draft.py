@@ -212,10 +212,9 @@ def _cases(answers: Answers) -> str:
     colleague = _say(answers, "among colleagues", "同事之间不报")
     fires = _say(answers, "said to a customer", "对客户说")
     if answers.kind == "count":
-        said = [_message(hit, '"10:00"' if n == 0 else "+1s") for n in range(answers.count)]
-        inside = [
-            _message(hit, '"10:00"' if n == 0 else "+1s", "lina") for n in range(answers.count)
-        ]
+        times = ['"10:00"', *["+0s"] * (answers.count - 1)]
+        said = [_message(hit, at) for at in times]
+        inside = [_message(hit, at, "lina") for at in times]
         return (
             _case(_say(answers, "often enough", "次数够了"), said, 1)
             + _case(_say(answers, "once less", "少一次不报"), said[:-1], 0)

@@ -261,6 +261,7 @@ def _count(text: str) -> str:
 
 
 def _span(text: str) -> str:
-    if _SPAN.fullmatch(text):
+    seconds = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+    if _SPAN.fullmatch(text) and int(text[:-1]) * seconds[text[-1]] <= 31 * seconds["d"]:
         return ""
-    return say("write it as 30s, 10m, 1h or 2d", "请写成 30s、10m、1h、2d")
+    return say("write it as 30s, 10m, 1h or 2d, at most 31d", "请写成 30s、10m、1h、2d，最长 31d")
