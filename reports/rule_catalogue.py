@@ -32,12 +32,17 @@ CLASSES: Mapping[str, tuple[str, str]] = {
     "A11": ("Nuisance marketing and misconduct in service", "骚扰营销与服务失范"),
     "A12": ("Anomalies of accounts, devices and rights", "账号设备与权限异常"),
 }
+COLUMNS = ("class", "count_rules", "levels", "waiting", "count_cases")
 _OTHER = ("Other", "其他")
 LABELS: Mapping[str, tuple[str, str]] = {
     "title": ("Rule catalogue", "规则目录"),
     "rules": ("rules", "条规则"),
     "cases": ("test cases", "个用例"),
     "waiting": ("waiting for data", "等待数据"),
+    "count_rules": ("rules", "规则数"),
+    "count_cases": ("test cases", "用例数"),
+    "comma": (", ", "，"),
+    "semicolon": ("; ", "；"),
     "class": ("class", "类别"),
     "levels": ("levels", "级别"),
     "item": ("item", "条目"),
@@ -187,7 +192,7 @@ def markdown(found: Sequence[Group], language: str) -> str:
     """The page as Markdown."""
     say = labels(language)
     lines = [f"# {say['title']}", "", say["about"], "", f"## {say['summary']}", ""]
-    lines.append(_row(say["class"], say["rules"], say["levels"], say["waiting"], say["cases"]))
+    lines.append(_row(*(say[key] for key in COLUMNS)))
     lines.append(_row(*["---"] * 5))
     for group in found:
         name = f"{group.key} {group.title}"
@@ -214,11 +219,11 @@ def facts_of(one: Entry, say: Mapping[str, str]) -> list[tuple[str, str]]:
         (say["level"], one.level),
         (say["response"], str(one.response)),
         (say["owner"], one.owner),
-        (say["law"], "; ".join(one.legal)),
-        (say["needs"], "; ".join(needs)),
-        (say["tests"], f"{one.fires} {say['fires']}, {one.quiet} {say['quiet']}"),
-        (say["falsepositives"], "; ".join(one.falsepositives)),
-        (say["blind_spots"], "; ".join(one.blind_spots)),
+        (say["law"], say["semicolon"].join(one.legal)),
+        (say["needs"], say["semicolon"].join(needs)),
+        (say["tests"], f"{one.fires} {say['fires']}{say['comma']}{one.quiet} {say['quiet']}"),
+        (say["falsepositives"], say["semicolon"].join(one.falsepositives)),
+        (say["blind_spots"], say["semicolon"].join(one.blind_spots)),
     ]
     return [(name, text) for name, text in facts if text]
 
