@@ -75,7 +75,7 @@ def _cannot(path: str, why: str) -> RuleError:
         column=1,
         fix_en="the file is left as it is; write it without tags and unusual keys",
         fix_zh="文件保持原样；请不要使用标签和特殊的键",
-        code="MJ096",
+        code="MJ010",
     )
 
 

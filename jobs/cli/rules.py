@@ -8,10 +8,12 @@ import typer
 
 from jobs.cli.app import out
 from jobs.cli.rules_check import check
+from jobs.cli.rules_docs import docs
 from jobs.cli.rules_eval import evaluate
 from jobs.cli.rules_explain import explain
 from jobs.cli.rules_fmt import fmt
 from jobs.cli.rules_list import list_rules
+from jobs.cli.rules_new import new
 from jobs.cli.rules_packs import packs
 from jobs.cli.rules_paths import PathArgument, no_rule
 from jobs.cli.rules_test import run_tests
@@ -35,6 +37,10 @@ def register(app: typer.Typer) -> None:
         "explain", epilog="例 · example:  mingjian rules explain a07_01_guarantee 这款保 本"
     )(explain)
     rules.command("fmt", epilog="例 · example:  mingjian rules fmt --check my-rules/")(fmt)
+    rules.command(
+        "new", epilog="例 · example:  mingjian rules new own_insider --kind words --word 内幕"
+    )(new)
+    rules.command("docs", epilog="例 · example:  mingjian rules docs --html --out rules.html")(docs)
     app.add_typer(rules, name="rules")
 
 

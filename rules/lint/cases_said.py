@@ -10,6 +10,7 @@ from rules.cases import records
 from rules.conditions import TEXT_FIELDS, And, AtLeast, Concerns, Node, Not, Or, Until
 from rules.decode import Decoder
 from rules.errors import RecordError, RuleError
+from rules.expectations import wanted_alerts
 from rules.model import RuleFile
 from rules.reference import Reference
 from rules.refused import Refused
@@ -43,16 +44,16 @@ def of_document(
         return
     yield from _names(document, cases)
     for index, case in enumerate(cases):
-        if _alerts(case) > len(case["messages"]) and (not loaded or not loaded.correlations):
+        if wanted_alerts(case) > len(case["messages"]) and (not loaded or not loaded.correlations):
             yield document.error(
                 (*_TESTS, str(index), "alerts"),
-                f"{_alerts(case)} alerts cannot come of {len(case['messages'])} messages",
-                f"{len(case['messages'])} 条消息不可能产生 {_alerts(case)} 条告警",
+                f"{wanted_alerts(case)} alerts cannot come of {len(case['messages'])} messages",
+                f"{len(case['messages'])} 条消息不可能产生 {wanted_alerts(case)} 条告警",
                 fix_en="this rule gives one alert a message at most",
                 fix_zh="这条规则每条消息最多一条告警",
                 code="MJ516",
             )
-    if not any(map(_alerts, cases)):
+    if not any(map(wanted_alerts, cases)):
         yield document.error(
             _TESTS,
             "no test case expects an alert, so nobody knows whether the rule fires",
@@ -61,7 +62,7 @@ def of_document(
             fix_zh="请补一个 alerts: 1 的用例",
             code="MJ511",
         )
-    quiet = [case for case in cases if not _alerts(case)]
+    quiet = [case for case in cases if not wanted_alerts(case)]
     if not quiet:
         yield document.error(
             _TESTS,
@@ -80,12 +81,6 @@ def of_document(
             fix_zh="请补一个含有规则所查词语、但属于正当情形的用例",
             code="MJ513",
         )
-
-
-def _alerts(case: dict[str, Any]) -> int:
-    """How many alerts a case expects, whether it says what they are like or not."""
-    wanted: int | list[Any] = case["alerts"]
-    return len(wanted) if isinstance(wanted, list) else wanted
 
 
 def _names(document: Document, cases: Iterable[dict[str, Any]]) -> Iterator[RuleError]:

@@ -203,7 +203,7 @@ def _case(value: dict[str, Any], at: Path) -> bool:
         return True
     if len(at) > 3:  # noqa: PLR2004
         key = next((one for one in case if str(one) == at[3]), None)
-        if key is None:
+        if key is None or case[key] == 0:
             return False
         stand_in = {"alerts": 0, "messages": [dict(MESSAGE)]}.get(str(key))
         if stand_in is None:
