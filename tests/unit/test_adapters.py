@@ -49,7 +49,7 @@ LOADED = Loaded(**dataclasses.asdict(SPEC))
 
 
 def opened(source: str = "kafka:messages") -> tuple[MatchRecords, MetricContext]:
-    function, context = MatchRecords(SPEC, source), MetricContext()
+    function, context = MatchRecords(LOADED, source), MetricContext()
     function.open(context)
     return function, context
 
@@ -157,7 +157,7 @@ def test_eval_gives_one_row_a_record_and_counts() -> None:
 def test_what_was_let_in_under_a_larger_limit_is_still_judged() -> None:
     case = next(case for path, case in CASES if path.startswith("a05_01"))
     items = [i for row in opened()[0].eval(*columns(records(case))) for i in row or ()]
-    harness = KeyedHarness(Behave(dataclasses.replace(SPEC, record_bytes=10)), item_key)
+    harness = KeyedHarness(Behave(dataclasses.replace(LOADED, record_bytes=10)), item_key)
     for item in items:
         harness.send((item,))
     harness.finish()
