@@ -93,7 +93,7 @@ def test_the_json_holds_the_tree(rules: Path) -> None:
     [
         (["t1_wrods", "x"], 2, "did you mean t1_words"),
         (["t1_words", "{texxt: x}"], 2, "unknown key 'texxt'"),
-        (["t1_words", "{text: x, at: 25:99}"], 2, "'at'"),
+        (["t1_words", "{text: x, at: 25:99}"], 2, "'25:99' is no time"),
         (["t1_words", "{text: [}"], 2, "neither JSON nor"),
         (["t1_words", "@nowhere.jsonl"], 2, "nowhere.jsonl"),
         (["t1_words", '{"msgid": "x"}'], 1, "quarantine"),
