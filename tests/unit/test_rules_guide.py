@@ -76,7 +76,8 @@ def test_every_example_loads_without_warning_and_its_cases_pass(page: Path, tmp_
     timeline = RuleTimeline([(0, rules)])
     compiled = compile_timeline(timeline)
     for file in rules.files:
-        assert {wanted_alerts(case) for case in file.tests} >= {0, 1}, file.path
+        if file.main is not None:  # a filter has no cases
+            assert {wanted_alerts(case) for case in file.tests} >= {0, 1}, file.path
         for case in file.tests:
             failure = run_case(timeline, compiled, CALENDAR, file, case)
             assert failure is None, f"{file.path}: {case['name']}: {failure}"
