@@ -100,6 +100,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     path: str = ""  # empty: the catalogue that ships with the product
     registry: str = "var/rulesets"
     packs: tuple[str, ...] = ()  # empty: all rules of the directory
+    feeds: tuple[str, ...] = ()  # feeds that you have connected yourself
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -59,12 +59,13 @@ def job_spec(settings: Settings) -> JobSpec:
     """
     rules = str(Path(settings.rules.path or CATALOG).resolve())
     registry = str(Path(settings.rules.registry).resolve())
-    RuleTimeline.load(rules, registry, settings.rules.packs)
+    RuleTimeline.load(rules, registry, settings.rules.packs, settings.rules.feeds)
     return JobSpec(
         tenant=settings.tenant,
         rules=rules,
         registry=registry,
         packs=settings.rules.packs,
+        feeds=settings.rules.feeds,
         record_bytes=settings.limits.record_bytes,
         keep_bytes=settings.limits.quarantine_keep_bytes,
         assume_received_at=int(time.time() * 1000),

@@ -16,6 +16,7 @@ from rules.calendar import OfficeCalendar
 from rules.conditions import And, AtLeast, Node, Not, Or, Span, Until, View
 from rules.explain_refused import Occurrence, refused
 from rules.explain_words import Said, asked, saw
+from rules.matcher import variants_of
 from rules.message import Message
 from rules.model import DetectionRule
 from rules.reference import Reference, RefList
@@ -94,20 +95,22 @@ class Setting:
         reference = ruleset.reference.extended(lists)
         return cls(ruleset.calendar or calendar, reference, ruleset.detections)
 
-    def view(self, message: Message, response: int = 0) -> View:
+    def view(self, message: Message) -> View:
         """A message to be judged."""
-        return View(message, self.calendar, response, self.reference)
+        return View(message, self.calendar, 0, self.reference)
 
-    def response(self, message: Message) -> int:
-        """The highest response level of the rules that hold, those left out that ask for it."""
-        return max(
-            (
-                rule.ref.response
-                for rule in self.rules.values()
-                if not rule.asks_hits and rule.condition.holds(self.view(message))
-            ),
-            default=0,
-        )
+    def after_others(self, message: Message) -> View:
+        """A message to be judged by a rule that asks what others said of it."""
+        view = self.view(message)
+        held: list[tuple[DetectionRule, tuple[Span, ...]]] = []
+        for rule in self.rules.values():
+            view.spans = []
+            if not rule.asks_hits and rule.condition.holds(view):
+                held.append((rule, tuple(view.spans)))
+        view.spans = []
+        view.response = max((rule.ref.response for rule, _ in held), default=0)
+        view.variants = variants_of(held)
+        return view
 
 
 Selections = Sequence[tuple[str, Node]]
@@ -118,12 +121,10 @@ def judge(
 ) -> Verdict:
     """The verdict on one message. `selections` name parts of the condition, see
     `rules.explain_names`."""
-    response = setting.response(message) if rule.asks_hits else 0
-    view = setting.view(message, response)
+    view = setting.after_others(message) if rule.asks_hits else setting.view(message)
     rule.condition.holds(view)
     spans = tuple(view.spans)
-    part = explained(rule.condition, setting.view(message, response), selections)
-    return Verdict(rule, message, part, spans)
+    return Verdict(rule, message, explained(rule.condition, view, selections), spans)
 
 
 def explained(node: Node, view: View, selections: Selections = ()) -> Part:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from rules.conditions import (
     HIT_RESPONSE,
+    HIT_VARIANT,
     TEXT_FIELDS,
     Asked,
     Compare,
@@ -62,6 +63,8 @@ def saw(node: Node, view: View) -> str:
         return view.folded(field).text
     if field == HIT_RESPONSE:
         return str(view.response)
+    if field == HIT_VARIANT:
+        return "、".join(view.variants)
     value = view.field(field) if field else None
     if isinstance(value, list | tuple):
         return "、".join(map(str, value))

@@ -117,7 +117,7 @@ class CompiledRules:
         self._try([rule for rule in candidates if not rule.asks_hits], view, held, failed)
         # rules that ask what others said come last, and do not hear each other
         view.response = max((rule.ref.response for rule, _ in held), default=0)
-        view.variants = _variants(held)
+        view.variants = variants_of(held)
         later = {rule.ref.name: rule for rule in candidates if rule.asks_hits}
         if held:
             later.update((rule.ref.name, rule) for rule in self._after_hits)
@@ -257,7 +257,7 @@ class Matcher:
         return pack(f"q|{int(digest[:4], 16) % _QUARANTINE_KEYS}", entry)
 
 
-def _variants(held: Iterable[tuple[DetectionRule, tuple[Span, ...]]]) -> tuple[str, ...]:
+def variants_of(held: Iterable[tuple[DetectionRule, tuple[Span, ...]]]) -> tuple[str, ...]:
     """Disguises of the words that alerting rules matched, each once."""
     spans = (span for rule, spans in held if not rule.signal for span in spans)
     return tuple(dict.fromkeys(one for span in spans for one in span.variant))

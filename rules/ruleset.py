@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from rules import feeds
 from rules.alert import sm3_hex
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
+from rules.feeds import missing_feeds
 from rules.filters import apply_filters
 from rules.lexicon_file import load_lexicons
 from rules.loader import load_file
@@ -51,13 +51,15 @@ class RuleSet:
         """The file that holds the rule `name`."""
         return next((f for f in self.files if name in f.names()), None)
 
-    def awake(self) -> RuleSet:
+    def awake(self, connected: Iterable[str] = ()) -> RuleSet:
         """The same without what waits for a feed (`mingjian.requires`): a rule about something
-        that did not happen would find that it never happens."""
+        that did not happen would find that it never happens. `connected`: feeds of the company's,
+        besides those that are shipped so."""
+        own = tuple(connected)
         waiting = {
             name
             for file in self.files
-            if not all(feeds.feeds()[feed].connected for feed in file.requires)
+            if missing_feeds(file.requires, own)
             for name in file.names()
         }
         correlations = {k: rule for k, rule in self.correlations.items() if k not in waiting}
@@ -281,13 +283,20 @@ class RuleTimeline:
         raise KeyError(digest)
 
     @classmethod
-    def load(cls, path: str = "", registry: str = "", packs: Sequence[str] = ()) -> RuleTimeline:
+    def load(
+        cls,
+        path: str = "",
+        registry: str = "",
+        packs: Sequence[str] = (),
+        feeds: Sequence[str] = (),
+    ) -> RuleTimeline:
         """The rules of `path` (of these packs, when named) from the beginning, then each published
-        set of the registry: `<registry>/<effective_from in ms>/*.yml`. Without what waits."""
-        entries = [(0, load_ruleset(path, packs=packs).awake())]
+        set of the registry: `<registry>/<effective_from in ms>/*.yml`. Without the rules that wait
+        for a feed which is not among the shipped ones nor among `feeds`."""
+        entries = [(0, load_ruleset(path, packs=packs).awake(feeds))]
         root = Path(registry) if registry else None
         if root is not None and root.is_dir():
             for folder in sorted(root.iterdir()):
                 if folder.is_dir() and folder.name.isdecimal():
-                    entries.append((int(folder.name), load_ruleset(folder).awake()))
+                    entries.append((int(folder.name), load_ruleset(folder).awake(feeds)))
         return cls(entries)

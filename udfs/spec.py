@@ -17,7 +17,7 @@ class JobSpec:
     """Settings of both Python stages; they must judge by the same rules and decode alike.
 
     Args:
-        rules, registry, packs: see `RuleTimeline.load`; paths that exist where the workers run.
+        rules, registry, packs, feeds: see `RuleTimeline.load`; paths that exist where the workers run.
         assume_received_at: UTC ms, when the job was made; the earliest receipt of bare records.
         seal: (raw bytes, associated data) -> sealed text.
     """
@@ -30,10 +30,11 @@ class JobSpec:
     assume_received_at: int
     seal: Callable[[bytes, str], str]
     packs: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
 
     def timeline(self) -> RuleTimeline:
         """The rulesets, read from disk."""
-        return RuleTimeline.load(self.rules, self.registry, self.packs)
+        return RuleTimeline.load(self.rules, self.registry, self.packs, self.feeds)
 
     def decoder(self) -> Decoder:
         """A decoder of this tenant's records."""
