@@ -111,7 +111,7 @@ def _detection(beside: tuple[str, ...]) -> Json:
         "minProperties": 1,
         "properties": known,
         "additionalProperties": _SOMETHING,
-        "propertyNames": {"pattern": rf"^({names})(\|({modifiers}))*$"},
+        "propertyNames": {"pattern": rf"^({names}|hit\.[a-z]+)(\|({modifiers}))*$"},
     }
     selection: Json = {
         "anyOf": [

@@ -70,13 +70,14 @@ def test_every_example_loads_without_warning_and_its_cases_pass(page: Path, tmp_
     assert len(files) >= 6
     folder = written(tmp_path, files)
     found = check_rules(str(folder))
-    assert found.files == len(files) - 1
+    assert found.files == sum("/" not in name for name in files)
     assert [one.en for one in (*found.errors, *found.warnings)] == []
     rules = load_ruleset(folder)
     timeline = RuleTimeline([(0, rules)])
     compiled = compile_timeline(timeline)
     for file in rules.files:
-        assert {wanted_alerts(case) for case in file.tests} >= {0, 1}, file.path
+        if file.main is not None:  # a filter has no cases
+            assert {wanted_alerts(case) for case in file.tests} >= {0, 1}, file.path
         for case in file.tests:
             failure = run_case(timeline, compiled, CALENDAR, file, case)
             assert failure is None, f"{file.path}: {case['name']}: {failure}"
