@@ -17,7 +17,7 @@ class JobSpec:
     """Settings of both Python stages; they must judge by the same rules and decode alike.
 
     Args:
-        rules, registry, packs, feeds: see `RuleTimeline.load`; paths that exist where the workers run.
+        rules, registry, packs, feeds: see `RuleTimeline.load`; paths exist where the workers run.
         assume_received_at: UTC ms, when the job was made; the earliest receipt of bare records.
         seal: (raw bytes, associated data) -> sealed text.
     """
