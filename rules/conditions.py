@@ -17,7 +17,7 @@ from rules.detectors import Detector
 from rules.lexicon import Lexicon
 from rules.negation import negated
 from rules.variants_digits import has_chinese_digit
-from rules.view import MAX_SPANS, Span, View
+from rules.view import MAX_SPANS, Span, View, plain_text
 
 __all__ = ("MAX_SPANS", "Span", "View")
 
@@ -44,10 +44,11 @@ class And:
     def holds(self, view: View) -> bool:
         """Stops at the first child that does not hold; what others found is no reason then."""
         before = len(view.spans)
-        if all(child.holds(view) for child in self.children):
-            return True
-        del view.spans[before:]
-        return False
+        for child in self.children:
+            if not child.holds(view):
+                del view.spans[before:]
+                return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -307,12 +308,13 @@ def _compare(operator: str, value: Any, wanted: Any) -> bool:
             return _ORDER[operator](float(value), float(wanted))
         except (TypeError, ValueError):
             return False
-    text, sought = str(value).casefold(), str(wanted).casefold()
+    text, sought = plain_text(value), plain_text(wanted)
     if operator == "equals":
         return text == sought
     return operator in _TEXT and _TEXT[operator](text, sought)
 
 
+TEXT_OPERATORS = ("equals", "contains", "startswith", "endswith")
 _ORDER: dict[str, Callable[[float, float], bool]] = {
     "gt": lambda a, b: a > b,
     "gte": lambda a, b: a >= b,

@@ -10,6 +10,7 @@ import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from rules.items import ALERT, FRAGMENT, MEMBER, QUARANTINE, QUIETED, Item, pack
 from rules.mask import mask, one_line
 from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.model import CorrelationRule, DetectionRule
+from rules.quick import quick
 from rules.recent import CONFLICT, SAME, RecentIds
 from rules.reference import RefList
 from rules.ruleset import RuleSet, RuleTimeline
@@ -51,8 +53,9 @@ class CompiledRules:
         self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
         self._always: list[DetectionRule] = []
         self._after_hits: list[DetectionRule] = []
-        for rule in ruleset.detections.values():
-            found = triggers(rule.condition)
+        for one in ruleset.detections.values():
+            found = triggers(one.condition)
+            rule = replace(one, condition=quick(one.condition))
             if found is None:
                 self._always.append(rule)
                 continue

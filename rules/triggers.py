@@ -24,6 +24,7 @@ from rules.conditions import (
     Regex,
     Words,
 )
+from rules.loosen import alternatives, loosened
 from rules.scan import is_plain
 
 TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
@@ -67,9 +68,11 @@ def _leaf(node: Node) -> frozenset[Trigger] | None:
             for word in words
         )
     if isinstance(node, Regex) and node.field == "text":
-        return frozenset({Trigger("pattern", node.source)})
+        parts = alternatives(loosened(node.source))
+        return frozenset(Trigger("pattern", part) for part in parts)
     if isinstance(node, Detected) and node.field == "text":
-        return frozenset({Trigger("pattern", node.detector.prefilter)})
+        parts = alternatives(node.detector.prefilter)
+        return frozenset(Trigger("pattern", part) for part in parts)
     if isinstance(node, Compare) and node.operator == "equals" and node.field in TYPE_FIELDS:
         return frozenset({Trigger("type", str(node.wanted).casefold())})
     if isinstance(node, Compare) and node.field == HIT_RESPONSE and not node.of_response(0):

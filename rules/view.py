@@ -11,6 +11,7 @@ from rules.fields import DIRECTORY_FIELDS
 from rules.fold import Folded, fold
 from rules.message import Message
 from rules.reference import Reference
+from rules.sigma.event import as_text
 
 MAX_SPANS = 20  # reasons shown for one rule and message; a text of repeated words has thousands
 _NO_LISTS = Reference()
@@ -32,6 +33,12 @@ def field_value(message: Message, reference: Reference, name: str) -> Any:
     if name in DIRECTORY_FIELDS:
         return reference.value(name, message)
     return message.field(name)
+
+
+def plain_text(value: Any) -> str:
+    """A value as it is compared: without case, a whole number without a decimal point."""
+    text = as_text(value)
+    return (str(value) if text is None else text).casefold()
 
 
 class View:
@@ -57,6 +64,7 @@ class View:
         self.reference = reference
         self.spans: list[Span] = []
         self._folded: dict[str, Folded] = {}
+        self._lowered: dict[str, tuple[str, ...]] = {}
 
     def field(self, name: str) -> Any:
         """Value of a field; those of the directory are looked up in the lists."""
@@ -68,6 +76,20 @@ class View:
         if value is None:
             return []
         return list(value) if isinstance(value, list | tuple) else [value]
+
+    def lowered(self, name: str) -> tuple[str, ...]:
+        """The values of a field as they are compared; () when it is absent."""
+        found = self._lowered.get(name)
+        if found is None:
+            value = self.field(name)
+            if value is None:
+                found = ()
+            elif isinstance(value, list | tuple):
+                found = tuple(map(plain_text, value))
+            else:
+                found = (plain_text(value),)
+            self._lowered[name] = found
+        return found
 
     @cached_property
     def department(self) -> str:
