@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from rules.cases import customer
 from rules.reference import CUSTOMERS, KINDS, NORMAL, STAFF, Period, Reference, RefList, day
 from rules.refused import UnknownName
 from rules.yaml_source import Document, load_documents
@@ -105,6 +106,10 @@ def check_case_lists(
             known = sorted(reference.lists)
             raise document.explained(here, UnknownName("list", str(name), known))
         kind = reference.lists[name].kind
+        if kind == "customers" and isinstance(value, dict):  # c1 is short here as in messages
+            entries = contents(document, here, name, kind, value).entries
+            found.append(RefList(name, kind, entries={customer(k): v for k, v in entries.items()}))
+            continue
         found.append(contents(document, here, name, kind, value))
     return found
 

@@ -43,6 +43,10 @@ BROUGHT_ALONG = {
 }
 
 
+# import packages of several distributions, the longest name first
+SHARED = {"sigma.backends.sqlite": ["pysigma-backend-sqlite"], "sigma": ["pysigma"]}
+
+
 def wanted(name: str) -> dict[str, Requirement]:
     lines = (ROOT / f"{name}.in").read_text(encoding="utf-8").splitlines()
     stripped = [line.partition(" #")[0].strip() for line in lines]
@@ -69,13 +73,15 @@ def imports(folders: tuple[str, ...]) -> set[str]:
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                tops = [alias.name.partition(".")[0] for alias in node.names]
+                modules = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                tops = [node.module.partition(".")[0]]
+                modules = [node.module]
             else:
                 continue
-            for top in tops:
-                found.update(canonicalize_name(owner) for owner in owners.get(top, [])[:1])
+            for module in modules:
+                shared = next((name for name in SHARED if module.startswith(name)), "")
+                known = SHARED.get(shared) or owners.get(module.partition(".")[0], [])
+                found.update(canonicalize_name(owner) for owner in known[:1])
     # one import package, two distributions: the second only holds Flink's archives
     found = {"apache-flink" if name == "apache-flink-libraries" else name for name in found}
     return found - {"mingjian"}
