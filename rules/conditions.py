@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any, Protocol
 
 import re2
@@ -133,7 +134,7 @@ class Regex:
 
     field: str
     source: str
-    compiled: Any
+    compiled: Any = dataclass_field(compare=False)  # RE2 caches: equal sources, other objects
 
     def holds(self, view: View) -> bool:
         """All non-overlapping, non-empty matches are recorded."""

@@ -38,7 +38,7 @@ def new(
     lexicon: Annotated[str, typer.Option("--lexicon", help="词库名 · name of a lexicon")] = "",
     detector: Annotated[str, typer.Option("--detector", help="识别器 · detector")] = "",
     count: Annotated[
-        int, typer.Option("--count", help="至少几次（count 类）· how many times (kind count)")
+        int, typer.Option("--count", help="至少几次（count 类） · how many times (kind count)")
     ] = 0,
     timespan: Annotated[
         str, typer.Option("--timespan", help="时间窗，如 10m · length of the window, e.g. 10m")
