@@ -117,7 +117,7 @@ class Behaviour:
         outputs += found
         if held.quiet and held.quiet.until < watermark:
             held.quiet = None
-        elif held.quiet and ready:
+        elif held.quiet and (ready or outputs):  # an absence opens it without an item
             timers.append(held.quiet.until + 1)
         if not held.window and not held.pending and held.marks is None and not held.quiet:
             return Step(None, outputs, [])

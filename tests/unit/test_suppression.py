@@ -127,6 +127,23 @@ def test_a_correlation_is_quiet_for_its_group(tmp_path: Path) -> None:
     assert evidence[alerts[0]["alert_id"]] == ["m1", "m2", "m3", "m4"]
 
 
+def test_a_quiet_time_that_an_absence_opened_is_over_some_day(tmp_path: Path) -> None:
+    text = COUNT.replace("event_count", "temporal").replace(
+        "rules: [own_base]", "rules: [own_base, own_end]"
+    )
+    text = text.replace("condition: {gte: 2}", "condition: own_base and not own_end")
+    end = "name: own_end\ndetection: {it: {type: revoke}, condition: it}\nmingjian: {signal: true}\n---\n"
+    messages = [
+        ("10:00", "zhangwei", "c1"),
+        ("10:30", "zhangwei", "c1"),
+        ("12:00", "zhangwei", "c1"),
+    ]
+    alerts, _ = outcome(
+        engine(tmp_path, end + text), said(*messages)
+    )  # asserts that no state is left
+    assert [one["members"][0]["msgid"] for one in alerts] == ["m1", "m3"]
+
+
 @pytest.mark.parametrize(
     ("extra", "state", "to"),
     [
