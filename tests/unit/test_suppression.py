@@ -132,7 +132,8 @@ def test_a_quiet_time_that_an_absence_opened_is_over_some_day(tmp_path: Path) ->
         "rules: [own_base]", "rules: [own_base, own_end]"
     )
     text = text.replace("condition: {gte: 2}", "condition: own_base and not own_end")
-    end = "name: own_end\ndetection: {it: {type: revoke}, condition: it}\nmingjian: {signal: true}\n---\n"
+    end = "name: own_end\ndetection: {it: {type: revoke}, condition: it}\n"
+    end += "mingjian: {signal: true}\n---\n"
     messages = [
         ("10:00", "zhangwei", "c1"),
         ("10:30", "zhangwei", "c1"),
