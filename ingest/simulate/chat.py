@@ -111,6 +111,8 @@ class Talk:
             item, msgid = self._line(setting, speaker, line, time, saying)
             items.append(item)
             turns.append(Turn(number, msgid, time))
+            if not speaker.employee and any("投诉" in wording for wording in line.wordings):
+                self.limits.complains(speaker.id, time)
             if not extras:
                 continue
             draw = rng.random()

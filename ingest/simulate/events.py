@@ -131,6 +131,13 @@ class Acts:
     ) -> tuple[list[Item], list[str]]:
         """`count` customers deleted by one employee, or by the system when `source` says so."""
         first = int(self.rng.random() * len(employee.customers))
+        if not source:  # an ordinary deletion, or a planted one, spares who has just complained
+            spared = 0
+            while spared < len(employee.customers) and not self.limits.may_lose(
+                employee.customers[(first + spared) % len(employee.customers)].id, time
+            ):
+                spared += 1
+            first += spared
         made = []
         for number in range(count):
             customer = employee.customers[(first + number) % len(employee.customers)]

@@ -10,6 +10,7 @@ from ingest.simulate.clock import HOUR_MS, MINUTE_MS
 
 _RECALL_GAP = 4 * MINUTE_MS  # at most three recalls in any ten minutes
 _DELETE_GAP = 30 * MINUTE_MS  # at most three deleted customers in any hour
+_COMPLAINT_GAP = 25 * 3_600_000  # a deletion within a day of a complaint is a violation
 _HORIZON = 2 * HOUR_MS
 _SWEEP_EVERY = 500  # shares between two clearings of what is past the horizon
 _SHARES = 2  # external conversations that one file or link reaches in two hours
@@ -27,6 +28,7 @@ class Limits:
         self.keep_from_deleting: set[str] = set()
         self._recalled: dict[str, list[int]] = {}
         self._deleted: dict[str, list[int]] = {}
+        self._complained: dict[str, int] = {}
         self._shared: dict[tuple[str, str], list[tuple[int, str]]] = {}
         self._until_sweep = _SWEEP_EVERY
 
@@ -35,6 +37,14 @@ class Limits:
         if userid in self.keep_from_recalling:
             return False
         return _spaced(self._recalled, userid, time, _RECALL_GAP)
+
+    def complains(self, customer: str, time: int) -> None:
+        """The customer complains: nobody deletes them for a while by chance."""
+        self._complained[customer] = time
+
+    def may_lose(self, customer: str, time: int) -> bool:
+        """Whether the deletion of this customer at `time` follows no complaint of theirs."""
+        return time - self._complained.get(customer, -_COMPLAINT_GAP) >= _COMPLAINT_GAP
 
     def may_delete(self, userid: str, time: int) -> bool:
         """Whether an ordinary deletion of a customer stays harmless; remembers it if so."""
