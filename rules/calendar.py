@@ -16,12 +16,13 @@ In other years the weekday rule alone decides, and `known` says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfoNotFoundError
 
+from rules.errors import RuleError
 from rules.yaml_source import Document, load_documents
 from rules.zone import DAY_MS, Zone
 
@@ -96,17 +97,28 @@ def load_calendar(path: Path | str = "") -> OfficeCalendar:
     """The calendar of a YAML file, China's by default.
 
     Raises:
-        RuleError: not YAML, an unknown key, a time, date or zone that does not exist.
+        RuleError: not YAML, an unknown key, a wrong type, a time, date or zone that does not exist.
     """
     file = Path(path) if path else CALENDARS / "cn.yaml"
-    document = load_documents(str(file), file.read_text(encoding="utf-8"))[0]
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RuleError(
+            f"cannot read the calendar: {error}",
+            f"读不了日历：{error}",
+            path=str(file),
+            line=1,
+            column=1,
+            code="MJ018",
+        ) from None
+    document = next(iter(load_documents(str(file), text)), Document(str(file), {}, {}))
     document.only(
         (), ("timezone", "hours", "weekdays", "known", "holidays", "workdays", "departments")
     )
     value = document.value
     try:
         zone = Zone(value.get("timezone", "Asia/Shanghai"))
-    except (ZoneInfoNotFoundError, ValueError, TypeError):
+    except (ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError):
         raise document.error(
             ("timezone",),
             f"no time zone '{value['timezone']}'",
@@ -117,18 +129,54 @@ def load_calendar(path: Path | str = "") -> OfficeCalendar:
         ) from None
     hours = _hours(document, (), value, Hours(0, DAY_MS, frozenset(range(1, 6))))
     departments = {}
-    for name in value.get("departments") or {}:
+    for name, own in _mapping(document, ("departments",), value.get("departments")).items():
         at = ("departments", str(name))
+        if not isinstance(name, str):
+            raise _wrong_type(document, at, "a name of a department is a text", "部门名称是文本")
+        _mapping(document, at, own)
         document.only(at, ("hours", "weekdays"))
-        departments[str(name)] = _hours(document, at, value["departments"][name], hours)
+        departments[name] = _hours(document, at, own, hours)
     return OfficeCalendar(
         zone,
         hours,
         departments,
         _days(document, "holidays"),
         _days(document, "workdays"),
-        value.get("known") or (),
+        _years(document),
     )
+
+
+def _mapping(document: Document, at: tuple[str, ...], found: Any) -> Mapping[Any, Any]:
+    """What stands there, which is a mapping; a key of the file without a value has nothing."""
+    if found is None and len(at) == 1:
+        return {}
+    if not isinstance(found, dict):
+        raise _wrong_type(document, at, f"'{at[-1]}' must be a mapping", f"“{at[-1]}”必须是映射")
+    return found
+
+
+def _wrong_type(document: Document, at: tuple[str, ...], en: str, zh: str) -> RuleError:
+    return document.error(
+        at,
+        en,
+        zh,
+        fix_en="write known: [2026], holidays: {2026-10-01: 国庆节},"
+        ' departments: {night-desk: {hours: ["13:00", "22:00"]}}',
+        fix_zh="写成 known: [2026]、holidays: {2026-10-01: 国庆节}、"
+        'departments: {夜班: {hours: ["13:00", "22:00"]}}',
+        code="MJ425",
+    )
+
+
+def _years(document: Document) -> list[int]:
+    years = document.value.get("known")
+    if years is None:
+        return []
+    if not isinstance(years, list) or not all(type(year) is int for year in years):
+        raise _wrong_type(
+            document, ("known",), "'known' must be a list of years", "“known”必须是年份的列表"
+        )
+    return years
 
 
 def _hours(document: Document, at: tuple[str, ...], value: dict[str, Any], default: Hours) -> Hours:
@@ -136,7 +184,7 @@ def _hours(document: Document, at: tuple[str, ...], value: dict[str, Any], defau
     if "hours" in value:
         try:
             start, end = (_minutes(text) * 60_000 for text in value["hours"])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, AttributeError):  # [9.5, 18] are no texts
             start = end = 0
         if start >= end:
             raise document.error(
@@ -149,7 +197,9 @@ def _hours(document: Document, at: tuple[str, ...], value: dict[str, Any], defau
             )
     if "weekdays" in value:
         days = value["weekdays"]
-        if not isinstance(days, list) or not set(days) <= set(range(1, 8)):
+        if not isinstance(days, list) or not all(
+            type(day) is int and day in range(1, 8) for day in days
+        ):
             raise document.error(
                 (*at, "weekdays"),
                 "'weekdays' must be a list of 1 (Monday) to 7",
@@ -169,7 +219,7 @@ def _minutes(text: str) -> int:
 
 
 def _days(document: Document, key: str) -> list[date]:
-    days = document.value.get(key) or {}
+    days = _mapping(document, (key,), document.value.get(key))
     for day in days:
         if type(day) is not date:
             raise document.error(

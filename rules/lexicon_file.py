@@ -114,11 +114,11 @@ def build(document: Document, file: Path) -> Lexicon:
     synonyms = _synonyms(document)
     common = _Words(*_words(document, ()), _texts(document, ("allow",)))
     scenes = {}
-    for name in value.get("scenes") or {}:
-        at = ("scenes", str(name))
+    for name in _scenes(document):
+        at = ("scenes", name)
         document.only(at, ("words", "allow"))
         own = _Words(*_words(document, at), _texts(document, (*at, "allow")))
-        scenes[str(name)] = _made(document, common.joined(own), synonyms)
+        scenes[name] = _made(document, common.joined(own), synonyms)
     return replace(
         _made(document, common, synonyms),
         title=value.get("title", ""),
@@ -191,16 +191,39 @@ def _spellings(
             yield spelt
 
 
+def _scenes(document: Document) -> Mapping[str, Any]:
+    found = document.value.get("scenes")
+    if found is None:
+        return {}
+    wrong: list[tuple[str, ...]] = []
+    if not isinstance(found, dict):
+        wrong.append(("scenes",))
+    else:
+        for name, own in found.items():
+            if not isinstance(name, str) or not name.strip() or not isinstance(own, dict):
+                wrong.append(("scenes", "null" if name is None else str(name)))
+    for at in wrong[:1]:
+        raise document.error(
+            at,
+            "'scenes' must be a mapping of names, which are texts, to {words: […]}",
+            "scenes 必须是 名称: {words: […]} 的映射，名称是文本",
+            fix_en="write scenes: {insurance: {words: [返佣]}}",
+            fix_zh="写成 scenes: {insurance: {words: [返佣]}}",
+            code="MJ419",
+        )
+    return found
+
+
 def _synonyms(document: Document) -> dict[str, tuple[str, ...]]:
     found = document.value.get("synonyms") or {}
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not all(isinstance(key, str) and key for key in found):
         raise document.error(
             ("synonyms",),
             "'synonyms' must be a mapping of words to lists",
             "synonyms 必须是 词: [写法] 的映射",
             code="MJ713",
         )
-    return {str(key): _texts(document, ("synonyms", str(key))) for key in found}
+    return {key: _texts(document, ("synonyms", key)) for key in found}
 
 
 def _words(

@@ -104,6 +104,15 @@ def test_survives_the_way_to_a_worker_process():
         ("words: [保本]\nscene: 3", "mine.yaml:5:1", "must be a text"),
         ("words: [保本]\nwords: [稳赚]", "mine.yaml:5:1", "twice"),
         ("words: [保本", "mine.yaml:", "not valid YAML"),
+        ("scenes: sales", "mine.yaml:4:1", "'scenes' must be a mapping"),
+        ("scenes: 5", "mine.yaml:4:1", "'scenes' must be a mapping"),
+        ("scenes: [sales]", "mine.yaml:4:1", "'scenes' must be a mapping"),
+        ("scenes: {sales: null}", "mine.yaml:4:10", "'scenes' must be a mapping"),
+        ("scenes: {sales: [返佣]}", "mine.yaml:4:10", "'scenes' must be a mapping"),
+        ("scenes: {null: {words: [返佣]}}", "mine.yaml:4:10", "'scenes' must be a mapping"),
+        ("scenes: {7: {words: [返佣]}}", "mine.yaml:4:10", "'scenes' must be a mapping"),
+        ("words: [保本]\nsynonyms: {7: [八]}", "mine.yaml:5:1", "'synonyms' must be"),
+        ("words: [保本]\nsynonyms: {'': [八]}", "mine.yaml:5:1", "'synonyms' must be"),
     ],
 )
 def test_a_broken_file_says_where_and_what_to_do(body, place, said):
