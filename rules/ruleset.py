@@ -22,6 +22,7 @@ from rules.packs import PACKS, chosen, load_packs, pick
 from rules.reference import Reference
 from rules.reference_file import list_files, load_reference
 from rules.refused import UnknownName
+from rules.rule_references import chained, no_detection, place_of
 
 CATALOG = Path(__file__).parent / "catalog"
 LEXICONS = Path(__file__).parent / "lexicons"
@@ -208,25 +209,9 @@ def assemble(
         for rule in file.correlations:
             for step, name in enumerate(rule.how.sources()):
                 if name in correlations:
-                    raise RuleError(
-                        f"'{rule.ref.name}' reads '{name}', which is a correlation itself:"
-                        " chains are for plain Sigma rules only (mingjian rules eval)",
-                        f"“{rule.ref.name}”引用的“{name}”本身是关联规则："
-                        "会话规则还不能层层关联（普通 Sigma 规则可以，见 mingjian rules eval）",
-                        path=file.path,
-                        fix_en="read the base rules themselves",
-                        fix_zh="请直接引用基础规则",
-                        code="MJ340",
-                    )
+                    raise chained(*place_of(file, rule, step), name)
                 if name not in detections:
-                    raise RuleError(
-                        f"'{rule.ref.name}' counts '{name}', which is not a detection rule",
-                        f"“{rule.ref.name}”引用的“{name}”不是一条检测规则",
-                        path=file.path,
-                        fix_en="write its name as in that rule's 'name'",
-                        fix_zh="请写那条规则的 name",
-                        code="MJ312",
-                    )
+                    raise no_detection(*place_of(file, rule, step), name, detections)
                 readers.setdefault(name, []).append((rule, step))
     return RuleSet(
         digest,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from rules.errors import RuleError
 from rules.lint.source import Source
 from rules.lint.words_said import asked
 from rules.refused import UnknownName
+from rules.rule_references import chained, no_detection
 from rules.yaml_source import Document
 
 Path = tuple[str, ...]
@@ -98,27 +98,17 @@ def _references(
     rules: Sequence[Rule], names: Mapping[str, Rule], complete: bool
 ) -> Iterator[RuleError]:
     for rule in rules:
-        for index, name in enumerate(_named(rule)):
+        named = [(("correlation", "rules", str(i)), one) for i, one in enumerate(_named(rule))]
+        if until := _until(rule):
+            named.append((("mingjian", "until"), until))
+        for at, name in named:
             if name in names and _can_be_read(names[name].document):
                 continue
             if name in names:
-                yield _chained(rule, index, name)
-                continue
-            if name not in names and not complete:
-                continue  # it may be in the file that cannot be read
-            known = [one for one, other in names.items() if _can_be_read(other.document)]
-            near = difflib.get_close_matches(name, known, n=1)
-            yield rule.document.error(
-                ("correlation", "rules", str(index)),
-                f"'{rule.document.value.get('name')}' counts '{name}', which is not a detection"
-                " rule",
-                f"“{rule.document.value.get('name')}”引用的“{name}”不是一条检测规则",
-                fix_en=f"did you mean '{near[0]}'?"
-                if near
-                else "write its name as in that rule's 'name'",
-                fix_zh=f"是不是“{near[0]}”？" if near else "请写那条规则的 name",
-                code="MJ312",
-            )
+                yield chained(rule.document, at, name)
+            elif complete:  # else it may be in the file that cannot be read
+                known = [one for one, other in names.items() if _can_be_read(other.document)]
+                yield no_detection(rule.document, at, name, known)
 
 
 def _filtered(rules: Sequence[Rule]) -> Iterator[RuleError]:
@@ -142,17 +132,6 @@ def _filtered(rules: Sequence[Rule]) -> Iterator[RuleError]:
                 )
 
 
-def _chained(rule: Rule, index: int, name: str) -> RuleError:
-    return rule.document.error(
-        ("correlation", "rules", str(index)),
-        f"'{rule.document.value.get('name')}' reads '{name}', which is a correlation itself",
-        f"“{rule.document.value.get('name')}”引用的“{name}”本身是关联规则",
-        fix_en="read the base rules themselves",
-        fix_zh="请直接引用基础规则",
-        code="MJ340",
-    )
-
-
 def _can_be_read(document: Document) -> bool:
     return "detection" in document.value
 
@@ -170,11 +149,24 @@ def _named(rule: Rule) -> list[str]:
     return [one for one in listed if isinstance(one, str)]
 
 
+def _until(rule: Rule) -> str:
+    """The rule whose event ends the count; "" is none."""
+    ours = rule.document.value.get("mingjian")
+    if (
+        "correlation" not in rule.document.value
+        or not isinstance(ours, dict)
+        or rule.source.is_mended_below(rule.document, ("mingjian", "until"))
+    ):
+        return ""
+    until = ours.get("until")
+    return until if isinstance(until, str) else ""
+
+
 def missing_names(sources: Sequence[Source]) -> set[str]:
-    """Names of rules that correlations of these files count and that are in none of them."""
+    """Names of rules that correlations of these files read and that are in none of them."""
     rules = [Rule(source, document) for source in sources for document in source.documents]
     own = {rule.document.value.get("name") for rule in rules}
-    return {name for rule in rules for name in _named(rule)} - own
+    return {name for rule in rules for name in (*_named(rule), _until(rule)) if name} - own
 
 
 def _unread(rules: Sequence[Rule], names: Mapping[str, Rule]) -> Iterator[RuleError]:

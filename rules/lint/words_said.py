@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ Path = tuple[str, ...]
 _SEPARATORS = re.compile("[，、；;]")
 _FOREIGN = re.compile(r"\.\*|%|\\b|\|")  # of regular expressions and SQL
 _OPEN_ENDS = re.compile(r"^\^?\.\*|\.\*\$?$")
+MOST_SWALLOWED = 20  # warnings about words within words, of one list
 
 
 class Asked(NamedTuple):
@@ -115,17 +117,33 @@ def single(document: Document, at: Path, word: str) -> RuleError:
 
 def _swallowed(document: Document, one: Asked) -> Iterator[RuleError]:
     texts = [(at, word, fold(word.strip("*")).text) for at, word in one.texts()]
+    firsts: dict[str, tuple[int, str]] = {}  # of equal words the first, with its number
+    for number, (_, word, folded) in enumerate(texts):
+        if folded:
+            firsts.setdefault(folded, (number, word))
+    lengths = sorted({len(folded) for folded in firsts})
+    told = 0
     for at, word, folded in texts:
-        shorter = [other for _, other, flat in texts if flat and flat != folded and flat in folded]
-        if shorter:
-            yield document.error(
-                at,
-                f"'{word}' adds nothing: '{shorter[0]}' of the same list is in it",
-                f"“{word}”没有作用：同一列表里的“{shorter[0]}”已经包含在其中",
-                fix_en="remove it, or remove the shorter word",
-                fix_zh="请删去它，或删去较短的那个词",
-                code="MJ247",
-            )
+        # parts of the word are looked up: asking each word of each other takes minutes
+        shorter = [
+            firsts[part]
+            for length in lengths[: bisect_left(lengths, len(folded))]
+            for start in range(len(folded) - length + 1)
+            if (part := folded[start : start + length]) in firsts
+        ]
+        if not shorter:
+            continue
+        told += 1
+        if told > MOST_SWALLOWED:
+            break
+        yield document.error(
+            at,
+            f"'{word}' adds nothing: '{min(shorter)[1]}' of the same list is in it",
+            f"“{word}”没有作用：同一列表里的“{min(shorter)[1]}”已经包含在其中",
+            fix_en="remove it, or remove the shorter word",
+            fix_zh="请删去它，或删去较短的那个词",
+            code="MJ247",
+        )
 
 
 def _repeated(document: Document, one: Asked) -> Iterator[RuleError]:

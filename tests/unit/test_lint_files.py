@@ -15,8 +15,10 @@ from rules.errors import MingjianError
 from rules.lint.examples import CORRELATION, LEXICON, RULE, merged
 from rules.lint.registry import severity
 from rules.lint.source import read
+from rules.lint.words_said import MOST_SWALLOWED, of_detection
 from rules.ruleset import CATALOG
 from rules.yaml_nodes import nodes, spans, value
+from rules.yaml_source import load_documents
 from tests.support.lint_examples import TODAY, written
 from tests.support.rule_files import COUNTING, NAMED, SIMPLE
 
@@ -133,6 +135,38 @@ def test_names_and_references_between_files_have_their_places(tmp_path: Path) ->
 
 
 # --- remarks
+
+
+def of_words(folder: Path, words: list[str]) -> list[str]:
+    """The English sentences of MJ247 about a rule that asks for these words."""
+    listed = f"[{', '.join(words)}]"
+    written(folder, {"rule.yaml": RULE.replace("contains: 保本", f"contains: {listed}")})
+    return [one.said_en for one in check_rules(str(folder)).warnings if one.code == "MJ247"]
+
+
+def test_words_within_words_name_the_first_in_the_list(tmp_path: Path) -> None:
+    told = of_words(tmp_path, ["承诺保本收益", "收益高", "保本", "本收", "收益高"])
+    assert told == ["'承诺保本收益' adds nothing: '保本' of the same list is in it"]
+
+
+def test_a_long_list_of_words_within_words_is_told_of_in_part(tmp_path: Path) -> None:
+    words = ["保本", *(f"保本{number}号" for number in range(4_000, 9_000))]
+    assert len(of_words(tmp_path, words)) == MOST_SWALLOWED
+
+
+@given(st.lists(st.text("保本息", min_size=1, max_size=6), min_size=1, max_size=12, unique=True))
+def test_a_word_is_told_of_exactly_when_another_of_the_list_is_in_it(words: list[str]) -> None:
+    document = load_documents(
+        "rule.yaml",
+        f"detection: {{words: {{text|contains: [{', '.join(words)}]}}, condition: words}}",
+    )[0]
+    told = [one.at[-1] for one in of_detection(document) if one.code == "MJ247"]
+    within = [
+        str(number)
+        for number, word in enumerate(words)
+        if any(other != word and other in word for other in words)
+    ]
+    assert told == within
 
 
 @pytest.mark.parametrize(

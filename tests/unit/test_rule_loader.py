@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.rule_checks import check_rules
 from rules import feeds
 from rules.detection_text import MODIFIERS
 from rules.errors import MingjianError, RuleError
@@ -22,6 +23,7 @@ from rules.loader import load_file
 from rules.model import MAX_WINDOW
 from rules.ruleset import RuleTimeline, load_ruleset, rule_files
 from rules.sigma_parse import Named
+from tests.support.lint_examples import written
 from tests.support.rule_files import COUNTING, NAMED, SIMPLE, load_text, ruleset
 
 ROOT = Path(__file__).parents[2]
@@ -308,6 +310,29 @@ def test_rules_must_fit_together(tmp_path: Path, texts: tuple[str, ...], says: s
     with pytest.raises(RuleError, match=says) as caught:
         ruleset(tmp_path, *texts)
     assert "rule.yaml" in caught.value.zh
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("rules: [t2_base]", "rules: [t2_bsae]", 12, "counts 't2_bsae', which is not a detection"),
+        ("rules: [t2_base]", "rules: [t2_burst]", 12, "reads 't2_burst', which is a correlation"),
+        ("{version: 1", "{until: zzz, version: 1", 17, "'until' of 't2_burst' names 'zzz'"),
+        ("{version: 1", "{until: t2_burst, version: 1", 17, "names 't2_burst', which is a corr"),
+    ],
+)
+def test_a_reference_to_no_rule_is_told_with_its_line_by_loader_and_check(
+    tmp_path: Path, old: str, new: str, line: int, says: str
+) -> None:
+    written(tmp_path, {"rule.yaml": counting(old, new)})
+    with pytest.raises(RuleError) as caught:
+        load_ruleset(tmp_path)
+    told = [one for one in check_rules(str(tmp_path)).errors if one.line == line]
+    for error in (caught.value, *told):
+        assert says in error.en
+        assert error.line == line
+        assert error.column > 1
+    assert [one.code for one in told] == [caught.value.code]
 
 
 @pytest.mark.parametrize(
