@@ -155,12 +155,33 @@ def scope(document: Document, ours: Mapping[str, Any]) -> Node | None:
             continue
         _texts(document, (*at, key), value)
         for index, one in enumerate(value):
+            _can_match(document, key, index, one)
             allowed = CLOSED.get(_CLOSED.get(key, ""))
             if allowed and one not in allowed:
                 here = (*at, key, str(index))
                 raise document.explained(here, UnknownName(_CLOSED[key], one, allowed))
         found.append(_SCOPE[key](tuple(value)))
     return And(tuple(found)) if len(found) > 1 else found[0] if found else None
+
+
+def _can_match(document: Document, key: str, index: int, one: str) -> None:
+    """Raises for a value that nothing ever equals."""
+    en = zh = fix_en = fix_zh = ""
+    if not one.strip():
+        en, zh = f"an empty text in '{key}' matches nothing", f"{key} 里的空文本匹配不到任何东西"
+        fix_en, fix_zh = "remove it", "请删去"
+    elif key.endswith("departments") and "" in one.split("/"):
+        en = f"'{one}' matches no department: a slash parts two names"
+        zh = f"“{one}”匹配不到部门：斜杠只用来隔开两级名称"
+        right = "/".join(part for part in one.split("/") if part)
+        fix_en = f"write {right}" if right else "remove it"
+        fix_zh = f"请写 {right}" if right else "请删去"
+    elif key == "rooms" and one in ROOMS:
+        en, zh = f"'[{one}]' means a room of that id", f"“[{one}]”指的是编号为 {one} 的群"
+        fix_en, fix_zh = f"write rooms: {one}", f"请写 rooms: {one}"
+    if en:
+        at = (*_AT, "scope", key, str(index))
+        raise document.error(at, en, zh, fix_en=fix_en, fix_zh=fix_zh, code="MJ741")
 
 
 def _texts(document: Document, at: tuple[str, ...], value: Any) -> None:

@@ -225,21 +225,23 @@ def assemble(
 
 
 def _no_shared_ids(files: Iterable[RuleFile]) -> None:
-    """Ids of alerts are made of the rule's id, so two rules of one id would hide each other."""
+    """Ids of alerts are made of the rule's id, so two rules of one id would hide each other;
+    letters that differ in case only are one."""
     taken: dict[str, str] = {}
     for file in files:
         refs = [rule.ref for rule in file.detections] + [rule.ref for rule in file.correlations]
         for identity in sorted({ref.id for ref in refs}):
-            if identity in taken:
+            same = identity.casefold()  # file systems and people take AB and ab for one
+            if same in taken:
                 raise RuleError(
-                    f"the id '{identity}' is taken by {taken[identity]}",
-                    f"编号“{identity}”已被 {taken[identity]} 使用",
+                    f"the id '{identity}' is taken by {taken[same]}",
+                    f"编号“{identity}”已被 {taken[same]} 使用",
                     path=file.path,
                     fix_en="give each rule an id of its own",
                     fix_zh="请为每条规则使用各自的 id",
                     code="MJ113",
                 )
-            taken[identity] = file.path
+            taken[same] = file.path
 
 
 class RuleTimeline:

@@ -157,11 +157,8 @@ def files(check: Check, part: str, *, wrong: bool) -> Mapping[str, bytes]:
             "lexicons/own.yaml": merged(LEXICON, part, without),
             "rule.yaml": RULE.replace("text|contains: 保本", uses),
         }
-    elif check.base == "lexicon-scene":
-        texts = {
-            "rule.yaml": rule,
-            "lexicons/own.yaml": LEXICON + "scenes: {insurance: {words: [返佣]}}\n",
-        }
+    elif check.base in _BESIDE:
+        texts = {"rule.yaml": rule, **_BESIDE[check.base]}
     elif check.base in ("list", "list-of-staff"):
         base = LIST if check.base == "list" else STAFF
         texts = {"lists/own.yaml": merged(base, part, without), "rule.yaml": RULE}
@@ -180,6 +177,12 @@ def files(check: Check, part: str, *, wrong: bool) -> Mapping[str, bytes]:
     }
 
 
+_BESIDE: Mapping[str, Mapping[str, str]] = {
+    "lexicon-scene": {"lexicons/own.yaml": LEXICON + "scenes: {insurance: {words: [返佣]}}\n"},
+    "scope-of-staff": {
+        "lists/own.yaml": STAFF.replace("{}", "{zhangwei: {department: 财富管理部/一组}}")
+    },
+}
 _SPECIAL: Mapping[str, str | bytes] = {
     "deep": "title: " + "[" * 5000,
     "large": "title: " + "x" * 1_000_001,

@@ -16,6 +16,7 @@ from rules.lint import (
     ignores,
     layout_said,
     metadata_said,
+    scope_said,
     words_said,
 )
 from rules.lint.registry import severity
@@ -60,6 +61,8 @@ def _of_document(source: Source, around: Surroundings, document: Document) -> It
             yield from filters_said.of_filter(document, around.today)
         return
     yield from metadata_said.of_document(document, around.today)
+    if not source.is_mended_below(document, ("mingjian", "scope")):
+        yield from scope_said.of_scope(document, around.named.reference)
     if not source.is_mended_below(document, ("mingjian", "tests")):
         yield from cases_said.of_document(
             document, source.loaded, around.calendar, around.named.reference

@@ -71,9 +71,10 @@ def _same(rules: Sequence[Rule], key: str) -> Iterator[RuleError]:
             continue
         if not rule.document.marks.get((key,)):
             continue  # a stand-in
-        if value in seen:
-            yield _taken(rule, seen[value], key, value)
-        seen.setdefault(value, rule)
+        same = value.casefold()
+        if same in seen:
+            yield _taken(rule, seen[same], key, value)
+        seen.setdefault(same, rule)
 
 
 def _titles(rules: Sequence[Rule]) -> Iterator[RuleError]:

@@ -134,6 +134,43 @@ def test_names_and_references_between_files_have_their_places(tmp_path: Path) ->
     assert "t2_base" in found["MJ312"].fix_en
 
 
+def test_ids_that_differ_in_the_case_of_letters_are_one(tmp_path: Path) -> None:
+    other = RULE.replace("x01_guarantee", "x02_other").replace("title: 承", "title: 再承")
+    other = other.replace("3d34a454", "3D34A454")
+    written(tmp_path, {"a.yaml": RULE, "b.yaml": other})
+    assert codes(tmp_path, ("error",)) == [("b.yaml:2", "MJ113")]
+
+
+STAFF_LIST = """\
+name: people
+title: 员工
+owner: 人力资源部
+kind: staff
+entries: {zhangwei: {department: 财富管理部/一组, role: agent}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        ("{types: [txt]}", [("MJ742", "did you mean 'text'?")]),
+        ("{types: [text, customer_added]}", []),
+        ("{departments: [财富管理]}", [("MJ743", "did you mean '财富管理部'?")]),
+        ("{departments: [财富管理部, 财富管理部/一组]}", []),
+        ("{except_roles: [agnet]}", [("MJ743", "did you mean 'agent'?")]),
+        ("{customer_segments: [vip]}", []),  # no list says anything of customers
+    ],
+)
+def test_values_of_a_scope_that_nothing_has_are_told(
+    tmp_path: Path, scope: str, told: list[tuple[str, str]]
+) -> None:
+    rule = RULE.replace("  version: 1\n", f"  version: 1\n  scope: {scope}\n")
+    written(tmp_path, {"rule.yaml": rule, "lists/people.yaml": STAFF_LIST})
+    found = check_rules(str(tmp_path)).warnings
+    assert [(one.code, one.fix_en) for one in found] == told
+    assert all(one.line == 15 for one in found)
+
+
 # --- remarks
 
 

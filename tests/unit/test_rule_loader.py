@@ -302,6 +302,10 @@ def test_a_folder_in_place_of_a_file_is_an_error_of_the_rule(tmp_path: Path) -> 
     [
         ((SIMPLE, simple("3d34a454", "00000000")), "the name 't1_words' is taken"),
         ((SIMPLE, simple("t1_words", "t1_other")), "the id '3d34a454"),
+        (
+            (SIMPLE, simple("3d34a454", "3D34A454").replace("t1_words", "t1_other")),
+            "the id '3D34A454",
+        ),
         ((SIMPLE, counting("[t2_base]", "[t9_none]")), "counts 't9_none'"),
         ((SIMPLE, counting("[t2_base]", "[t2_burst]")), "reads 't2_burst'"),
     ],
