@@ -12,6 +12,7 @@ from rules.lint.fixes import fix_all
 from rules.lint.folder import Request, check, check_texts
 from rules.lint.registry import severity
 from rules.ruleset import CATALOG, beside, load_ruleset, rule_files
+from rules.yaml_files import yaml_files
 
 
 class Checked(NamedTuple):
@@ -113,7 +114,7 @@ def fix_rules(
     request = place.request(baseline=baseline, today=today)
     files = [*place.files]
     if place.own_words and place.where.lexicons.is_relative_to(place.folder):
-        files += sorted(place.where.lexicons.glob("*.y*ml"))
+        files += yaml_files(place.where.lexicons)
     problems_of = check_texts(request)
     found = []
     for file in files:

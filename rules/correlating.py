@@ -46,7 +46,25 @@ def correlation_rule(
     )
 
 
+def _no_months(document: Document) -> None:
+    """Raises for 2M, which is two months in Sigma: minutes are meant, and days say the rest."""
+    for key, section, ours in (("timespan", "correlation", False), ("gap", "mingjian", True)):
+        written = str((document.value.get(section) or {}).get(key, ""))
+        if written.endswith("M"):
+            minutes, days = f"{written[:-1]}m", f"{int(written[:-1]) * 30}d"
+            raise WrongCorrelation(
+                (key,),
+                f"'{key}: {written}': M would be months, whose length differs",
+                f"“{key}: {written}”：M 会是月，而每月长短不一",
+                fix_en=f"write {minutes} for minutes, or {days} for days",
+                fix_zh=f"分钟请写 {minutes}，按天请写 {days}",
+                code="MJ310",
+                ours=ours,
+            )
+
+
 def _fits_messages(document: Document, how: Correlation) -> None:
+    _no_months(document)
     if how.span > MAX_TIMESPAN:
         raise WrongCorrelation(
             ("timespan",),

@@ -13,6 +13,7 @@ from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.fold import fold
 from rules.lexicon import Lexicon
 from rules.variants_sounds import SHORTEST, spelled
+from rules.yaml_files import yaml_files
 from rules.yaml_source import Document, load_documents
 
 _REQUIRED = ("name", "title", "owner")
@@ -64,7 +65,7 @@ def load_lexicons(folder: Path | str) -> dict[str, Lexicon]:
         raise MingjianError(
             f"no lexicon directory {root}", f"没有词库目录 {root}", exit_code=EXIT_USAGE
         )
-    lexicons = (load_lexicon(file) for file in sorted(root.glob("*.y*ml")))
+    lexicons = (load_lexicon(file) for file in yaml_files(root))
     return {lexicon.name: lexicon for lexicon in lexicons}
 
 

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from rules.errors import RuleError
 from rules.model import RuleFile
 from rules.refused import UnknownName
+from rules.yaml_files import yaml_files
 from rules.yaml_source import Document, load_documents
 
 PACKS = Path(__file__).parent / "packs"
@@ -44,11 +46,31 @@ def load_packs(folder: Path = PACKS) -> dict[str, Pack]:
         RuleError: the first broken file.
     """
     found = {}
-    for file in sorted(folder.glob("*.y*ml")):
-        document = load_documents(f"packs/{file.name}", file.read_text(encoding="utf-8"))[0]
-        pack = _pack(document, file.stem)
+    for file in yaml_files(folder):
+        pack = load_pack(file)
         found[pack.name] = pack
     return found
+
+
+def load_pack(file: Path) -> Pack:
+    """The pack of a file.
+
+    Raises:
+        RuleError: it cannot be read, is not YAML, or lacks a key.
+    """
+    label = f"packs/{file.name}"
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RuleError(
+            f"cannot read the pack: {error}",
+            f"读不了规则包：{error}",
+            path=label,
+            line=1,
+            column=1,
+            code="MJ018",
+        ) from None
+    return _pack(next(iter(load_documents(label, text)), Document(label, {}, {})), file.stem)
 
 
 def chosen(files: Sequence[RuleFile], packs: Iterable[Pack]) -> list[RuleFile]:

@@ -10,6 +10,7 @@ from typing import Any
 from rules.cases import customer
 from rules.reference import CUSTOMERS, KINDS, NORMAL, STAFF, Period, Reference, RefList, day
 from rules.refused import UnknownName
+from rules.yaml_files import yaml_files
 from rules.yaml_source import Document, load_documents
 
 KEYS = ("name", "title", "owner", "expires", "kind", "values", "entries")
@@ -29,7 +30,7 @@ def load_reference(folder: Path) -> Reference:
 
 def list_files(folder: Path) -> list[Path]:
     """The list files of a directory, sorted."""
-    return sorted(folder.glob("*.y*ml")) if folder.is_dir() else []
+    return yaml_files(folder)
 
 
 def load_list(file: Path) -> RefList:

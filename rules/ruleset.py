@@ -23,6 +23,7 @@ from rules.reference import Reference
 from rules.reference_file import list_files, load_reference
 from rules.refused import UnknownName
 from rules.rule_references import chained, no_detection, place_of
+from rules.yaml_files import is_yaml, yaml_files
 
 CATALOG = Path(__file__).parent / "catalog"
 LEXICONS = Path(__file__).parent / "lexicons"
@@ -93,7 +94,7 @@ class Beside(NamedTuple):
     def files(self) -> list[Path]:
         """All files that rules depend on, for the digest."""
         own = [] if self.calendar == CALENDAR else [self.calendar]
-        return [*sorted(self.lexicons.glob("*.y*ml")), *list_files(self.lists), *own]
+        return [*yaml_files(self.lexicons), *list_files(self.lists), *own]
 
 
 def beside(folder: Path, *, above: bool = False) -> Beside:
@@ -109,9 +110,13 @@ def beside(folder: Path, *, above: bool = False) -> Beside:
     return Beside(
         first("lexicons", LEXICONS),
         first("lists", LISTS),
-        first("calendars/cn.yaml", CALENDAR),
+        next((path for place in places for path in _calendars(place)), CALENDAR),
         first("packs", PACKS),
     )
+
+
+def _calendars(place: Path) -> list[Path]:
+    return [path for path in yaml_files(place / "calendars") if path.stem == "cn"]
 
 
 def load_ruleset(
@@ -170,7 +175,7 @@ def rule_files(folder: Path) -> list[Path]:
     """The rule files of a directory and of the folders in it, sorted; `BESIDE` and what begins
     with a dot are left out."""
     found = []
-    for path in folder.rglob("*.y*ml"):
+    for path in filter(is_yaml, folder.rglob("*")):
         inner = path.relative_to(folder).parts
         hidden = inner[0] in BESIDE or any(part.startswith(".") for part in inner)
         if not hidden and path.is_file():  # a pipe of that name would be waited for

@@ -16,6 +16,7 @@ from rules.leaves import leaf
 from rules.named import Named
 from rules.refused import Refused
 from rules.sigma.condition import Builder, parse_condition
+from rules.sigma.refusal import SigmaRefused
 from rules.zone import Zone
 
 __all__ = ("Named", "asks_hits", "parse_detection")
@@ -58,7 +59,11 @@ def parse_detection(
     }
     written = section.get("condition")
     conditions = written if isinstance(written, list) else [written]
-    return some([parse_condition(str(one), selections, _BUILD) for one in conditions])
+    try:
+        return some([parse_condition(str(one), selections, _BUILD) for one in conditions])
+    except SigmaRefused as error:
+        error.code = error.code or "MJ206"  # those of plain Sigma rules have a reason instead
+        raise
 
 
 def parse_selection(value: Any, named: Named, zone: Zone | None, depth: int = 0) -> Node:

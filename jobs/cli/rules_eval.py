@@ -21,6 +21,7 @@ from rules.sigma.contents import Collection
 from rules.sigma.evaluate import Evaluation, Hit
 from rules.sigma.event import Event, as_text
 from rules.sigma.questions import as_millis
+from rules.yaml_files import is_yaml
 
 
 class Arrival(StrEnum):
@@ -212,7 +213,7 @@ def _until(written: str) -> int | None:
 def _collection(place: Path, placeholders: dict[str, list[str]]) -> Collection:
     if not place.exists():
         raise _missing(place)
-    files = [place] if place.is_file() else sorted(place.rglob("*.y*ml"))
+    files = [place] if place.is_file() else sorted(filter(is_yaml, place.rglob("*")))
     try:
         texts = [(str(file), file.read_text(encoding="utf-8")) for file in files if file.is_file()]
     except UnicodeDecodeError as error:

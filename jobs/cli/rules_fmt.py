@@ -17,6 +17,7 @@ from jobs.cli.app import err, out, report, say
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError, RuleError
 from rules.layout import formatted
 from rules.ruleset import rule_files
+from rules.yaml_files import yaml_files
 
 
 def fmt(
@@ -84,7 +85,7 @@ def _files(paths: list[str]) -> Iterator[Path]:
         place = Path(path)
         if place.is_dir():
             yield from rule_files(place)
-            yield from sorted((place / "lexicons").glob("*.y*ml"))
+            yield from yaml_files(place / "lexicons")
         elif place.is_file():
             yield place
         else:

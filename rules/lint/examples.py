@@ -128,6 +128,12 @@ filter:
   condition: not service
 mingjian: {owner: 客服部, reason: 已备案的号码, expires: 2099-12-31}
 """
+PACK = """\
+name: own
+title: {en: our own rules, zh: 自有规则}
+law: ["证券法 第53条"]
+rules: [x01_*]
+"""
 _KEY = re.compile(r"[\"']?([\w-]+)")
 
 
@@ -159,11 +165,9 @@ def files(check: Check, part: str, *, wrong: bool) -> Mapping[str, bytes]:
         }
     elif check.base in _BESIDE:
         texts = {"rule.yaml": rule, **_BESIDE[check.base]}
-    elif check.base in ("list", "list-of-staff"):
-        base = LIST if check.base == "list" else STAFF
-        texts = {"lists/own.yaml": merged(base, part, without), "rule.yaml": RULE}
-    elif check.base == "filter":
-        texts = {"filter.yaml": merged(FILTER, part, without), "rule.yaml": RULE}
+    elif check.base in _PARTS:
+        path, base = _PARTS[check.base]
+        texts = {path: merged(base, part, without), "rule.yaml": RULE}
     elif check.base == "calendar":
         texts = {"calendar.yaml": merged(CALENDAR, part)}
     elif check.base == "two-files":
@@ -177,6 +181,12 @@ def files(check: Check, part: str, *, wrong: bool) -> Mapping[str, bytes]:
     }
 
 
+_PARTS: Mapping[str, tuple[str, str]] = {
+    "list": ("lists/own.yaml", LIST),
+    "list-of-staff": ("lists/own.yaml", STAFF),
+    "filter": ("filter.yaml", FILTER),
+    "pack": ("packs/own.yaml", PACK),
+}
 _BESIDE: Mapping[str, Mapping[str, str]] = {
     "lexicon-scene": {"lexicons/own.yaml": LEXICON + "scenes: {insurance: {words: [返佣]}}\n"},
     "scope-of-staff": {

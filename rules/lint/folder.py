@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +16,11 @@ from rules.lint.source import Source, read
 from rules.lint.together import lexicons_named, missing_names, of_files
 from rules.loader import read_rule_text
 from rules.named import Named
+from rules.packs import PACKS, load_pack
 from rules.reference import Reference, RefList
 from rules.reference_file import list_files, load_list
 from rules.ruleset import Beside
+from rules.yaml_files import yaml_files
 
 
 class Request(NamedTuple):
@@ -42,7 +44,7 @@ class Request(NamedTuple):
 def check(request: Request) -> list[RuleError]:
     """Everything found, in order; `rules.lint.registry.severity` says how grave each is."""
     words = request.where.lexicons
-    lexicons = [_lexicon(file, request) for file in sorted(words.glob("*.y*ml"))]
+    lexicons = [_lexicon(file, request) for file in yaml_files(words)]
     found: list[RuleError] = []
     named = _named(lexicons, request, found)
     sources = _sources(request.files, request.root, named, found)
@@ -66,6 +68,7 @@ def check(request: Request) -> list[RuleError]:
             between.setdefault(problem.path, []).append(problem)
     for source in sources:
         found += of_source(source, around, between.get(source.path, ()))
+    found += _packs(request)
     if request.own:
         used = lexicons_named(everything)
         inside = words.is_relative_to(request.root)  # else other rules may use them too
@@ -84,7 +87,7 @@ def check(request: Request) -> list[RuleError]:
 def check_texts(request: Request) -> Callable[[str, str], list[RuleError]]:
     """What is wrong with any text of a file (path below the root, text) by itself: for `--fix`."""
     words = request.where.lexicons
-    lexicons = [_lexicon(one, request) for one in sorted(words.glob("*.y*ml"))]
+    lexicons = [_lexicon(one, request) for one in yaml_files(words)]
     named = _named(lexicons, request, [])
     around = Surroundings(named, _calendar(request, []), {}, request.today)
     before = _sources(request.baseline, request.baseline_root, named, [])
@@ -117,6 +120,16 @@ def _calendar(request: Request, found: list[RuleError]) -> OfficeCalendar:
     except RuleError as error:
         found.append(called(error, _label(request.where.calendar, request)))
         return load_calendar()
+
+
+def _packs(request: Request) -> Iterator[RuleError]:
+    """What keeps packs from loading; those that ship are tested with the product."""
+    folder = request.where.packs
+    for file in () if folder == PACKS else yaml_files(folder):
+        try:
+            load_pack(file)
+        except RuleError as error:
+            yield called(error, _label(file, request))
 
 
 def _label(file: Path, request: Request) -> str:

@@ -30,7 +30,7 @@ _TEXT: Json = {"type": "string"}
 _TEXTS: Json = {"type": "array", "items": _TEXT}
 _DATE: Json = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 _SOMETHING: Json = {"not": {"type": "array", "maxItems": 0}}
-_SPAN = r"^[1-9][0-9]*[smhdwMy]$"
+_SPAN = r"^[1-9][0-9]*[smhdwy]$"
 _NAME = "^[a-z][a-z0-9_]*$"
 # what the shape tables say in words -> schema
 _KINDS: Mapping[str, Json] = {

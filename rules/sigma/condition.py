@@ -96,7 +96,7 @@ class _Reader(Generic[T]):
 
     def single(self, depth: int) -> T:
         if depth > MAX_DEPTH:
-            raise SigmaRefused("condition", "nested too deeply", "嵌套层数过多")
+            raise SigmaRefused("condition", "nested too deeply", "嵌套层数过多", code="MJ015")
         word = self.peek()
         self.at += 1
         if word == "not":

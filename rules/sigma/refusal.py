@@ -24,7 +24,7 @@ class SigmaRefused(Refused):
     """A part of a plain Sigma rule that cannot be used; `reason` is a key of `REASONS`."""
 
     def __init__(
-        self, reason: str, en: str, zh: str, *, fix_en: str = "", fix_zh: str = ""
+        self, reason: str, en: str, zh: str, *, fix_en: str = "", fix_zh: str = "", code: str = ""
     ) -> None:
-        super().__init__(en, zh, fix_en=fix_en, fix_zh=fix_zh)
+        super().__init__(en, zh, fix_en=fix_en, fix_zh=fix_zh, code=code)
         self.reason = reason

@@ -141,6 +141,52 @@ def test_ids_that_differ_in_the_case_of_letters_are_one(tmp_path: Path) -> None:
     assert codes(tmp_path, ("error",)) == [("b.yaml:2", "MJ113")]
 
 
+@pytest.mark.parametrize("condition", ["not " * 150 + "words", "(" * 150 + "words" + ")" * 150])
+def test_a_condition_that_is_nested_too_deeply_has_the_code_of_it(
+    tmp_path: Path, condition: str
+) -> None:
+    written(tmp_path, {"rule.yaml": RULE.replace("words and", f"{condition} and")})
+    assert codes(tmp_path) == [("rule.yaml:10", "MJ015")]
+
+
+@pytest.mark.parametrize(
+    ("pack", "code"),
+    [
+        (b"name: own\nrule: [x01_*]\n", "MJ101"),
+        (b"name: other\ntitle: {en: a, zh: b}\nrules: [x01_*]\n", "MJ740"),
+        (b"", "MJ740"),
+        (b"name: [own\n", "MJ004"),
+        ("name: 自".encode("gbk"), "MJ018"),
+    ],
+)
+def test_packs_beside_the_rules_are_checked(tmp_path: Path, pack: bytes, code: str) -> None:
+    written(tmp_path, {"rule.yaml": RULE.encode(), "packs/own.yaml": pack})
+    (found,) = check_rules(str(tmp_path)).errors
+    assert (found.path, found.code) == ("packs/own.yaml", code)
+    assert found.line > 0
+
+
+def test_the_ending_of_a_name_may_be_in_capitals(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        {
+            "good.yaml": RULE,
+            "rule.YAML": "title: x\n",
+            "lexicons/one.YML": "name: one\n",
+            "lists/two.Yaml": "name: other\n",
+            "packs/three.YML": "name: other\n",
+            "calendars/cn.YML": "hours: 9\n",
+        },
+    )
+    assert sorted({one.path for one in check_rules(str(tmp_path)).errors}) == [
+        "calendars/cn.YML",
+        "lexicons/one.YML",
+        "lists/two.Yaml",
+        "packs/three.YML",
+        "rule.YAML",
+    ]
+
+
 STAFF_LIST = """\
 name: people
 title: 员工
