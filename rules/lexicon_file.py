@@ -193,7 +193,7 @@ def _spellings(
 
 
 def _scenes(document: Document) -> Mapping[str, Any]:
-    found = document.value.get("scenes")
+    found: Any = document.value.get("scenes")
     if found is None:
         return {}
     wrong: list[tuple[str, ...]] = []
@@ -212,7 +212,7 @@ def _scenes(document: Document) -> Mapping[str, Any]:
             fix_zh="写成 scenes: {insurance: {words: [返佣]}}",
             code="MJ419",
         )
-    return found
+    return dict(found)
 
 
 def _synonyms(document: Document) -> dict[str, tuple[str, ...]]:

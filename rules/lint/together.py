@@ -99,7 +99,9 @@ def _references(
     rules: Sequence[Rule], names: Mapping[str, Rule], complete: bool
 ) -> Iterator[RuleError]:
     for rule in rules:
-        named = [(("correlation", "rules", str(i)), one) for i, one in enumerate(_named(rule))]
+        named: list[tuple[Path, str]] = [
+            (("correlation", "rules", str(i)), one) for i, one in enumerate(_named(rule))
+        ]
         if until := _until(rule):
             named.append((("mingjian", "until"), until))
         for at, name in named:
