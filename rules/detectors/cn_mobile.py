@@ -25,10 +25,11 @@ _keyword = re.compile(r"手机|电话|联系|致电|拨打|号码|微信|mobile|
 _SHAPES = frozenset(((11,), (3, 4, 4), (3, 8), (7, 4), (3, 3, 5), (4, 3, 4)))
 # An amount of money has eleven digits too. Who is told to call it says otherwise.
 _money_before = re.compile(
-    r"(?:[¥$€£]|(?:金额|余额|总额|合计|共计|总计|总价|货款|本金|人民币|rmb|cny|usd)(?:为|是)?[：:]?)[ ]?$"
+    r"(?:[¥￥$＄€£￡]|(?:金额|余额|总额|合计|共计|总计|总价|货款|本金|人民币|rmb|cny|usd)"
+    r"(?:为|是)?[：:]?) ?$"
 ).search
 _money_after = re.compile(
-    r"[ ]?(?:元(?![旦宵月素老])|人民币|美元|港元|rmb|cny)|\.[0-9]{2}(?![0-9.:：点时月日号])"
+    r" ?(?:元(?![旦宵月素老])|人民币|美元|港元|rmb|cny)|\.[0-9]{2}(?![0-9.:：点时月日号])"
 ).match
 _MONEY_DISTANCE = 8  # code points before
 _called_up = re.compile(r"手机|电话|联系|致电|拨打|mobile|phone|tel")
