@@ -8,8 +8,10 @@ point (NFKC would change lengths and put brackets into words). What is done:
 * mapped: full-width, circled, squared, styled letters and digits to ASCII; other scripts' digits
   to ASCII; traditional to simplified, one to one; everything to lower case;
 * skipped: up to `MAX_GAP` symbols or spaces between two Chinese characters, and spaces between a
-  Chinese character and a Latin letter or digit. Sentence punctuation, brackets, quotation marks
-  and line breaks are never skipped: 「我先回，扣款」 holds no 回扣.
+  Chinese character and a Latin letter or digit. Sentence punctuation and line breaks are never
+  skipped: 「我先回，扣款」 holds no 回扣;
+* skipped: brackets and quotation marks around one Chinese character beside another (保（本）), but
+  not around more (务必确保（本周）完成) and not around a number: `rules.fold_marks`.
 
 Words of rules must be folded too before they are compared. Folding twice is folding once.
 """
@@ -20,6 +22,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 
+from rules.fold_marks import CJK, CLOSE, ENCLOSING, OPEN, needless, without
 from rules.fold_table import DROPPED, MAPPED
 from rules.variants_parts import RARE
 from rules.variants_read import READ
@@ -39,7 +42,7 @@ VARIANTS = (
 
 _SPACES = "\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 # Symbols that may stand inside a disguised word. Brackets and quotation marks are not among them:
-# they show that words are quoted.
+# they show that words are quoted, unless they stand around one character (`rules.fold_marks`).
 _SYMBOLS = (
     r" #$%&*+\-./<=>@\\^_`|~"
     "\u00a2-\u00a9\u00ac\u00ae-\u00b1\u00b4\u00b6-\u00b8\u00d7\u00f7"
@@ -48,7 +51,6 @@ _SYMBOLS = (
     "\u3004\u3012\u3013\u3020\u301c\u3030\u3036\u303d\u30fb\uff5e"
     "\U0001f300-\U0001faff"
 )
-_CJK = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
 
 
 def _expand(ranges: str) -> str:
@@ -87,13 +89,16 @@ _HARD = (
     + "\U00010000-\U0010ffff"
 )
 _find_hard = re.compile(f"[{_HARD}]").search
-_find_gap = re.compile(f"[{_SYMBOLS}](?:(?<=[{_CJK}].)|(?=[{_CJK}]))").search
+_find_gap = re.compile(
+    f"[{_SYMBOLS}{OPEN}](?:(?<=[{CJK}][{_SYMBOLS}])|(?<=[{_SYMBOLS}])(?=[{CJK}])"
+    f"|(?<=[{OPEN}])(?=[{CJK}][{CLOSE}]))"
+).search
 _find_control = re.compile(r"[^\n\r -~]").search
 _runs = re.compile(f"[{_HARD}{_SYMBOLS}]+").finditer
 _ALL = "".join(map(chr, (*range(0xD800), *range(0xF900, 0x10000), *range(0x1F300, 0x1FB00))))
 SYMBOLS = frozenset(re.findall(f"[{_SYMBOLS}]", _ALL))
 _find_read = re.compile(f"[{''.join((*READ, *RARE))}]").search
-_is_cjk = re.compile(f"[{_CJK}]").match
+_is_cjk = re.compile(f"[{CJK}]").match
 
 
 def is_chinese(char: str) -> bool:
@@ -155,7 +160,10 @@ class Folded:
         first, last = self.origin(start, end)
         piece = self._original[first:last]
         names = {_KIND[char] for char in piece if char in _KIND}
-        if _skips_a_gap(piece, self.is_kept):
+        marks = sum(char in ENCLOSING for char in self.text[start:end])
+        if _skips_a_gap(piece, self.is_kept) or marks < sum(
+            _TARGET.get(char, char) in ENCLOSING for char in piece
+        ):
             names.add("gap")
         return tuple(sorted(names))
 
@@ -220,7 +228,10 @@ def _fold(text: str, keep: bool = False) -> Folded:
     if done < len(text):
         emit(text[done:], done)
     readable = not keep and _find_read(text) is not None
-    return Folded("".join(out), text, starts, drift, readable, keep)
+    flat = "".join(out)
+    if gone := needless(flat, SYMBOLS):
+        flat, starts, drift = without(flat, gone, starts, drift)
+    return Folded(flat, text, starts, drift, readable, keep)
 
 
 def _skippable(left: str, gap: str, right: str) -> bool:

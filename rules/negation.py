@@ -25,6 +25,16 @@ _prohibition = re.compile(
 _other_aim = re.compile(
     r"错过|犹豫|担心|怀疑|害怕|怕|告诉|外传|声张|说出去|截图|留痕|转发|走公司|走平台|走对公|对公"
 )
+# What nobody wants is what is refused, not the word behind it: 「拒绝亏损稳赚不赔」. And who
+# prohibits what is denied (「杜绝不保本」) asserts it.
+_avoiding = frozenset({"杜绝", "谨防", "警惕", "防范", "远离", "抵制", "拒绝"})
+_avoided = re.compile(
+    r"(?:任何|一切|所有)?(?:的?(?:高|市场|投资|资金|本金)?(?:亏损|亏钱|亏本|赔钱|损失|风险)"
+    r"(?:[、 ](?![^，,]*(?:承诺|宣|保证|虚假|骗|诱|话术|以))[^，,]*)?|不)"
+).fullmatch
+_warned_of = re.compile(
+    r"[”\"」』》）)]*的?(?:等|之类|承诺|宣传|说法|话术|陷阱|骗|圈套|套路)"
+).match
 _heading = re.compile(r"(?:以下|下列|如下|包括|例如|比如|诸如)[^，,。]{0,8}[：:]?[^。]{0,20}$")
 _denial = re.compile(
     r"(?:不可能|(?<!会)不会|(?<!能)不能|(?<!是)不是|(?<!要)不要|不再|不提供|不承诺|不保证|不存在|不接受|不支持|不属于|不等于"
@@ -37,23 +47,38 @@ _filler = re.compile(
     r"|我们|您|你|客户|投资者|任何|所谓|这种|那种|此类|这个|那个|什么|完全|绝对|百分之百|百分百"
     r"|可以|通过|私下|口头|[的说是有在向对给让跟和与或、及会能要拿谈写提收“”\"「」『』《》（）()])*"
 ).fullmatch
-_double = re.compile(r"(?:不会|不能|不可能|不得|不是|没有|并非|无|莫)$").search
+_double = re.compile(
+    r"(?:不会|不能|不可能|不得|不是|没有|并非|无|莫|未必|不见得|不至于|没(?:有)?(?:道理|理由)|哪有|哪能|岂能?|何尝"
+    r"|谁说|怎么(?:会|可能|能)|怎[会能]|(?:拒绝|远离|杜绝)(?:任何|一切|所有)?)$"
+).search
+# 「非保本不卖」 sells nothing else.
+_nothing_else = re.compile(
+    r"(?:的|型|类|产品|理财|基金|项目)*[不莫](?:卖|买|做|推|投|可|要(?!求)|选|收|走|碰|谈|干|行)"
+).match
 _LINK = (
     r"[”\"」』》）)]*(?:的|话|之类|等|这种|这类|行为|说法|字样|产品|承诺|表述|宣传|情况|做法|话术)*"
 )
 _BAD = (
     r"(?:违规|违法|违纪|违反|犯法|不合规|不合法|被?禁止|严禁|不允许|骗局|骗人|诈骗|骗子|红线|虚假|假的"
-    r"|不对|错误|不可信|不存在|不可取|严肃处理|开除|处罚|追究"
+    r"|不对(?![外公个私])|错误|不可信|不存在(?![^，,]{0,8}(?:风险|亏|损|赔|问题|隐患|套路|猫腻|违|骗|陷阱|水分))"
+    r"|不可取|严肃处理|开除|处罚|追究"
     r"|(?:不可能|不可以|不能|不行)(?=的|$|[，,。！]))"
 )
+# Up to six characters that do not turn it round: 「这绝不违规」, 「这怎么会是骗人」.
+_STRETCH = r"(?:(?!不(?![折仅但光只])|没|非(?!常)|无(?!疑)|未|怎|哪|难道|岂|谁说)[^，,]){0,6}"
 _condemned = re.compile(
     rf"{_LINK}(?:都|就|均|也|一律|全|将)*(?:是|属于|属|算|要|会)?{_BAD}"
-    rf"|{_LINK}[，,](?:这|那|都|均|一律|此类)+[^，,]{{0,6}}(?:是|属于|属|算)?{_BAD}"
+    rf"|{_LINK}[，,](?:这|那|都|均|一律|此类)+{_STRETCH}(?:是|属于|属|算)?{_BAD}"
     rf"|{_LINK}[，,](?:是|属于){_BAD}"
 ).match
 _quoted_for = re.compile(
-    r"问|字样|表述|话术|关键词|敏感词|词|所谓|宣称|号称|声称|谎称|意思|含义|解释|定义|说法|谣"
+    r"字样|表述|话术|关键词|敏感词|词|所谓|宣称|号称|声称|谎称|意思|含义|解释|定义|说法|谣"
 )
+# What was asked about is quoted, unless it is being sold: 「您问的“稳赚”产品今天开抢」.
+_asked_for = re.compile(r"问(?!题)").search
+_selling = re.compile(
+    r"开抢|开售|开卖|发售|预售|上架|上线|到货|有货|额度|名额|抢购|秒杀|认购|申购|下单|抓紧|赶紧|赶快|来了|了解一下"
+).search
 _called = re.compile(r"(?:所谓|号称|宣称|声称|谎称|自称|吹嘘)的?[“\"「『]?$").search
 _OPENING, _CLOSING = "“「『《", "”」』》"
 
@@ -80,9 +105,9 @@ def negation(text: str, start: int, end: int) -> str:
     last = stop.start() if stop else last
     before, after = text[first:start], text[end:last]
     clause = _CLAUSE.split(before)[-1]
-    if _forbidden(before, clause):
+    if _forbidden(before, clause, after):
         return "prohibition"
-    if _denied(clause):
+    if _denied(clause, after):
         return "denial"
     asked = _CLAUSE.search(after) is None and (
         _question_end(after) is not None or (stop is not None and stop[0] in "？?")
@@ -102,17 +127,21 @@ def negated(text: str, start: int, end: int) -> bool:
     return negation(text, start, end) != ""
 
 
-def _forbidden(before: str, clause: str) -> bool:
+def _forbidden(before: str, clause: str, after: str) -> bool:
     for match in _prohibition.finditer(clause):
         reach = clause[match.end() :]
+        if match[0] in _avoiding and _avoided(reach) and not _warned_of(after):
+            continue
         if len(reach) <= _REACH and _other_aim.search(reach) is None:
             return True
     heading = _prohibition.search(before)
     return heading is not None and _heading.search(before, heading.end()) is not None
 
 
-def _denied(clause: str) -> bool:
+def _denied(clause: str, after: str) -> bool:
     for match in _denial.finditer(clause):
+        if match[0] == "非" and _nothing_else(after):
+            continue
         if _filler(clause, match.end()) and not _double(clause[: match.start()]):
             return True
     return False
@@ -130,6 +159,8 @@ def _quoted(before: str, after: str) -> bool:
     if closed < 0:
         return False
     around = before[:opened] + after[closed + 1 :]
+    if _asked_for(around) and not _selling(around):
+        return True
     return any(p.search(around) for p in (_quoted_for, _prohibition)) or bool(
         _condemned(after[closed + 1 :])
     )

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rules.detectors.found import SEPARATED, Detector, Found, is_other_number, near, runs
+from rules.detectors.found import (
+    SEPARATED,
+    Detector,
+    Found,
+    is_other_number,
+    just_before,
+    near,
+    runs,
+)
 from rules.variants_digits import CHINESE_NUMBER, digit_view
 
 # Segments in use (public numbering tables); 13-digit numbers of things are not looked for.
@@ -15,6 +23,16 @@ _mobile = re.compile(
 _keyword = re.compile(r"手机|电话|联系|致电|拨打|号码|微信|mobile|phone|tel")
 # How people group the eleven digits; other groupings are parts of other numbers.
 _SHAPES = frozenset(((11,), (3, 4, 4), (3, 8), (7, 4), (3, 3, 5), (4, 3, 4)))
+# An amount of money has eleven digits too. Who is told to call it says otherwise.
+_money_before = re.compile(
+    r"(?:[¥￥$＄€£￡]|(?:金额|余额|总额|合计|共计|总计|总价|货款|本金|人民币|rmb|cny|usd)"
+    r"(?:为|是)?[：:]?) ?$"
+).search
+_money_after = re.compile(
+    r" ?(?:元(?![旦宵月素老])|人民币|美元|港元|rmb|cny)|\.[0-9]{2}(?![0-9.:：点时月日号])"
+).match
+_MONEY_DISTANCE = 8  # code points before
+_called_up = re.compile(r"手机|电话|联系|致电|拨打|mobile|phone|tel")
 _DIGITS = 11
 _COUNTRY = ("86", "0086")
 
@@ -37,10 +55,22 @@ def find(text: str) -> Iterator[Found]:
                 continue
             start, end = run[at].start, run[at + size - 1].end
             match = _mobile("".join(words[at : at + size]))
-            if match and not is_other_number(text, start, _keyword):
+            if (
+                match
+                and not is_other_number(text, start, _keyword)
+                and not _is_amount(text, start, end)
+            ):
                 start -= text[start - 1 : start] == "+"
                 yield Found(start, end, match[1], 85 if near(_keyword, text, start, end) else 75)
             at += size
+
+
+def _is_amount(text: str, start: int, end: int) -> bool:
+    """Does a currency or an amount word stand right before it, or 元 or decimal places behind?"""
+    before = text[max(0, start - _MONEY_DISTANCE) : start]
+    if _money_before(before) is None and _money_after(text, end) is None:
+        return False
+    return not just_before(_called_up, text, start)
 
 
 def _number_at(words: list[str], at: int) -> int:

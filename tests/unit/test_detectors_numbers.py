@@ -314,3 +314,25 @@ def test_where_a_detector_finds_its_prefilter_matches(text):
         for f in detector.look(folded):
             assert 0 <= f.start < f.end <= len(folded.text)
             assert re.search(detector.prefilter, folded.text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "13800138000.00元", "13800138000.00", "13800138000元", "金额13800138000元", "¥13800138000",
+        "￥ 13800138000", "余额：13800138000", "合计为13800138000", "人民币13800138000",
+    ],
+)  # fmt: skip
+def test_an_amount_of_money_is_no_mobile_number(text):
+    assert found("cn_mobile", text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "13800138000元旦打给我", "13800138000.10点后打", "1.13800138000.2.13900139000",
+        "查余额拨打13800138000", "余额不足，13800138000", "手机13800138000元", "13800138000.",
+    ],
+)  # fmt: skip
+def test_a_mobile_number_beside_money_is_one(text):
+    assert "13800138000" in [value for value, _ in found("cn_mobile", text)]

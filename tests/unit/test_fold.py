@@ -21,6 +21,13 @@ FOLDS = [
     ("保～本", "保本", ("gap",)),
     ("微❤️信", "微信", ("gap", "zero_width")),
     ("微🧧信", "微信", ("gap",)),
+    ("保（本）金", "保本金", ("gap",)),
+    ("保“本”金", "保本金", ("gap",)),
+    ('保"本"金', "保本金", ("gap",)),
+    ("保（（本））金", "保本金", ("gap",)),
+    ("稳【赚】「不」赔", "稳赚不赔", ("gap",)),
+    ("保（\u200b本）金", "保本金", ("gap", "zero_width")),
+    ("保“證”金", "保证金", ("gap", "trad")),
     ("加我 微信", "加我微信", ("gap",)),
     ("加我 vx", "加我vx", ()),
     ("ＶＸ", "vx", ("fullwidth",)),
@@ -61,7 +68,10 @@ def test_folds_to_one_spelling_and_names_the_disguise(original, folded, variants
         ("务必确保：本周完成", "保本"),
         ("务必确保（本周）完成", "保本"),
         ("年化1.8%", "18"),
-        ('什么是"保"和本', "保和"),
+        ('什么是"保证"和本', "保证和"),
+        ("步骤（一）对一沟通", "一对一"),
+        ("确保（本", "保本"),
+        ("他说“保”，本周不行", "保本"),
     ],
 )
 def test_sentence_punctuation_and_decimal_points_stay(text, absent):
@@ -90,6 +100,35 @@ def test_english_words_keep_their_spaces():
     assert fold("Use  Your Password 登录 系统").text == "use  your password登录系统"
 
 
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("「保「本」」", "「保本」"),
+        ("「保」「本」", "保本"),
+        ("“保”本", "保本"),
+        ('"保""本"，好', "保本，好"),
+        ("这款保（本）。", "这款保本。"),
+        ("（保）", "（保）"),
+        ("第（二）条", "第（二）条"),
+    ],
+)
+def test_marks_around_one_character_beside_another_are_skipped(text, folded):
+    result = fold(text)
+    assert result.text == folded
+    if "保本" in folded:
+        start = folded.index("保本")
+        first, last = result.origin(start, start + 2)
+        assert (text[first], text[last - 1]) == ("保", "本")
+        assert result.variants(start, start + 2) == ("gap",)
+
+
+def test_marks_that_stay_are_no_disguise():
+    text = "加 我说“保证”金"
+    folded = fold(text)
+    start = folded.text.index("“")
+    assert folded.variants(start, len(folded.text)) == ()
+
+
 def test_a_span_inside_is_shown_in_the_original():
     text = "请 加\u200b我 Ｖ\u200b信 好吗"
     folded = fold(text)
@@ -110,7 +149,7 @@ def test_digits_of_one_circled_number_point_to_it():
 
 
 CHARS = st.one_of(
-    st.sampled_from("保本回扣我v1X9 .*-，。\n\u200bＶ①⑩穩\u0301❤️👌\t　～…微/"),
+    st.sampled_from('保本“”（）"「」回扣我v1X9 .*-，。\n\u200bＶ①⑩穩\u0301❤️👌\t　～…微/'),
     st.characters(exclude_categories=["Cs"]),
 )
 TEXTS = st.text(CHARS, max_size=40)

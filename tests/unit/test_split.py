@@ -126,6 +126,8 @@ def test_every_message_is_evidence_and_says_so_without_showing_the_number(rules)
         (("138个", "0013", "8000"), 5),
         (("138", "有0013个", "8000"), 5),
         (("6228480402", "564890017"), 5),  # check digit
+        (("¥13800", "138000"), 5),  # money
+        (("余额13800", "138000元"), 5),
     ],
 )
 def test_other_messages_with_digits_are_no_number(rules, texts, step):
