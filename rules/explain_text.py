@@ -199,7 +199,7 @@ def _because(part: Part, language: str) -> list[str]:
     """Reasons why a part does not hold."""
     if part.exception:
         return [_say(_left_out(part), language)]
-    name = f"{part.name}: " if part.name else ""
+    name = f"{part.name}: " if part.name and part.name != CONDITION else ""
     if part.kind == LEAF:
         refused = [one for one in part.occurrences if one.refused]
         if refused:

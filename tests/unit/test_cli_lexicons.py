@@ -69,4 +69,4 @@ def test_a_rule_says_which_feed_it_waits_for(words: Path) -> None:
     assert "1 of 1 rules wait" in run("rules", "list", words)
     other = json.loads(run("rules", "list", words, "--connected", "crm", "--output", "json"))
     assert other["rules"][0]["waiting_for"] == []
-    assert "0 rules" in run("rules", "list", words, "--connected", "crm", "--waiting")
+    assert "0 of 1 rules wait" in run("rules", "list", words, "--connected", "crm", "--waiting")

@@ -139,9 +139,9 @@ LISTS = "lists: {staff: {zhangwei: {department: 合规部}}}"
         (["保本", "--department", "合规部"], False),
         (["保本", "--department", "销售部", "--role", "经理"], True),
         (["{text: 保本, from: lina}", "--department", "合规部"], False),
-        (["{text: 保本, %s}" % LISTS], False),
-        (["{text: 保本, from: lina, %s}" % LISTS], True),
-        (["{text: 保本, %s}" % LISTS, "--department", "销售部"], True),
+        ([f"{{text: 保本, {LISTS}}}"], False),
+        ([f"{{text: 保本, from: lina, {LISTS}}}"], True),
+        ([f"{{text: 保本, {LISTS}}}", "--department", "销售部"], True),
     ],
 )
 def test_lists_can_be_given_with_a_message(tmp_path: Path, words: list[str], fires: bool) -> None:
