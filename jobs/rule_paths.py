@@ -57,16 +57,10 @@ def needs_others(file: RuleFile) -> bool:
     filtered = {name for one in file.filters for name in one.rules or ()}
     return (
         bool(named - own)
-        or bool(filtered - _names(file))
+        or bool(filtered - file.called())
         or file.main is None
         or any(rule.asks_hits for rule in file.detections)
     )
-
-
-def _names(file: RuleFile) -> set[str]:
-    """What a filter may call the rules of a file: names and ids."""
-    rules = (*file.detections, *file.correlations)
-    return {rule.ref.name for rule in rules} | {rule.ref.id for rule in rules}
 
 
 def _filters_on(chosen: RuleFile, place: Path, named: Named) -> Iterator[RuleFile]:
@@ -74,7 +68,7 @@ def _filters_on(chosen: RuleFile, place: Path, named: Named) -> Iterator[RuleFil
 
     Files without a filter are not looked at: what is wrong in them does not concern this one.
     """
-    known = _names(chosen)
+    known = chosen.called()
     for other in rule_files(place.parent):
         if other == place:
             continue
