@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rules.alert import sm3_hex
 from rules.calendar import load_calendar
-from rules.loader import load_file
+from rules.filters import GlobalFilter
+from rules.loader import load_file, read_rule_text
 from rules.model import RuleFile
 from rules.named import Named
-from rules.ruleset import CALENDAR, CATALOG, RuleSet, assemble, beside, load_ruleset
+from rules.ruleset import CALENDAR, CATALOG, RuleSet, assemble, beside, load_ruleset, rule_files
+
+_HOLDS_FILTER = re.compile(r"^[\"']?filter[\"']?\s*:", re.MULTILINE)
 
 
 def load_rules(path: str) -> RuleSet:
     """The rules of a directory or of one file.
 
-    A file that counts rules of other files, or asks what they hit, is loaded with its directory.
+    One file is judged as in its directory: with the filters there that name its rules or `any`. A
+    file that counts rules of other files, asks what they hit, or filters them, is loaded with its
+    directory.
 
     Raises:
         MingjianError: nothing there.
@@ -30,7 +38,9 @@ def load_rules(path: str) -> RuleSet:
     if needs_others(loaded):
         return load_ruleset(file.parent, where)
     calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
-    return assemble([loaded], sm3_hex(loaded.path, loaded.text), named.reference, calendar)
+    files = [loaded, *_filters_on(loaded, file, named)]
+    digest = sm3_hex(*(part for one in files for part in (one.path, one.text)))
+    return assemble(files, digest, named.reference, calendar)
 
 
 def named_for(path: str) -> Named:
@@ -44,4 +54,38 @@ def needs_others(file: RuleFile) -> bool:
     """Does the file depend on rules that it does not hold?"""
     own = {rule.ref.name for rule in file.detections}
     named = {name for rule in file.correlations for name in rule.rules}
-    return bool(named - own) or any(rule.asks_hits for rule in file.detections)
+    filtered = {name for one in file.filters for name in one.rules or ()}
+    return (
+        bool(named - own)
+        or bool(filtered - file.called())
+        or file.main is None
+        or any(rule.asks_hits for rule in file.detections)
+    )
+
+
+def _filters_on(chosen: RuleFile, place: Path, named: Named) -> Iterator[RuleFile]:
+    """The other files of the directory that filter the chosen one, with only these filters.
+
+    Files without a filter are not looked at: what is wrong in them does not concern this one.
+    """
+    known = chosen.called()
+    for other in rule_files(place.parent):
+        if other == place:
+            continue
+        label = str(other.relative_to(place.parent))
+        if not _HOLDS_FILTER.search(read_rule_text(other, label)):
+            continue
+        loaded = load_file(other, named, root=place.parent)
+        kept = tuple(
+            narrow for one in loaded.filters if (narrow := _narrowed(one, known)) is not None
+        )
+        if kept:
+            yield RuleFile(loaded.path, loaded.text, (), (), filters=kept)
+
+
+def _narrowed(one: GlobalFilter, known: set[str]) -> GlobalFilter | None:
+    """The filter on these rules alone; None when it is on others."""
+    if one.rules is None:
+        return one
+    rules = tuple(name for name in one.rules if name in known)
+    return replace(one, rules=rules) if rules else None

@@ -11,8 +11,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rules.expectations import wanted_alerts
+from rules.explain_behaviour import span
 from rules.feeds import feeds
-from rules.model import RuleFile
+from rules.filters import GlobalFilter
+from rules.model import CorrelationRule, DetectionRule, RuleFile
 from rules.rule_shape import LEVELS
 from rules.yaml_source import load_documents
 
@@ -56,6 +58,12 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "tests": ("tests", "测试"),
     "fires": ("that fire", "应报"),
     "quiet": ("that must not", "不应报"),
+    "scope": ("only in", "适用范围"),
+    "window": ("window", "时间窗"),
+    "suppress": ("reported again after", "多久后再报"),
+    "filters": ("exceptions", "例外"),
+    "until": ("until", "至"),
+    "by": ("for each", "按"),
     "falsepositives": ("may be hit wrongly", "可能误报"),
     "blind_spots": ("cannot see", "看不到"),
     "summary": ("Summary", "汇总"),
@@ -77,8 +85,22 @@ class Need:
 
 
 @dataclass(frozen=True)
+class Exempt:
+    """A filter that touches a rule. `until` is its last day, "" where it has none."""
+
+    name: str
+    reason: str
+    owner: str
+    until: str
+
+
+@dataclass(frozen=True)
 class Entry:
-    """One alerting rule. `fires` and `quiet` are numbers of its test cases."""
+    """One alerting rule. `fires` and `quiet` are numbers of its test cases.
+
+    `window` is a length of time as rules write it, "" for a rule about single messages; `suppress`
+    is one with the fields it goes by.
+    """
 
     item: str
     name: str
@@ -93,6 +115,10 @@ class Entry:
     quiet: int
     falsepositives: tuple[str, ...]
     blind_spots: tuple[str, ...]
+    scope: tuple[str, ...]
+    window: str
+    suppress: tuple[str, tuple[str, ...]] | None
+    filters: tuple[Exempt, ...]
 
     @property
     def waiting(self) -> bool:
@@ -127,9 +153,11 @@ class Group:
 def groups(files: Iterable[RuleFile], language: str) -> list[Group]:
     """The alerting rules of the files by class; titles in "zh" or "en"."""
     found: dict[str, list[Entry]] = {}
-    for file in files:
+    every = tuple(files)
+    filters = [one for file in every for one in file.filters]
+    for file in every:
         if file.main is not None:
-            entry = _entry(file, language)
+            entry = _entry(file, language, filters)
             match = re.match(r"([A-Z]\d\d)-", entry.item)
             key = match[1] if match and match[1] in CLASSES else ""
             found.setdefault(key, []).append(entry)
@@ -145,7 +173,7 @@ def groups(files: Iterable[RuleFile], language: str) -> list[Group]:
     ]
 
 
-def _entry(file: RuleFile, language: str) -> Entry:
+def _entry(file: RuleFile, language: str, filters: Sequence[GlobalFilter]) -> Entry:
     assert file.main is not None  # noqa: S101 (the caller looked)
     ref = file.main.ref
     value = next(
@@ -169,7 +197,24 @@ def _entry(file: RuleFile, language: str) -> Entry:
         quiet=sum(not one for one in wanted),
         falsepositives=_texts(value.get("falsepositives")),
         blind_spots=_texts(ours.get("blind_spots")),
+        scope=tuple(
+            f"{key} {', '.join(_texts(value))}" for key, value in (ours.get("scope") or {}).items()
+        ),
+        window=span(file.main.timespan) if isinstance(file.main, CorrelationRule) else "",
+        suppress=_suppress(file.main),
+        filters=tuple(
+            Exempt(one.name, one.reason, one.owner, str(one.expires or ""))
+            for one in filters
+            if one.rules is None or not file.called().isdisjoint(one.rules)
+        ),
     )
+
+
+def _suppress(main: DetectionRule | CorrelationRule) -> tuple[str, tuple[str, ...]] | None:
+    if main.suppress is None:
+        return None
+    by = main.group_by if isinstance(main, CorrelationRule) else main.suppress.by
+    return span(main.suppress.duration), by
 
 
 def _need(name: str, language: str) -> Need:
@@ -221,11 +266,27 @@ def facts_of(one: Entry, say: Mapping[str, str]) -> list[tuple[str, str]]:
         (say["owner"], one.owner),
         (say["law"], say["semicolon"].join(one.legal)),
         (say["needs"], say["semicolon"].join(needs)),
+        (say["scope"], say["semicolon"].join(one.scope)),
+        (say["window"], one.window),
+        (say["suppress"], _again(one, say)),
+        (say["filters"], say["semicolon"].join(_exempt(each, say) for each in one.filters)),
         (say["tests"], f"{one.fires} {say['fires']}{say['comma']}{one.quiet} {say['quiet']}"),
         (say["falsepositives"], say["semicolon"].join(one.falsepositives)),
         (say["blind_spots"], say["semicolon"].join(one.blind_spots)),
     ]
     return [(name, text) for name, text in facts if text]
+
+
+def _again(one: Entry, say: Mapping[str, str]) -> str:
+    if one.suppress is None:
+        return ""
+    length, by = one.suppress
+    return length + (f"{say['comma']}{say['by']} {', '.join(by)}" if by else "")
+
+
+def _exempt(one: Exempt, say: Mapping[str, str]) -> str:
+    end = f"{say['comma']}{say['until']} {one.until}" if one.until else ""
+    return f"{one.name} ({one.reason}{say['comma']}{one.owner}{end})"
 
 
 def html(found: Sequence[Group], language: str) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import date
+from typing import Any, NamedTuple
 
 from rules.calendar import OfficeCalendar
 from rules.conditions import And, AtLeast, Node, Not, Or, Span, Until, View
@@ -40,6 +40,9 @@ class Part:
         parts: what it is made of, in the rule's order.
         elsewhere: the words stand in what the message quotes, which this leaf does not look at.
         original: the text that the occurrences stand in.
+        least: how many of the parts have to hold (LEAST).
+        exception: is it a filter, which takes alerts away where it does not hold?
+        until: the last local day of an exception, as 2027-06-30; "" where it has none.
     """
 
     kind: str
@@ -52,6 +55,8 @@ class Part:
     elsewhere: bool = False
     original: str = ""
     least: int = 0
+    exception: bool = False
+    until: str = ""
 
     def leaves(self) -> Iterator[Part]:
         """The leaves below, or itself."""
@@ -113,7 +118,23 @@ class Setting:
         return view
 
 
-Selections = Sequence[tuple[str, Node]]
+class Selection(NamedTuple):
+    """A part of a condition that has a name.
+
+    `joined`: it was joined to the rule's condition as a whole (a scope, a filter), or is that
+    condition; then `inside` are the names of its own parts. `exception`: it is a filter; `until` is
+    its last day.
+    """
+
+    name: str
+    node: Node
+    joined: bool = False
+    inside: tuple[Selection, ...] = ()
+    exception: bool = False
+    until: str = ""
+
+
+Selections = Sequence[Selection]
 
 
 def judge(
@@ -124,12 +145,42 @@ def judge(
     view = setting.after_others(message) if rule.asks_hits else setting.view(message)
     rule.condition.holds(view)
     spans = tuple(view.spans)
-    return Verdict(rule, message, explained(rule.condition, view, selections), spans)
+    return Verdict(rule, message, _whole(rule.condition, view, selections), spans)
+
+
+def _whole(node: Node, view: View, selections: Selections) -> Part:
+    """The condition in force: as written, then the scope and each filter beside it."""
+    joined = [one for one in selections if one.joined]
+    children = _beside(node, [one.node for one in joined])
+    if not children:
+        return explained(node, view, selections)
+    parts = []
+    for child in children:
+        bare = child.child if isinstance(child, Until) else child
+        known = next((one for one in joined if one.node == bare), Selection("", bare))
+        part = replace(explained(child, view, known.inside), name=known.name)
+        parts.append(replace(part, exception=known.exception, until=known.until))
+        joined = [one for one in joined if one is not known]
+    return Part(ALL, all(part.held for part in parts), parts=tuple(parts))
+
+
+def _beside(node: Node, joined: Sequence[Node]) -> tuple[Node, ...]:
+    """The parts that were joined one after the other; () when nothing was joined to `node`."""
+    if not isinstance(node, And) or len(node.children) != 2:  # noqa: PLR2004 (a pair each time)
+        return ()
+    first, last = node.children
+    inner = last.child if isinstance(last, Until) else last
+    if inner not in joined or node in joined:
+        return ()
+    if first in joined:
+        return (first, last)
+    before = _beside(first, joined)
+    return (*before, last) if before else ()
 
 
 def explained(node: Node, view: View, selections: Selections = ()) -> Part:
     """The node and everything below it, judged."""
-    name = next((name for name, one in selections if one == node), "")
+    name = next((one.name for one in selections if one.node == node), "")
     if isinstance(node, And | Or | AtLeast):
         parts = tuple(explained(child, view, selections) for child in node.children)
         held = sum(part.held for part in parts)
@@ -149,12 +200,16 @@ def explained(node: Node, view: View, selections: Selections = ()) -> Part:
 
 def _over(node: Until, view: View) -> Part:
     """Is the exception over?"""
-    end, now = (
-        datetime.fromtimestamp(ms / 1000, UTC).isoformat(sep=" ", timespec="seconds")
-        for ms in (node.end, view.message.time)
-    )
-    said = Said(f"time is {end} or later, when it expires", f"时间在 {end} 或之后，已经过期")
-    return Part(LEAF, view.message.time >= node.end, "", said, now)
+    end, now = _local(node.end, view), _local(view.message.time, view)
+    said = Said(f"the time is {end} or later, when it is over", f"时间在 {end} 或之后，已经到期")
+    return Part(LEAF, view.message.time >= node.end, "expires", said, now)
+
+
+def _local(ms: int, view: View) -> str:
+    """A moment (UTC ms) by the clock of the calendar."""
+    day, since = view.calendar.zone.local(ms)
+    minutes, seconds = divmod(since // 1000, 60)
+    return f"{date.fromordinal(day)} {minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
 
 
 def _leaf(node: Node, view: View, name: str) -> Part:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from rules.conditions import TEXT_FIELDS
 from rules.expectations import clock
 from rules.explain import ALL, ANY, LEAF, LEAST, NONE, Part, Verdict
-from rules.explain_names import CONDITION
+from rules.explain_names import CONDITION, SCOPE
 from rules.explain_refused import Occurrence
 from rules.explain_words import REFUSALS, Said
 from rules.fold import fold
@@ -56,13 +56,21 @@ def message_lines(message: Message, language: str) -> list[str]:
 def tree_lines(verdict: Verdict, language: str, condition: str = "") -> list[str]:
     """The condition as a tree. `condition` is its text."""
     part = verdict.part
-    if part.kind != LEAF and not part.name and not any(one.name == CONDITION for one in part.parts):
-        part = replace(part, name=CONDITION)
+    if part.kind != LEAF and not part.name:
+        joined = any(one.name == CONDITION for one in part.parts)
+        part = replace(part, name=verdict.rule.ref.name if joined else CONDITION)
     return list(_part(part, language, 0, condition))
 
 
 def _part(part: Part, language: str, depth: int, condition: str = "") -> Iterator[str]:
     indent = "  " * depth
+    if part.exception:
+        yield f"{indent}{_mark(part)} {_say(_exception(part), language)}"
+        bare = replace(part, exception=False, name=CONDITION)
+        for child in part.parts if part.until else (bare,):
+            named = child if child.name else replace(child, name=CONDITION)
+            yield from _part(named, language, depth + 1)
+        return
     if part.kind == LEAF:
         name = f"{part.name}: " if part.name else ""
         yield f"{indent}{_mark(part)} {name}{_say(part.asked, language)}{_seen(part, language)}"
@@ -71,6 +79,7 @@ def _part(part: Part, language: str, depth: int, condition: str = "") -> Iterato
     name = f"{part.name} " if part.name else ""
     if part.name == CONDITION and condition:
         yield f"{indent}{_mark(part)} {CONDITION}: {condition}"
+        condition = ""
     else:
         yield f"{indent}{_mark(part)} {name}({_joined(part, language)})"
     for child in _shown_parts(part):
@@ -188,7 +197,9 @@ def conclusion(verdict: Verdict) -> Said:
 
 def _because(part: Part, language: str) -> list[str]:
     """Reasons why a part does not hold."""
-    name = f"{part.name}: " if part.name else ""
+    if part.exception:
+        return [_say(_left_out(part), language)]
+    name = f"{part.name}: " if part.name and part.name != CONDITION else ""
     if part.kind == LEAF:
         refused = [one for one in part.occurrences if one.refused]
         if refused:
@@ -198,16 +209,19 @@ def _because(part: Part, language: str) -> list[str]:
     if part.kind == NONE:
         inner = part.parts[0]
         what = inner.name or (_say(inner.asked, language) if inner.kind == LEAF else "")
+        where = name if part.name == SCOPE else ""
         return [
             _say(
                 Said(
-                    f"{what or 'a part'} holds, and the condition wants that it does not",
-                    f"{what or '有一项'}成立，而条件要求它不成立",
+                    f"{where}{what or 'a part'} holds, and the condition wants that it does not",
+                    f"{where}{what or '有一项'}成立，而条件要求它不成立",
                 ),
                 language,
             )
         ]
     failed = [one for one in part.parts if not one.held]
+    if not all(one.exception for one in failed):  # an exception takes away what there would be
+        failed = [one for one in failed if not one.exception]
     told = [one for one in failed if part.kind == ALL or any(map(_notable, one.leaves()))]
     if part.kind != ALL and not told:
         told = failed if len(failed) <= 2 else []  # noqa: PLR2004
@@ -220,6 +234,26 @@ def _because(part: Part, language: str) -> list[str]:
         )
         return [_say(said, language)]
     return [name + reason for one in told for reason in _because(one, language)]
+
+
+def _exception(part: Part) -> Said:
+    """How an exception is named in the tree: it holds where the rule stays in force."""
+    if part.until:
+        return Said(
+            f"exception {part.name} until {part.until} (alerts only where one of these holds)",
+            f"例外 {part.name}，至 {part.until}（有一项成立才报警）",
+        )
+    return Said(
+        f"exception {part.name} (alerts only where this holds)",
+        f"例外 {part.name}（成立才报警）",
+    )
+
+
+def _left_out(part: Part) -> Said:
+    end = (f" (until {part.until})", f"（至 {part.until}）") if part.until else ("", "")
+    return Said(
+        f"left out by the exception {part.name}{end[0]}", f"被例外 {part.name} 排除{end[1]}"
+    )
 
 
 def _joined(part: Part, language: str) -> str:

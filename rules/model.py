@@ -116,6 +116,11 @@ class RuleFile:
         detections = {rule.ref.name for rule in self.detections}
         return detections | {rule.ref.name for rule in self.correlations}
 
+    def called(self) -> set[str]:
+        """What filters may call its rules: their names and ids."""
+        rules = (*self.detections, *self.correlations)
+        return self.names() | {rule.ref.id for rule in rules}
+
     @property
     def main(self) -> DetectionRule | CorrelationRule | None:
         """The alerting rule; None in a file of filters."""

@@ -23,9 +23,16 @@ _SAMPLES = {
     "cn_mobile": ("电话 13800138000", "订单号 13800138000"),
     "cn_passport": ("护照号 E12345678", "订单号 E12345678"),
     "cn_plate": ("车牌号京A12345", "型号A12345"),
+    "cn_travel_permit": ("港澳通行证号 C12345678", "合同号 C12345678"),
     "cn_resident_id": ("身份证号 11010519491231002X", "身份证号 110105194912310021"),
     "credential": ("后台密码：Xk9#mP2w7Q", "请问密码是多少位的"),
+    "hk_id": ("香港身份证 A123456(3)", "香港身份证 A123456(4)"),
+    "tw_id": ("台湾身份证 A123456789", "台湾身份证 A123456788"),
     "uscc": ("统一社会信用代码 91350100M000100Y43", "统一社会信用代码 91350100M000100Y44"),
+    "wallet_address": (
+        "收款地址 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2",
+        "收款地址 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3",
+    ),
     "wechat_id": ("加我微信 zhang_wei88", "您可以在企业微信上联系我"),
 }
 
@@ -37,7 +44,8 @@ class Answers:
     """What a draft is made of. `words` are those to find; of a lexicon, one that its list finds.
 
     `count` and `timespan` are for kinds over time, `lexicon` and `detector` for theirs; `chinese`
-    chooses the language of what is written for people.
+    chooses the language of what is written for people. `who` says the words in a draft of kind
+    absence: the customer, whom the employee does not answer, or the employee.
     """
 
     kind: str
@@ -56,6 +64,7 @@ class Answers:
     detector: str = ""
     count: int = 3
     timespan: str = "10m"
+    who: str = "employee"
 
 
 def placed_words(lexicon: Lexicon) -> tuple[str, ...]:
@@ -80,6 +89,11 @@ def draft(answers: Answers) -> str:
     return formatted(f"{answers.name}.yaml", "---\n".join(parts))
 
 
+def _speaker(answers: Answers) -> str:
+    """Who says the words: only where an answer is missing it may be the customer."""
+    return answers.who if answers.kind == "absence" else "employee"
+
+
 def _say(answers: Answers, en: str, zh: str) -> str:
     return zh if answers.chinese else en
 
@@ -102,26 +116,28 @@ def _question(answers: Answers) -> str:
     return f"text|contains: {_list(answers.words)}"
 
 
-def _selections(question: str, name: str = "words") -> str:
+def _selections(question: str, who: str = "employee") -> str:
+    direction = "inbound" if who == "customer" else "outbound"
     return f"""\
 detection:
-  employee: {{direction: outbound, sender_kind: employee}}
-  {name}: {{{question}}}
-  condition: employee and {name}
+  {who}: {{direction: {direction}, sender_kind: {who}}}
+  words: {{{question}}}
+  condition: {who} and words
 """
 
 
 def _signals(answers: Answers) -> Iterator[str]:
     """The base rules: what was said, and what follows it."""
     signal = "mingjian: {signal: true}\n"
-    yield f"name: {answers.name}_said\n{_selections(_question(answers))}{signal}"
+    yield f"name: {answers.name}_said\n{_selections(_question(answers), _speaker(answers))}{signal}"
     if answers.kind == "sequence":
         recall = "recall: {type: revoke, sender_kind: employee}"
         yield (
             f"name: {answers.name}_recalled\ndetection:\n  {recall}\n  condition: recall\n{signal}"
         )
     if answers.kind == "absence":
-        reply = "reply: {type: text, direction: inbound}"
+        back = "outbound" if _speaker(answers) == "customer" else "inbound"
+        reply = f"reply: {{type: text, direction: {back}}}"
         yield f"name: {answers.name}_answered\ndetection:\n  {reply}\n  condition: reply\n{signal}"
 
 
@@ -228,11 +244,14 @@ def _cases(answers: Answers) -> str:
             _say(answers, "said, then recalled", "说了又撤回"), [first, recall], 1
         ) + _case(_say(answers, "another message recalled", "撤回别的消息不报"), [first, other], 0)
     if answers.kind == "absence":
-        reply = "{at: +1s, from: c1, to: zhangwei, text: 好的}"
-        late = "{at: +400d, from: c1, to: zhangwei, text: 好的}"
-        return _case(
-            _say(answers, "no answer in time", "到时没有回复"), [_message(hit), late], 1
-        ) + _case(_say(answers, "an answer in time", "及时回复不报"), [_message(hit), reply], 0)
+        ends = ("zhangwei", "c1")
+        sender, other = reversed(ends) if _speaker(answers) == "customer" else ends
+        said = f'{{at: "10:00", from: {sender}, to: {other}, text: {_text(hit)}}}'
+        reply = f"{{at: +1s, from: {other}, to: {sender}, text: 好的}}"
+        late = f"{{at: +400d, from: {other}, to: {sender}, text: 好的}}"
+        return _case(_say(answers, "no answer in time", "到时没有回复"), [said, late], 1) + _case(
+            _say(answers, "an answer in time", "及时回复不报"), [said, reply], 0
+        )
     cases = _case(fires, [_message(hit)], 1) + _case(colleague, [_message(hit, to="lina")], 0)
     if alike:
         cases += _case(_say(answers, "only looks alike", "形近不报"), [_message(alike)], 0)

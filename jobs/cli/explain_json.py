@@ -64,6 +64,8 @@ def _part(part: Part) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": part.kind, "holds": part.held}
     if part.name:
         found["name"] = part.name
+    if part.exception:
+        found |= {"exception": True, "until": part.until}
     if part.kind == LEAST:
         found["least"] = part.least
     if part.kind != LEAF:

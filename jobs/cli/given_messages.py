@@ -4,32 +4,51 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rules.cases import MESSAGE_KEYS, WrongMessage, check_message, identities, record, times
 from rules.decode import Decoder
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError, RecordError, RuleError
 from rules.message import Message
+from rules.named import Named
+from rules.parties import party_kind
 from rules.quarantine import REASONS
-from rules.yaml_source import parse_documents
+from rules.reference import RefList
+from rules.reference_file import check_case_lists
+from rules.yaml_source import Document, parse_documents
 
 TENANT = "demo"
+LISTS = "lists"
 
 
-def given_records(given: Sequence[str], words: Mapping[str, str]) -> list[bytes]:
+class Given(NamedTuple):
+    """Records in order, and what they add to the reference lists."""
+
+    records: list[bytes]
+    lists: list[RefList]
+
+
+def given_records(given: Sequence[str], words: Mapping[str, str], named: Named) -> Given:
     """Records of everything that was given, in order.
 
     Args:
-        given: plain words, `{text: ...}`, a JSON record, `@file` with one of these a line, `-`.
+        given: plain words, `{text: ...}`, a JSON record, `@file` with one of these a line, `-`; the
+            short notation may have `lists` as test cases have them.
         words: from, to and at of what does not say it; a second message comes a minute later.
+        named: the lists there are.
     """
     found: list[bytes] = []
     short: list[Mapping[str, Any]] = []
+    lists: list[RefList] = []
     for text in _pieces(given):
         raw = _as_json(text)
-        value = None if raw is not None else _as_mapping(text)
+        document = None if raw is not None else _as_mapping(text)
+        value = None
+        if document is not None:
+            value = {key: part for key, part in document.value.items() if key != LISTS}
+            lists += _lists(document, named)
         if raw is not None:
             found.append(raw)
         elif value is not None:
@@ -39,7 +58,59 @@ def given_records(given: Sequence[str], words: Mapping[str, str]) -> list[bytes]
             short.append(_completed({"text": text}, words, first=not short))
             found.append(b"")
     made = iter(_made(short))
-    return [raw or next(made) for raw in found]
+    return Given([raw or next(made) for raw in found], lists)
+
+
+def _lists(document: Document, named: Named) -> list[RefList]:
+    """What the message adds to the reference lists."""
+    if LISTS not in document.value:
+        return []
+    try:
+        if isinstance(document.value[LISTS], dict):
+            return check_case_lists(document, (LISTS,), named.reference)
+    except RuleError as error:
+        raise MingjianError(
+            f"{LISTS}: {error.en}",
+            f"{LISTS}：{error.zh}",
+            fix_en=error.fix_en,
+            fix_zh=error.fix_zh,
+            exit_code=EXIT_USAGE,
+        ) from None
+    raise MingjianError(
+        f"{LISTS} must name lists and what to add to them",
+        f"{LISTS} 要写名单名和加进去的内容",
+        fix_en="write lists: {staff: {zhangwei: {department: …}}}",
+        fix_zh="请写成 lists: {staff: {zhangwei: {department: …}}}",
+        exit_code=EXIT_USAGE,
+    )
+
+
+def listed(
+    messages: Iterable[Message], facts: Mapping[str, str], named: Named, before: Sequence[RefList]
+) -> list[RefList]:
+    """Each employee who sends one of the messages, else gets it, on the staff list with these
+    attributes; [] without any.
+
+    `before`: what the messages add themselves.
+    """
+    entry = {key: value for key, value in facts.items() if value}
+    if not entry:
+        return []
+    staff = sorted(name for name, one in named.reference.lists.items() if one.kind == "staff")
+    if not staff:
+        raise MingjianError(
+            "there is no list of employees beside the rules, so no rule asks for a department",
+            "规则旁没有员工名单（staff），没有规则会看部门",
+            fix_en="keep one in lists/staff.yaml, or leave --department and --role out",
+            fix_zh="请建 lists/staff.yaml，或去掉 --department 与 --role",
+            exit_code=EXIT_USAGE,
+        )
+    # a later list wins, so it has to know what the earlier ones say
+    known = named.reference.extended(before)
+    parties = ((one.sender, *one.recipients) for one in messages)
+    employees = (next((p for p in many if party_kind(p) == "employee"), "") for many in parties)
+    entries = {who: {**known.staff(who), **entry} for who in employees if who}
+    return [RefList(staff[-1], "staff", entries=entries)]
 
 
 def _pieces(given: Sequence[str]) -> Iterator[str]:
@@ -72,12 +143,12 @@ def _as_json(text: str) -> bytes | None:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if isinstance(value, dict) and set(value) <= set(MESSAGE_KEYS):
+    if isinstance(value, dict) and set(value) <= {*MESSAGE_KEYS, LISTS}:
         return None
     return text.encode("utf-8", "surrogatepass")
 
 
-def _as_mapping(text: str) -> dict[str, Any] | None:
+def _as_mapping(text: str) -> Document | None:
     """The short notation of test cases; None for anything else, which is words."""
     if not text.lstrip().startswith("{"):
         return None
@@ -89,8 +160,8 @@ def _as_mapping(text: str) -> dict[str, Any] | None:
             f"这条消息既不是 JSON，也不是 {{text: …}} 的写法：{error.zh}",
             exit_code=EXIT_USAGE,
         ) from None
-    value = documents[0].value if len(documents) == 1 else None
-    return value if isinstance(value, dict) else None
+    whole = len(documents) == 1 and isinstance(documents[0].value, dict)
+    return documents[0] if whole else None
 
 
 def _completed(

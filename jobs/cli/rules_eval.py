@@ -150,8 +150,19 @@ def _print(hits: Iterable[Hit], output: Output) -> None:
         else:
             group = "".join(f"\t{name}={value}" for name, value in hit.group.items())
             value = "" if hit.value is None else f"\t{hit.value}"
-            line = f"{','.join(hit.event_ids)}\t{hit.rule}{group}{value}"
+            when = "-" if hit.time is None else _moment(hit.time)
+            line = f"{when}\t{','.join(hit.event_ids)}\t{hit.rule}{group}{value}"
             out.print(line, markup=False, soft_wrap=True)
+
+
+def _moment(ms: int) -> str:
+    """A time in ms as ISO 8601 in UTC; of a year that no calendar has, the number."""
+    try:
+        moment = datetime.fromtimestamp(ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return str(ms)
+    digits = "milliseconds" if ms % 1000 else "seconds"
+    return moment.isoformat(timespec=digits).replace("+00:00", "Z")
 
 
 def _tell(counts: Mapping[str, int]) -> None:

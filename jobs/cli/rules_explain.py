@@ -11,20 +11,23 @@ import typer
 
 from jobs.cli.app import Output, OutputOption, emit, language, out
 from jobs.cli.explain_json import counted_json, verdict_json
-from jobs.cli.given_messages import TENANT, decoded, given_records
+from jobs.cli.given_messages import TENANT, decoded, given_records, listed
 from jobs.cli.rules_paths import no_rule
 from jobs.cli.rules_test import coloured
 from jobs.rule_paths import load_rules, named_for, needs_others
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.decode import Decoder
 from rules.engine import Engine
+from rules.errors import EXIT_USAGE, MingjianError
 from rules.explain import Setting, judge
 from rules.explain_behaviour import behaviour_lines, counted
 from rules.explain_names import condition_text, selections
 from rules.explain_text import message_lines, tree_lines, verdict_lines
 from rules.explain_words import Said
+from rules.matcher import compile_timeline
 from rules.message import Message
 from rules.model import CorrelationRule, RuleFile
+from rules.reference import RefList
 from rules.ruleset import RuleSet, RuleTimeline, assemble
 
 _AT, _FROM, _TO = "10:00", "zhangwei", "c1"
@@ -55,6 +58,14 @@ def explain(
     at: Annotated[
         str, typer.Option("--at", metavar="TIME", help="文字的时间 · when the words are said")
     ] = _AT,
+    department: Annotated[
+        str,
+        typer.Option(
+            "--department",
+            help="发送人（客户发的则为接收的员工）的部门 · department of the employee",
+        ),
+    ] = "",
+    role: Annotated[str, typer.Option("--role", help="该员工的岗位 · role of the employee")] = "",
     rules: Annotated[
         str,
         typer.Option(
@@ -71,18 +82,24 @@ def explain(
 
     Every part is judged, with the text after folding, the words found and where, and the words that
     do not count and why.
+
+    名单可在消息里临时补充，写法与测试用例相同；--department、--role 把说话的员工写进员工名单。
+
+    A message may add to the lists as test cases do: {text: …, lists: {staff: {zhangwei: {…}}}};
+    --department and --role put the employee of a message into the list of employees.
     """
     if Path(name).is_file() and not rules:
         rules, name = name, ""
     ruleset = load_rules(rules)
     chosen, file = _rule(ruleset, name, rules)
-    raws = given_records(message, {"from": sender, "to": to, "at": at})
-    messages = [decoded(raw) for raw in raws]
     calendar, named = load_calendar(), named_for(rules)
-    setting = Setting.of(ruleset, calendar)
+    raws, lists = given_records(message, {"from": sender, "to": to, "at": at}, named)
+    messages = [decoded(raw) for raw in raws]
+    lists += listed(messages, {"department": department, "role": role}, named, lists)
+    setting = Setting.of(ruleset, calendar, lists)
     if isinstance(chosen, CorrelationRule):
         steps = counted(chosen, ruleset, messages, setting, named)
-        alerts = _alerts(ruleset, file, chosen, raws, messages, calendar)
+        alerts = _alerts(ruleset, file, chosen, raws, messages, calendar, lists)
         if output is Output.json:
             emit(counted_json(chosen, steps, alerts))
             return
@@ -113,8 +130,15 @@ def _rule(ruleset: RuleSet, name: str, path: str) -> tuple[Any, RuleFile]:
     """The rule of that name; without a name the alerting one of the only file."""
     if not name:
         file = next(one for one in ruleset.files if one.path == Path(path).name)
-        alerting = [*file.correlations, *(one for one in file.detections if not one.signal)]
-        return alerting[0], file
+        if file.main is None:
+            raise MingjianError(
+                f"{path} holds filters and no rule",
+                f"{path} 里只有过滤器，没有规则",
+                fix_en="explain a rule that they filter: explain RULE MESSAGE --rules DIRECTORY",
+                fix_zh="请说明被它过滤的规则：explain 规则名 消息 --rules 目录",
+                exit_code=EXIT_USAGE,
+            )
+        name = file.main.ref.name  # the rule of the set: filters are joined to it
     found = ruleset.correlations.get(name) or ruleset.detections.get(name)
     file_of = ruleset.file_of(name)
     if found is None or file_of is None:
@@ -138,13 +162,16 @@ def _alerts(
     raws: Sequence[bytes],
     messages: Sequence[Message],
     calendar: OfficeCalendar,
+    lists: Sequence[RefList],
 ) -> int:
     """How many alerts the engine raises for the messages."""
     if not needs_others(file) and not any(one.filters for one in ruleset.files):
         # quicker to compile than all rules
         ruleset = assemble([file], file.path, ruleset.reference, ruleset.calendar)
     decoder = Decoder(TENANT, assume_received_at=max(one.time for one in messages))
-    engine = Engine(RuleTimeline([(0, ruleset)]), decoder, calendar)
+    timeline = RuleTimeline([(0, ruleset)])
+    compiled = {key: one.with_lists(lists) for key, one in compile_timeline(timeline).items()}
+    engine = Engine(timeline, decoder, calendar, compiled=compiled)
     found = [json.loads(body) for kind, body in engine.run(raws) if kind == "alerts"]
     return sum(body["rule"]["name"] == rule.ref.name for body in found)
 

@@ -35,27 +35,30 @@ def list_rules(
     ruleset = load_rules(path)
     files = sorted((file for file in ruleset.files if file.main), key=_name)
     rows = [_row(file, missing_feeds(file.requires, connected)) for file in files]
+    idle = sum(1 for row in rows if row["waiting_for"])
+    title = say(
+        f"{idle} of {len(rows)} rules wait for a feed",
+        f"{len(rows)} 条规则中有 {idle} 条等待数据来源",
+    )
     rows = [row for row in rows if row["waiting_for"] or not waiting]
     if output is Output.json:
         emit({"digest": ruleset.digest, "rules": rows})
         return
-    idle = sum(1 for row in rows if row["waiting_for"])
-    table = Table(
-        title=say(
-            f"{len(rows)} rules, {idle} of them waiting for a feed",
-            f"共 {len(rows)} 条规则，其中 {idle} 条等待数据来源",
-        ),
-        box=SIMPLE_HEAD,
-    )
+    if not rows:
+        out.print(title)
+        return
+    table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column(say("item", "条目"), no_wrap=True)
     table.add_column(say("title and name", "标题与规则名"), overflow="fold")
-    for en, zh in (("level", "级别"), ("resp.", "响应"), ("v", "版本"), ("waits for", "等待")):
-        table.add_column(say(en, zh), overflow="fold")
+    for en, zh in (("level", "级别"), ("resp.", "响应"), ("v", "版本")):
+        table.add_column(say(en, zh), no_wrap=True)
     for row in rows:
         name = f"{escape(row['title'])}\n[dim]{row['name']}[/]"
-        waits = f"[yellow]{', '.join(row['waiting_for'])}[/]" if row["waiting_for"] else ""
+        if row["waiting_for"]:
+            feeds = ", ".join(row["waiting_for"])
+            name += f"\n[yellow]{say(f'waits for: {feeds}', f'等待：{feeds}')}[/]"
         version = str(row["version"])
-        table.add_row(escape(row["item"]), name, row["level"], str(row["response"]), version, waits)
+        table.add_row(escape(row["item"]), name, row["level"], str(row["response"]), version)
     out.print(table)
     out.print(say("ruleset digest ", "规则集摘要 ") + ruleset.digest, style="dim", soft_wrap=True)
 

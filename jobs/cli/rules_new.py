@@ -20,6 +20,7 @@ from rules.rule_shape import LEVELS
 from rules.ruleset import beside
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+WHO = ("customer", "employee")
 _SPAN = re.compile(r"[1-9][0-9]{0,5}[smhd]")
 
 
@@ -38,8 +39,9 @@ def new(
     lexicon: Annotated[str, typer.Option("--lexicon", help="词库名 · name of a lexicon")] = "",
     detector: Annotated[str, typer.Option("--detector", help="识别器 · detector")] = "",
     count: Annotated[
-        int, typer.Option("--count", help="至少几次（count 类） · how many times (kind count)")
-    ] = 0,
+        int | None,
+        typer.Option("--count", help="至少几次（count 类） · how many times (kind count)"),
+    ] = None,
     timespan: Annotated[
         str, typer.Option("--timespan", help="时间窗，如 10m · length of the window, e.g. 10m")
     ] = "",
@@ -49,12 +51,22 @@ def new(
     level: Annotated[
         str, typer.Option("--level", help=f"级别：{'、'.join(LEVELS)} · level: {', '.join(LEVELS)}")
     ] = "",
-    response: Annotated[int, typer.Option("--response", help="响应 0–3 · response 0 to 3")] = -1,
+    response: Annotated[
+        int | None, typer.Option("--response", help="响应 0–3 · response 0 to 3")
+    ] = None,
     owner: Annotated[str, typer.Option("--owner", help="负责部门 · who answers for it")] = "",
     legal: Annotated[
         list[str] | None,
         typer.Option("--legal", help="法律依据，可重复 · legal basis, may be repeated"),
     ] = None,
+    who: Annotated[
+        str,
+        typer.Option(
+            "--who",
+            help="谁说了却没人回（absence 类）：customer 或 employee"
+            " · who is not answered (kind absence): customer or employee",
+        ),
+    ] = "",
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="写到哪个目录 · directory to write to")
     ] = Path("my-rules"),
@@ -72,7 +84,7 @@ def new(
     ask = _Asker(quiet=yes or not _attended())
     answers = _answers(
         ask, name, kind, title, words or [], lexicon, detector, count, timespan, item, level,
-        response, owner, legal or [], folder,
+        response, owner, legal or [], folder, who,
     )  # fmt: skip
     file = folder / f"{answers.name}.yaml"
     if file.exists():
@@ -139,8 +151,8 @@ class _Asker:
                 raise MingjianError(
                     f"{option}: {wrong}",
                     f"{option}：{wrong}",
-                    fix_en=f"give {option}, or run it in a terminal to be asked",
-                    fix_zh=f"请给出 {option}，或在终端里运行以便提问",
+                    fix_en="" if answer else f"give {option}, or run it in a terminal to be asked",
+                    fix_zh="" if answer else f"请给出 {option}，或在终端里运行以便提问",
                     exit_code=EXIT_USAGE,
                 )
             err.print(f"[red]✗[/] {escape(wrong)}")
@@ -168,18 +180,23 @@ def _answers(
     words: Sequence[str],
     lexicon: str,
     detector: str,
-    count: int,
+    count: int | None,
     timespan: str,
     item: str,
     level: str,
-    response: int,
+    response: int | None,
     owner: str,
     legal: Sequence[str],
     folder: Path,
+    who: str,
 ) -> Answers:
     kind = ask.choice("--kind", kind, "kind of rule", "规则种类", KINDS, "words")
     name = ask.text("NAME", name, "name", "规则名（小写字母、数字、_）", "", _good_name)
-    title = ask.text("--title", title, "title", "标题", "", _one_line)
+    shown = ", ".join((*words, lexicon, detector)).strip(", ")
+    about = "".join(char for char in shown or name if char.isprintable())
+    title = ask.text(
+        "--title", title, "title", "标题", say(f"Messages with {about}", f"提到{about}"), _one_line
+    )
     facts: dict[str, Any] = {}
     if kind == "lexicon":
         known = beside(folder).named().lexicons
@@ -198,16 +215,25 @@ def _answers(
         facts = {"words": tuple(dict.fromkeys(found))}
     if kind == "count":
         number = ask.text(
-            "--count", str(count) if count else "", "how many times", "至少几次", "3", _count
+            "--count",
+            "" if count is None else str(count),
+            "how many times",
+            "至少几次",
+            "3",
+            _count,
         )
         facts["count"] = int(number)
     if kind in ("count", "sequence", "absence"):
         facts["timespan"] = ask.text(
             "--timespan", timespan, "within how long", "在多长时间内", "10m", _span
         )
+    if kind == "absence":
+        facts["who"] = ask.choice(
+            "--who", who, "who says it and is not answered", "谁说了却没人回", WHO, "customer"
+        )
     item = ask.text("--item", item, "class of violation", "违规条目", "X-01", _one_line)
     level = ask.choice("--level", level, "level", "级别", LEVELS, "medium")
-    given = str(response) if response >= 0 else ""
+    given = "" if response is None else str(response)
     answer = ask.choice("--response", given, "response", "响应", ("0", "1", "2", "3"), "1")
     owner = ask.text(
         "--owner", owner, "who answers for it", "负责部门", say("compliance", "合规部")

@@ -66,7 +66,7 @@ def test_words_that_were_hit_are_counted_and_the_others_named(words: Path) -> No
 def test_a_rule_says_which_feed_it_waits_for(words: Path) -> None:
     (row,) = json.loads(run("rules", "list", words, "--output", "json"))["rules"]
     assert (row["requires"], row["waiting_for"]) == (["crm"], ["crm"])
-    assert "1 of them waiting" in run("rules", "list", words)
+    assert "1 of 1 rules wait" in run("rules", "list", words)
     other = json.loads(run("rules", "list", words, "--connected", "crm", "--output", "json"))
     assert other["rules"][0]["waiting_for"] == []
-    assert "0 rules" in run("rules", "list", words, "--connected", "crm", "--waiting")
+    assert "0 of 1 rules wait" in run("rules", "list", words, "--connected", "crm", "--waiting")

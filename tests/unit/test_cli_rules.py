@@ -221,3 +221,8 @@ def test_show_says_where_it_looked_and_what_is_near(tmp_path: Path) -> None:
     assert code == 2
     assert "rules show NAME PATH" in seen
     assert run("show", "t1_words", tmp_path) == (0, SIMPLE)
+
+
+def test_rules_that_wait_for_nothing_are_counted_and_not_listed(tmp_path: Path) -> None:
+    write(tmp_path, SIMPLE)
+    assert run("list", "--waiting", tmp_path) == (0, "0 of 1 rules wait for a feed\n")

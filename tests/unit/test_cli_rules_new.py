@@ -11,6 +11,7 @@ from jobs.cli import app as cli
 from jobs.cli import rules_new
 from jobs.cli.main import app
 from jobs.rule_checks import check_rules
+from rules.detectors import DETECTORS
 from rules.errors import MingjianError
 from rules.layout import formatted
 from rules.matcher import compile_timeline
@@ -121,11 +122,15 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     ("words", "says"),
     [
         (["own", "--yes", "--title", "t"], "--word"),
-        (["own", "--yes", "--word", "x"], "--title"),
         (["--yes", "--title", "t", "--word", "x"], "NAME"),
         (["own", "--yes", "--title", "t", "--word", "x", "--kind", "wrods"], "'wrods'"),
         (["own", "--yes", "--title", "t", "--kind", "count", "--word", "x", "--timespan", "5"],
-         "--timespan"),
+         "write it as 30s"),
+        (["own", "--yes", "--word", "x", "--level", "grave"], "none of: informational, low"),
+        (["own", "--yes", "--word", "x", "--response", "-1"], "none of: 0, 1, 2, 3"),
+        (["own", "--yes", "--word", "x", "--kind", "absence", "--who", "me"],
+         "none of: customer, employee"),
+        (["own", "--yes", "--word", "x", "--kind", "count", "--count", "0"], "2 to 1000"),
         (["own", "--yes", "--title", "t", "--kind", "count", "--word", "x", "--count", "1"],
          "2 to 1000"),
         (["own", "--yes", "--title", "t", "--kind", "absence", "--word", "x", "--timespan", "32d"],
@@ -139,4 +144,32 @@ def test_without_a_terminal_what_is_missing_is_told(
     code, seen = new(*words, "--dir", tmp_path / "new")
     assert code == 2
     assert says in seen
+    given = {word for word in words if word.startswith("--")}
+    assert not any(f"give {option}" in seen for option in given)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("words", [[], ["-y"]])
+def test_the_example_of_the_help_works_where_nobody_can_be_asked(
+    tmp_path: Path, words: list[str]
+) -> None:
+    code, seen = new("own_insider", "--kind", "words", "--word", "内幕", "--dir", tmp_path, *words)
+    assert code == 0, seen
+    assert "title: Messages with 内幕" in (tmp_path / "own_insider.yaml").read_text(
+        "utf-8"
+    ).replace('"', "")
+    passes(tmp_path, 2)
+
+
+def test_every_detector_can_be_chosen() -> None:
+    assert set(detectors()) == set(DETECTORS)
+
+
+@pytest.mark.parametrize("who", ["customer", "employee"])
+def test_whoever_says_it_may_wait_for_an_answer(tmp_path: Path, who: str) -> None:
+    words = ["--who", who] if who != "customer" else []
+    code, seen = new("own", "--kind", "absence", "--word", "退款", "--dir", tmp_path, "-y", *words)
+    assert code == 0, seen
+    text = (tmp_path / "own.yaml").read_text("utf-8")
+    assert f"sender_kind: {who}" in text
+    passes(tmp_path, 2)

@@ -317,8 +317,10 @@ def test_every_selection_of_the_catalogue_is_found_in_its_condition(file: RuleFi
     for rule in file.detections:
         found = explained(rule, MESSAGES[0])
         names = {part.name for part in _parts(found.part)} - {""}
-        trees = dict(names_of(rule.ref.name))  # a condition of one selection is that selection
-        assert {name for name in trees if name != CONDITION} <= names
+        known = [each for one in names_of(rule.ref.name) for each in (one, *one.inside)]
+        # a condition of one selection is that selection, and with a scope the whole is named
+        whole = [one.node for one in known if one.name == CONDITION]
+        assert {one.name for one in known if one.node not in whole} <= names
         assert condition_text(file, rule.ref.name)
 
 

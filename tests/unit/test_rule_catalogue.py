@@ -13,7 +13,7 @@ from jobs.cli.main import app
 from reports.rule_catalogue import CLASSES, groups, html, markdown
 from rules.rule_shape import LEVELS
 from rules.ruleset import load_ruleset
-from tests.support.rule_files import SIMPLE, write
+from tests.support.rule_files import COUNTING, SIMPLE, write
 
 HOSTILE = (
     SIMPLE.replace("title: 承诺保本", 'title: "<script>x</script> | [a](b) & *c*"')
@@ -56,6 +56,28 @@ class Page(HTMLParser):
 def folder(tmp_path: Path) -> Path:
     write(tmp_path, HOSTILE)
     return tmp_path
+
+
+def test_what_limits_a_rule_is_shown(tmp_path: Path) -> None:
+    limits = "  scope: {departments: [财富管理部], rooms: group}\n  suppress: {for: 24h}\n  tests:"
+    write(tmp_path, SIMPLE.replace("  tests:", limits))
+    write(tmp_path, COUNTING, "counting.yaml")
+    hotline = "filter: {rules: [t1_words], s: {text|contains: 热线}, condition: not s}"
+    ours = "mingjian: {owner: 客服部, reason: 已备案, expires: 2027-06-30}"
+    write(tmp_path, f"title: 热线\nname: except_hotline\n{hotline}\n{ours}\n", "f.yaml")
+    page = markdown(groups(load_ruleset(tmp_path).files, "en"), "en")
+    words, counting = sorted(page.split("\n### ")[1:], key=lambda one: "t2_burst" in one)
+    for said in (
+        "- only in: departments 财富管理部; rooms group",
+        "- reported again after: 1d, for each sender",
+        "- exceptions: except\\_hotline (已备案, 客服部, until 2027-06-30)",
+    ):
+        assert said in words, words
+        assert said not in counting
+    assert "- window: 10m" in counting
+    assert "window" not in words
+    chinese = html(groups(load_ruleset(tmp_path).files, "zh"), "zh")
+    assert "except_hotline (已备案，客服部，至 2027-06-30)" in chinese
 
 
 def test_a_rule_is_shown_with_all_that_is_known_of_it(folder: Path) -> None:

@@ -67,6 +67,18 @@ def run(folder: Path, *words: str) -> tuple[int, list[dict[str, object]], str]:
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
+def test_a_line_for_people_says_when(folder: Path) -> None:
+    given = ["--rules", str(folder / "rules.yml"), "--events", str(folder / "events.jsonl"),
+             "--id-field", "id"]  # fmt: skip
+    done = CliRunner().invoke(app, ["rules", "eval", *given, "--time-field", "at"])
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["1970-01-01T00:01:44Z", "e1,e3", "twice", "user.name=li", "2"] in lines
+    (folder / "rules.yml").write_text(RULES.split("---", maxsplit=1)[0])
+    done = CliRunner().invoke(app, ["rules", "eval", *given])
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines == [["-", name, "refused"] for name in ("e1", "e2", "e3")]
+
+
 TWICE = {"rule": "twice", "group": {"user.name": "li"}, "value": 2}
 ALONE = {"rule": "alone", "group": {"user.name": "li"}, "value": 1}
 
