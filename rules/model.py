@@ -118,8 +118,8 @@ class RuleFile:
 
     def called(self) -> set[str]:
         """What filters may call its rules: their names and ids."""
-        rules = (*self.detections, *self.correlations)
-        return self.names() | {rule.ref.id for rule in rules}
+        ids = {rule.ref.id for rule in self.detections}
+        return self.names() | ids | {rule.ref.id for rule in self.correlations}
 
     @property
     def main(self) -> DetectionRule | CorrelationRule | None:

@@ -246,11 +246,11 @@ def _cases(answers: Answers) -> str:
     if answers.kind == "absence":
         ends = ("zhangwei", "c1")
         sender, other = reversed(ends) if _speaker(answers) == "customer" else ends
-        said = f'{{at: "10:00", from: {sender}, to: {other}, text: {_text(hit)}}}'
+        asked = f'{{at: "10:00", from: {sender}, to: {other}, text: {_text(hit)}}}'
         reply = f"{{at: +1s, from: {other}, to: {sender}, text: 好的}}"
         late = f"{{at: +400d, from: {other}, to: {sender}, text: 好的}}"
-        return _case(_say(answers, "no answer in time", "到时没有回复"), [said, late], 1) + _case(
-            _say(answers, "an answer in time", "及时回复不报"), [said, reply], 0
+        return _case(_say(answers, "no answer in time", "到时没有回复"), [asked, late], 1) + _case(
+            _say(answers, "an answer in time", "及时回复不报"), [asked, reply], 0
         )
     cases = _case(fires, [_message(hit)], 1) + _case(colleague, [_message(hit, to="lina")], 0)
     if alike:
