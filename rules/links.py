@@ -125,7 +125,9 @@ def _trim(url: str) -> str:
 
 
 def _host(host: str) -> str:
-    host = _decode_percent(host).lower().rstrip(".")
+    while (plain := _decode_percent(host)) != host:  # %2541 stands for %41, and that for A
+        host = plain
+    host = host.lower().rstrip(".")
     if host.isascii() or not _HOST.fullmatch(host):
         return _percent(host)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from dataclasses import field as data_field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Protocol
@@ -52,7 +53,7 @@ class Pattern:
     """An RE2 pattern: of a text with wildcards (over folded text) or of `|re` (as written)."""
 
     source: str
-    compiled: Any
+    compiled: Any = data_field(compare=False)  # RE2 caches: equal sources, other objects
     folded: bool = False
 
     def true_of(self, value: Any, event: Event) -> bool:
