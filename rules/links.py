@@ -125,11 +125,9 @@ def _trim(url: str) -> str:
 
 
 def _host(host: str) -> str:
-    while (plain := _decode_percent(host)) != host:  # %2541 stands for %41, and that for A
-        host = plain
-    host = host.lower().rstrip(".")
+    host = _decode_percent(host).lower().rstrip(".")
     if host.isascii() or not _HOST.fullmatch(host):
-        return _percent(host)
+        return _percent(_percent(host).lower())  # %41 of a host that is none stands for a, too
     try:
         return _percent(host.encode("idna").decode("ascii").lower().rstrip("."))
     except UnicodeError:
