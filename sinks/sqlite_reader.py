@@ -29,12 +29,21 @@ class SqliteReader:
             self._db.execute("PRAGMA busy_timeout = 5000")
             self._db.execute("SELECT 1 FROM alerts LIMIT 1")
         except sqlite3.Error as error:
-            # an empty file: a deliverer may be about to fill it
-            kind = MingjianError if self.path.stat().st_size else NoIndexYet
+            # nothing in it: a deliverer may be about to fill it
+            kind = NoIndexYet if self._is_empty() else MingjianError
             raise kind(
                 f"{self.path} is not an index of Mingjian: {error}",
                 f"{self.path} 不是明鉴的索引：{error}",
             ) from None
+
+    def _is_empty(self) -> bool:
+        """Is the file empty, or a database in which nothing has been made yet?"""
+        if not self.path.stat().st_size:
+            return True
+        try:
+            return self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        except sqlite3.Error:
+            return False
 
     def alerts(
         self,

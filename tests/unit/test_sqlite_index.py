@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.errors import EXIT_USAGE, MingjianError
-from sinks.base import Record
+from sinks.base import NoIndexYet, Record
 from sinks.fulltext import index_terms, match_expression
 from sinks.sqlite import SqliteSink
 from sinks.sqlite_reader import SqliteReader
@@ -194,3 +194,14 @@ def test_a_missing_index_says_what_to_run(tmp_path):
     with pytest.raises(MingjianError, match="there is no index") as caught:
         SqliteReader(tmp_path / "no.db")
     assert "mingjian deliver" in caught.value.fix_en
+
+
+def test_a_database_in_which_nothing_has_been_made_yet_is_no_wrong_file(tmp_path: Path) -> None:
+    """A deliverer makes the file first and its tables a moment later."""
+    path = tmp_path / "index.db"
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+    db.close()
+    assert path.stat().st_size
+    with pytest.raises(NoIndexYet):
+        SqliteReader(path)
