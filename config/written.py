@@ -237,9 +237,12 @@ def _section(written: Written, values: dict[Any, Any], kind: type, at: Key) -> N
             if not isinstance(value, list):
                 raise refusal(written.place(key), key, value, ("a list", "列表"))
             for index, item in enumerate(value):
-                here = (*key, str(index))
+                here, kind = (*key, str(index)), get_args(expected)[0]
+                if kind in _TYPES:  # names, not sections
+                    _plain(written, item, kind, here)
+                    continue
                 value[index] = _mapping(written, item, here)
-                _section(written, value[index], get_args(expected)[0], here)
+                _section(written, value[index], kind, here)
         else:
             _plain(written, value, expected, key)
     for name, field in fields.items():

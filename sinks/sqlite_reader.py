@@ -41,7 +41,7 @@ class SqliteReader:
         if not self.path.stat().st_size:
             return True
         try:
-            return self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+            return self._db.execute("SELECT 1 FROM sqlite_master").fetchone() is None
         except sqlite3.Error:
             return False
 

@@ -15,10 +15,10 @@ from rules.alert import ID_FIELDS, sm3_raw
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.matcher import compile_timeline
-from rules.ruleset import RuleTimeline, load_ruleset
+from rules.ruleset import RuleTimeline
 from tests.support.rule_files import CALENDAR, outputs
 
-TIMELINE = RuleTimeline([(0, load_ruleset())])
+TIMELINE = RuleTimeline.load()
 COMPILED = compile_timeline(TIMELINE)
 BARE = re.compile(
     r"(?<![0-9])(?:[1-9][0-9]{16}[0-9Xx]|62[0-9]{14,17}|1[3-9][0-9]{9})(?![0-9A-Za-z_])"
