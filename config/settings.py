@@ -66,7 +66,7 @@ class Flink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     bundle_time_ms: int = 50
     arrow_batch: int = 2500
     checkpoint_interval_ms: int = 5000
-    checkpoint_dir: str = ""  # empty: in the JobManager's memory, for runs that need no restart
+    checkpoint_dir: str = ""  # empty: the cluster's own; embedded: a folder that goes with the run
     allowed_lateness_ms: int = 5000
     max_ahead_ms: int = 300_000
     idle_timeout_ms: int = 30_000

@@ -135,12 +135,15 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         options |= {"execution.target": "remote", "rest.address": host, "rest.port": port}
         return options, flink.rest_url
     port = str(flink.rest_port or free_port())
+    own = scratch(settings)
+    # in memory, where Flink keeps them unless told, checkpoints end the job at 5 MB of state
+    options.setdefault("execution.checkpointing.dir", _uri(str(own / "checkpoints")))
     options |= {
         "rest.port": port,
         "rest.bind-address": "127.0.0.1",
         "rest.address": "127.0.0.1",
         "taskmanager.numberOfTaskSlots": str(flink.parallelism),
-        "io.tmp.dirs": str(scratch(settings)),
+        "io.tmp.dirs": str(own),
         "metrics.fetcher.update-interval": "500",  # ms; the default of 10 s would hide a short run
         "taskmanager.memory.network.min": "32 mb",
         "taskmanager.memory.network.max": "32 mb",
@@ -153,7 +156,8 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
 
 
 def scratch(settings: Settings) -> Path:
-    """A folder of this process for what Flink unpacks; it leaves 24 MB behind wherever it runs.
+    """A folder of this process for what Flink unpacks and for checkpoints that serve this run
+    alone; Flink leaves 24 MB behind wherever it runs. Nobody else may read it.
 
     Removed when the process ends; what a killed one left is removed by the next.
     """
@@ -162,7 +166,7 @@ def scratch(settings: Settings) -> Path:
         if not psutil.pid_exists(int(old.name.removeprefix("flink-"))):
             shutil.rmtree(old, ignore_errors=True)
     own = folder / f"flink-{os.getpid()}"
-    own.mkdir(parents=True, exist_ok=True)
+    own.mkdir(mode=0o700, parents=True, exist_ok=True)
     atexit.register(shutil.rmtree, own, ignore_errors=True)
     return own
 

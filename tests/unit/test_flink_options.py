@@ -37,6 +37,14 @@ def test_what_flink_unpacks_goes_with_the_process_that_unpacked_it(tmp_path):
     assert not left.exists()
 
 
+def test_state_of_more_than_5_mb_does_not_end_a_run_without_a_checkpoint_folder(tmp_path):
+    settings = load("embedded", overrides=(f"data_dir={tmp_path}",))
+    options, _ = flink_options(settings, ())
+    own = tmp_path / "tmp" / f"flink-{os.getpid()}"
+    assert options["execution.checkpointing.dir"] == f"file://{own}/checkpoints"
+    assert own.stat().st_mode & 0o077 == 0
+
+
 def test_a_password_cannot_end_its_quotation(monkeypatch):
     monkeypatch.setenv("MINGJIAN_KAFKA_PASSWORD", 'a"b\\c')
     overrides = ("kafka.sasl_mechanism=PLAIN", "kafka.sasl_username=job")
