@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import shutil
 import sys
@@ -16,6 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from config.settings import Settings, load
+from ingest import simulate
 from ingest.simulate.compare import Comparison, compare
 from ingest.simulate.run import Parameters, Run
 from ingest.simulate.write import Files, write
@@ -84,7 +86,7 @@ def _step(number: int, en: str, zh: str) -> None:
 def _messages(folder: Path) -> list[dict[str, Any]]:
     """Generate the default day unless the same one is there already; returns its truth."""
     parameters, stamp = Parameters(), folder / "made-with.txt"
-    wanted = repr(parameters)
+    wanted = f"{parameters!r} {_simulator()}"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         summary = write(Run(parameters), Files(folder, 2, False, None), 0)
@@ -100,6 +102,14 @@ def _messages(folder: Path) -> list[dict[str, Any]]:
         err.print(say(f"  already there: {folder}", f"  已存在：{folder}"))
     lines = (folder / "truth.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+def _simulator() -> str:
+    """Digest of the simulator's code: another simulator makes another day."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(simulate.__file__).parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _detect(settings: Settings) -> dict[str, float]:
