@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import re2
 
@@ -41,39 +41,59 @@ _QUARANTINE_KEYS = 16  # spreads quarantined records over subtasks
 _TYPES = 1_000
 
 
+_NOTHING: frozenset[int] = frozenset()
+
+
+class Candidates(NamedTuple):
+    """Rules that may hold for a message, and the numbers of the triggers that its text fired."""
+
+    rules: list[DetectionRule]
+    fired: frozenset[int]
+
+
 class CompiledRules:
     """One ruleset ready to match: the scanner, and which rules each trigger wakes."""
 
     def __init__(self, ruleset: RuleSet) -> None:
         self.ruleset = ruleset
         self.reference = ruleset.reference
-        patterns: dict[str, list[DetectionRule]] = {}
-        words: set[Trigger] = set()
-        self._by_type: dict[str, list[DetectionRule]] = {}
-        self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
-        self._always: list[DetectionRule] = []
-        self._after_hits: list[DetectionRule] = []
-        for one in ruleset.detections.values():
+        patterns: dict[str, list[str]] = {}  # with the names of the rules that each wakes
+        numbers: dict[str, int] = {}
+        places: dict[Trigger, int] = {}
+        by_type: dict[str, list[str]] = {}
+        always: list[str] = []
+        after_hits: list[str] = []
+        for name, one in ruleset.detections.items():
             found = triggers(one.condition)
-            rule = replace(one, condition=quick(one.condition))
             if found is None:
-                self._always.append(rule)
+                always.append(name)
                 continue
             for trigger in found:
                 if trigger.kind == "hits":
-                    self._after_hits.append(rule)
+                    after_hits.append(name)
                 elif trigger.kind == "type":
-                    self._by_type.setdefault(trigger.value, []).append(rule)
+                    by_type.setdefault(trigger.value, []).append(name)
                 else:
-                    patterns.setdefault(_pattern(trigger), []).append(rule)
-                    words |= {trigger} if trigger.kind in ("word", "sound") else set()
-        self._woken = list(patterns.values())
-        places = {pattern: at for at, pattern in enumerate(patterns)}
-        spelled = sorted(word for kind, word in words if kind == "word")
+                    pattern = _pattern(trigger)
+                    patterns.setdefault(pattern, []).append(name)
+                    places[trigger] = numbers.setdefault(pattern, len(numbers))
+        rules = {
+            name: replace(one, condition=quick(one.condition, places))
+            for name, one in ruleset.detections.items()
+        }
+
+        def ready(names: Iterable[str]) -> list[DetectionRule]:
+            return [rules[name] for name in names]
+
+        self._always, self._after_hits = ready(always), ready(after_hits)
+        self._by_type = {name: ready(names) for name, names in by_type.items()}
+        self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
+        self._woken = list(map(ready, patterns.values()))
+        spelled = sorted(one.value for one in places if one.kind == "word")
         self._spellings = OtherSpellings(
-            spelled, sorted(word for kind, word in words if kind == "sound")
+            spelled, sorted(one.value for one in places if one.kind == "sound")
         )
-        self._word_at = [places[re2.escape(word)] for word in spelled]
+        self._word_at = [places[Trigger("word", word)] for word in spelled]
         self._scan = scanner([*patterns, *self._spellings.gates]).scan
         self.splits = SplitRules(ruleset)
 
@@ -83,7 +103,7 @@ class CompiledRules:
         other.reference = self.reference.extended(lists)
         return other
 
-    def candidates(self, draft: Draft) -> list[DetectionRule]:
+    def candidates(self, draft: Draft) -> Candidates:
         """Rules worth evaluating, each once, in a stable order."""
         text = draft.text
         woken: Sequence[int] = ()
@@ -98,11 +118,11 @@ class CompiledRules:
         except KeyError:
             typed = self._typed(draft.type)
         if not woken and not typed:
-            return self._always
+            return Candidates(self._always, _NOTHING)
         rules = {rule.ref.name: rule for index in woken for rule in self._woken[index]}
         rules.update((rule.ref.name, rule) for rule in typed)
         rules.update((rule.ref.name, rule) for rule in self._always)
-        return [rules[name] for name in sorted(rules)]
+        return Candidates([rules[name] for name in sorted(rules)], frozenset(woken))
 
     def _typed(self, name: str) -> list[DetectionRule]:
         found = self._by_type.get(name.casefold(), [])
@@ -111,17 +131,18 @@ class CompiledRules:
         return found
 
     def judge(
-        self, candidates: list[DetectionRule], message: Message, calendar: OfficeCalendar
+        self, candidates: Candidates, message: Message, calendar: OfficeCalendar
     ) -> tuple[list[tuple[DetectionRule, tuple[Span, ...]]], list[tuple[str, str]]]:
         """(rules that hold with their spans, rules that failed with the error's type)."""
         held: list[tuple[DetectionRule, tuple[Span, ...]]] = []
         failed: list[tuple[str, str]] = []
-        view = View(message, self.ruleset.calendar or calendar, 0, self.reference)
-        self._try([rule for rule in candidates if not rule.asks_hits], view, held, failed)
+        calendar = self.ruleset.calendar or calendar
+        view = View(message, calendar, 0, self.reference, candidates.fired)
+        self._try([rule for rule in candidates.rules if not rule.asks_hits], view, held, failed)
         # rules that ask what others said come last, and do not hear each other
         view.response = max((rule.ref.response for rule, _ in held), default=0)
         view.variants = variants_of(held)
-        later = {rule.ref.name: rule for rule in candidates if rule.asks_hits}
+        later = {rule.ref.name: rule for rule in candidates.rules if rule.asks_hits}
         if held:
             later.update((rule.ref.name, rule) for rule in self._after_hits)
         if later:
@@ -204,7 +225,7 @@ class Matcher:
         compiled = self._only or self._compiled[self._timeline.at(draft.time).digest]
         candidates = compiled.candidates(draft)
         piece = compiled.splits.rules and is_fragment(draft.text)
-        if not candidates and not piece:
+        if not candidates.rules and not piece:
             return out or None
         message = self._message(draft)
         place = (message.time, message.seq, message.msgid, source, partition, offset)

@@ -52,10 +52,11 @@ def triggers(node: Node) -> frozenset[Trigger] | None:
                 return None
             union |= found
         return frozenset(union)
-    return _leaf(node)
+    return of_leaf(node)
 
 
-def _leaf(node: Node) -> frozenset[Trigger] | None:
+def of_leaf(node: Node) -> frozenset[Trigger] | None:
+    """Trigger set of a condition without children."""
     if isinstance(node, Words) and node.field == "text":
         return frozenset({Trigger("pattern", re2.escape(node.word))})
     if isinstance(node, InLexicon) and node.field == "text":

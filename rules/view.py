@@ -48,6 +48,7 @@ class View:
         calendar: office time where the company says nothing else.
         response: highest response level of the rules that matched before.
         reference: the lists of the ruleset.
+        fired: numbers of the triggers that the scan of the text saw; None when nothing was scanned.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class View:
         calendar: OfficeCalendar,
         response: int = 0,
         reference: Reference = _NO_LISTS,
+        fired: frozenset[int] | None = None,
     ) -> None:
         self.message = message
         self.calendar = calendar
         self.response = response
         self.variants: tuple[str, ...] = ()  # disguises of what alerting rules matched before
         self.reference = reference
+        self.fired = fired
         self.spans: list[Span] = []
         self._folded: dict[str, Folded] = {}
         self._lowered: dict[str, tuple[str, ...]] = {}
