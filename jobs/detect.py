@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from jobs.progress import FINAL, JobMonitor, Snapshot
 from jobs.servers.jars import connector_jar
 from jobs.servers.process import take_port
 from rules.errors import EXIT_USAGE, MingjianError
+from rules.matcher import compile_timeline
 from rules.ruleset import CATALOG, RuleTimeline
 from sinks.sealing import Sealer
+from udfs.kept import KeptPatterns
 from udfs.spec import JobSpec
 
 JOB_NAME = "mingjian-detect"
@@ -51,19 +54,16 @@ class Report:
         return (after - before) / (last - first)
 
 
-def job_spec(settings: Settings) -> JobSpec:
-    """What the Python stages are given. Reads the rules once, so that a broken rule is told here.
+def job_spec(settings: Settings) -> tuple[JobSpec, RuleTimeline]:
+    """What the Python stages are given, and the rules, so that a broken rule is told here.
 
     Raises:
         MingjianError: no rules, a broken rule, no usable evidence key.
     """
-    rules = str(Path(settings.rules.path or CATALOG).resolve())
-    registry = str(Path(settings.rules.registry).resolve())
-    RuleTimeline.load(rules, registry, settings.rules.packs, settings.rules.feeds)
-    return JobSpec(
+    spec = JobSpec(
         tenant=settings.tenant,
-        rules=rules,
-        registry=registry,
+        rules=str(Path(settings.rules.path or CATALOG).resolve()),
+        registry=str(Path(settings.rules.registry).resolve()),
         packs=settings.rules.packs,
         feeds=settings.rules.feeds,
         record_bytes=settings.limits.record_bytes,
@@ -71,6 +71,7 @@ def job_spec(settings: Settings) -> JobSpec:
         assume_received_at=int(time.time() * 1000),
         seal=Sealer.from_dir(settings.keys_dir).seal,
     )
+    return spec, spec.timeline()
 
 
 def build(env: Environment, settings: Settings, spec: JobSpec) -> None:
@@ -115,10 +116,13 @@ def run(
     """
     begun = time.monotonic()
     check_ends(settings)
-    spec = job_spec(settings)
+    spec, timeline = job_spec(settings)
     kafka = "kafka" in (settings.source.kind, settings.outputs.kind)
-    env = environment(settings, jars=(connector_jar(),) if kafka else ())
-    build(env, settings, spec)
+    with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
+        compiling = beside.submit(compile_timeline, timeline, KeptPatterns())
+        env = environment(settings, jars=(connector_jar(),) if kafka else ())
+        build(env, settings, spec)
+        compiling.result()
     embedded_counts = _embedded_counts(settings)
     client = env.stream.execute_async(job_name(settings))
     job_id = str(client.get_job_id())

@@ -29,7 +29,7 @@ from rules.quick import quick
 from rules.recent import CONFLICT, SAME, RecentIds
 from rules.reference import RefList
 from rules.ruleset import RuleSet, RuleTimeline
-from rules.scan import scanner
+from rules.scan import Keep, scanner
 from rules.split import SplitRules, is_fragment
 from rules.triggers import Trigger, triggers
 from rules.variants_sounds import gate
@@ -54,7 +54,7 @@ class Candidates(NamedTuple):
 class CompiledRules:
     """One ruleset ready to match: the scanner, and which rules each trigger wakes."""
 
-    def __init__(self, ruleset: RuleSet) -> None:
+    def __init__(self, ruleset: RuleSet, keep: Keep | None = None) -> None:
         self.ruleset = ruleset
         self.reference = ruleset.reference
         patterns: dict[str, list[str]] = {}  # with the names of the rules that each wakes
@@ -94,7 +94,7 @@ class CompiledRules:
             spelled, sorted(one.value for one in places if one.kind == "sound")
         )
         self._word_at = [places[Trigger("word", word)] for word in spelled]
-        self._scan = scanner([*patterns, *self._spellings.gates]).scan
+        self._scan = scanner([*patterns, *self._spellings.gates], keep).scan
         self.splits = SplitRules(ruleset)
 
     def with_lists(self, lists: Iterable[RefList]) -> CompiledRules:
@@ -171,9 +171,9 @@ def _pattern(trigger: Trigger) -> str:
     return gate(trigger.value) if trigger.kind == "sound" else trigger.value
 
 
-def compile_timeline(timeline: RuleTimeline) -> dict[str, CompiledRules]:
+def compile_timeline(timeline: RuleTimeline, keep: Keep | None = None) -> dict[str, CompiledRules]:
     """Every ruleset of a timeline, compiled, by digest. Not to be shared between threads."""
-    return {ruleset.digest: CompiledRules(ruleset) for ruleset in timeline.rulesets}
+    return {ruleset.digest: CompiledRules(ruleset, keep) for ruleset in timeline.rulesets}
 
 
 class Matcher:

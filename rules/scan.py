@@ -6,9 +6,11 @@ the few messages that fire. Both are linear-time, so no rule can hang the stream
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import re2
@@ -28,14 +30,25 @@ class Scanner(Protocol):
         """Indexes of the patterns that occur in valid UTF-8 `text`, each once, any order."""
 
 
+class Keep(Protocol):
+    """Keeps compiled patterns beyond the process that compiled them."""
+
+    def get(self, name: str) -> bytes | None:
+        """What was kept under the name, None when nothing is."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep it, or not."""
+
+
 class HyperscanScanner:
     """Intel Hyperscan, block mode, one report a pattern. The patterns of the indexes `loosely` may
     be reported where they do not occur: what is too large for it as it is."""
 
-    def __init__(self, patterns: Sequence[str], loosely: Collection[int] = ()) -> None:
-        compiled = _compiled(tuple(patterns), frozenset(loosely))
+    def __init__(
+        self, patterns: Sequence[str], loosely: Collection[int] = (), keep: Keep | None = None
+    ) -> None:
         # each scanner has scratch space of its own: two threads may scan at once
-        self._database = hyperscan.loadb(compiled, mode=hyperscan.HS_MODE_BLOCK)
+        self._database = _database(tuple(patterns), frozenset(loosely), keep)
         self._database.scratch = hyperscan.Scratch(self._database)
         self._scan = self._database.scan
 
@@ -44,6 +57,29 @@ class HyperscanScanner:
         found: list[int] = []
         self._scan(text, _collect, context=found)
         return found
+
+
+def _database(patterns: tuple[str, ...], loosely: frozenset[int], keep: Keep | None) -> Any:
+    if keep is None:
+        return hyperscan.loadb(_compiled(patterns, loosely), mode=hyperscan.HS_MODE_BLOCK)
+    name = _name(patterns, loosely)
+    kept = keep.get(name)
+    if kept is not None:
+        try:
+            return hyperscan.loadb(kept, mode=hyperscan.HS_MODE_BLOCK)
+        except hyperscan.error:  # damaged, or of another processor or version
+            pass
+    compiled = _compiled(patterns, loosely)
+    keep.put(name, compiled)
+    return hyperscan.loadb(compiled, mode=hyperscan.HS_MODE_BLOCK)
+
+
+def _name(patterns: tuple[str, ...], loosely: frozenset[int]) -> str:
+    """Of what is kept: the same for equal patterns, and for nothing else."""
+    digest = hashlib.sha256(repr((version("hyperscan"), sorted(loosely))).encode())
+    for pattern in patterns:
+        digest.update(b"%d:%b" % (len(pattern), pattern.encode()))
+    return f"patterns-{digest.hexdigest()}.hs"
 
 
 @lru_cache(maxsize=4)  # compiling thousands of patterns takes seconds, and rulesets share them
@@ -102,14 +138,18 @@ class PairScanner:
     """Hyperscan, and RE2 for the few patterns that Hyperscan does not take."""
 
     def __init__(
-        self, patterns: Sequence[str], by_re2: Sequence[int], loosely: Collection[int] = ()
+        self,
+        patterns: Sequence[str],
+        by_re2: Sequence[int],
+        loosely: Collection[int] = (),
+        keep: Keep | None = None,
     ) -> None:
         others = set(by_re2)
         self._fast = [index for index in range(len(patterns)) if index not in others]
         self._slow = list(by_re2)
         loose = {at for at, index in enumerate(self._fast) if index in loosely}
         kept = [patterns[i] for i in self._fast]
-        self._first = HyperscanScanner(kept, loose) if self._fast else None
+        self._first = HyperscanScanner(kept, loose, keep) if self._fast else None
         self._second = Re2Scanner([patterns[i] for i in self._slow])
 
     def scan(self, text: bytes) -> list[int]:
@@ -120,22 +160,23 @@ class PairScanner:
         return found
 
 
-def scanner(patterns: Sequence[str]) -> Scanner:
-    """The fastest scanner this machine runs. Patterns are those that RE2 compiles."""
+def scanner(patterns: Sequence[str], keep: Keep | None = None) -> Scanner:
+    """The fastest scanner this machine runs. Patterns are those that RE2 compiles; what `keep` has
+    of them is not compiled again."""
     if not patterns:
         return NothingScanner()
     if not _HYPERSCAN:
         return Re2Scanner(patterns)
     try:
-        return HyperscanScanner(patterns)
+        return HyperscanScanner(patterns, keep=keep)
     except hyperscan.error:  # one of them is too large
         doubtful = [at for at, one in enumerate(patterns) if not is_plain(one)]
     refused = [] if _takes([patterns[at] for at in doubtful]) else _refused(patterns, doubtful)
     loosely = [at for at in refused if _takes([patterns[at]], loosely=(0,))]
     by_re2 = [at for at in refused if at not in loosely]
     if by_re2:
-        return PairScanner(patterns, by_re2, loosely)
-    return HyperscanScanner(patterns, loosely)
+        return PairScanner(patterns, by_re2, loosely, keep)
+    return HyperscanScanner(patterns, loosely, keep)
 
 
 # Words, and alternatives of words: what Hyperscan always takes.

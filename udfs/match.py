@@ -13,7 +13,8 @@ from pyflink.table import DataTypes
 from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
 from rules.decode import Decoder
-from rules.matcher import Matcher
+from rules.matcher import Matcher, compile_timeline
+from udfs.kept import KeptPatterns
 from udfs.spec import JobSpec
 
 _GC_ALLOCATIONS = 50_000  # a batch makes many short-lived tuples and no cycles
@@ -43,11 +44,13 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
     def open(self, function_context: FunctionContext) -> None:
         """Load and compile the rules once a worker."""
         self._decoder = self._spec.decoder()
+        timeline = self._spec.timeline()
         self._matcher = Matcher(
-            self._spec.timeline(),
+            timeline,
             self._decoder,
             self._spec.calendar(),
             keep_bytes=self._spec.keep_bytes,
+            compiled=compile_timeline(timeline, KeptPatterns()),
         )
         COUNTS.append(self._matcher.counts)
         # what is loaded now lives as long as the worker; the collector need not look at it again

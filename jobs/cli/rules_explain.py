@@ -29,6 +29,7 @@ from rules.message import Message
 from rules.model import CorrelationRule, RuleFile
 from rules.reference import RefList
 from rules.ruleset import RuleSet, RuleTimeline, assemble
+from udfs.kept import KeptPatterns
 
 _AT, _FROM, _TO = "10:00", "zhangwei", "c1"
 
@@ -170,7 +171,10 @@ def _alerts(
         ruleset = assemble([file], file.path, ruleset.reference, ruleset.calendar)
     decoder = Decoder(TENANT, assume_received_at=max(one.time for one in messages))
     timeline = RuleTimeline([(0, ruleset)])
-    compiled = {key: one.with_lists(lists) for key, one in compile_timeline(timeline).items()}
+    compiled = {
+        key: one.with_lists(lists)
+        for key, one in compile_timeline(timeline, KeptPatterns()).items()
+    }
     engine = Engine(timeline, decoder, calendar, compiled=compiled)
     found = [json.loads(body) for kind, body in engine.run(raws) if kind == "alerts"]
     return sum(body["rule"]["name"] == rule.ref.name for body in found)

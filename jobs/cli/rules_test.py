@@ -28,6 +28,7 @@ from rules.model import RuleFile
 from rules.named import Named
 from rules.rulecases import Failure, Places, main_name, run_case
 from rules.ruleset import RuleSet, RuleTimeline, assemble
+from udfs.kept import KeptPatterns
 
 _LONG = 50  # cases from which on progress is shown
 
@@ -81,7 +82,7 @@ def run_tests(
     with err.status(say("reading and compiling the rules", "正在读取并编译规则")):
         ruleset, files = _chosen(path, names or [])
         timeline = RuleTimeline([(0, ruleset)])
-        compiled = compile_timeline(timeline)
+        compiled = compile_timeline(timeline, KeptPatterns())
     results = list(_run(named_for(path), timeline, compiled, files))
     gaps = [gap for file in files for gap in _gaps(file)]
     if report_to is not None:
