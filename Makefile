@@ -43,8 +43,8 @@ format: ready ## format the code and mend what ruff can mend · 格式化
 	@.venv/bin/ruff check --fix $(CODE)
 	@.venv/bin/ruff format $(CODE)
 
-bench: ready-test ## messages per second of the core, the job, and Kafka to Kafka · 性能
-	@$(PY) -m bench
+bench: ready-test ## messages per second; SIGMA=clone adds a corpus of Sigma rules · 性能
+	@$(PY) -m bench $(if $(SIGMA),--sigma '$(SIGMA)')
 
 stack: ready-test ## start Kafka, Redis, Elasticsearch, Flink; ARGS="--kafka-port 0" · 启动整套服务
 	@$(PY) -m jobs.cli.main stack up $(ARGS)

@@ -14,7 +14,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench import core, jobs
+from bench import core, corpus, jobs
 from ingest.simulate.run import Parameters, Run
 from ingest.simulate.write import Files, write
 
@@ -26,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--messages", type=int, default=800_000, help="of the job runs")
     parser.add_argument("--only", choices=("core", "embedded", "kafka"), default="")
+    parser.add_argument("--sigma", metavar="CORPUS", help="a clone of a repository of Sigma rules")
     options = parser.parse_args()
     shutil.rmtree(HOME / "run", ignore_errors=True)
     wanted = {options.only} if options.only else {"core", "embedded", "kafka"}
@@ -45,6 +46,9 @@ def main() -> None:
     ]
     console.print("measuring the core …", style="dim")
     figures["core"] = core.measure(records)
+    if options.sigma:
+        console.print("compiling the Sigma corpus …", style="dim")
+        figures["sigma"] = corpus.measure(options.sigma)
     if "embedded" in wanted:
         console.print("measuring the embedded job …", style="dim")
         figures["embedded_day"] = jobs.embedded(HOME / "run" / "embedded-day", day.resolve())
@@ -75,6 +79,21 @@ def table(figures: dict) -> Table:  # type: ignore[type-arg]
     for key, note in (("match_per_second", "decode, fold, match"), ("engine_per_second", "all")):
         shown.add_row(
             "pure core, 1 core", f"{inner['records']:,}", f"{inner[key]:,.0f}", f"CPU time; {note}"
+        )
+    shown.add_row(
+        "compile the catalogue",
+        "",
+        "",
+        f"CPU: read {inner['load_seconds']:.1f} s, compile {inner['compile_seconds']:.1f} s",
+    )
+    if "sigma" in figures:
+        sigma = figures["sigma"]
+        shown.add_row(
+            "compile the Sigma corpus",
+            "",
+            "",
+            f"{sigma['rules']:,} rules of {sigma['files']:,} files, {sigma['refused']} refused: "
+            f"{sigma['cpu_seconds']:.1f} s of CPU, {sigma['memory_mb']:.0f} MB",
         )
     runs = [
         (name, figures[key])
