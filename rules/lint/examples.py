@@ -29,7 +29,7 @@ mingjian:
   item: X-01
   response: 2
   owner: 合规部
-  legal: ["证券法 第53条"]
+  legal: ["证券法 第135条"]
   summary: "{actor} 向 {customers} 承诺保本：{excerpt}"
   runbook: 约谈当事人。
   blind_spots: [语音消息]
@@ -131,7 +131,7 @@ mingjian: {owner: 客服部, reason: 已备案的号码, expires: 2099-12-31}
 PACK = """\
 name: own
 title: {en: our own rules, zh: 自有规则}
-law: ["证券法 第53条"]
+law: ["证券法 第135条"]
 rules: [x01_*]
 """
 _KEY = re.compile(r"[\"']?([\w-]+)")

@@ -10,6 +10,7 @@ from rules.calendar import OfficeCalendar
 from rules.errors import RuleError
 from rules.lint import (
     cases_said,
+    citations_said,
     conditions_said,
     correlations_said,
     filters_said,
@@ -61,6 +62,8 @@ def _of_document(source: Source, around: Surroundings, document: Document) -> It
             yield from filters_said.of_filter(document, around.today)
         return
     yield from metadata_said.of_document(document, around.today)
+    if not source.is_mended_below(document, ("mingjian", "legal")):
+        yield from citations_said.of_document(document)
     if not source.is_mended_below(document, ("mingjian", "scope")):
         yield from scope_said.of_scope(document, around.named.reference)
     if not source.is_mended_below(document, ("mingjian", "tests")):

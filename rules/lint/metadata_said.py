@@ -20,7 +20,7 @@ EMERGENCY = 3
 # key, where it stands, code, what is missing in both languages, what to write
 _EXPECTED = (
     ("mingjian.owner", "MJ603", "who answers for the rule", "谁对这条规则负责", "合规部"),
-    ("mingjian.legal", "MJ604", "the legal basis", "法律依据", '["证券法 第53条"]'),
+    ("mingjian.legal", "MJ604", "the legal basis", "法律依据", '["证券法 第135条"]'),
     ("description", "MJ605", "what the rule is about", "规则的说明", "员工向客户承诺保本"),
     ("falsepositives", "MJ606", "what may be hit wrongly", "可能误报的情形", "[转述制度]"),
     ("mingjian.runbook", "MJ607", "what to do about an alert", "告警后怎么处理", "约谈当事人"),

@@ -16,6 +16,7 @@ from rules.cases import record
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.expectations import wanted_alerts
+from rules.laws import as_of, laws
 from rules.matcher import compile_timeline
 from rules.model import CorrelationRule, DetectionRule, RuleFile
 from rules.packs import load_packs
@@ -91,13 +92,105 @@ def test_a_rule_about_events_of_a_feed_says_that_it_needs_it(file: RuleFile) -> 
 def test_every_name_in_a_pack_is_that_of_a_rule(pack) -> None:
     names = [main_name(file) for file in RULES.files]
     assert not [one for one in pack.rules if not any(fnmatchcase(name, one) for name in names)]
-    assert all(re.fullmatch(r".{2,}(第[0-9]+条(之[一二])?|〔[0-9]{4}〕[0-9]+号|（[0-9]{4}）)", one)
-               for one in pack.law)  # fmt: skip
+    assert pack.law
 
 
 def test_there_is_a_pack_for_each_law_and_trade() -> None:
     wanted = {"pipl", "data-security", "securities", "banking", "insurance", "advertising"}
     assert wanted <= set(load_packs())
+
+
+# ---- the law ----
+
+CITED = [
+    *((file.path, citation) for file in RULES.files for citation in file.legal),
+    *((f"packs/{pack.name}", citation) for pack in load_packs().values() for citation in pack.law),
+]
+CITATION = re.compile(
+    r"(?P<name>[^（第 ]+)(?:(?:（(?P<text>\d{4}年..)）| )"
+    r"(?P<article>第(?P<number>\d+)条(?:之[一二])?(?:第\d[款项])?))?(?:（(?P<note>[^（）]+)）)?"
+)
+
+
+def wrong_in(citation: str) -> str:
+    """What is wrong with a citation of ours; "" for nothing. It has one form:
+    法名（文本）第N条（所指）, with the text only of a law that was renumbered."""
+    found = CITATION.fullmatch(citation)
+    law = laws().get(found["name"]) if found else None
+    if found is None or law is None:
+        return "no law of rules/legal/laws.yaml"
+    article = found["article"]
+    if (found["text"] or "") != (law.text if law.renumbered and article else ""):
+        return "another text"
+    if article and int(found["number"]) > law.last:
+        return "beyond the last article"
+    about = law.articles.get(article) if article else law.about
+    if not about:
+        return "not in rules/legal/laws.yaml: read the article and add it"
+    return "" if found["note"] in (None, about) else "about something else"
+
+
+@pytest.mark.parametrize(("path", "citation"), CITED)
+def test_the_law_that_is_cited_is_in_force(path: str, citation: str) -> None:
+    assert wrong_in(citation) == ""
+
+
+@pytest.mark.parametrize(
+    ("citation", "why"),
+    [
+        ("刑法 第163条（非国家工作人员受贿）", ""),
+        ("刑法 第177条之一", ""),
+        ("反不正当竞争法（2025年修订）第8条（商业贿赂）", ""),
+        ("银监办发〔2017〕110号（专区双录）", ""),
+        ("网络数据安全管理条例", ""),
+        ("个人信息保户法 第28条", "no law"),
+        ("银监办发〔2017〕111号", "no law"),
+        ("证券法第53条", "no law"),
+        ("证券法 第227条", "beyond"),
+        ("网络安全法（2025年修正）第82条", "beyond"),
+        ("证券法 第1条", "not in"),
+        ("证券法", "not in"),
+        ("反不正当竞争法 第8条（商业贿赂）", "another text"),
+        ("网络安全法（2016年通过）第21条", "another text"),
+        ("证券法（2019年修订）第53条", "another text"),
+        ("刑法 第163条（职务侵占）", "something else"),
+    ],
+)
+def test_a_wrong_citation_is_seen(citation: str, why: str) -> None:
+    said = wrong_in(citation)
+    assert why in said
+    assert bool(said) == bool(why)
+
+
+def test_an_article_is_cited_in_one_way() -> None:
+    """In an evidence pack of several rules it would else stand there twice."""
+    ways: dict[str, set[str]] = {}
+    for _, citation in CITED:
+        bare = citation if citation.endswith("号") else re.sub(r"（[^（）]+）$", "", citation)
+        ways.setdefault(bare, set()).add(citation)
+    assert [ways for ways in ways.values() if len(ways) > 1] == []
+
+
+def test_the_laws_are_those_that_are_cited() -> None:
+    cited = {(found["name"], found["article"]) for _, citation in CITED
+             if (found := CITATION.fullmatch(citation))}  # fmt: skip
+    kept = {(law.name, article) for law in laws().values() for article in law.articles}
+    whole = {(law.name, None) for law in laws().values() if law.about}
+    assert kept | whole == cited
+    for law in laws().values():
+        assert law.articles or law.about or law.renumbered
+        assert law.in_force is None or law.in_force <= as_of()
+        assert law.last or not law.articles
+        assert law.renumbered or not law.moved
+        assert max(law.moved.values(), default=0) <= law.last
+        assert law.title.endswith(law.name) or law.name.endswith("号")
+
+
+@pytest.mark.parametrize("page", ["rule-language.md", "rule-language.zh-CN.md"])
+def test_the_documentation_says_of_which_day_the_citations_are(page: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| `legal` |"))
+    assert as_of().isoformat() in row
 
 
 def said_to_customers(name: str) -> list[str]:

@@ -37,7 +37,7 @@ def problems_of(text: str) -> list[RuleError]:
         ("text|contains", "text|contain", "text|contains"),
         ("{direction", "{dirction", "{direction"),
         ("text|contains", "text｜contains", "text|contains"),
-        ('["证券法 第53条"]', '["证券法 第53条"，"刑法"]', '["证券法 第53条", "刑法"]'),
+        ('["证券法 第135条"]', '["证券法 第135条"，"刑法"]', '["证券法 第135条", "刑法"]'),
         ("status: experimental", "status: experimental  ", "status: experimental"),
         ("contains: 保本", "contains: [保本, 稳赚, 保本]", "contains: [保本, 稳赚]"),
         ("contains: 保本", 'contains: "*保本*"', 'contains: "保本"'),
