@@ -74,26 +74,32 @@ def job_spec(settings: Settings) -> tuple[JobSpec, RuleTimeline]:
     return spec, spec.timeline()
 
 
-def build(env: Environment, settings: Settings, spec: JobSpec) -> None:
-    """Put the job together in `env`; nothing runs yet."""
+def build(env: Environment, settings: Settings, spec: JobSpec, levels: int = 1) -> None:
+    """Put the job together in `env`; nothing runs yet. `levels`: how deep correlations read each
+    other; each level is a keyed stage."""
     from pyflink.common import Types  # noqa: PLC0415
 
-    from udfs.behave import SIDE_OUTPUTS, Behave, item_key  # noqa: PLC0415
+    from udfs.behave import SIDE_OUTPUTS, UP, Behave, item_key, up_key  # noqa: PLC0415
     from udfs.match import match_records  # noqa: PLC0415
 
     topic = f"kafka:{settings.source.topic}" if settings.source.kind == "kafka" else ""
     env.tables.execute_sql(ends.source_ddl(settings))
     env.tables.create_temporary_function("match_records", match_records(spec, topic))
     items = env.tables.to_data_stream(env.tables.sql_query(ends.select_items(settings)))
-    alerts = (
-        items.key_by(item_key, key_type=Types.STRING())
-        .process(Behave(spec), output_type=Types.STRING())
-        .name("behave")
-        .uid("behave")
-    )
-    streams = {"alerts": alerts} | {
-        name: alerts.get_side_output(tag) for name, tag in SIDE_OUTPUTS.items()
-    }
+    streams: dict[str, Any] = {}
+    below = items
+    for level in range(1, levels + 1):
+        name = "behave" if level == 1 else f"behave-{level}"
+        alerts = (
+            below.key_by(item_key if level == 1 else up_key, key_type=Types.STRING())
+            .process(Behave(spec, level), output_type=Types.STRING())
+            .name(name)
+            .uid(name)
+        )
+        sides = {side: alerts.get_side_output(tag) for side, tag in SIDE_OUTPUTS.items()}
+        for side, stream in {"alerts": alerts, **sides}.items():
+            streams[side] = streams[side].union(stream) if side in streams else stream
+        below = alerts.get_side_output(UP)
     for name, stream in streams.items():
         stream.sink_to(ends.sink_for(settings, name)).name(f"to-{name}").uid(f"to-{name}")
 
@@ -121,7 +127,7 @@ def run(
     with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
         compiling = beside.submit(compile_timeline, timeline, KeptPatterns())
         env = environment(settings, jars=(connector_jar(),) if kafka else ())
-        build(env, settings, spec)
+        build(env, settings, spec, timeline.depth)
         compiling.result()
     embedded_counts = _embedded_counts(settings)
     client = env.stream.execute_async(job_name(settings))

@@ -8,14 +8,16 @@ the watermark is an argument.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from rules.alert import Alert, Evidence, Late, Quarantined, content_id, sm3_raw
 from rules.calendar import OfficeCalendar, load_calendar
+from rules.chains import handed_up, is_short, messages_of
 from rules.correlation.group import Group, Marks, Row, advance
 from rules.correlation.plan import Plan
 from rules.correlation.window import Entry
@@ -26,6 +28,7 @@ from rules.quarantine import REASONS
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.split import TAG, Splits, SplitStep
 from rules.suppression import Quiet
+from rules.view import field_value
 
 STATE_VERSION = 2
 FLAG_TRUNCATED = "evidence_truncated"
@@ -51,11 +54,13 @@ _decode = msgspec.msgpack.Decoder(State).decode
 
 
 class Step(NamedTuple):
-    """Result of one call. `state` None: the key is finished and holds nothing."""
+    """Result of one call. `state` None: the key is finished and holds nothing. `up`: packed items
+    for the stage above, where correlations read correlations."""
 
     state: bytes | None
     outputs: list[Output]
     timers: list[int]
+    up: list[bytes] = []  # noqa: RUF012 - never changed
 
 
 class Behaviour:
@@ -64,13 +69,19 @@ class Behaviour:
     Args:
         timeline: rulesets by digest.
         findings: builds alerts and evidence.
+        level: which correlations this stage judges (`RuleSet.levels`); others are handed up.
         calendar: for rules that are asked about numbers in pieces; the shipped one by default.
     """
 
     def __init__(
-        self, timeline: RuleTimeline, findings: Findings, calendar: OfficeCalendar | None = None
+        self,
+        timeline: RuleTimeline,
+        findings: Findings,
+        calendar: OfficeCalendar | None = None,
+        level: int = 1,
     ) -> None:
         self._timeline = timeline
+        self._level = level
         self._findings = findings
         self._plans: dict[tuple[str, str], Plan] = {}
         self._splits = Splits(timeline, findings, calendar or load_calendar())
@@ -89,6 +100,8 @@ class Behaviour:
             return Step(state, self._quieted(kept, item), [])
         if item.kind == FRAGMENT:
             return self._split(self._splits.add(state, item, watermark), watermark)
+        if self._level < self._ruleset(item).levels.get(item.rule, 0):
+            return Step(state, [], [], [packed])
         if item.time <= watermark:
             return Step(state, [("late", _json.encode(self._late(item, watermark)))], [])
         held = _decode(state) if state else State(STATE_VERSION, [], [])
@@ -113,39 +126,51 @@ class Behaviour:
                 outputs.append(("quarantine", _json.encode(self._orphaned(item))))
             else:
                 judged.append(item)
-        found, timers = self._settle(held, judged, watermark)
+        found, timers, up = self._settle(held, judged, watermark)
         outputs += found
         if held.quiet and held.quiet.until < watermark:
             held.quiet = None
         elif held.quiet and (ready or outputs):  # an absence opens it without an item
             timers.append(held.quiet.until + 1)
         if not held.window and not held.pending and held.marks is None and not held.quiet:
-            return Step(None, outputs, [])
-        return Step(_encode(held), outputs, timers)
+            return Step(None, outputs, [], up)
+        return Step(_encode(held), outputs, timers, up)
 
     def _settle(
         self, held: State, judged: list[Item], watermark: int
-    ) -> tuple[list[Output], list[int]]:
-        """What a correlation says of these items, and the timers it needs; updates its window."""
+    ) -> tuple[list[Output], list[int], list[bytes]]:
+        """What a correlation says of these items, the timers it needs, and what goes up; updates
+        its window."""
         outputs: list[Output] = []
+        up: list[bytes] = []
         newest = judged[-1:] or held.window[-1:]
         rule = self._rule(newest[0]) if newest else None
         if rule is None:
             held.window, held.marks, held.alert_id = [], None, ""
-            return outputs, []
+            return outputs, [], up
         group = self._group(rule, held)
-        for row in advance(group, _entries(self._plan(rule), judged), watermark):
-            outputs += self._report(rule, held, row)
+        parents = self._ruleset(newest[0]).readers.get(rule.ref.name, ())
+        rows = advance(group, _entries(self._plan(rule), judged), watermark)
+        for number, row in enumerate(rows):
+            if parents:
+                up += handed_up(rule, row, number, parents, self._read)
+            if not rule.signal:
+                outputs += self._report(rule, held, row)
         if group.over(watermark):
             held.window, held.marks, held.alert_id = [], None, ""
-            return outputs, []
+            return outputs, [], up
         held.window = [item for entry in group.entries() for item in entry.data]
         held.marks = group.marks
         due = group.deadline()
         timers = [] if due is None else [due]
         if judged:
             timers.append(group.end())
-        return outputs, timers
+        return outputs, timers, up
+
+    def _read(self, item: Item) -> Callable[[str], Any]:
+        """The fields of the message of an item."""
+        message = self._findings.decode(item.raw)
+        return partial(field_value, message, self._ruleset(item).reference)
 
     def _single(self, item: Item) -> tuple[DetectionRule | None, list[Output]]:
         """The alert of one message, and its rule."""
@@ -177,7 +202,8 @@ class Behaviour:
     def _plan(self, rule: CorrelationRule) -> Plan:
         key = (rule.ref.name, rule.state_version)
         if key not in self._plans:
-            self._plans[key] = Plan(rule.how, every=False)
+            read = any(rule.ref.name in ruleset.readers for ruleset in self._timeline.rulesets)
+            self._plans[key] = Plan(rule.how, every=False, read=read)
         return self._plans[key]
 
     def _group(self, rule: CorrelationRule, held: State) -> Group:
@@ -231,22 +257,24 @@ class Behaviour:
         if hushed and held.quiet:
             held.alert_id = held.quiet.alert_id
         if hushed or (not row.opens and not self._plan(rule).every):
+            new = messages_of(entry.data[0] for entry in (row.entries if hushed else row.fresh))
             return [
-                ("evidence", _json.encode(self._findings.evidence(held.alert_id, entry.data[0])))
-                for entry in (row.entries if hushed else row.fresh)
+                ("evidence", _json.encode(self._findings.evidence(held.alert_id, item)))
+                for item in new
             ]
         members = [entry.data[0] for entry in row.entries]
         last = members[-1]
+        short = row.truncated or any(map(is_short, members))
         alert, found = self._findings.build(
             rule.ref,
             rule.summary,
             last.ruleset,
             last.group,
-            members,
+            messages_of(members),
             group_by=("tenant", *rule.group_by),
             timespan=rule.timespan,
             window=(row.start, row.time),
-            flags=(FLAG_TRUNCATED,) if row.truncated else (),
+            flags=(FLAG_TRUNCATED,) if short else (),
             intercept=rule.intercept,
         )
         held.alert_id = alert.alert_id
@@ -297,6 +325,6 @@ def _entries(plan: Plan, items: Iterable[Item]) -> list[Entry]:
         for msgid, same in messages.items():
             steps = {item.step: item for item in reversed(same)}
             kept = tuple(steps[step] for step in sorted(steps))
-            values = plan.values(item.value for item in kept if item.value)
+            values = plan.values(item.value for item in same if item.value)
             found.append(Entry(time, seq, msgid, tuple(sorted(steps)), values, kept))
     return found

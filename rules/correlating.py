@@ -41,6 +41,7 @@ def correlation_rule(
         how,
         state_version,
         ours.get("summary", ""),
+        bool(ours.get("signal")),
         suppress(document, ours),
         intercept(document, ours),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 
-from rules.behave import Behaviour, Output
+from rules.behave import Behaviour, Output, Step
 from rules.calendar import OfficeCalendar
 from rules.decode import Decoder
 from rules.findings import Findings
@@ -44,10 +44,13 @@ class Engine:
         compiled: Mapping[str, CompiledRules] | None = None,
     ) -> None:
         self.matcher = Matcher(timeline, decoder, calendar, compiled=compiled)
-        self._behaviour = Behaviour(timeline, Findings(decoder, seal), calendar)  # type: ignore[arg-type]
+        self._stages = [
+            Behaviour(timeline, Findings(decoder, seal), calendar, level)  # type: ignore[arg-type]
+            for level in range(1, timeline.depth + 1)
+        ]
         self._lateness = lateness
-        self._watermark = -1
-        self._timers: list[tuple[int, str]] = []
+        self._told = [-1 for _ in self._stages]  # the watermark that each stage has seen
+        self._timers: list[list[tuple[int, str]]] = [[] for _ in self._stages]
         self.states: dict[str, bytes] = {}
 
     def judge(
@@ -56,13 +59,8 @@ class Engine:
         """Outputs caused by one record. `time` (ms) moves the watermark; 0 does not."""
         outputs: list[Output] = []
         for packed in self.matcher.match(raw, source, partition, offset) or ():
-            key = key_of(packed)
-            step = self._behaviour.add(self.states.get(key), packed, self._watermark)
-            self._keep(key, step.state)
-            for timer in step.timers:
-                heapq.heappush(self._timers, (timer, key))
-            outputs += step.outputs
-        if self._lateness is not None and time - self._lateness > self._watermark:
+            outputs += self._add(0, packed)
+        if self._lateness is not None and time - self._lateness > self._told[0]:
             outputs += self._advance(time - self._lateness)
         return outputs
 
@@ -77,15 +75,27 @@ class Engine:
         yield from self.finish()
 
     def _advance(self, watermark: int) -> list[Output]:
-        self._watermark = watermark
         outputs: list[Output] = []
-        while self._timers and self._timers[0][0] <= watermark:
-            due, key = heapq.heappop(self._timers)
-            step = self._behaviour.advance(self.states.get(key), due)
-            self._keep(key, step.state)
-            for timer in step.timers:
-                heapq.heappush(self._timers, (timer, key))
-            outputs += step.outputs
+        for at, timers in enumerate(self._timers):
+            while timers and timers[0][0] <= watermark:
+                due, key = heapq.heappop(timers)
+                step = self._stages[at].advance(self.states.get(key), due)
+                outputs += self._settle(at, key, step)
+            self._told[at] = watermark  # after what the stage below found up to it
+        return outputs
+
+    def _add(self, at: int, packed: bytes) -> list[Output]:
+        key = key_of(packed)
+        step = self._stages[at].add(self.states.get(key), packed, self._told[at])
+        return self._settle(at, key, step)
+
+    def _settle(self, at: int, key: str, step: Step) -> list[Output]:
+        self._keep(key, step.state)
+        for timer in step.timers:
+            heapq.heappush(self._timers[at], (timer, key))
+        outputs = step.outputs
+        for packed in step.up:
+            outputs = [*outputs, *self._add(at + 1, packed)]
         return outputs
 
     def _keep(self, key: str, state: bytes | None) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from rules.alert import content_id
 from rules.conditions import Span
 
-ALERT, MEMBER, QUARANTINE, QUIETED, FRAGMENT = 0, 1, 2, 3, 4
+ALERT, MEMBER, QUARANTINE, QUIETED, FRAGMENT, ROW = 0, 1, 2, 3, 4, 5
 SPLIT = "split_msg"  # variant of a span that is a part of a number sent in pieces
 
 
@@ -21,14 +21,17 @@ class Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
     Args:
         kind: ALERT (a detection rule matched), QUIETED (the same, and its rule has `suppress`),
             MEMBER (counts for the correlation `rule`), QUARANTINE (`rule` holds the reason, `value`
-            the detail), FRAGMENT (may be a piece of a number: `rules.split`).
+            the detail), FRAGMENT (may be a piece of a number: `rules.split`), ROW (what another
+            correlation found counts for the correlation `rule`: `rules.chains`).
         step: for MEMBER, the place of the matched base rule in the correlation's `rules`.
         base: name of the detection rule that matched.
         group: values of the correlation's group-by, in order.
         value: what `value_count` counts.
         time: event time (ms); items are ordered by (time, seq, partition, offset, msgid).
-        raw: the record as it stood in the source; for QUARANTINE its kept head.
-        size, sm3, sha256: of the whole record; filled for QUARANTINE only.
+        raw: the record as it stood in the source; for QUARANTINE its kept head; for ROW the items
+            of the messages behind it.
+        size, sm3, sha256: of the whole record; filled for QUARANTINE only. Of a ROW `size` is not 0
+            when messages behind it were left out.
     """
 
     kind: int

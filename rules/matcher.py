@@ -9,10 +9,10 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import re2
 
@@ -21,10 +21,11 @@ from rules.calendar import OfficeCalendar
 from rules.decode import Decoder, Draft
 from rules.errors import RecordError
 from rules.fold import fold
+from rules.grouping import as_group, counted_value, group_values, key_of_group
 from rules.items import ALERT, FRAGMENT, MEMBER, QUARANTINE, QUIETED, Item, pack
 from rules.mask import mask, one_line
 from rules.message import FLAG_UNKNOWN_TYPE, Message
-from rules.model import CorrelationRule, DetectionRule
+from rules.model import DetectionRule
 from rules.quick import quick
 from rules.recent import CONFLICT, SAME, RecentIds
 from rules.reference import RefList
@@ -255,18 +256,17 @@ class Matcher:
                 key = f"a|{name}|{message.tenant}|{message.sender}"
                 yield key, (ALERT, ruleset.digest, name, 0, name, (), "")
             else:
-                by = (message.tenant, *(_text(read(field)) or "" for field in rule.suppress.by))
+                by = (message.tenant, *(as_group(read(field)) or "" for field in rule.suppress.by))
                 key = f"s|{name}|{content_id(*by)}"
                 yield key, (QUIETED, ruleset.digest, name, 0, name, by, "")
         for reader, step in ruleset.readers.get(name, ()):
-            group = _group(reader, name, message, read)
-            value = _value(reader, step, name, read)
+            group = group_values(reader, name, message.tenant, read)
+            value = counted_value(reader, step, name, read)
             if group is None or value is None:
                 self.counts["group_missing"] += 1
                 continue
-            # hashed, because values may hold any separator and be of any length
-            key = f"c|{reader.ref.name}|{reader.state_version}|{content_id(*group)}"
-            yield key, (MEMBER, ruleset.digest, reader.ref.name, step, name, group, value)
+            head = (MEMBER, ruleset.digest, reader.ref.name, step, name, group, value)
+            yield key_of_group(reader, group), head
 
     def _set_aside(
         self, raw: bytes, reason: str, detail: str, source: str, partition: int, offset: int
@@ -304,37 +304,3 @@ def _content(draft: Draft, raw: bytes) -> int:
     event = type(known) is Message and known.kind == "event" and not known.flags
     mark = hash(draft.type) ^ hash(raw[max(0, raw.find(b'"payload":')) :])
     return mark ^ hash(str(draft.time)) if event else mark
-
-
-def _group(
-    rule: CorrelationRule, base: str, message: Message, read: Callable[[str], Any]
-) -> tuple[str, ...] | None:
-    """Group key of a message, tenant first; None when it is to be excluded, because a field is
-    missing and the rule does not want such messages grouped."""
-    values = [message.tenant]
-    for field in rule.how.group_fields(base):
-        value = _text(read(field))
-        if value is None:
-            if rule.how.missing == "exclude":
-                return None
-            value = ""
-        values.append(value)
-    return tuple(values)
-
-
-def _value(rule: CorrelationRule, step: int, base: str, read: Callable[[str], Any]) -> str | None:
-    """What the message counts as; "" where nothing but itself counts, None when it is missing."""
-    if not rule.how.fields or step >= len(rule.rules):
-        return ""
-    parts = [_text(read(rule.how.field_of(name, base))) for name in rule.how.fields]
-    texts = [part for part in parts if part is not None]
-    return "\x1f".join(texts) if len(texts) == len(parts) else None
-
-
-def _text(value: object) -> str | None:
-    """Group values are compared as text, exactly; a list is one value; empty is missing."""
-    if value is None or value in ("", (), []):
-        return None
-    if isinstance(value, list | tuple):
-        return "\x1e".join(map(str, value))
-    return str(value)

@@ -61,13 +61,14 @@ class CorrelationRule:
     """Judges several messages of one group over event time.
 
     `how` says which and when; `state_version` changes when the meaning of the state changes, not
-    when a title does.
+    when a title does. A `signal` raises nothing by itself; other correlations read it.
     """
 
     ref: RuleRef
     how: Correlation
     state_version: str = ""
     summary: str = ""
+    signal: bool = False
     suppress: Suppress | None = None
     intercept: Intercept | None = None
 
@@ -124,6 +125,5 @@ class RuleFile:
     @property
     def main(self) -> DetectionRule | CorrelationRule | None:
         """The alerting rule; None in a file of filters."""
-        if self.correlations:
-            return self.correlations[0]
-        return next((rule for rule in self.detections if not rule.signal), None)
+        every: tuple[DetectionRule | CorrelationRule, ...] = (*self.correlations, *self.detections)
+        return next((rule for rule in every if not rule.signal), None)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from rules.chains import MAX_LEVELS
 from rules.errors import RuleError
 from rules.model import CorrelationRule, RuleFile
 from rules.yaml_source import Document, load_documents
@@ -12,29 +13,35 @@ from rules.yaml_source import Document, load_documents
 UNTIL = ("mingjian", "until")
 
 
-def chained(document: Document, at: tuple[str, ...], name: str) -> RuleError:
-    """`name`, at the place `at`, is a correlation itself."""
-    rule = document.value.get("name")
-    if at == UNTIL:
-        en, zh = f"'until' of '{rule}' names '{name}'", f"“{rule}”的 until 写的“{name}”"
-    else:
-        en, zh = f"'{rule}' reads '{name}'", f"“{rule}”引用的“{name}”"
+def in_circle(document: Document, at: tuple[str, ...], names: Sequence[str]) -> RuleError:
+    """The rule, by what it names at the place `at`, comes back to itself through these."""
+    way = " → ".join(names)
     return document.error(
         at,
-        f"{en}, which is a correlation itself:"
-        " chains are for plain Sigma rules only (mingjian rules eval)",
-        f"{zh}本身是关联规则："
-        "会话规则还不能层层关联（普通 Sigma 规则可以，见 mingjian rules eval）",
-        fix_en="read the base rules themselves",
-        fix_zh="请直接引用基础规则",
+        f"correlations read each other in a circle: {way}",
+        f"关联规则互相引用成环：{way}",
+        fix_en="take one of these references out",
+        fix_zh="请去掉其中一处引用",
         code="MJ340",
     )
 
 
-def no_detection(
+def too_deep(document: Document, at: tuple[str, ...], name: str) -> RuleError:
+    """`name`, whose reference stands at the place `at`, is too far above single messages."""
+    return document.error(
+        at,
+        f"'{name}' is more than {MAX_LEVELS} correlations above the messages",
+        f"“{name}”到消息之间的关联超过 {MAX_LEVELS} 层",
+        fix_en="read the lower rules directly",
+        fix_zh="请直接引用更低层的规则",
+        code="MJ341",
+    )
+
+
+def no_such_rule(
     document: Document, at: tuple[str, ...], name: str, known: Iterable[str]
 ) -> RuleError:
-    """No detection rule has the `name` at the place `at`; `known` are their names."""
+    """No rule has the `name` at the place `at`; `known` are all names."""
     rule = document.value.get("name")
     if at == UNTIL:
         en, zh = f"'until' of '{rule}' names '{name}'", f"“{rule}”的 until 写的“{name}”"
@@ -43,8 +50,8 @@ def no_detection(
     near = difflib.get_close_matches(name, list(known), n=1)
     return document.error(
         at,
-        f"{en}, which is not a detection rule",
-        f"{zh}不是一条检测规则",
+        f"{en}, which is not the name of a rule",
+        f"{zh}不是任何规则的名字",
         fix_en=f"did you mean '{near[0]}'?" if near else "write its name as in that rule's 'name'",
         fix_zh=f"是不是“{near[0]}”？" if near else "请写那条规则的 name",
         code="MJ312",

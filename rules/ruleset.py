@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bisect
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from rules.alert import sm3_hex
 from rules.calendar import OfficeCalendar, load_calendar
+from rules.chains import MAX_LEVELS, Circle, depths
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.feeds import missing_feeds
 from rules.filters import apply_filters
@@ -22,8 +23,9 @@ from rules.packs import PACKS, chosen, load_packs, pick
 from rules.reference import Reference
 from rules.reference_file import list_files, load_reference
 from rules.refused import UnknownName
-from rules.rule_references import chained, no_detection, place_of
+from rules.rule_references import in_circle, no_such_rule, place_of, too_deep
 from rules.yaml_files import is_yaml, yaml_files
+from rules.yaml_source import Document
 
 CATALOG = Path(__file__).parent / "catalog"
 LEXICONS = Path(__file__).parent / "lexicons"
@@ -44,6 +46,7 @@ class RuleSet:
     # rule name -> correlations that read it, with the place in their `rules`
     reference: Reference = field(default_factory=Reference)
     calendar: OfficeCalendar | None = None  # the company's own; None: the shipped one
+    levels: Mapping[str, int] = field(default_factory=dict)  # of correlations: `rules.chains`
 
     def text_of(self, name: str) -> str:
         """The text of the file that holds the rule `name`; "" when there is none."""
@@ -65,12 +68,16 @@ class RuleSet:
             for name in file.names()
         }
         correlations = {k: rule for k, rule in self.correlations.items() if k not in waiting}
+        for name in sorted(correlations, key=lambda one: self.levels.get(one, 1)):
+            sources = correlations[name].how.sources()
+            if any(one in self.correlations and one not in correlations for one in sources):
+                del correlations[name]  # it reads one that sleeps
         read = {name for rule in correlations.values() for name in rule.how.sources()}
         detections = {k: v for k, v in self.detections.items() if k not in waiting or k in read}
         readers = {
             k: tuple((rule, step) for rule, step in v if rule.ref.name in correlations)
             for k, v in self.readers.items()
-            if k in detections
+            if k in detections or k in correlations
         }
         return replace(self, detections=detections, correlations=correlations, readers=readers)
 
@@ -213,10 +220,10 @@ def assemble(
     for file in kept:
         for rule in file.correlations:
             for step, name in enumerate(rule.how.sources()):
-                if name in correlations:
-                    raise chained(*place_of(file, rule, step), name)
-                if name not in detections:
-                    raise no_detection(*place_of(file, rule, step), name, detections)
+                if name not in detections and name not in correlations:
+                    raise no_such_rule(
+                        *place_of(file, rule, step), name, [*detections, *correlations]
+                    )
                 readers.setdefault(name, []).append((rule, step))
     return RuleSet(
         digest,
@@ -226,7 +233,29 @@ def assemble(
         {k: tuple(v) for k, v in readers.items()},
         reference or Reference(),
         calendar,
+        _levels(kept, correlations),
     )
+
+
+def _levels(
+    files: Iterable[RuleFile], correlations: Mapping[str, CorrelationRule]
+) -> dict[str, int]:
+    """Raises RuleError for correlations that read each other in a circle, or are too deep."""
+    home = {rule.ref.name: (file, rule) for file in files for rule in file.correlations}
+
+    def place(name: str, others: Container[str]) -> tuple[Document, tuple[str, ...]]:
+        file, rule = home[name]
+        step = next(at for at, one in enumerate(rule.how.sources()) if one in others)
+        return place_of(file, rule, step)
+
+    try:
+        found = depths({name: rule.how.sources() for name, rule in correlations.items()})
+    except Circle as error:
+        raise in_circle(*place(error.names[-1], error.names), error.names) from None
+    for name, level in found.items():
+        if level > MAX_LEVELS:
+            raise too_deep(*place(name, correlations), name)
+    return found
 
 
 def _no_shared_ids(files: Iterable[RuleFile]) -> None:
@@ -262,6 +291,11 @@ class RuleTimeline:
             raise ValueError(message)
         self._starts = [start for start, _ in ordered]
         self.rulesets = tuple(ruleset for _, ruleset in ordered)
+
+    @property
+    def depth(self) -> int:
+        """How many keyed stages the correlations of all rulesets need."""
+        return max((level for one in self.rulesets for level in one.levels.values()), default=1)
 
     def at(self, time: int) -> RuleSet:
         """The ruleset in force at event time `time` (ms); the first one for anything earlier."""

@@ -20,6 +20,12 @@ STATE = ValueStateDescriptor("behaviour-v1", Types.PICKLED_BYTE_ARRAY())
 SIDE_OUTPUTS = {
     name: OutputTag(name, Types.STRING()) for name in ("evidence", "quarantine", "late")
 }
+UP = OutputTag("up", Types.PICKLED_BYTE_ARRAY())  # what correlations found, for those above
+
+
+def up_key(packed: Any) -> str:
+    """Key of an item from the stage below."""
+    return key_of(bytes(packed))
 
 
 def item_key(row: Any) -> str:
@@ -28,10 +34,12 @@ def item_key(row: Any) -> str:
 
 
 class Behave(KeyedProcessFunction):  # type: ignore[misc]
-    """Alerts are the main output, the rest goes to `SIDE_OUTPUTS`; all are JSON text."""
+    """Alerts are the main output, the rest goes to `SIDE_OUTPUTS`; all are JSON text. `UP` are
+    items for the stage above this `level`, where there is one."""
 
-    def __init__(self, spec: JobSpec) -> None:
+    def __init__(self, spec: JobSpec, level: int = 1) -> None:
         self._spec = spec
+        self._level = level
         self._behaviour: Behaviour | None = None
         self._state: Any = None
 
@@ -41,6 +49,7 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
             self._spec.timeline(),
             Findings(self._spec.decoder_of_admitted(), self._spec.seal),
             self._spec.calendar(),
+            self._level,
         )
         self._state = runtime_context.get_state(STATE)
 
@@ -49,8 +58,11 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         assert self._behaviour is not None  # noqa: S101
         timers = ctx.timer_service()
         before = self._state.value()
-        step = self._behaviour.add(before, bytes(value[0]), timers.current_watermark())
+        step = self._behaviour.add(before, self._packed(value), timers.current_watermark())
         yield from self._settle(before, step, timers)
+
+    def _packed(self, value: Any) -> bytes:
+        return bytes(value[0] if self._level == 1 else value)  # a row of SQL, or what came up
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
         """Event time has reached `timestamp`; see `Behaviour.advance`."""
@@ -70,3 +82,5 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         for name, body in step.outputs:
             text = body.decode()
             yield text if name == "alerts" else (SIDE_OUTPUTS[name], text)
+        for packed in step.up:
+            yield UP, packed

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from rules.chains import MAX_LEVELS, Circle, depths
 from rules.correlation.expression import names_of
 from rules.errors import RuleError
 from rules.lint.source import Source
 from rules.lint.words_said import asked
 from rules.refused import UnknownName
-from rules.rule_references import chained, no_detection
+from rules.rule_references import in_circle, no_such_rule, too_deep
 from rules.yaml_source import Document
 
 Path = tuple[str, ...]
@@ -105,13 +106,34 @@ def _references(
         if until := _until(rule):
             named.append((("mingjian", "until"), until))
         for at, name in named:
-            if name in names and _can_be_read(names[name].document):
-                continue
-            if name in names:
-                yield chained(rule.document, at, name)
-            elif complete:  # else it may be in the file that cannot be read
-                known = [one for one, other in names.items() if _can_be_read(other.document)]
-                yield no_detection(rule.document, at, name, known)
+            if name not in names and complete:  # else it may be in the file that cannot be read
+                yield no_such_rule(rule.document, at, name, list(names))
+    yield from _chains(rules, names)
+
+
+def _chains(rules: Sequence[Rule], names: Mapping[str, Rule]) -> Iterator[RuleError]:
+    """Correlations that read each other in a circle, or too deep."""
+    reads = {
+        name: [one for one in (*_named(rule), _until(rule)) if one in names]
+        for name, rule in names.items()
+        if "correlation" in rule.document.value
+    }
+
+    def place(name: str, others: Container[str]) -> tuple[Document, Path]:
+        rule = names[name]
+        named = enumerate(_named(rule))
+        at = next((i for i, one in named if one in others), None)
+        key = ("mingjian", "until") if at is None else ("correlation", "rules", str(at))
+        return rule.document, key
+
+    try:
+        found = depths(reads)
+    except Circle as error:
+        yield in_circle(*place(error.names[-1], error.names), error.names)
+        return
+    for name, level in found.items():
+        if level > MAX_LEVELS:
+            yield too_deep(*place(name, reads), name)
 
 
 def _filtered(rules: Sequence[Rule]) -> Iterator[RuleError]:
@@ -133,10 +155,6 @@ def _filtered(rules: Sequence[Rule]) -> Iterator[RuleError]:
                 yield rule.document.explained(
                     ("filter", "rules"), UnknownName("rule", target, sorted(known))
                 )
-
-
-def _can_be_read(document: Document) -> bool:
-    return "detection" in document.value
 
 
 def _named(rule: Rule) -> list[str]:
@@ -179,8 +197,7 @@ def _unread(rules: Sequence[Rule], names: Mapping[str, Rule]) -> Iterator[RuleEr
     """
     read = {name for rule in rules for name in _named(rule)}
     ended = [(rule.document.value.get("mingjian") or {}).get("until") for rule in rules]
-    bases = {name for name, rule in names.items() if _can_be_read(rule.document)}
-    if not read <= bases or any(
+    if not read <= names.keys() or any(
         rule.source.is_mended_below(rule.document, at)
         for rule in rules
         for at in (("correlation", "rules"), ("mingjian", "until"))

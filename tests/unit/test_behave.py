@@ -186,37 +186,49 @@ def packed(rules: RuleSet, messages: Iterable[dict[str, Any]]) -> list[bytes]:
     ]
 
 
-def behaviour(rules: RuleSet) -> Behaviour:
-    return Behaviour(RuleTimeline([(0, rules)]), Findings(Decoder(TENANT), unsealed))
+def behaviour(rules: RuleSet, level: int = 1) -> Behaviour:
+    findings = Findings(Decoder(TENANT), unsealed)
+    return Behaviour(RuleTimeline([(0, rules)]), findings, level=level)
 
 
 class Drive:
-    """Items and watermarks in any order; state is bytes between any two calls."""
+    """Items and watermarks in any order; state is bytes between any two calls. Each level of a
+    chain is a stage that hears of event time after the one below."""
 
     def __init__(self, rules: RuleSet) -> None:
         self._rules = rules
+        self.depth = RuleTimeline([(0, rules)]).depth
         self.states: dict[str, bytes] = {}
-        self.timers: list[tuple[int, str]] = []
+        self.waiting: list[list[tuple[int, str]]] = [[] for _ in range(self.depth)]
         self.found: list[Output] = []
-        self.watermark = -1
+        self.told = [-1] * self.depth
 
-    def send(self, item: bytes) -> None:
+    @property
+    def timers(self) -> list[tuple[int, str]]:
+        return [timer for stage in self.waiting for timer in stage]
+
+    def send(self, item: bytes, stage: int = 0) -> None:
         key = key_of(item)
-        self._settle(key, behaviour(self._rules).add(self.states.get(key), item, self.watermark))
+        found = behaviour(self._rules, stage + 1).add(self.states.get(key), item, self.told[stage])
+        self._settle(stage, key, found)
 
     def advance(self, watermark: int) -> None:
-        self.watermark = watermark
-        while self.timers and self.timers[0][0] <= watermark:
-            due, key = heapq.heappop(self.timers)
-            self._settle(key, behaviour(self._rules).advance(self.states.get(key), due))
+        for stage, timers in enumerate(self.waiting):
+            while timers and timers[0][0] <= watermark:
+                due, key = heapq.heappop(timers)
+                judge = behaviour(self._rules, stage + 1)
+                self._settle(stage, key, judge.advance(self.states.get(key), due))
+            self.told[stage] = watermark
 
-    def _settle(self, key: str, step: Any) -> None:
+    def _settle(self, stage: int, key: str, step: Any) -> None:
         self.states.pop(key, None)
         if step.state is not None:
             self.states[key] = bytes(step.state)
         for timer in step.timers:
-            heapq.heappush(self.timers, (timer, key))
+            heapq.heappush(self.waiting[stage], (timer, key))
         self.found += step.outputs
+        for item in step.up:
+            self.send(item, stage + 1)
 
 
 LINES = st.lists(

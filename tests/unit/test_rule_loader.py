@@ -310,7 +310,7 @@ def test_a_folder_in_place_of_a_file_is_an_error_of_the_rule(tmp_path: Path) -> 
             "the id '3D34A454",
         ),
         ((SIMPLE, counting("[t2_base]", "[t9_none]")), "counts 't9_none'"),
-        ((SIMPLE, counting("[t2_base]", "[t2_burst]")), "reads 't2_burst'"),
+        ((SIMPLE, counting("[t2_base]", "[t2_burst]")), "in a circle: t2_burst → t2_burst"),
     ],
 )
 def test_rules_must_fit_together(tmp_path: Path, texts: tuple[str, ...], says: str) -> None:
@@ -322,10 +322,15 @@ def test_rules_must_fit_together(tmp_path: Path, texts: tuple[str, ...], says: s
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
-        ("rules: [t2_base]", "rules: [t2_bsae]", 12, "counts 't2_bsae', which is not a detection"),
-        ("rules: [t2_base]", "rules: [t2_burst]", 12, "reads 't2_burst', which is a correlation"),
+        (
+            "rules: [t2_base]",
+            "rules: [t2_bsae]",
+            12,
+            "counts 't2_bsae', which is not the name of a rule",
+        ),
+        ("rules: [t2_base]", "rules: [t2_burst]", 12, "in a circle: t2_burst → t2_burst"),
         ("{version: 1", "{until: zzz, version: 1", 17, "'until' of 't2_burst' names 'zzz'"),
-        ("{version: 1", "{until: t2_burst, version: 1", 17, "names 't2_burst', which is a corr"),
+        ("{version: 1", "{until: t2_burst, version: 1", 17, "in a circle: t2_burst → t2_burst"),
     ],
 )
 def test_a_reference_to_no_rule_is_told_with_its_line_by_loader_and_check(
