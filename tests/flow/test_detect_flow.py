@@ -27,6 +27,39 @@ from tests.support.flows import (
     write_files,
 )
 
+CHAIN_OF_THREE = """\
+name: t_pay
+detection: {it: {type: text, text|contains: 转账}, condition: it}
+mingjian: {signal: true}
+---
+name: t_warned
+detection: {it: {type: text, text|contains: 提醒}, condition: it}
+mingjian: {signal: true}
+---
+name: t_agreed
+detection: {it: {type: text, text|contains: 确认}, condition: it}
+mingjian: {signal: true}
+---
+name: t_twice
+correlation:
+  {type: event_count, rules: [t_pay], group-by: [sender], timespan: 2m, condition: {gte: 2}}
+mingjian: {signal: true}
+---
+name: t_then_warned
+correlation: {type: temporal_ordered, rules: [t_twice, t_warned], group-by: [sender], timespan: 5m}
+mingjian: {signal: true}
+---
+title: 两次要求转账，被提醒，之后没有确认
+id: 6a53a4e5-0d0a-4c55-8a54-1c8a7c1c1e0b
+name: t_never_agreed
+correlation:
+  type: temporal_ordered
+  condition: t_then_warned and not t_agreed
+  group-by: [sender]
+  timespan: 5m
+level: high
+mingjian: {version: 1, item: A05-01, response: 2}
+"""
 PRIVATE = {"at": "10:00", "from": "zhangwei", "to": "c1", "text": "尾款直接转我卡上"}
 RECALL = {"from": "zhangwei", "to": "c1"}
 
@@ -55,6 +88,37 @@ def test_the_job_finds_what_the_pure_engine_finds(tmp_path):
     assert len(expected["alerts"]) > 20
     assert comparable(found) == comparable(expected)
     assert [len(found[name]) for name in found] == [len(expected[name]) for name in found]
+
+
+def test_a_chain_of_three_levels_is_judged_as_in_the_pure_engine(tmp_path):
+    """Three keyed stages, two partitions; the silence of the top one is told at the end."""
+    rules = tmp_path / "rules" / "chain.yaml"
+    rules.parent.mkdir()
+    rules.write_text(CHAIN_OF_THREE, encoding="utf-8")
+    lines = {"zhangwei": "aa-b----aa", "lina": "a-a-b--ac", "wangfang": "aaab"}
+    words = {"a": "转账", "b": "提醒", "c": "确认"}
+    told = sorted(
+        (minute, who, words[letter])
+        for who, line in lines.items()
+        for minute, letter in enumerate(line)
+        if letter in words
+    )
+    records = [
+        record({"at": f"10:{minute:02d}", "from": who, "to": "c1", "text": word}, f"m{n}", n + 1)
+        for n, (minute, who, word) in enumerate(told)
+    ]
+    settings = embedded(tmp_path, f"rules.path={rules.parent}")
+    write_files(tmp_path / "messages", split(records, 2))
+
+    run(settings)
+    found = read_outputs(settings)
+
+    engine = Engine(RuleTimeline.load(str(rules.parent)), Decoder("demo"), load_calendar())
+    expected: dict[str, list] = {name: [] for name in found}
+    for kind, body in engine.run(records):
+        expected[kind].append(json.loads(body))
+    assert sorted(one["actor"] for one in expected["alerts"]) == ["wangfang", "zhangwei"]
+    assert comparable(found) == comparable(expected)
 
 
 def test_evidence_opens_to_the_very_bytes_of_the_source(tmp_path):
