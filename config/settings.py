@@ -67,6 +67,8 @@ class Flink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     arrow_batch: int = 2500
     checkpoint_interval_ms: int = 5000
     checkpoint_dir: str = ""  # empty: the cluster's own; embedded: a folder that goes with the run
+    restore: str = ""  # go on from this checkpoint or savepoint, or the `latest`; empty: anew
+    drop_state: bool = False  # going on, drop the state of stages that the rules need no more
     allowed_lateness_ms: int = 5000
     max_ahead_ms: int = 300_000
     idle_timeout_ms: int = 30_000

@@ -15,6 +15,7 @@ from config.checks import writable
 from config.settings import Settings
 from jobs import ends, progress
 from jobs.flink import Environment, environment
+from jobs.kept_state import savepoint_folder
 from jobs.progress import FINAL, JobMonitor, Snapshot
 from jobs.servers.jars import connector_jar
 from jobs.servers.process import take_port
@@ -233,11 +234,14 @@ def _embedded_counts(settings: Settings) -> Callable[[Snapshot | None], Snapshot
     return counted
 
 
-def stop(settings: Settings) -> list[str]:
+def stop(settings: Settings, *, savepoint: bool = False) -> dict[str, str]:
     """End every detection job of this tenant on the cluster, and wait until they have ended.
 
+    Args:
+        savepoint: keep state and positions in a savepoint, from which any parallelism goes on.
+
     Returns:
-        Their ids.
+        Their ids, each with the address of its savepoint, "" without.
 
     Raises:
         MingjianError: no cluster configured, or it does not answer.
@@ -251,15 +255,32 @@ def stop(settings: Settings) -> list[str]:
             exit_code=EXIT_USAGE,
         )
     url, name = settings.flink.rest_url, job_name(settings)
+    folder = savepoint_folder(settings) if savepoint else ""
+    ended: dict[str, str] = {}
     try:
-        found = progress.running(url, name)
-        for job_id in found:
-            progress.cancel(url, job_id)
-        while set(found) & set(progress.running(url, name)):
+        for job_id in progress.running(url, name):
+            if savepoint:
+                ended[job_id] = _saved(url, job_id, folder)
+            else:
+                progress.cancel(url, job_id)
+                ended[job_id] = ""
+        while ended.keys() & set(progress.running(url, name)):
             time.sleep(_POLL_SECONDS)
     except OSError:
         raise _no_cluster(url) from None
-    return found
+    return ended
+
+
+def _saved(url: str, job_id: str, folder: str) -> str:
+    try:
+        return progress.stop_with_savepoint(url, job_id, folder)
+    except OSError as error:
+        raise MingjianError(
+            f"job {job_id} could not be saved and runs on: {error}",
+            f"作业 {job_id} 未能保存，仍在运行：{error}",
+            fix_en="look at the job in Flink's page; without --savepoint the last checkpoint stays",
+            fix_zh="请在 Flink 页面查看该作业；不带 --savepoint 停止时保留最近的检查点",
+        ) from None
 
 
 def job_name(settings: Settings) -> str:

@@ -16,6 +16,7 @@ import psutil
 
 from config.java import java_home
 from config.settings import Settings
+from jobs.kept_state import restore_from, uri
 from jobs.servers.process import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,7 +128,11 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "restart-strategy.exponential-delay.max-backoff": "30 s",
     }
     if flink.checkpoint_dir:
-        options["execution.checkpointing.dir"] = _uri(flink.checkpoint_dir)
+        options["execution.checkpointing.dir"] = uri(flink.checkpoint_dir)
+    if restored := restore_from(settings):
+        options["execution.state-recovery.path"] = restored
+        dropped = "true" if flink.drop_state else "false"
+        options["execution.state-recovery.ignore-unclaimed-state"] = dropped
     if jars:
         options["pipeline.jars"] = ";".join(jar.resolve().as_uri() for jar in jars)
     if flink.rest_url:
@@ -137,7 +142,7 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
     port = str(flink.rest_port or free_port())
     own = scratch(settings)
     # in memory, where Flink keeps them unless told, checkpoints end the job at 5 MB of state
-    options.setdefault("execution.checkpointing.dir", _uri(str(own / "checkpoints")))
+    options.setdefault("execution.checkpointing.dir", uri(str(own / "checkpoints")))
     options |= {
         "rest.port": port,
         "rest.bind-address": "127.0.0.1",
@@ -169,8 +174,3 @@ def scratch(settings: Settings) -> Path:
     own.mkdir(mode=0o700, parents=True, exist_ok=True)
     atexit.register(shutil.rmtree, own, ignore_errors=True)
     return own
-
-
-def _uri(path: str) -> str:
-    """A folder as Flink reads it: it takes the %E6 of `Path.as_uri` literally."""
-    return path if "://" in path else f"file://{Path(path).resolve()}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 FINAL = ("FINISHED", "CANCELED", "FAILED", "SUSPENDED")
+_POLL_SECONDS = 0.3
 _TIMEOUT = 5
 
 
@@ -116,3 +118,32 @@ def cancel(rest_url: str, job_id: str) -> None:
         f"{rest_url}/jobs/{job_id}?mode=cancel", method="PATCH"
     )
     urllib.request.urlopen(request, timeout=_TIMEOUT).close()  # noqa: S310
+
+
+def stop_with_savepoint(rest_url: str, job_id: str, folder: str, seconds: float = 120) -> str:
+    """End a job, and keep its state and positions in a savepoint below `folder` (a URI).
+
+    Returns: where the savepoint is.
+
+    Raises:
+        OSError: the interface does not answer, refuses, or the savepoint failed.
+    """
+    body = json.dumps({"targetDirectory": folder, "drain": False}).encode()
+    request = urllib.request.Request(  # noqa: S310
+        f"{rest_url}/jobs/{job_id}/stop", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
+        trigger = json.load(answer)["request-id"]
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        address = f"{rest_url}/jobs/{job_id}/savepoints/{trigger}"
+        with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:  # noqa: S310
+            told = json.load(answer)
+        if told["status"]["id"] == "COMPLETED":
+            done = told.get("operation") or {}
+            if "location" in done:
+                return str(done["location"])
+            cause = (done.get("failure-cause") or {}).get("stack-trace", "unknown")
+            raise OSError(cause.strip().splitlines()[-1])
+        time.sleep(_POLL_SECONDS)
+    raise OSError(f"no savepoint within {seconds:.0f} s")

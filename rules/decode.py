@@ -27,6 +27,7 @@ from rules.reading import exact_int, ident, missing, text, wrong
 __all__ = ("FLAG_REPAIRED", "Decoder", "Draft", "party_kind")
 
 FLAG_REPAIRED = "json_repaired"  # raw control characters or lone surrogates in the JSON were mended
+HEARTBEAT = "heartbeat"  # `kind` of an envelope that only tells the time
 _UINT64 = 2**64
 
 
@@ -43,6 +44,12 @@ class Draft(msgspec.Struct, gc=False):
     text: str
     flags: tuple[str, ...]
     known: Message | Plain
+
+
+def heartbeat(tenant: str, time: int, received_at: int) -> bytes:
+    """A record that says: everything up to the event time `time` (UTC ms) has been handed on."""
+    told = {"v": VERSION, "kind": HEARTBEAT, "time": time, "received_at": received_at}
+    return msgspec.json.encode({**told, "tenant": tenant})
 
 
 class Decoder:
@@ -77,10 +84,14 @@ class Decoder:
         Raises:
             RecordError: `reason` is a key of `rules.quarantine.REASONS`.
         """
-        return self.message(self.draft(raw))
+        draft = self.draft(raw)
+        if draft is None:
+            raise RecordError("unknown_envelope", "a heartbeat is no message")
+        return self.message(draft)
 
-    def draft(self, raw: bytes) -> Draft:
-        """Check the record in `raw` and read what the choice of rules depends on.
+    def draft(self, raw: bytes) -> Draft | None:
+        """Check the record in `raw` and read what the choice of rules depends on; None is a
+        heartbeat, which says no more than that time has gone on.
 
         Raises:
             RecordError: as `decode`.
@@ -94,6 +105,8 @@ class Decoder:
         found = plain(raw)
         if found is None:
             made = self._careful(raw)
+            if made is None:
+                return None
             if made.time > self._latest:
                 raise RecordError("time_out_of_range", "time is more than a day ahead of now")
             return Draft(made.tenant, made.msgid, made.time, made.type, made.text, made.flags, made)
@@ -116,14 +129,16 @@ class Decoder:
         known = draft.known
         return known if isinstance(known, Message) else _of_plain(known, draft)
 
-    def _careful(self, raw: bytes) -> Message:
+    def _careful(self, raw: bytes) -> Message | None:
         record, repaired = parse(raw)
         if type(record) is not dict:
             raise RecordError("not_an_object")
         flags = (FLAG_REPAIRED,) if repaired else ()
+        version, kind = record.get("v"), record.get("kind")
+        if kind == HEARTBEAT and type(version) is int and version == VERSION:
+            return None
         if "payload" not in record:
             return self._bare(record, flags)
-        version, kind = record.get("v"), record.get("kind")
         if type(version) is not int or version != VERSION:
             raise RecordError("unknown_envelope", f"v is not {VERSION}")
         if kind not in KINDS:

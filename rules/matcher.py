@@ -180,7 +180,8 @@ def compile_timeline(timeline: RuleTimeline, keep: Keep | None = None) -> dict[s
 class Matcher:
     """Judges records one by one against the ruleset of their event time.
 
-    `counts` is what the caller reports as metrics: records, hits, quarantined, unknown types.
+    `counts` is what the caller reports as metrics: records, hits, quarantined, unknown types,
+    heartbeats.
     """
 
     def __init__(
@@ -208,6 +209,9 @@ class Matcher:
         """Packed items of one record; None when no rule and no quarantine is concerned."""
         try:
             draft = self._draft(raw)
+            if draft is None:
+                self.counts["heartbeats"] += 1
+                return None
             identity = f"{draft.tenant}\x00{draft.msgid}"
             seen = self._recent.check(identity, _content(draft, raw))
             if seen == CONFLICT:

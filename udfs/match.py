@@ -22,7 +22,7 @@ _GC_ALLOCATIONS = 50_000  # a batch makes many short-lived tuples and no cycles
 # counters show no more than the largest bundle. A gauge shows what we counted ourselves.
 GAUGES = (
     "records", "hits", "quarantined", "unknown_type", "group_missing", "rule_failed", "repeated",
-    "fragments",
+    "fragments", "heartbeats",
 )  # fmt: skip
 
 

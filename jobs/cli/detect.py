@@ -54,19 +54,38 @@ def detect(
     end: bool = typer.Option(
         False, "--stop", help="停止集群上的检测作业 · end the job that runs on the cluster"
     ),
+    savepoint: bool = typer.Option(
+        False,
+        "--savepoint",
+        help="与 --stop 合用：先保存状态和位置 · with --stop: save state and positions first",
+    ),
+    start: str = typer.Option(
+        "",
+        "--from",
+        metavar="PATH|latest",
+        help="从检查点或保存点继续 · go on from a checkpoint or savepoint",
+    ),
     output: OutputOption = Output.text,
 ) -> None:
     """Run the job until its input ends, or submit it to a cluster and leave it running."""
     from jobs.detect import run, stop  # noqa: PLC0415  starting Java must not cost every command
 
+    if start:
+        overrides = [*overrides, f"flink.restore={start}"]
     settings = settings_from(profile, config, overrides)
     if end:
-        stopped = stop(settings)
+        stopped = stop(settings, savepoint=savepoint)
         if output is Output.json:
-            emit({"stopped": stopped})
+            emit({"stopped": list(stopped), "savepoints": [one for one in stopped.values() if one]})
         else:
-            for job_id in stopped:
+            for job_id, saved in stopped.items():
                 out.print(say(f"job {job_id} has ended", f"作业 {job_id} 已停止"), soft_wrap=True)
+                if saved:
+                    out.print(
+                        say("to go on from here: ", "从这里继续：")
+                        + f"mingjian detect --profile cluster --from {saved.removeprefix('file:')}",
+                        soft_wrap=True,
+                    )
             if not stopped:
                 out.print(say("no detection job is running", "没有正在运行的检测作业"))
         return

@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from jobs.cli import alerts, deliver, detect, lexicons, quarantine, rules, simulate, stack
+from jobs.cli import (
+    alerts,
+    deliver,
+    detect,
+    heartbeat,
+    lexicons,
+    quarantine,
+    rules,
+    simulate,
+    stack,
+)
 from jobs.cli import report as reports
 from jobs.cli.app import err, language, out, report, say
 from jobs.cli.help_language import translate
@@ -25,7 +35,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (simulate, detect, deliver, rules, lexicons, alerts, quarantine, reports, stack):
+for command in (
+    simulate, detect, heartbeat, deliver, rules, lexicons, alerts, quarantine, reports, stack,
+):  # fmt: skip
     command.register(app)
 
 

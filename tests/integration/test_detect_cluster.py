@@ -134,9 +134,9 @@ def test_a_job_left_running_says_how_far_it_is_until_it_is_stopped(settings):
     )
     with pytest.raises(MingjianError, match="free slots, the job needs 99"):
         run(crowded)
-    assert stop(settings) == [report.job_id]
+    assert list(stop(settings)) == [report.job_id]
     wait_for(monitor.look, lambda look: look and look.state == "CANCELED")
-    assert stop(settings) == []
+    assert stop(settings) == {}
 
 
 def wait_for(look, enough, seconds=60):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.cases import record
-from rules.decode import Decoder
+from rules.decode import Decoder, heartbeat
 from rules.engine import Engine
 from rules.matcher import Matcher, compile_timeline
 from rules.quarantine import REASONS
@@ -212,6 +212,16 @@ def test_counts_are_what_happened() -> None:
     for raw in (record(PROMISE, "m1", 1), b"{", odd):
         matcher.match(raw, "memory")
     assert dict(matcher.counts) == {"hits": 1, "quarantined": 1, "unknown_type": 1}
+
+
+def test_a_heartbeat_is_no_message_and_nothing_wrong() -> None:
+    matcher = Matcher(TIMELINE, Decoder(TENANT), CALENDAR)
+    told = heartbeat(TENANT, 1_772_589_600_000, 1_772_589_660_000)
+    for raw in (told, told, told.replace(b"}", b',"payload":{}}')):
+        assert matcher.match(raw, "memory") is None
+    assert dict(matcher.counts) == {"heartbeats": 3}
+    (entry,) = outputs(run(told.replace(b'"v":1', b'"v":2')), "quarantine")
+    assert entry["reason"] == "unknown_envelope"
 
 
 def test_a_rule_on_pictures_survives_a_number_that_no_double_holds(tmp_path: Path) -> None:

@@ -1,0 +1,198 @@
+"""State and positions outlive a job: stopped and started again, on fewer or more slots; and event
+time goes on while nobody talks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+
+import msgspec
+import pytest
+from kafka import KafkaConsumer
+
+from jobs import progress
+from jobs.detect import job_name, run, stop
+from jobs.heartbeat import beat
+from jobs.servers.process import free_port
+from rules.calendar import load_calendar
+from rules.cases import record
+from rules.decode import Decoder
+from rules.engine import Engine
+from rules.errors import MingjianError
+from rules.ruleset import RuleTimeline
+from tests.integration.test_detect_cluster import consume, produce, wait_for
+from tests.support.flows import catalogue_records, comparable
+
+NO_ANSWER = """\
+name: t_asked
+detection: {it: {type: text, text|contains: 在吗}, condition: it}
+mingjian: {signal: true}
+---
+name: t_answered
+detection: {it: {sender_kind: employee}, condition: it}
+mingjian: {signal: true}
+---
+title: 客户问话无人回答
+id: 6a53a4e5-0d0a-4c55-8a54-1c8a7c1c1e0c
+name: t_no_answer
+correlation:
+  type: temporal_ordered
+  condition: t_asked and not t_answered
+  group-by: [conversation]
+  timespan: 2s
+level: high
+mingjian: {version: 1, item: A11-10, response: 2}
+"""
+
+
+def changed(settings, *, source=None, flink=None, **more):
+    return msgspec.structs.replace(
+        settings,
+        source=msgspec.structs.replace(settings.source, **(source or {})),
+        flink=msgspec.structs.replace(settings.flink, **(flink or {})),
+        **more,
+    )
+
+
+def started(settings, folder, *, slots, restore="", follow=True):
+    """(`mingjian detect` in a process of its own, address of its Flink): as users start it."""
+    port = free_port()
+    told = {
+        "source.kind": "kafka",
+        "source.topic": settings.source.topic,
+        "source.follow": str(follow).lower(),
+        "outputs.kind": "kafka",
+        "outputs.topic_prefix": settings.outputs.topic_prefix,
+        "kafka.bootstrap": settings.kafka.bootstrap,
+        "flink.parallelism": slots,
+        "flink.rest_port": port,
+        "flink.checkpoint_interval_ms": 500,
+        "tenant": settings.tenant,
+        "data_dir": folder,
+        "keys_dir": folder / "keys",
+        "rules.registry": folder / "rulesets",
+        "targets": "[]",
+    }
+    command = [sys.executable, "-m", "jobs.cli.main", "detect", "--from", restore, "-o", "json"]
+    command += [part for key, value in told.items() for part in ("--set", f"{key}={value}")]
+    return subprocess.Popen(command, stdout=subprocess.PIPE), f"http://127.0.0.1:{port}"
+
+
+def the_job(url, name):
+    """Its id, once it is there."""
+
+    def look():
+        try:
+            return progress.running(url, name)
+        except OSError:
+            return []
+
+    return wait_for(look, bool, 120)[0]
+
+
+def test_state_survives_stop_and_start_on_one_two_four_and_one_slots(cluster_settings, tmp_path):
+    """Every catalogue case, cut into four runs: most windows are open when a run is stopped."""
+    settings, records = cluster_settings, catalogue_records()
+    quarter = len(records) // 4 + 1
+    saved = ""
+    for number, slots in enumerate((1, 2, 4)):
+        part = records[number * quarter : (number + 1) * quarter]
+        produce(settings, part)
+        process, url = started(settings, tmp_path, slots=slots, restore=saved)
+        try:
+            job = the_job(url, job_name(settings))
+            wait_for(progress.JobMonitor(url, job).look, _has_read(len(part)), 120)
+            saved = progress.stop_with_savepoint(url, job, f"file://{tmp_path}/saved")
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+    produce(settings, records[3 * quarter :])
+    process, _ = started(settings, tmp_path, slots=1, restore=saved, follow=False)
+    assert process.wait(120) == 0
+    found = consume(settings)
+
+    engine = Engine(RuleTimeline.load(), Decoder(settings.tenant), load_calendar())
+    expected: dict[str, list] = {name: [] for name in found}
+    for kind, body in engine.run(records):
+        expected[kind].append(json.loads(body))
+    assert found["late"] == []
+    assert found["quarantine"] == []
+    assert comparable(found) == comparable(expected)
+
+
+def _has_read(count):
+    return lambda look: look and look.records >= count
+
+
+def test_a_place_without_state_is_refused(cluster_settings, tmp_path):
+    for wanted, says in (
+        (str(tmp_path), "no checkpoint or savepoint in"),
+        ("latest", "no checkpoint or savepoint below"),
+    ):
+        settings = changed(
+            cluster_settings, flink={"restore": wanted, "checkpoint_dir": str(tmp_path / "none")}
+        )
+        with pytest.raises(MingjianError, match=says):
+            run(settings)
+    settings = changed(cluster_settings, flink={"restore": "latest"})
+    with pytest.raises(MingjianError, match="'latest' is looked for in a folder"):
+        run(settings)
+
+
+def test_an_absence_is_told_while_nobody_talks(cluster_settings, flink_cluster, tmp_path):
+    """One question and silence: without heartbeats event time stands still."""
+    rules = tmp_path / "rules" / "no_answer.yaml"
+    rules.parent.mkdir()
+    rules.write_text(NO_ANSWER, encoding="utf-8")
+    settings = changed(
+        cluster_settings,
+        source={"follow": True},
+        flink={
+            "parallelism": 2,
+            "rest_url": flink_cluster.address,
+            "checkpoint_dir": str(tmp_path / "checkpoints"),
+            "checkpoint_interval_ms": 500,
+            "allowed_lateness_ms": 1000,
+        },
+        rules=msgspec.structs.replace(cluster_settings.rules, path=str(rules.parent)),
+        keys_dir=str(tmp_path / "keys"),
+    )
+    now = int(time.time() * 1000)
+    question = {"at": "10:00", "from": "c1", "to": "zhangwei", "text": "在吗"}
+    asked = json.loads(record(question, "q", 1))
+    asked |= {"time": now, "received_at": now}
+    asked["payload"]["msgtime"] = now
+    produce(settings, [json.dumps(asked, separators=(",", ":")).encode()])
+    report = run(settings, detached=True)
+    monitor = progress.JobMonitor(flink_cluster.address, report.job_id)
+    wait_for(monitor.look, lambda look: look and look.records == 1)
+    over = threading.Event()
+    beating = threading.Thread(
+        target=beat, args=(settings,), kwargs={"every": 0.5, "delay": 1.0, "stop": over}
+    )
+    alerts = KafkaConsumer(
+        f"{settings.outputs.topic_prefix}alerts",
+        bootstrap_servers=settings.kafka.bootstrap,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=60_000,
+    )
+    try:
+        time.sleep(4)  # twice the time in which an answer was due
+        assert alerts.poll(timeout_ms=0) == {}
+        beating.start()
+        alert = json.loads(next(alerts).value)
+    finally:
+        over.set()
+        if beating.is_alive():
+            beating.join()
+        alerts.close()
+        saved = stop(settings, savepoint=True)
+    assert alert["rule"]["name"] == "t_no_answer"
+    assert alert["time"] == now + 2000
+    (place,) = saved.values()
+    assert place.startswith("file:")
+    seen = monitor.look()
+    assert seen is None or seen.counters.get("quarantined", 0) == 0
