@@ -108,10 +108,7 @@ def _found(text: str, problem: RuleError) -> tuple[yaml.Node, yaml.Node, yaml.No
     """(place, value, item before) of what a problem is about."""
     for path, place, value, before in _nodes(text):
         mark = place.start_mark
-        if path == problem.at and (mark.line + 1, mark.column + 1) == (
-            problem.line,
-            problem.column,
-        ):
+        if path == problem.at and (mark.line + 1, mark.column + 1) == problem.key:
             return place, value, before
     return None
 

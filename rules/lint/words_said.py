@@ -87,6 +87,7 @@ def _words(document: Document, one: Asked, alone: bool) -> Iterator[RuleError]:
                 fix_en=f"write {word.strip('*')}",
                 fix_zh=f"请写 {word.strip('*')}",
                 code="MJ248",
+                offset=0,
             )
         elif "expand" not in one.modifiers and (found := _FOREIGN.search(word)):
             if at in document.quoted and found[0] == "|":
@@ -98,6 +99,7 @@ def _words(document: Document, one: Asked, alone: bool) -> Iterator[RuleError]:
                 fix_en="write the words as a list [a, b], or use |re for a regular expression",
                 fix_zh="请把词写成列表 [甲, 乙]；要用正则表达式请写 |re",
                 code="MJ249",
+                offset=found.start(),
             )
         elif alone and "contains" in one.modifiers and len(fold(word).text.strip()) == 1:
             yield single(document, at, word)
@@ -112,6 +114,7 @@ def single(document: Document, at: Path, word: str) -> RuleError:
         fix_en="write a longer word, or the phrases it is meant in",
         fix_zh="请写更长的词，或写出它所在的短语",
         code="MJ250",
+        offset=0,
     )
 
 
@@ -179,6 +182,7 @@ def _unfolded(document: Document, one: Asked) -> Iterator[RuleError]:
                 fix_en=f"write {narrow}",
                 fix_zh=f"请写 {narrow}",
                 code="MJ251",
+                offset=word.index(wide[0]),
             )
 
 
@@ -192,6 +196,7 @@ def _patterns(document: Document, one: Asked) -> Iterator[RuleError]:
                 fix_en="ask for at least one character: + for *, or leave out the ?",
                 fix_zh="请至少要求一个字符：把 * 改成 +，或去掉 ?",
                 code="MJ252",
+                offset=0,
             )
         elif _OPEN_ENDS.search(source):
             yield document.error(
@@ -201,6 +206,7 @@ def _patterns(document: Document, one: Asked) -> Iterator[RuleError]:
                 fix_en="leave it out: a pattern is looked for anywhere",
                 fix_zh="请删去：正则表达式本来就查找任意位置",
                 code="MJ253",
+                offset=0,
             )
 
 
