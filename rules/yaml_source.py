@@ -240,7 +240,7 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        hint = explain(text, problem, line)
+        hint = explain(text, problem, line, column)
         raise RuleError(
             f"not valid YAML: {hint.en}",
             f"不是有效的 YAML：{hint.zh}",
