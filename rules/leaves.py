@@ -17,6 +17,7 @@ from sigma.types import SigmaString, SpecialChars
 
 from rules.conditions import (
     HIT_FIELDS,
+    HIT_VARIANT,
     TEXT_FIELDS,
     Asked,
     Compare,
@@ -37,6 +38,7 @@ from rules.refused import Refused, UnknownName
 from rules.sigma.modifiers import LONG_FLAGS, questions
 from rules.sigma.refusal import SigmaRefused
 from rules.time_conditions import TIME_MODIFIERS, time_condition
+from rules.variant_names import VARIANT_NAMES
 from rules.zone import Zone
 
 _ORDER = ("lt", "lte", "gt", "gte")
@@ -300,6 +302,8 @@ def _field(name: str, modifiers: list[str], value: Any, named: Named) -> Node:
         middle = parts[1 if lead else 0 : len(parts) - (1 if tail else 0)]
         if not any(isinstance(part, SpecialChars) for part in middle):
             return _compare(name, "".join(str(part) for part in middle), lead, tail)
+    if "fieldref" in modifiers and isinstance(value, str) and value not in FIELDS:
+        raise UnknownName("field", value, sorted(FIELDS))
     try:
         return Asked(name, tuple(questions(name, modifiers, value, named.placeholders())))
     except SigmaRefused as error:
@@ -310,7 +314,7 @@ def _field(name: str, modifiers: list[str], value: Any, named: Named) -> Node:
 
 def _compare(name: str, word: str, lead: bool, tail: bool) -> Node:
     _something(name, word)
-    allowed = CLOSED.get(name)
+    allowed = VARIANT_NAMES if name == HIT_VARIANT else CLOSED.get(name)
     if allowed and not (lead or tail) and word not in allowed:
         raise UnknownName(name, word, allowed)
     operator = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,8 @@ class Document:
     """One YAML document: its value, and where each key path stands (line and column from 1).
 
     `quoted` are the paths of texts in quotation marks: what stands there was meant. `text` is that
-    of the file, `starts` says where in it each single value begins.
+    of the file, `starts` says where in it each single value begins, `odd` how numbers are written
+    that YAML reads otherwise than people do (1:30, 0x1, 010).
     """
 
     path: str
@@ -34,6 +36,7 @@ class Document:
     quoted: set[tuple[str, ...]] = field(default_factory=set)
     text: str = ""
     starts: dict[tuple[str, ...], Start] = field(default_factory=dict)
+    odd: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def error(
         self,
@@ -227,11 +230,9 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
         raise too_large(path, len(text), MAX_CHARACTERS)
     try:
         for node in nodes(text):
-            marks: dict[tuple[str, ...], tuple[int, int]] = {}
-            quoted: set[tuple[str, ...]] = set()
-            starts: dict[tuple[str, ...], Start] = {}
-            _walk(node, (), marks, quoted, starts, path, doubled)
-            documents.append(Document(path, _construct(node, path), marks, quoted, text, starts))
+            document = Document(path, _construct(node, path), {}, text=text)
+            _walk(node, (), document, doubled)
+            documents.append(document)
     except RecursionError:
         raise RuleError(
             "nested too deeply", "嵌套层数过多", path=path, line=1, column=1, code="MJ015"
@@ -297,40 +298,38 @@ def _unreadable(leaf: yaml.ScalarNode) -> bool:
     return False
 
 
-def _walk(
-    node: yaml.Node,
-    at: tuple[str, ...],
-    marks: dict[tuple[str, ...], tuple[int, int]],
-    quoted: set[tuple[str, ...]],
-    starts: dict[tuple[str, ...], Start],
-    path: str,
-    twice: list[RuleError],
-) -> None:
+_PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+def _walk(node: yaml.Node, at: tuple[str, ...], document: Document, twice: list[RuleError]) -> None:
     mark = node.start_mark
     line, column = mark.line + 1, mark.column + 1
-    marks.setdefault(at, (line, column))
+    document.marks.setdefault(at, (line, column))
     if isinstance(node, yaml.ScalarNode):
-        starts[at] = Start(line, column, node.style or "")
+        document.starts[at] = Start(line, column, node.style or "")
         if node.style:
-            quoted.add(at)
+            document.quoted.add(at)
+        elif node.tag in _NUMBERS and not _PLAIN_NUMBER.fullmatch(node.value):
+            document.odd[at] = node.value
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*at, str(key.value))
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
-            if here in marks:
+            if here in document.marks:
                 twice.append(
                     RuleError(
                         f"the key '{key.value}' is there twice",
                         f"键“{key.value}”重复出现",
                         code="MJ014",
-                        path=path,
+                        path=document.path,
                         line=line,
                         column=column,
                     )
                 )
                 continue
-            marks[here] = (line, column)
-            _walk(value, here, marks, quoted, starts, path, twice)
+            document.marks[here] = (line, column)
+            _walk(value, here, document, twice)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _walk(item, (*at, str(index)), marks, quoted, starts, path, twice)
+            _walk(item, (*at, str(index)), document, twice)
