@@ -27,6 +27,7 @@ def place_of(text: str, start: Start, value: str, offset: int) -> tuple[int, int
     if not offset and start.style not in _BLOCKS:
         return start[:2]
     sought = [*"".join(value[:offset].split()), *value[offset : offset + 1].strip()]
+    behind = value[offset : offset + 1].isspace()  # a blank: behind the last character before it
     lines = _BREAK.split(text)
     line, column = start.line, start.column + bool(start.style)
     if start.style in _BLOCKS:  # behind the sign and what is remarked beside it
@@ -38,7 +39,7 @@ def place_of(text: str, start: Start, value: str, offset: int) -> tuple[int, int
             if sought and char != sought[0]:
                 return start[:2]
             if len(sought) <= 1:
-                return line, at
+                return line, at + behind
             del sought[0]
         line, column = line + 1, 1
     return start[:2]

@@ -18,6 +18,7 @@ from rules.lint import (
     layout_said,
     metadata_said,
     numbers_said,
+    patterns_said,
     scope_said,
     words_said,
 )
@@ -75,6 +76,7 @@ def _of_document(source: Source, around: Surroundings, document: Document) -> It
     if "detection" in document.value:
         yield from conditions_said.of_detection(document, around.named)
         yield from words_said.of_detection(document)
+        yield from patterns_said.of_detection(document)
         yield from numbers_said.of_detection(document)
     else:
         yield from correlations_said.of_correlation(document, around.bases)

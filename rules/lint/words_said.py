@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from rules.conditions import TEXT_FIELDS, regex
+from rules.conditions import TEXT_FIELDS
 from rules.errors import RuleError
 from rules.fold import fold
 from rules.yaml_source import Document
@@ -15,7 +15,6 @@ from rules.yaml_source import Document
 Path = tuple[str, ...]
 _SEPARATORS = re.compile("[，、；;]")
 _FOREIGN = re.compile(r"\.\*|%|\\b|\|")  # of regular expressions and SQL
-_OPEN_ENDS = re.compile(r"^\^?\.\*|\.\*\$?$")
 MOST_SWALLOWED = 20  # warnings about words within words, of one list
 
 
@@ -59,8 +58,8 @@ def of_detection(document: Document) -> Iterator[RuleError]:
         for one in asked(("detection", str(name)), selection):
             yield from _repeated(document, one)
             if "re" in one.modifiers:
-                yield from _patterns(document, one)
-            elif one.field in TEXT_FIELDS and not {"lexicon", "detect"} & {*one.modifiers}:
+                continue  # see rules.lint.patterns_said
+            if one.field in TEXT_FIELDS and not {"lexicon", "detect"} & {*one.modifiers}:
                 yield from _words(document, one, alone)
             elif one.field not in TEXT_FIELDS:
                 yield from _unfolded(document, one)
@@ -183,30 +182,6 @@ def _unfolded(document: Document, one: Asked) -> Iterator[RuleError]:
                 fix_zh=f"请写 {narrow}",
                 code="MJ251",
                 offset=word.index(wide[0]),
-            )
-
-
-def _patterns(document: Document, one: Asked) -> Iterator[RuleError]:
-    for at, source in one.texts():
-        if regex(one.field, source).compiled.search("") is not None:
-            yield document.error(
-                at,
-                f"'{source}' fits the empty text too, so it says little about a message",
-                f"“{source}”连空文本都能匹配，几乎不限制消息",
-                fix_en="ask for at least one character: + for *, or leave out the ?",
-                fix_zh="请至少要求一个字符：把 * 改成 +，或去掉 ?",
-                code="MJ252",
-                offset=0,
-            )
-        elif _OPEN_ENDS.search(source):
-            yield document.error(
-                at,
-                f"'{source}': .* at an end does nothing but make the shown hit longer",
-                f"“{source}”：首尾的 .* 只会让命中片段变长，没有别的作用",
-                fix_en="leave it out: a pattern is looked for anywhere",
-                fix_zh="请删去：正则表达式本来就查找任意位置",
-                code="MJ253",
-                offset=0,
             )
 
 
