@@ -132,7 +132,7 @@ def typed(document: Document, at: Path, value: dict[Any, Any], kinds: dict[str, 
         fits, en, zh = kinds[key]
         if not fits(item):
             raise document.error(
-                (*at, key), f"'{key}' must be {en}", f"“{key}”必须是{zh}", code="MJ102"
+                (*at, key), f"'{key}' must be {en}", f"“{key}”必须是{zh}", code="MJ102", offset=0
             )
 
 

@@ -107,6 +107,8 @@ _PLAIN = (
     ),
 )  # fmt: skip
 _WIDE_COLON = re.compile(r"\s*(?:- )?[\[{]?\s*[A-Za-z_][\w.|-]*：")
+# a value that is read as {…} or […], and the first character behind it
+_BEHIND_BRACKET = re.compile(r"\s*(?:- )?[A-Za-z_][\w.|-]*:\s+([\[{])[^\[\]{}]*[\]}]\s*\S")
 _NO_BLANK = re.compile(r"\s*(?:- )?[A-Za-z_][\w.|-]*:(?=[^\s:/])")
 
 
@@ -132,6 +134,17 @@ def explain(text: str, problem: str, line: int, column: int) -> Hint:
                 comma,
                 "MJ013",
             )
+    behind = _BEHIND_BRACKET.match(lines[line - 1]) if 0 < line <= len(lines) else None
+    if behind and "expected <block end>" in problem and behind.end() == column:
+        return Hint(
+            f"a text that begins with {behind[1]}, which YAML keeps for itself",
+            f"文本以 {behind[1]} 开头，而 YAML 保留了这个字符",
+            "put the whole text in quotation marks",
+            "请给整段文本加引号",
+            line,
+            behind.start(1) + 1,
+            "MJ021",
+        )
     for code, signs, en, zh, fix_en, fix_zh in _PLAIN:
         if any(sign in problem for sign in signs):
             return Hint(en, zh, fix_en, fix_zh, code=code)

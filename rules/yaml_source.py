@@ -76,6 +76,8 @@ class Document:
         if offset is None or start is None:
             return self.marks.get(at, (1, 1))
         found = self.at(at)
+        if found is None:  # nothing stands there
+            return self.marks.get(at, (1, 1))
         return place_of(self.text, start, found if isinstance(found, str) else "", offset)
 
     def at(self, path: tuple[str, ...]) -> Any:
@@ -104,12 +106,15 @@ class Document:
                 offset=offset,
             )
         near = difflib.get_close_matches(error.name, error.known, n=1)
+        en, zh = f"there are: {', '.join(error.known)}", f"现有：{'、'.join(error.known)}"
+        if not error.known:
+            en, zh = "there is none at all", "目前一个也没有"
         made = self.error(
             at,
             error.en,
             error.zh,
-            fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(error.known)}",
-            fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(error.known)}",
+            fix_en=f"did you mean '{near[0]}'?" if near else en,
+            fix_zh=f"是不是“{near[0]}”？" if near else zh,
             code=error.code,
             offset=offset,
             in_key=in_key,

@@ -14,7 +14,10 @@ from rules.yaml_source import Document
 
 Path = tuple[str, ...]
 _SEPARATORS = re.compile("[，、；;]")
-_FOREIGN = re.compile(r"\.\*|%|\\b|\|")  # of regular expressions and SQL
+# of regular expressions, of SQL, and what joins words in a condition but not in a value
+_FOREIGN = re.compile(
+    r"\.\*|%|\\b|\||(?<=[\u4e00-\u9fff] )(?:或者?|和|or|and|OR|AND)(?= [\u4e00-\u9fff])"
+)
 MOST_SWALLOWED = 20  # warnings about words within words, of one list
 
 
@@ -89,7 +92,7 @@ def _words(document: Document, one: Asked, alone: bool) -> Iterator[RuleError]:
                 offset=0,
             )
         elif "expand" not in one.modifiers and (found := _FOREIGN.search(word)):
-            if at in document.quoted and found[0] == "|":
+            if at in document.quoted and found[0] not in (".*", "%", "\\b"):
                 continue
             yield document.error(
                 at,

@@ -92,6 +92,11 @@ def test_the_wrong_word_is_where_the_error_points(
         ("{text|contains: 保本}", "[{text|contains: 保本}, {text|re: '微信號'}]", "號'"),
         ("direction: outbound", "direction: [outbound, inbond]", "inbond"),
         ("level: high", "level:   severe", "severe"),
+        ("response: 2", "response: two", "two"),
+        ("version: 1", "version: 1\n  timezone: Beijing", "Beijing"),
+        ("version: 1", "version: 1\n  scope: {directions: outbound}", "outbound}"),
+        ('summary: "{actor} 向', "summary: {actor} 向", "{actor} 向"),
+        ("description: 员工", "description: [重要] 员工", "[重要] 员工"),
     ],
 )
 def test_the_wrong_word_of_a_value_is_pointed_at(old: str, new: str, word: str) -> None:
