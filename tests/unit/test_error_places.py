@@ -69,7 +69,9 @@ STYLES = {
 
 @settings(max_examples=80, deadline=None)
 @given(
-    st.lists(st.sampled_from(["words and", "not words or", "(outbound) and"]), max_size=5),
+    st.lists(
+        st.sampled_from(["words and", "not words or", "(outbound) and"]), min_size=1, max_size=5
+    ),
     st.sampled_from(WRONG),
     st.sampled_from(sorted(STYLES)),
     st.sampled_from([" ", "  ", "\n    ", "\n\n      "]),
