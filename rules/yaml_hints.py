@@ -115,16 +115,15 @@ _NO_BLANK = re.compile(r"\s*(?:- )?[A-Za-z_][\w.|-]*:(?=[^\s:/])")
 def explain(text: str, problem: str, line: int, column: int) -> Hint:
     """The hint for what PyYAML reported at `line` and `column` (from 1) of `text`."""
     lines = text.splitlines()
-    inside = texts(text)
     # these two are reported a line or two below their cause
     back = 3 if "could not find" in problem or "mapping values" in problem else 1
     for number in range(min(line, len(lines)), max(0, line - back), -1):
         hint = mistyped(lines[number - 1], number)
-        if hint and not is_inside(inside, number, hint.column):
+        if hint and not is_inside(texts(text), number, hint.column):
             return hint
     if line <= len(lines) and "expected ','" in problem:
         comma = _wide_comma(lines[line - 1], column)
-        if comma and not is_inside(inside, line, comma):
+        if comma and not is_inside(texts(text), line, comma):
             return Hint(
                 "a full-width comma '，' does not separate",
                 "中文逗号“，”不能作分隔",
