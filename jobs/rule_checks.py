@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,7 +12,8 @@ from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.lint.fixes import fix_all
 from rules.lint.folder import Request, check, check_texts
 from rules.lint.registry import severity
-from rules.ruleset import CATALOG, beside, load_ruleset, rule_files
+from rules.loader import read_rule_text
+from rules.ruleset import BESIDE, CATALOG, beside, load_ruleset, rule_files
 from rules.yaml_files import yaml_files
 
 
@@ -61,6 +63,18 @@ class PlaceOfRules:
         self.files = [self.place] if self.single else rule_files(self.folder)
         if not self.files:
             load_ruleset(self.folder)  # says that there is no rule
+        meant = self.folder if self.single else meant_folder(self.folder)
+        if meant != self.folder:
+            rules = {*rule_files(meant)}
+            others = next(one for one in self.files if one not in rules)
+            raise MingjianError(
+                f"{self.folder} is not a directory of rules: it holds other files too, such as"
+                f" {others}, and its rules are all in {meant}",
+                f"{self.folder} 不是规则目录：里面还有别的文件（如 {others}），规则都在 {meant} 里",
+                fix_en=f"mingjian rules check {meant}",
+                fix_zh=f"mingjian rules check {meant}",
+                exit_code=EXIT_USAGE,
+            )
 
     @cached_property
     def own_words(self) -> bool:
@@ -129,6 +143,40 @@ def fix_rules(
             if write:
                 file.write_bytes(after.encode())
     return found
+
+
+_OF_RULES = re.compile(
+    r"^[\"']?(?:detection|correlation|filter|logsource|level|mingjian|id)[\"']?\s*[:：]", re.M
+)
+
+
+def meant_folder(folder: Path) -> Path:
+    """The folder below that holds all the rules, where others hold none of them; else `folder`.
+
+    Lexicons and lists stand beside rules; those of a folder further down are no rules either.
+    """
+    inside: dict[Path, list[Path]] = {}
+    others = False
+    for file in rule_files(folder):
+        top, *below = file.relative_to(folder).parts
+        if below and (below[0] not in BESIDE or not below[1:]):
+            inside.setdefault(folder / top, []).append(file)
+        elif not below and _looks_like_a_rule(file):
+            return folder
+        else:
+            others = True
+    holding = [place for place, files in inside.items() if any(map(_looks_like_a_rule, files))]
+    if len(holding) != 1 or not (others or len(inside) > 1):
+        return folder
+    return meant_folder(holding[0])
+
+
+def _looks_like_a_rule(file: Path) -> bool:
+    """Broken or not."""
+    try:
+        return _OF_RULES.search(read_rule_text(file, str(file))) is not None
+    except RuleError:
+        return True
 
 
 def _there(place: Path) -> Path:

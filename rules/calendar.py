@@ -197,13 +197,21 @@ def _hours(document: Document, at: tuple[str, ...], value: dict[str, Any], defau
             )
     if "weekdays" in value:
         days = value["weekdays"]
-        if not isinstance(days, list) or not all(
-            type(day) is int and day in range(1, 8) for day in days
+        if (
+            not isinstance(days, list)
+            or not days
+            or not all(type(day) is int and day in range(1, 8) for day in days)
         ):
             raise document.error(
                 (*at, "weekdays"),
-                "'weekdays' must be a list of 1 (Monday) to 7",
-                "“weekdays”必须是 1（周一）到 7 的列表",
+                "'weekdays' is empty: no time would be office time"
+                if days == []
+                else "'weekdays' must be a list of 1 (Monday) to 7",
+                "“weekdays”是空的：没有任何时间算工作时间"
+                if days == []
+                else "“weekdays”必须是 1（周一）到 7 的列表",
+                fix_en="write, for example, [1, 2, 3, 4, 5]",
+                fix_zh="例如写成 [1, 2, 3, 4, 5]",
                 code="MJ423",
             )
         weekdays = frozenset(days)

@@ -8,11 +8,13 @@ brackets, and `2 of`, `any of`, `all of` with a name, a pattern (`word*`) or `th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
+from typing import Any, NamedTuple, TypeVar
 
 from rules.refused import Refused, UnknownName
 
+T = TypeVar("T")
 OPERATORS = ("and", "or", "not")
 QUANTIFIERS = ("any", "all")
 SELECTION_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -26,59 +28,79 @@ _MEANT = {
 }
 
 
+class _Word(NamedTuple):
+    """A word of a condition and where in the text it begins."""
+
+    text: str
+    at: int
+
+
 def check_condition(text: str, selections: Iterable[str]) -> set[str]:
     """The selections a condition uses.
 
     Raises:
         Refused: it does not read as a condition.
-        UnknownName: it names a selection that is not there.
+        UnknownName: it names a selection that is not there. Both say at which word.
     """
     names = [name for name in selections if name != "condition"]
-    words = [word for word in _TOKEN.findall(text) if not word.isspace()]
+    words = [_Word(m[0], m.start()) for m in _TOKEN.finditer(text) if not m[0].isspace()]
     used: set[str] = set()
-    depth, wants_name, before = 0, True, ""
+    opened: list[int] = []  # where the brackets stand that are still open
+    wants_name, before = True, ""
     for word, after in _units(words):
-        _readable(word)
+        _told_at(word.at, _readable, word.text)
         if not wants_name:
-            depth -= word == ")"
-            wants_name = _joins(before, word, depth)
-        elif word == "(":
-            depth += 1
-        elif word in ("and", "or", ")"):
-            raise _missing_name(before, word)
-        elif word != "not":
-            used |= _selected(word, after, names)
+            wants_name = _told_at(word.at, _joins, before, word.text, bool(opened))
+            if word.text == ")":
+                opened.pop()
+        elif word.text == "(":
+            opened.append(word.at)
+        elif word.text in ("and", "or", ")"):
+            raise _missing_name(before, word.text, word.at)
+        elif word.text != "not":
+            used |= _told_at(word.at, _selected, word.text, after, names)
             wants_name = False
-        before = word
+        before = word.text
     if wants_name:
-        raise _missing_name(before, "")
-    if depth:
+        raise _missing_name(before, "", words[-1].at if words else 0)
+    if opened:
         raise Refused(
             "the condition has a bracket that is not closed",
             "condition 里有括号没有闭合",
             code="MJ204",
+            offset=opened[-1],
         )
     return used
 
 
-def _units(words: list[str]) -> Iterator[tuple[str, str]]:
+def _told_at(offset: int, check: Callable[..., T], *given: Any) -> T:
+    """What `check` gives; what it raises is about the word that begins at `offset`."""
+    try:
+        return check(*given)
+    except (Refused, UnknownName) as error:
+        if error.offset is None:
+            error.offset = offset
+        raise
+
+
+def _units(words: list[_Word]) -> Iterator[tuple[_Word, _Word | None]]:
     """(word, what it takes): the pattern for `1 of word*`, else nothing."""
     at = 0
     while at < len(words):
         taken = words[at + 1 : at + 3]
-        if taken[:1] == ["of"] and words[at] not in (*OPERATORS, "(", ")"):
+        if taken and taken[0].text == "of" and words[at].text not in (*OPERATORS, "(", ")"):
             for word in taken[1:]:
-                _readable(word)
-            yield words[at], taken[1] if len(taken) > 1 else "?"
+                _told_at(word.at, _readable, word.text)
+            yield words[at], taken[1] if len(taken) > 1 else _Word("?", taken[0].at)
             at += 3
         else:
-            yield words[at], ""
+            yield words[at], None
             at += 1
 
 
-def _joins(before: str, word: str, depth: int) -> bool:
+def _joins(before: str, word: str, is_open: bool) -> bool:
     """After a selection: does a selection have to follow `word`?"""
-    if depth < 0:
+    if word == ")" and not is_open:
         raise Refused(
             "the condition closes a bracket that was not opened",
             "condition 里多了一个右括号",
@@ -113,7 +135,7 @@ def _readable(word: str) -> None:
         )
 
 
-def _selected(word: str, pattern: str, names: list[str]) -> set[str]:
+def _selected(word: str, pattern: _Word | None, names: list[str]) -> set[str]:
     """The selections that `word`, or `word of pattern`, stands for."""
     if pattern:
         return _group(word, pattern, names)
@@ -130,7 +152,8 @@ def _selected(word: str, pattern: str, names: list[str]) -> set[str]:
     raise UnknownName("selection", word, names)
 
 
-def _group(quantifier: str, pattern: str, names: list[str]) -> set[str]:
+def _group(quantifier: str, taken: _Word, names: list[str]) -> set[str]:
+    pattern = taken.text
     number = int(quantifier[:9]) if quantifier.isascii() and quantifier.isdigit() else 0
     if quantifier not in QUANTIFIERS and not number:
         raise Refused(
@@ -150,6 +173,7 @@ def _group(quantifier: str, pattern: str, names: list[str]) -> set[str]:
             fix_en=f"there are: {', '.join(names)}",
             fix_zh=f"现有：{'、'.join(names)}",
             code="MJ210",
+            offset=taken.at,
         )
     if number > len(found):
         raise Refused(
@@ -160,21 +184,15 @@ def _group(quantifier: str, pattern: str, names: list[str]) -> set[str]:
     return found
 
 
-def _missing_name(before: str, word: str) -> Refused:
+def _missing_name(before: str, word: str, at: int) -> Refused:
     if not before and not word:
-        return Refused("the condition is empty", "condition 是空的", code="MJ211")
-    if not before:
-        return Refused(
-            f"the condition begins with '{word}'", f"condition 不能以“{word}”开头", code="MJ211"
-        )
-    if not word:
-        return Refused(
-            f"after '{before}' the condition ends; a selection is missing",
-            f"condition 在“{before}”之后没有写完，缺少选择项",
-            code="MJ211",
-        )
-    return Refused(
-        f"between '{before}' and '{word}' the condition lacks a selection",
-        f"condition 里“{before}”与“{word}”之间缺少选择项",
-        code="MJ211",
-    )
+        en, zh = "the condition is empty", "condition 是空的"
+    elif not before:
+        en, zh = f"the condition begins with '{word}'", f"condition 不能以“{word}”开头"
+    elif not word:
+        en = f"after '{before}' the condition ends; a selection is missing"
+        zh = f"condition 在“{before}”之后没有写完，缺少选择项"
+    else:
+        en = f"between '{before}' and '{word}' the condition lacks a selection"
+        zh = f"condition 里“{before}”与“{word}”之间缺少选择项"
+    return Refused(en, zh, code="MJ211", offset=at)

@@ -60,6 +60,7 @@ def _no_months(document: Document) -> None:
                 fix_en=f"write {minutes} for minutes, or {days} for days",
                 fix_zh=f"分钟请写 {minutes}，按天请写 {days}",
                 code="MJ310",
+                offset=0,
                 ours=ours,
             )
 
@@ -72,6 +73,7 @@ def _fits_messages(document: Document, how: Correlation) -> None:
             "'timespan' is at most 366d",
             "timespan 最长 366d",
             code="MJ310",
+            offset=0,
         )
     _aliases(document, how)
     for name in how.group_by:

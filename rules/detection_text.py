@@ -84,6 +84,7 @@ def compiled_regex(field: str, source: Any) -> Regex:
             f"{field}|re: a regular expression must be a text (in quotation marks)",
             f"{field}|re：正则表达式必须是文本（请加引号）",
             code="MJ219",
+            offset=0,
         )
     try:
         return regex(field, source)
@@ -98,4 +99,5 @@ def compiled_regex(field: str, source: Any) -> Regex:
             fix_en=fix[1],
             fix_zh=fix[2],
             code="MJ220",
+            offset=0,
         ) from None

@@ -48,7 +48,8 @@ class RuleError(MingjianError):
     `rules/lint/checks`, such as MJ101: what is wrong, for good and in every version. `said_en` and
     `said_zh` are the sentences without the place. `document` and `at` say which part of which
     `rules.yaml_source.Document` is meant, when it is known: a checker goes on behind it. `better`
-    is a mistyped name and the one that was meant, when only one is near.
+    is a mistyped name and the one that was meant, when only one is near. `key` is where the key of
+    the part begins: `column` may be that of a word behind it.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class RuleError(MingjianError):
         self.document: object = None
         self.at: tuple[str, ...] = ()
         self.better: tuple[str, str] | None = None
+        self.key = (line, column)
 
 
 class RecordError(Exception):

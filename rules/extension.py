@@ -53,6 +53,7 @@ def check_language(document: Document, ours: Mapping[str, Any]) -> None:
             fix_en="use a newer Mingjian",
             fix_zh="请使用更新的明鉴",
             code="MJ728",
+            offset=0,
         )
 
 
@@ -71,6 +72,7 @@ def zone(document: Document, ours: Mapping[str, Any]) -> Zone | None:
             fix_en="use an IANA name such as Asia/Shanghai",
             fix_zh="请用 IANA 名称，例如 Asia/Shanghai",
             code="MJ729",
+            offset=0,
         ) from None
 
 
@@ -98,6 +100,7 @@ def suppress(document: Document, ours: Mapping[str, Any]) -> Suppress | None:
             "'for' is like 30m, 24h, 7d, at most 366d",
             "for 写成 30m、24h、7d 这样，最长 366d",
             code="MJ730",
+            offset=0,
         )
     by = written.get("by", ["sender"])
     if "by" in written and "correlation" in document.value:
@@ -137,6 +140,7 @@ def intercept(document: Document, ours: Mapping[str, Any]) -> Intercept | None:
                 "'intercept' is {by: wecom, rule: name of WeCom's own rule, mode: block or warn}",
                 "intercept 写成 {by: wecom, rule: 企业微信里的规则名, mode: block 或 warn}",
                 code="MJ732",
+                offset=0,
             )
     return Intercept(written["rule"], written.get("mode", "block"))
 
@@ -190,7 +194,10 @@ def _texts(document: Document, at: tuple[str, ...], value: Any) -> None:
             at,
             f"'{at[-1]}' must be a list of texts, not empty",
             f"“{at[-1]}”必须是非空的文本列表",
+            fix_en=f"write [{value}]" if isinstance(value, str) and value else "",
+            fix_zh=f"请写 [{value}]" if isinstance(value, str) and value else "",
             code="MJ733",
+            offset=0,
         )
 
 

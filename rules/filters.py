@@ -21,6 +21,7 @@ from datetime import date
 from typing import Any
 
 from rules.conditions import And, Node, Until
+from rules.culprit import culprit
 from rules.extension import zone
 from rules.model import DetectionRule, RuleFile
 from rules.named import Named
@@ -88,7 +89,8 @@ def build_filter(document: Document, named: Named) -> GlobalFilter:
     try:
         condition = parse_detection(section, named, zone=clock, beside=("rules",))
     except (Refused, UnknownName) as error:
-        raise document.explained(("filter",), error) from None
+        at = culprit("filter", section, named, beside=("rules",))
+        raise document.explained(at, error) from None
     name = value.get("name") or value.get("id") or document.path
     rules = _rules(document, section.get("rules"))
     return GlobalFilter(

@@ -17,6 +17,7 @@ from sigma.types import SigmaString, SpecialChars
 
 from rules.conditions import (
     HIT_FIELDS,
+    HIT_VARIANT,
     TEXT_FIELDS,
     Asked,
     Compare,
@@ -37,6 +38,7 @@ from rules.refused import Refused, UnknownName
 from rules.sigma.modifiers import LONG_FLAGS, questions
 from rules.sigma.refusal import SigmaRefused
 from rules.time_conditions import TIME_MODIFIERS, time_condition
+from rules.variant_names import VARIANT_NAMES
 from rules.zone import Zone
 
 _ORDER = ("lt", "lte", "gt", "gte")
@@ -64,6 +66,7 @@ def leaf(name: str, modifiers: list[str], value: Any, named: Named, zone: Zone |
                 f"{name}|exists: '{value}' is neither true nor false",
                 f"{name}|exists：只能写 true 或 false",
                 code="MJ701",
+                offset=0,
             )
         return Compare(name, "exists", value)
     if value is None:
@@ -126,6 +129,7 @@ def _not_text(what: str) -> Refused:
         fix_en="put texts and numbers to search for in quotation marks",
         fix_zh="要查找的文字和数字请加引号；比较大小的值不加引号",
         code="MJ223",
+        offset=0,
     )
 
 
@@ -134,13 +138,14 @@ def _options(value: str) -> tuple[str, list[str]]:
     return name, options
 
 
-def _unknown_option(name: str, modifier: str, option: str, known: str) -> Refused:
+def _unknown_option(name: str, modifier: str, option: str, known: str, value: str) -> Refused:
     return Refused(
         f"{name}|{modifier}: unknown option '{option}' ({known})",
         f"{name}|{modifier}：没有“{option}”这个选项",
         fix_en=f"there are: {known}",
         fix_zh=f"可用：{known}",
         code="MJ229",
+        offset=value.index(option),
     )
 
 
@@ -152,13 +157,14 @@ def _lexicon(name: str, value: str, named: Named) -> Node:
             f"the lexicon '{written}' has no words, only values for 'except'",
             f"词库“{written}”里没有词，只有供 except 使用的值",
             code="MJ230",
+            offset=0,
         )
     scene = ""
     for option in options:
         word, _, scene = option.partition(" ")
         scene = scene.strip()
         if word != "scene" or not scene:
-            raise _unknown_option(name, "lexicon", option, "scene NAME")
+            raise _unknown_option(name, "lexicon", option, "scene NAME", value)
         if scene not in lexicon.scenes:
             raise UnknownName("scene", scene, sorted(lexicon.scenes))
     return InLexicon(name, lexicon, scene)
@@ -182,7 +188,9 @@ def _detect(field: str, value: str, named: Named) -> Node:
         elif word == "count" and re.fullmatch(r"[1-9][0-9]{0,3}", argument.strip()):
             count = int(argument)
         else:
-            raise _unknown_option(field, "detect", option, "except LIST, confidence N, count N")
+            raise _unknown_option(
+                field, "detect", option, "except LIST, confidence N, count N", value
+            )
     return Detected(field, DETECTORS[name], frozenset(known), at_least, tuple(lists), count)
 
 
@@ -204,7 +212,7 @@ def _text(name: str, modifiers: list[str], value: Any, named: Named) -> Node:
         return _expanded(name, modifiers, value, named)
     if "re" in modifiers:
         flags = sorted({LONG_FLAGS.get(one, one) for one in modifiers} & set(_FLAGS))
-        for char in value:
+        for offset, char in enumerate(value):
             if not char.isascii() and (folded := fold(char).text) != char:
                 raise Refused(
                     f"{name}|re: '{char}' never occurs, because texts are folded before they are"
@@ -213,6 +221,7 @@ def _text(name: str, modifiers: list[str], value: Any, named: Named) -> Node:
                     fix_en=f"write '{folded}'" if folded else f"leave '{char}' out",
                     fix_zh=f"请写“{folded}”" if folded else f"请删去“{char}”",
                     code="MJ221",
+                    offset=offset,
                 )
         return compiled_regex(name, "".join(_FLAGS[one] for one in flags) + value)
     parts = _placed(list(SigmaString(value).s), modifiers)
@@ -229,6 +238,7 @@ def _text(name: str, modifiers: list[str], value: Any, named: Named) -> Node:
             f"{name}: only characters that are not read, such as zero-width ones",
             f"{name}：只有不会被读取的字符（如零宽字符）",
             code="MJ233",
+            offset=0,
         )
     return Words(name, folded, word) if lead and tail else regex(name, _wildcards(parts))
 
@@ -262,6 +272,7 @@ def _something(name: str, word: str) -> None:
             fix_en=f"write {name}|exists: true or false",
             fix_zh=f"问有没有值，请写 {name}|exists: true 或 false",
             code="MJ232",
+            offset=0,
         )
 
 
@@ -291,6 +302,8 @@ def _field(name: str, modifiers: list[str], value: Any, named: Named) -> Node:
         middle = parts[1 if lead else 0 : len(parts) - (1 if tail else 0)]
         if not any(isinstance(part, SpecialChars) for part in middle):
             return _compare(name, "".join(str(part) for part in middle), lead, tail)
+    if "fieldref" in modifiers and isinstance(value, str) and value not in FIELDS:
+        raise UnknownName("field", value, sorted(FIELDS))
     try:
         return Asked(name, tuple(questions(name, modifiers, value, named.placeholders())))
     except SigmaRefused as error:
@@ -301,7 +314,7 @@ def _field(name: str, modifiers: list[str], value: Any, named: Named) -> Node:
 
 def _compare(name: str, word: str, lead: bool, tail: bool) -> Node:
     _something(name, word)
-    allowed = CLOSED.get(name)
+    allowed = VARIANT_NAMES if name == HIT_VARIANT else CLOSED.get(name)
     if allowed and not (lead or tail) and word not in allowed:
         raise UnknownName(name, word, allowed)
     operator = {

@@ -16,6 +16,7 @@ from rules.alert import RuleRef, sm3_hex
 from rules.conditions import And
 from rules.correlating import correlation_rule, refuse_on_detection
 from rules.correlation.section import OUR_KEYS
+from rules.culprit import culprit
 from rules.errors import RuleError
 from rules.extension import check_language, intercept, requires, scope, suppress, zone
 from rules.filters import GlobalFilter, build_filter
@@ -221,7 +222,7 @@ def _detection(
     try:
         condition = parse_detection(section, named, zone=clock)
     except (Refused, UnknownName) as error:
-        raise document.explained(_culprit(section, named), error) from None
+        raise document.explained(culprit("detection", section, named), error) from None
     return DetectionRule(
         ref=ref,
         condition=condition,
@@ -231,24 +232,3 @@ def _detection(
         suppress=suppress(document, ours),
         intercept=intercept(document, ours),
     )
-
-
-def _culprit(section: dict[str, Any], named: Named) -> tuple[str, ...]:
-    """Where in a broken `detection` the first part stands that is broken by itself."""
-    for name, selection in section.items():
-        if name == "condition" or not _broken(selection, named):
-            continue
-        if isinstance(selection, dict):
-            for key, value in selection.items():
-                if _broken({key: value}, named):
-                    return ("detection", name, str(key))
-        return ("detection", name)
-    return ("detection", "condition")
-
-
-def _broken(selection: Any, named: Named) -> bool:
-    try:
-        parse_detection({"it": selection, "condition": "it"}, named)
-    except (Refused, UnknownName):
-        return True
-    return False

@@ -8,13 +8,22 @@ from collections.abc import Iterable
 class Refused(ValueError):
     """A part of a detection that cannot be used: what is wrong, and what to write instead.
 
-    `code` as in `rules.errors.RuleError`.
+    `code` as in `rules.errors.RuleError`. `offset` is where in the text of the value the wrong part
+    begins; None when it is not about a part of a value.
     """
 
     def __init__(
-        self, en: str, zh: str, *, fix_en: str = "", fix_zh: str = "", code: str = ""
+        self,
+        en: str,
+        zh: str,
+        *,
+        fix_en: str = "",
+        fix_zh: str = "",
+        code: str = "",
+        offset: int | None = None,
     ) -> None:
         super().__init__(en)
+        self.offset = offset
         self.code = code
         self.en, self.zh = en, zh
         self.fix_en, self.fix_zh = fix_en, fix_zh
@@ -23,10 +32,14 @@ class Refused(ValueError):
 class UnknownName(ValueError):
     """A rule names something that does not exist: `what` it is, its `name`, and what is `known`.
 
-    `what` is a key of `WHAT_ZH`, or the name of a field whose every value is known.
+    `what` is a key of `WHAT_ZH`, or the name of a field whose every value is known. `offset` is
+    where in the text of the value the name begins; None: to be looked for.
     """
 
-    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+    def __init__(
+        self, what: str, name: str, known: Iterable[str], *, offset: int | None = None
+    ) -> None:
+        self.offset = offset
         self.what, self.name, self.known = what, name, list(known)
         self.code = WHAT_CODE.get(
             what, "MJ217"

@@ -132,7 +132,7 @@ def typed(document: Document, at: Path, value: dict[Any, Any], kinds: dict[str, 
         fits, en, zh = kinds[key]
         if not fits(item):
             raise document.error(
-                (*at, key), f"'{key}' must be {en}", f"“{key}”必须是{zh}", code="MJ102"
+                (*at, key), f"'{key}' must be {en}", f"“{key}”必须是{zh}", code="MJ102", offset=0
             )
 
 
@@ -168,6 +168,7 @@ def check_shape(document: Document) -> dict[str, Any]:
             fix_en=f"one of {', '.join(LEVELS)}",
             fix_zh=f"可用：{'、'.join(LEVELS)}",
             code="MJ105",
+            offset=0,
         )
     if ours.get("response", 0) not in RESPONSES:
         raise document.error(
@@ -175,6 +176,7 @@ def check_shape(document: Document) -> dict[str, Any]:
             "'response' is 0, 1, 2 or 3",
             "response 只能是 0、1、2、3",
             code="MJ106",
+            offset=0,
         )
     if not ours.get("signal"):
         _complete(document, ours)
@@ -222,6 +224,7 @@ def _summary(document: Document, ours: dict[str, Any]) -> None:
                 fix_en=f"there are: {', '.join(SUMMARY_WORDS)}",
                 fix_zh=f"可用：{'、'.join(SUMMARY_WORDS)}",
                 code="MJ108",
+                offset=match.start(),
             )
 
 
@@ -294,11 +297,12 @@ def _selections(
         )
     names = [name for name in section if name not in ("condition", *beside)]
     used: set[str] = set()
-    for one in conditions:
+    for index, one in enumerate(conditions):
         try:
             used |= check_condition(one, names)
         except (Refused, UnknownName) as error:
-            raise document.explained((*at, "condition"), error) from None
+            listed = (str(index),) if isinstance(condition, list) else ()
+            raise document.explained((*at, "condition", *listed), error) from None
     for name in names:
         if name not in used:
             raise document.error(

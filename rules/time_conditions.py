@@ -121,6 +121,7 @@ def _flag(modifier: str, build: Callable[[bool], Any]) -> Callable[[Any, Any, An
                 f"time|{modifier}: '{value}' is neither true nor false",
                 f"time|{modifier}：只能写 true 或 false",
                 code="MJ701",
+                offset=0,
             )
         return build(value)
 
@@ -138,6 +139,7 @@ def _range(value: Any, zone: Zone | None, _lists: Mapping[str, str]) -> TimeRang
             fix_en='write it as "22:00-07:00", in quotation marks',
             fix_zh='写成 "22:00-07:00"，并加引号',
             code="MJ702",
+            offset=0,
         )
     return TimeRange(start, end, zone)
 

@@ -22,10 +22,10 @@ MAX_REPEATS = 9
 _SYLLABLE_GAP = 2  # blanks between two syllables
 DENYING = "不别没无"  # repeated at the beginning of a word they would seem to deny it
 
-_NAMES = ("chaizi", "confusable", "emoji", "gap", "pinyin", "repeat")
-_BIT = {name: 1 << at for at, name in enumerate(_NAMES)}
+NAMES = ("chaizi", "confusable", "emoji", "gap", "pinyin", "repeat")
+_BIT = {name: 1 << at for at, name in enumerate(NAMES)}
 _CHAIZI, _GAP, _PINYIN, _REPEAT = (_BIT[name] for name in ("chaizi", "gap", "pinyin", "repeat"))
-_LOOSE = 1 << len(_NAMES)
+_LOOSE = 1 << len(NAMES)
 _LETTERS = str.maketrans(CONFUSABLE)
 _SKIPPED = SYMBOLS.union(EMOJI)
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")
@@ -215,4 +215,4 @@ def _down(node: Node, read: str, sounding: bool) -> list[tuple[Node, int]]:
 
 
 def _named(used: int) -> tuple[str, ...]:
-    return tuple(name for name in _NAMES if used & _BIT[name])
+    return tuple(name for name in NAMES if used & _BIT[name])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from rules.yaml_texts import is_inside, texts
+
 
 class Hint(NamedTuple):
     """What is wrong and what to do; `line` (from 1) is where the cause stands, 0 as reported.
@@ -105,31 +107,56 @@ _PLAIN = (
     ),
 )  # fmt: skip
 _WIDE_COLON = re.compile(r"\s*(?:- )?[\[{]?\s*[A-Za-z_][\w.|-]*：")
+# a value that is read as {…} or […], and the first character behind it
+_BEHIND_BRACKET = re.compile(r"\s*(?:- )?[A-Za-z_][\w.|-]*:\s+([\[{])[^\[\]{}]*[\]}]\s*\S")
 _NO_BLANK = re.compile(r"\s*(?:- )?[A-Za-z_][\w.|-]*:(?=[^\s:/])")
 
 
-def explain(text: str, problem: str, line: int) -> Hint:
-    """The hint for what PyYAML reported at `line` (from 1) of `text`."""
+def explain(text: str, problem: str, line: int, column: int) -> Hint:
+    """The hint for what PyYAML reported at `line` and `column` (from 1) of `text`."""
     lines = text.splitlines()
     # these two are reported a line or two below their cause
     back = 3 if "could not find" in problem or "mapping values" in problem else 1
     for number in range(min(line, len(lines)), max(0, line - back), -1):
-        if hint := mistyped(lines[number - 1], number):
+        hint = mistyped(lines[number - 1], number)
+        if hint and not is_inside(texts(text), number, hint.column):
             return hint
-    if line <= len(lines) and "expected ','" in problem and "，" in lines[line - 1]:
+    if line <= len(lines) and "expected ','" in problem:
+        comma = _wide_comma(lines[line - 1], column)
+        if comma and not is_inside(texts(text), line, comma):
+            return Hint(
+                "a full-width comma '，' does not separate",
+                "中文逗号“，”不能作分隔",
+                "write an English comma and a blank: ', '",
+                "请用英文逗号加空格",
+                line,
+                comma,
+                "MJ013",
+            )
+    behind = _BEHIND_BRACKET.match(lines[line - 1]) if 0 < line <= len(lines) else None
+    if behind and "expected <block end>" in problem and behind.end() == column:
         return Hint(
-            "a full-width comma '，' does not separate",
-            "中文逗号“，”不能作分隔",
-            "write an English comma and a blank: ', '",
-            "请用英文逗号加空格",
+            f"a text that begins with {behind[1]}, which YAML keeps for itself",
+            f"文本以 {behind[1]} 开头，而 YAML 保留了这个字符",
+            "put the whole text in quotation marks",
+            "请给整段文本加引号",
             line,
-            lines[line - 1].index("，") + 1,
-            "MJ013",
+            behind.start(1) + 1,
+            "MJ021",
         )
     for code, signs, en, zh, fix_en, fix_zh in _PLAIN:
         if any(sign in problem for sign in signs):
             return Hint(en, zh, fix_en, fix_zh, code=code)
     return Hint(problem, "这里写法有误")
+
+
+def _wide_comma(line: str, column: int) -> int:
+    """Column of the full-width comma that was to part two items before, or at, the place where a
+    flow could not be read; 0 when there is none. Commas of the items before are their own."""
+    if line[column - 1 : column] == "，":
+        return column
+    start = max(line.rfind(sign, 0, column - 1) for sign in ",[]{}\"'")
+    return line.rfind("，", start + 1, column - 1) + 1
 
 
 def mistyped(line: str, number: int) -> Hint | None:

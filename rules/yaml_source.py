@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from rules.errors import RuleError
 from rules.refused import Refused, UnknownName
 from rules.yaml_hints import Hint, explain, mistyped
 from rules.yaml_nodes import nodes, value
+from rules.yaml_place import Start, place_of
 
 _NEAR, _APART = 0.75, 0.12  # shares of letters in common, for a slip that has one meaning
 MAX_CHARACTERS = 1_000_000  # of any file, a long list of words too
@@ -23,13 +25,18 @@ MAX_RULE = 100_000  # of a rule file; the longest that ships has a quarter of th
 class Document:
     """One YAML document: its value, and where each key path stands (line and column from 1).
 
-    `quoted` are the paths of texts in quotation marks: what stands there was meant.
+    `quoted` are the paths of texts in quotation marks: what stands there was meant. `text` is that
+    of the file, `starts` says where in it each single value begins, `odd` how numbers are written
+    that YAML reads otherwise than people do (1:30, 0x1, 010).
     """
 
     path: str
     value: Any
     marks: dict[tuple[str, ...], tuple[int, int]]
     quoted: set[tuple[str, ...]] = field(default_factory=set)
+    text: str = ""
+    starts: dict[tuple[str, ...], Start] = field(default_factory=dict)
+    odd: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def error(
         self,
@@ -40,12 +47,16 @@ class Document:
         fix_en: str = "",
         fix_zh: str = "",
         code: str = "",
+        offset: int | None = None,
+        in_key: int = 0,
     ) -> RuleError:
-        """A RuleError at a key path, or at the nearest enclosing one that has a position."""
+        """A RuleError at a key path, or at the nearest enclosing one that has a position: at
+        character `in_key` of the key, or `offset` of the value, the first of which is 0."""
         part = at
         while at and at not in self.marks:
             at = at[:-1]
-        line, column = self.marks.get(at, (1, 1))
+        line, column = self.place(at, offset if at == part else None)
+        column += in_key if offset is None and at == part else 0
         error = RuleError(
             en,
             zh,
@@ -56,11 +67,34 @@ class Document:
             fix_zh=fix_zh,
             code=code,
         )
-        error.document, error.at = self, part
+        error.document, error.at, error.key = self, part, self.place(at)
         return error
 
+    def place(self, at: tuple[str, ...], offset: int | None = None) -> tuple[int, int]:
+        """Line and column of a key path; with `offset`, of that character of its value."""
+        start = self.starts.get(at)
+        if offset is None or start is None:
+            return self.marks.get(at, (1, 1))
+        found = self.at(at)
+        if found is None:  # nothing stands there
+            return self.marks.get(at, (1, 1))
+        return place_of(self.text, start, found if isinstance(found, str) else "", offset)
+
+    def at(self, path: tuple[str, ...]) -> Any:
+        """What stands at a key path; None when nothing does."""
+        node = self.value
+        for step in path:
+            if isinstance(node, dict):
+                node = next((item for key, item in node.items() if str(key) == step), None)
+            elif isinstance(node, list) and step.isdecimal() and int(step) < len(node):
+                node = node[int(step)]
+            else:
+                return None
+        return node
+
     def explained(self, at: tuple[str, ...], error: Refused | UnknownName) -> RuleError:
-        """What a part of a rule refuses, with its place and the nearest right name."""
+        """What a part of a rule refuses, at the word that is wrong, with the nearest right name."""
+        at, offset, in_key = self._word(at, error)
         if isinstance(error, Refused):
             return self.error(
                 at,
@@ -69,18 +103,39 @@ class Document:
                 fix_en=error.fix_en,
                 fix_zh=error.fix_zh,
                 code=error.code,
+                offset=offset,
             )
         near = difflib.get_close_matches(error.name, error.known, n=1)
+        en, zh = f"there are: {', '.join(error.known)}", f"现有：{'、'.join(error.known)}"
+        if not error.known:
+            en, zh = "there is none at all", "目前一个也没有"
         made = self.error(
             at,
             error.en,
             error.zh,
-            fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(error.known)}",
-            fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(error.known)}",
+            fix_en=f"did you mean '{near[0]}'?" if near else en,
+            fix_zh=f"是不是“{near[0]}”？" if near else zh,
             code=error.code,
+            offset=offset,
+            in_key=in_key,
         )
         made.better = only_near(error.name, error.known)
         return made
+
+    def _word(
+        self, at: tuple[str, ...], error: Refused | UnknownName
+    ) -> tuple[tuple[str, ...], int | None, int]:
+        """(path, offset in the value or None, offset in the key) of what the error is about."""
+        if error.offset is not None or isinstance(error, Refused):
+            return at, error.offset, 0
+        key = at[-1] if at else ""
+        if error.name in key.split("|"):
+            return at, None, f"|{key}|".index(f"|{error.name}|")
+        found = self.at(at)
+        if isinstance(found, list) and error.name in map(str, found):
+            return (*at, str([*map(str, found)].index(error.name))), 0, 0
+        shown = str(found) if isinstance(found, str | int | float) else ""
+        return at, shown.index(error.name) if error.name in shown else None, 0
 
     def only(self, at: tuple[str, ...], known: Iterable[str], *, code: str = "MJ101") -> None:
         """Raise for the first key under `at` that is not known, naming the nearest right word."""
@@ -180,10 +235,9 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
         raise too_large(path, len(text), MAX_CHARACTERS)
     try:
         for node in nodes(text):
-            marks: dict[tuple[str, ...], tuple[int, int]] = {}
-            quoted: set[tuple[str, ...]] = set()
-            _walk(node, (), marks, quoted, path, doubled)
-            documents.append(Document(path, _construct(node, path), marks, quoted))
+            document = Document(path, _construct(node, path), {}, text=text)
+            _walk(node, (), document, doubled)
+            documents.append(document)
     except RecursionError:
         raise RuleError(
             "nested too deeply", "嵌套层数过多", path=path, line=1, column=1, code="MJ015"
@@ -192,7 +246,7 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        hint = explain(text, problem, line)
+        hint = explain(text, problem, line, column)
         raise RuleError(
             f"not valid YAML: {hint.en}",
             f"不是有效的 YAML：{hint.zh}",
@@ -249,35 +303,38 @@ def _unreadable(leaf: yaml.ScalarNode) -> bool:
     return False
 
 
-def _walk(
-    node: yaml.Node,
-    at: tuple[str, ...],
-    marks: dict[tuple[str, ...], tuple[int, int]],
-    quoted: set[tuple[str, ...]],
-    path: str,
-    twice: list[RuleError],
-) -> None:
-    marks.setdefault(at, (node.start_mark.line + 1, node.start_mark.column + 1))
-    if isinstance(node, yaml.ScalarNode) and node.style:
-        quoted.add(at)
+_PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+def _walk(node: yaml.Node, at: tuple[str, ...], document: Document, twice: list[RuleError]) -> None:
+    mark = node.start_mark
+    line, column = mark.line + 1, mark.column + 1
+    document.marks.setdefault(at, (line, column))
+    if isinstance(node, yaml.ScalarNode):
+        document.starts[at] = Start(line, column, node.style or "")
+        if node.style:
+            document.quoted.add(at)
+        elif node.tag in _NUMBERS and not _PLAIN_NUMBER.fullmatch(node.value):
+            document.odd[at] = node.value
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*at, str(key.value))
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
-            if here in marks:
+            if here in document.marks:
                 twice.append(
                     RuleError(
                         f"the key '{key.value}' is there twice",
                         f"键“{key.value}”重复出现",
                         code="MJ014",
-                        path=path,
+                        path=document.path,
                         line=line,
                         column=column,
                     )
                 )
                 continue
-            marks[here] = (line, column)
-            _walk(value, here, marks, quoted, path, twice)
+            document.marks[here] = (line, column)
+            _walk(value, here, document, twice)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _walk(item, (*at, str(index)), marks, quoted, path, twice)
+            _walk(item, (*at, str(index)), document, twice)

@@ -17,7 +17,7 @@ from jobs.rule_checks import Checked, Fixed, PlaceOfRules, check_rules, fix_rule
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError, RuleError
 from rules.lint.checks_page import page
 from rules.lint.excerpt import excerpt
-from rules.lint.fixes import FIXABLE
+from rules.lint.fixes import FIXABLE, fixed
 from rules.lint.registry import SEVERITIES, at_least, registry, severity
 from rules.lint.sarif import sarif
 
@@ -106,22 +106,15 @@ def check(
     lowest = max(level, fail_level, key=SEVERITIES.index)
     shown = [one for one in found.problems if at_least(lowest, one)]
     if output is Form.json:
-        emit([_as_json(one) for one in shown])
+        emit([_as_json(one, place.text_of(one.path)) for one in shown])
     elif output is Form.sarif:
         emit(sarif(shown, version("mingjian"), language(), place.text_of))
     else:
         for one in sorted(shown, key=lambda one: SEVERITIES.index(severity(one))):
             _print(one, place.text_of)
         out.print(_verdict(found, with_notes=lowest == Level.info))
-        fixable = sum(one.code in FIXABLE for one in shown)
-        if fixable and not fix:
-            out.print(
-                say(
-                    f"--fix puts {fixable} of these right (--dry-run shows how)",
-                    f"其中 {fixable} 个可用 --fix 改正（先看改什么：--dry-run）",
-                ),
-                style="dim",
-            )
+        if not fix and any(one.code in FIXABLE for one in shown):
+            _offer(fix_rules(place, baseline=baseline, today=day, write=False))
     if any(at_least(fail_level, one) for one in found.problems):
         raise typer.Exit(EXIT_FINDINGS)
 
@@ -152,7 +145,15 @@ def _explained(code: str) -> str:
             fix_zh=f"是不是 {'、'.join(near)}？" if near else "编号的形式是 MJ204",
             exit_code=EXIT_USAGE,
         )
-    return page(check)
+    return page(check, language())
+
+
+def _offer(fixes: list[Fixed]) -> None:
+    """Says what --fix would do, which may be less than the codes promise: it was tried."""
+    many = sum(len(one.fixes) for one in fixes)
+    if many:
+        en = f"--fix puts {_count(many, 'place')} right (--dry-run shows how)"
+        out.print(say(en, f"--fix 可改正 {many} 处（先看改什么：--dry-run）"), style="dim")
 
 
 def _fix(done: list[Fixed], dry_run: bool) -> None:
@@ -200,7 +201,7 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-def _as_json(problem: RuleError) -> dict[str, Any]:
+def _as_json(problem: RuleError, text: str) -> dict[str, Any]:
     check = registry().get(problem.code)
     return {
         "code": problem.code,
@@ -211,6 +212,6 @@ def _as_json(problem: RuleError) -> dict[str, Any]:
         "column": problem.column,
         "message": problem.en,
         "fix": problem.fix_en,
-        "fixable": problem.code in FIXABLE,
+        "fixable": fixed(text, problem) is not None,
         "page": f"docs/checks/{problem.code}.md",
     }

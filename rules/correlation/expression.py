@@ -30,7 +30,7 @@ def parse_expression(text: str, rules: Sequence[str]) -> tuple[Clause, ...]:
     Raises:
         WrongCorrelation: it cannot be read, or has a branch with nothing that starts its clock.
     """
-    reader = _Reader(_TOKEN.findall(text), rules)
+    reader = _Reader(text, rules)
     found = reader.alternatives(0)(False)
     if reader.at < len(reader.words):
         raise reader.wrong()
@@ -40,6 +40,7 @@ def parse_expression(text: str, rules: Sequence[str]) -> tuple[Clause, ...]:
             "the condition can never hold: it wants a rule both there and not there",
             "condition 永远不可能成立：它要求同一条规则既出现又不出现",
             code="MJ333",
+            offset=0,
         )
     place = {name: index for index, name in enumerate(rules)}
     clauses = sorted(
@@ -54,6 +55,7 @@ def parse_expression(text: str, rules: Sequence[str]) -> tuple[Clause, ...]:
             fix_en="join it by 'and' with a rule whose event starts the time",
             fix_zh="请用 and 与一条规则相连，由它的事件开始计时",
             code="MJ332",
+            offset=0,
         )
     return tuple(clauses)
 
@@ -61,8 +63,14 @@ def parse_expression(text: str, rules: Sequence[str]) -> tuple[Clause, ...]:
 class _Reader:
     """Every part is read as a function of `negated` -> alternatives, so `not` goes inwards."""
 
-    def __init__(self, words: list[str], rules: Sequence[str]) -> None:
-        self.words, self.rules, self.at = words, rules, 0
+    def __init__(self, text: str, rules: Sequence[str]) -> None:
+        found = list(_TOKEN.finditer(text))
+        self.words, self.places = [one[0] for one in found], [one.start() for one in found]
+        self.rules, self.at = rules, 0
+
+    def place(self) -> int:
+        """Where in the text the word to come begins; at the end, the last one."""
+        return self.places[min(self.at, len(self.places) - 1)] if self.places else 0
 
     def peek(self) -> str:
         """The word to come; operators in lower case, "" at the end."""
@@ -80,6 +88,7 @@ class _Reader:
             fix_en="write names of rules, joined by and, or, not and ( )",
             fix_zh="只写规则的名字，用 and、or、not 和括号连接",
             code="MJ330",
+            offset=self.place(),
         )
 
     def alternatives(self, depth: int) -> Callable[[bool], _Terms]:
@@ -100,7 +109,11 @@ class _Reader:
         word = self.peek()
         if depth > MAX_DEPTH:
             raise WrongCorrelation(
-                ("condition",), "nested too deeply", "嵌套层数过多", code="MJ330"
+                ("condition",),
+                "nested too deeply",
+                "嵌套层数过多",
+                code="MJ330",
+                offset=self.place(),
             )
         if word == "not":
             self.at += 1
@@ -123,6 +136,7 @@ class _Reader:
                 fix_en=f"there are: {', '.join(self.rules)}",
                 fix_zh=f"现有：{'、'.join(self.rules)}",
                 code="MJ331",
+                offset=self.place(),
             )
         self.at += 1
         one, none = frozenset({word}), frozenset[str]()
@@ -150,5 +164,6 @@ def _combined(parts: list[Callable[[bool], _Terms]], negated: bool, *, conjuncti
                 fix_en="split it into several rules",
                 fix_zh="请拆成几条规则",
                 code="MJ334",
+                offset=0,
             )
     return found

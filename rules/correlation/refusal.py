@@ -21,8 +21,9 @@ class WrongCorrelation(Refused):
         fix_zh: str = "",
         code: str = "",
         ours: bool = False,
+        offset: int | None = None,
     ) -> None:
-        super().__init__(en, zh, fix_en=fix_en, fix_zh=fix_zh, code=code)
+        super().__init__(en, zh, fix_en=fix_en, fix_zh=fix_zh, code=code, offset=offset)
         self.at, self.ours = at, ours
 
     def place(self) -> tuple[str, ...]:

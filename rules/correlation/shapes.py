@@ -48,6 +48,7 @@ def span_of(at: tuple[str, ...], written: Any, *, ours: bool = False) -> int:
             f"'{at[-1]}' is like 30s, 10m, 1h, 2d, 1w, at most 10y",
             f"{at[-1]} 写成 30s、10m、1h、2d、1w 这样，最长 10y",
             code="MJ310",
+            offset=0,
             ours=ours,
         )
     return span

@@ -30,6 +30,7 @@ class Detector(NamedTuple):
     folded text in which something is found; where it does not match, nothing need be run.
 
     `cased`: `find` wants the folded text with its capitals kept, as check digits need them.
+    `surest`: the highest confidence of what it finds.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Detector(NamedTuple):
     find: Callable[[str], Iterator[Found]]
     prefilter: str
     cased: bool = False
+    surest: int = 85
 
     def look(self, folded: Folded) -> Iterator[Found]:
         """What `find` finds in a folded text; offsets are those of `folded.text`."""

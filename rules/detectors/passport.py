@@ -39,4 +39,5 @@ DETECTOR = Detector(
     title_en="passport number",
     find=find,
     prefilter=_WORDS,
+    surest=60,
 )

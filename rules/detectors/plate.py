@@ -46,4 +46,5 @@ DETECTOR = Detector(
     title_en="vehicle number plate",
     find=find,
     prefilter=f"[{_PROVINCES}]{_LETTER}{_GAP}{_ANY}{{4}}",
+    surest=60,
 )

@@ -48,4 +48,5 @@ DETECTOR = Detector(
     title_en="travel permit for Hong Kong, Macao or Taiwan",
     find=find,
     prefilter=_WORDS,
+    surest=60,
 )

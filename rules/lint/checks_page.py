@@ -1,4 +1,4 @@
-"""The page of a code, in both languages: what it means, why, wrong, right, what to do."""
+"""The page of a code: what it means, why, what to do, wrong, right."""
 
 from __future__ import annotations
 
@@ -26,23 +26,30 @@ _SPECIAL = {
 }
 
 
-def page(check: Check) -> str:
-    """Markdown of one code."""
+def page(check: Check, language: str = "") -> str:
+    """Markdown of one code, in "zh" or "en"; in both languages without one."""
+
+    def both(en: str, zh: str, between: str = " · ") -> str:
+        return {"zh": zh, "en": en}.get(language, f"{en}{between}{zh}")
+
+    en, _, zh = SEVERITY[check.severity].partition(" · ")
+    todo = both(check.fix_en, check.fix_zh, "\n\n")
     parts = [
         f"# {check.code} {check.slug}\n",
-        f"**{check.en}** · **{check.zh}**\n",
-        f"{SEVERITY[check.severity]}" + (" · `--fix`" if check.code in FIXABLE else "") + "\n",
-        f"{check.why_en}\n\n{check.why_zh}\n",
-        f"## What to do · 怎么改\n\n{check.fix_en}\n\n{check.fix_zh}\n",
+        both(f"**{check.en}**", f"**{check.zh}**") + "\n",
+        both(en, zh) + (" · `--fix`" if check.code in FIXABLE else "") + "\n",
+        both(check.why_en, check.why_zh, "\n\n") + "\n",
+        f"## {both('What to do', '怎么改')}\n\n{todo}\n",
     ]
     bad = _SPECIAL.get(check.base, check.bad.removeprefix("# first\n"))
+    wrong, right = f"## {both('Wrong', '错误写法')}\n", f"## {both('Right', '正确写法')}\n"
     if check.without:
         lacking = ", ".join(f"`{key}`" for key in check.without)
-        parts.append(f"## Wrong · 错误写法\n\nWithout · 缺少 {lacking}\n" + _block(bad))
+        parts.append(f"{wrong}\n{both('Without', '缺少')} {lacking}\n" + _block(bad))
     elif bad.strip():
-        parts.append("## Wrong · 错误写法\n" + _block(bad))
+        parts.append(wrong + _block(bad))
     if check.good.strip():
-        parts.append("## Right · 正确写法\n" + _block(check.good))
+        parts.append(right + _block(check.good))
     return "\n".join(parts)
 
 

@@ -43,6 +43,7 @@ def of_detection(document: Document, named: Named) -> Iterator[RuleError]:
             fix_en="ask each field for values that one message can have at the same time",
             fix_zh="请检查各选择项：一条消息的同一字段不会同时取这些值",
             code="MJ241",
+            offset=0,
         )
     elif constant(whole) is True:
         yield _always(document)
@@ -75,6 +76,7 @@ def _of_shape(document: Document, section: dict[str, Any]) -> Iterator[RuleError
             fix_en="it asks for something and for its opposite; remove one of them",
             fix_zh="它同时要求了一件事和它的反面，请删去其一",
             code="MJ241",
+            offset=0,
         )
     elif outcomes[0][1]:
         yield document.error(
@@ -84,6 +86,7 @@ def _of_shape(document: Document, section: dict[str, Any]) -> Iterator[RuleError
             fix_en="join 'not …' by 'and' to a selection that says what to look for",
             fix_zh="请用 and 把 not … 接在一个说明要找什么的选择项后面",
             code="MJ242",
+            offset=0,
         )
     else:
         yield from _without_effect(document, form.names, outcomes)
@@ -97,6 +100,7 @@ def _always(document: Document) -> RuleError:
         fix_en="ask for what makes a message worth an alert",
         fix_zh="请写明什么样的消息才需要告警",
         code="MJ240",
+        offset=0,
     )
 
 

@@ -17,6 +17,8 @@ from rules.lint import (
     ignores,
     layout_said,
     metadata_said,
+    numbers_said,
+    patterns_said,
     scope_said,
     words_said,
 )
@@ -57,6 +59,7 @@ def of_source(
 
 
 def _of_document(source: Source, around: Surroundings, document: Document) -> Iterator[RuleError]:
+    yield from numbers_said.of_document(document)
     if "filter" in document.value:
         if not source.is_mended_below(document, ()):
             yield from filters_said.of_filter(document, around.today)
@@ -73,6 +76,8 @@ def _of_document(source: Source, around: Surroundings, document: Document) -> It
     if "detection" in document.value:
         yield from conditions_said.of_detection(document, around.named)
         yield from words_said.of_detection(document)
+        yield from patterns_said.of_detection(document)
+        yield from numbers_said.of_detection(document)
     else:
         yield from correlations_said.of_correlation(document, around.bases)
 

@@ -17,6 +17,7 @@ from rules.lint.metadata_said import read_date
 from rules.lint.registry import severity
 from rules.lint.typing_slips import corrected
 from rules.yaml_nodes import spans
+from rules.yaml_texts import is_inside, texts
 
 Path = tuple[str, ...]
 MAX_FIXES = 500  # of one file
@@ -51,7 +52,9 @@ def fix_all(
             break
         problem, better = found
         after = problems_of(better)
-        if _weight(after) < _weight(problems):
+        if _weight(after) < _weight(problems) and _count(after, problem) < _count(
+            problems, problem
+        ):
             text, problems = better, after
             done.append(problem)
         else:
@@ -70,6 +73,10 @@ def _next(
 
 def _key(problem: RuleError) -> tuple[int, int, str]:
     return problem.line, problem.column, problem.code
+
+
+def _count(problems: list[RuleError], like: RuleError) -> int:
+    return sum(one.code == like.code for one in problems)
 
 
 def _weight(problems: list[RuleError]) -> tuple[int, int]:
@@ -108,10 +115,7 @@ def _found(text: str, problem: RuleError) -> tuple[yaml.Node, yaml.Node, yaml.No
     """(place, value, item before) of what a problem is about."""
     for path, place, value, before in _nodes(text):
         mark = place.start_mark
-        if path == problem.at and (mark.line + 1, mark.column + 1) == (
-            problem.line,
-            problem.column,
-        ):
+        if path == problem.at and (mark.line + 1, mark.column + 1) == problem.key:
             return place, value, before
     return None
 
@@ -159,8 +163,12 @@ def _narrow_key(text: str, problem: RuleError) -> str | None:
 
 
 def _no_blanks(text: str, problem: RuleError) -> str | None:
-    """Not inside a text of several lines, where blanks are part of it."""
-    for _, _, value, _ in _nodes(text):
+    """Not inside a text of several lines, where blanks are part of it, and not while it is open
+    where texts are."""
+    nodes = list(_nodes(text))
+    if not nodes:
+        return None
+    for _, _, value, _ in nodes:
         if (
             isinstance(value, yaml.ScalarNode)
             and value.start_mark.line + 1 <= problem.line <= value.end_mark.line
@@ -174,6 +182,8 @@ def _no_blanks(text: str, problem: RuleError) -> str | None:
 
 
 def _no_unseen(text: str, problem: RuleError) -> str | None:
+    if is_inside(texts(text), problem.line, problem.column):
+        return None
     lines = text.split("\n")
     line = lines[problem.line - 1]
     lines[problem.line - 1] = line[: problem.column - 1] + line[problem.column :]

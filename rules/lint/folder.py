@@ -12,6 +12,7 @@ from rules.errors import RuleError
 from rules.lint.baseline import unraised
 from rules.lint.file_said import Surroundings, in_order, of_source
 from rules.lint.lexicon_source import LexiconSource, called, of_lexicon_source, read_lexicon
+from rules.lint.lists_said import of_list
 from rules.lint.source import Source, read
 from rules.lint.together import lexicons_named, missing_names, of_files
 from rules.loader import read_rule_text
@@ -107,7 +108,9 @@ def _named(lexicons: Sequence[LexiconSource], request: Request, found: list[Rule
     lists: dict[str, RefList] = {}
     for file in list_files(request.where.lists):
         try:
-            lists[file.stem] = load_list(file)
+            one = lists[file.stem] = load_list(file)
+            if request.own or (file.is_relative_to(request.root) and not request.others):
+                found += of_list(one, file, _label(file, request), request.today)
         except RuleError as error:
             lists[file.stem] = RefList(file.stem, "text")
             found.append(called(error, _label(file, request)))

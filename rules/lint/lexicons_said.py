@@ -8,6 +8,7 @@ from typing import Any
 
 from rules.errors import RuleError
 from rules.fold import fold
+from rules.lint.ends import days_left, is_near, is_over
 from rules.lint.words_said import joined, single
 from rules.yaml_source import Document
 
@@ -21,7 +22,15 @@ def of_lexicon(document: Document, today: date | None) -> Iterator[RuleError]:
         if value.get(key):
             yield from joined(document, (key,), value[key])
     expires = value.get("expires")
-    if today and expires is not None and expires < today:
+    if expires is not None:
+        yield from _ends(document, expires, today)
+    words = {index: _entry(item) for index, item in enumerate(value.get("words") or ())}
+    yield from _words(document, words)
+    yield from _allow(document, {fold(word).text for word, _ in words.values()})
+
+
+def _ends(document: Document, expires: date, today: date | None) -> Iterator[RuleError]:
+    if is_over(expires, today):
         yield document.error(
             ("expires",),
             f"the list was to be reviewed by {expires}, and today is {today}",
@@ -29,10 +38,19 @@ def of_lexicon(document: Document, today: date | None) -> Iterator[RuleError]:
             fix_en="review the words and set a later date, or null",
             fix_zh="请复核词条，再改成以后的日期或 null",
             code="MJ413",
+            offset=0,
         )
-    words = {index: _entry(item) for index, item in enumerate(value.get("words") or ())}
-    yield from _words(document, words)
-    yield from _allow(document, {fold(word).text for word, _ in words.values()})
+    elif is_near(expires, today):
+        en, zh = days_left(expires, today)
+        yield document.error(
+            ("expires",),
+            f"the list is to be reviewed by {expires}: {en}",
+            f"词库应在 {expires} 前复核：{zh}",
+            fix_en="review the words and set a later date, or null",
+            fix_zh="请复核词条，再改成以后的日期或 null",
+            code="MJ420",
+            offset=0,
+        )
 
 
 def _entry(item: Any) -> tuple[str, frozenset[str]]:

@@ -63,6 +63,7 @@ def _identity(document: Document) -> Iterator[RuleError]:
             fix_en="make one with: python3 -c 'import uuid; print(uuid.uuid4())'",
             fix_zh="用这条命令生成一个：python3 -c 'import uuid; print(uuid.uuid4())'",
             code="MJ601",
+            offset=0,
         )
     if width(value["title"]) > MAX_TITLE:
         yield document.error(
@@ -110,6 +111,7 @@ def _status(document: Document) -> Iterator[RuleError]:
             fix_en=f"one of {', '.join(STATUSES)}",
             fix_zh=f"可用：{'、'.join(STATUSES)}",
             code="MJ614",
+            offset=0,
         )
     if status == "deprecated" and not document.value.get("related"):
         yield document.error(
@@ -139,6 +141,7 @@ def _dates(document: Document, today: date | None) -> Iterator[RuleError]:
                 fix_en=f"write {better}",
                 fix_zh=f"请写成 {better}",
                 code="MJ613",
+                offset=0,
             )
         if day is not None:
             days[key] = day
@@ -150,6 +153,7 @@ def _dates(document: Document, today: date | None) -> Iterator[RuleError]:
                     fix_en=f"write a day up to today, {today}",
                     fix_zh=f"请写不晚于今天（{today}）的日期",
                     code="MJ616",
+                    offset=0,
                 )
     if len(days) > 1 and days["modified"] < days["date"]:
         yield document.error(
@@ -188,4 +192,5 @@ def _summary(document: Document, ours: dict[str, Any]) -> Iterator[RuleError]:
                 fix_en="leave it out",
                 fix_zh="请删去",
                 code="MJ617",
+                offset=match.start(),
             )

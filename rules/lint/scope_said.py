@@ -59,7 +59,7 @@ def _known(reference: Reference, kind: str, what: str) -> set[str]:
     return found - {""}
 
 
-def _nearest(one: str, known: set[str] | frozenset[str]) -> dict[str, str]:
+def _nearest(one: str, known: set[str] | frozenset[str]) -> dict[str, Any]:
     near = difflib.get_close_matches(one, sorted(known), n=1)
     return {
         "fix_en": f"did you mean '{near[0]}'?" if near else "write it as your lists and records do",

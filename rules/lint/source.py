@@ -69,6 +69,8 @@ def read(path: str, text: str, named: Named) -> Source:
                     break
             elif isinstance(error.document, Document):
                 at = _ELSEWHERE.get(error.code, error.at)
+                if at[:2] == ("detection", "condition"):  # all of a list of conditions
+                    at = at[:2]
                 mended.add((documents.index(error.document), at))
     if not documents and whole and not problems:
         problems += _empty(path, text, named)

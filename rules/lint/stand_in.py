@@ -67,7 +67,7 @@ def put_right(error: RuleError) -> bool:
     if at[0] == "mingjian" and at[1:2] and at[1] in OF_WINDOWS:
         return value["mingjian"].pop(at[1], None) is not None
     if at[0] == "correlation":
-        return _correlation(value, at)
+        return _meant(error, document, at) or _correlation(value, at)
     if at[:2] == ("mingjian", "tests") and len(at) > 2:  # noqa: PLR2004
         return _case(value, at)
     if at == ("name",):
@@ -92,6 +92,19 @@ def _key(error: RuleError, document: Document, at: Path) -> bool:
         if near and near[0] not in node:
             node[near[0]] = item
             document.marks[(*at[:-1], near[0])] = document.marks.get(at, (1, 1))
+    return True
+
+
+def _meant(error: RuleError, document: Document, at: Path) -> bool:
+    """Puts the right key of a correlation in place of a mistyped one."""
+    section = document.value.get("correlation")
+    if error.code != "MJ101" or at[:-1] != ("correlation",) or not isinstance(section, dict):
+        return False
+    near = difflib.get_close_matches(at[-1], list(CORRELATION_KEYS), n=1)
+    if not near or near[0] in section or at[-1] not in section:
+        return False
+    section[near[0]] = section.pop(at[-1])
+    document.marks[("correlation", near[0])] = document.marks.get(at, (1, 1))
     return True
 
 

@@ -146,15 +146,21 @@ def _filtered(rules: Sequence[Rule]) -> Iterator[RuleError]:
         if isinstance(text := rule.document.value.get(key), str)
     }
     for rule in rules:
-        section = rule.document.value.get("filter")
-        listed = section.get("rules") if isinstance(section, dict) else None
-        if rule.source.is_mended(rule.document, ("filter",)):
-            continue
-        for target in listed if isinstance(listed, list) else [listed]:
-            if isinstance(target, str) and target != "any" and target not in known:
+        for target in _targets(rule):
+            if target != "any" and target not in known:
                 yield rule.document.explained(
                     ("filter", "rules"), UnknownName("rule", target, sorted(known))
                 )
+
+
+def _targets(rule: Rule) -> list[str]:
+    """What the `rules` of a filter name."""
+    section = rule.document.value.get("filter")
+    if not isinstance(section, dict) or rule.source.is_mended(rule.document, ("filter",)):
+        return []
+    listed = section.get("rules")
+    found = listed if isinstance(listed, list) else [listed]
+    return [one for one in found if isinstance(one, str)]
 
 
 def _named(rule: Rule) -> list[str]:
@@ -184,10 +190,14 @@ def _until(rule: Rule) -> str:
 
 
 def missing_names(sources: Sequence[Source]) -> set[str]:
-    """Names of rules that correlations of these files read and that are in none of them."""
+    """Names of rules that correlations or filters of these files name and that are in none of
+    them; filters may name ids."""
     rules = [Rule(source, document) for source in sources for document in source.documents]
-    own = {rule.document.value.get("name") for rule in rules}
-    return {name for rule in rules for name in (*_named(rule), _until(rule)) if name} - own
+    own = {rule.document.value.get(key) for rule in rules for key in ("name", "id")}
+    named = (
+        name for rule in rules for name in (*_named(rule), _until(rule), *_targets(rule)) if name
+    )
+    return set(named) - own - {"any"}
 
 
 def _unread(rules: Sequence[Rule], names: Mapping[str, Rule]) -> Iterator[RuleError]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rules.errors import RuleError
 from rules.yaml_source import parse_documents
+from rules.yaml_texts import is_inside, texts
 
 _WIDE = {"MJ011": ("：", ": "), "MJ013": ("，", ", ")}
 
@@ -16,8 +17,8 @@ def corrected(text: str, error: RuleError) -> str | None:
     line, at = lines[error.line - 1], error.column - 1
     if error.code in _WIDE:
         wide, right = _WIDE[error.code]
-        at = line.find(wide, max(0, at - 1))
-        if at < 0:
+        at = line.find(wide, at)
+        if at < 0 or is_inside(texts(text), error.line, at + 1):
             return None
         rest = line[at + 1 :]
         line = line[:at] + (
@@ -27,7 +28,7 @@ def corrected(text: str, error: RuleError) -> str | None:
         line = line[: error.column] + " " + line[error.column :]
     elif error.code == "MJ002":
         blank = line[: len(line) - len(line.lstrip())]
-        if "\t" not in blank:
+        if "\t" not in blank or is_inside(texts(text), error.line, 1):
             return None
         return _without_tabs(lines, error.line - 1, blank)
     else:

@@ -7,15 +7,17 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from rules.conditions import TEXT_FIELDS, regex
+from rules.conditions import TEXT_FIELDS
 from rules.errors import RuleError
 from rules.fold import fold
 from rules.yaml_source import Document
 
 Path = tuple[str, ...]
 _SEPARATORS = re.compile("[，、；;]")
-_FOREIGN = re.compile(r"\.\*|%|\\b|\|")  # of regular expressions and SQL
-_OPEN_ENDS = re.compile(r"^\^?\.\*|\.\*\$?$")
+# of regular expressions, of SQL, and what joins words in a condition but not in a value
+_FOREIGN = re.compile(
+    r"\.\*|%|\\b|\||(?<=[\u4e00-\u9fff] )(?:或者?|和|or|and|OR|AND)(?= [\u4e00-\u9fff])"
+)
 MOST_SWALLOWED = 20  # warnings about words within words, of one list
 
 
@@ -59,8 +61,8 @@ def of_detection(document: Document) -> Iterator[RuleError]:
         for one in asked(("detection", str(name)), selection):
             yield from _repeated(document, one)
             if "re" in one.modifiers:
-                yield from _patterns(document, one)
-            elif one.field in TEXT_FIELDS and not {"lexicon", "detect"} & {*one.modifiers}:
+                continue  # see rules.lint.patterns_said
+            if one.field in TEXT_FIELDS and not {"lexicon", "detect"} & {*one.modifiers}:
                 yield from _words(document, one, alone)
             elif one.field not in TEXT_FIELDS:
                 yield from _unfolded(document, one)
@@ -87,9 +89,10 @@ def _words(document: Document, one: Asked, alone: bool) -> Iterator[RuleError]:
                 fix_en=f"write {word.strip('*')}",
                 fix_zh=f"请写 {word.strip('*')}",
                 code="MJ248",
+                offset=0,
             )
         elif "expand" not in one.modifiers and (found := _FOREIGN.search(word)):
-            if at in document.quoted and found[0] == "|":
+            if at in document.quoted and found[0] not in (".*", "%", "\\b"):
                 continue
             yield document.error(
                 at,
@@ -98,6 +101,7 @@ def _words(document: Document, one: Asked, alone: bool) -> Iterator[RuleError]:
                 fix_en="write the words as a list [a, b], or use |re for a regular expression",
                 fix_zh="请把词写成列表 [甲, 乙]；要用正则表达式请写 |re",
                 code="MJ249",
+                offset=found.start(),
             )
         elif alone and "contains" in one.modifiers and len(fold(word).text.strip()) == 1:
             yield single(document, at, word)
@@ -112,6 +116,7 @@ def single(document: Document, at: Path, word: str) -> RuleError:
         fix_en="write a longer word, or the phrases it is meant in",
         fix_zh="请写更长的词，或写出它所在的短语",
         code="MJ250",
+        offset=0,
     )
 
 
@@ -179,28 +184,7 @@ def _unfolded(document: Document, one: Asked) -> Iterator[RuleError]:
                 fix_en=f"write {narrow}",
                 fix_zh=f"请写 {narrow}",
                 code="MJ251",
-            )
-
-
-def _patterns(document: Document, one: Asked) -> Iterator[RuleError]:
-    for at, source in one.texts():
-        if regex(one.field, source).compiled.search("") is not None:
-            yield document.error(
-                at,
-                f"'{source}' fits the empty text too, so it says little about a message",
-                f"“{source}”连空文本都能匹配，几乎不限制消息",
-                fix_en="ask for at least one character: + for *, or leave out the ?",
-                fix_zh="请至少要求一个字符：把 * 改成 +，或去掉 ?",
-                code="MJ252",
-            )
-        elif _OPEN_ENDS.search(source):
-            yield document.error(
-                at,
-                f"'{source}': .* at an end does nothing but make the shown hit longer",
-                f"“{source}”：首尾的 .* 只会让命中片段变长，没有别的作用",
-                fix_en="leave it out: a pattern is looked for anywhere",
-                fix_zh="请删去：正则表达式本来就查找任意位置",
-                code="MJ253",
+                offset=word.index(wide[0]),
             )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -95,7 +95,7 @@ def merged(documents: list[Document]) -> list[Document]:
                 fix_zh="现有：global、reset、repeat",
             )
         last = _over(last if action == "repeat" else base, value)
-        found.append(Document(document.path, last, document.marks, document.quoted))
+        found.append(replace(document, value=last))
     return found
 
 

@@ -131,6 +131,7 @@ def test_a_public_holiday_on_a_saturday_is_free_for_those_who_work_saturdays(tmp
         ("workdays: [2026-10-01]", ":1:1", "must be a mapping"),
         ("weekdays: [[1]]", ":1:1", "1 (Monday)"),
         ("weekdays: [true]", ":1:1", "1 (Monday)"),
+        ("weekdays: []", ":1:1", "empty"),
         ("weekdays: 5", ":1:1", "1 (Monday)"),
         ("departments: sales", ":1:1", "must be a mapping"),
         ("departments: [sales]", ":1:1", "must be a mapping"),

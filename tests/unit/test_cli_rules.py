@@ -45,7 +45,7 @@ def run(*words: str | Path) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("text", "says", "fix"),
     [
-        (CHECKED.replace("3d34a454-9218-5545-be3c-e32c07b42cc1", "abc"), "rule.yaml:2:1", "uuid4"),
+        (CHECKED.replace("3d34a454-9218-5545-be3c-e32c07b42cc1", "abc"), "rule.yaml:2:5", "uuid4"),
         (UNTESTED, "rule.yaml:10:1: the rule has no test cases", "mingjian.tests"),
         (CHECKED.replace("contains: 保本", "contains: [保本，稳赚]"),
          "rule.yaml:7:27: '保本，稳赚'", "write [保本, 稳赚]"),

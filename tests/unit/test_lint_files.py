@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jobs.rule_checks import check_rules
 from rules.errors import MingjianError
-from rules.lint.examples import CORRELATION, LEXICON, RULE, merged
+from rules.lint.examples import BASE_RULE, CORRELATION, FILTER, LEXICON, RULE, merged
 from rules.lint.registry import severity
 from rules.lint.source import read
 from rules.lint.words_said import MOST_SWALLOWED, of_detection
@@ -305,7 +305,7 @@ def test_dates_are_compared_with_the_day_that_is_given(tmp_path: Path) -> None:
         },
     )
     place = str(tmp_path)
-    assert check_rules(place, today=date(2026, 11, 25)).warnings == []
+    assert [one.code for one in check_rules(place, today=date(2026, 11, 25)).warnings] == ["MJ420"]
     late = check_rules(place, today=date(2026, 11, 26)).warnings
     assert [one.code for one in late] == ["MJ413"]
     assert check_rules(place).warnings == []
@@ -400,3 +400,37 @@ def test_the_correlation_of_the_examples_is_without_fault(tmp_path: Path) -> Non
 def test_the_catalogue_gives_no_warning() -> None:
     found = check_rules("", today=TODAY)
     assert [one.en for one in (*found.errors, *found.warnings)] == []
+
+
+def test_a_single_filter_is_checked_with_the_rules_beside_it(tmp_path: Path) -> None:
+    written(tmp_path, {"filter.yaml": FILTER, "rule.yaml": RULE})
+    assert check_rules(str(tmp_path / "filter.yaml"), today=TODAY).problems == []
+    written(tmp_path, {"filter.yaml": FILTER.replace("x01_guarantee", "x01_garantee")})
+    (found,) = check_rules(str(tmp_path / "filter.yaml"), today=TODAY).errors
+    assert (found.code, found.fix_en) == ("MJ737", "did you mean 'x01_guarantee'?")
+    (tmp_path / "rule.yaml").unlink()
+    (found,) = check_rules(str(tmp_path / "filter.yaml"), today=TODAY).errors
+    assert found.fix_en == "there is none at all"
+
+
+def test_a_mistyped_key_of_a_correlation_is_not_missing_besides(tmp_path: Path) -> None:
+    text = BASE_RULE + "---\n" + CORRELATION.replace("group-by", "group_by")
+    written(tmp_path, {"rule.yaml": text})
+    assert [code for _, code in codes(tmp_path)] == ["MJ101"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("保本 或 稳赚", ["MJ249"]),
+        ("[保本 and 稳赚, 内幕]", ["MJ249"]),
+        ('"保本 或 稳赚"', []),
+        ("保本 and return", []),
+        ("保本和稳赚", []),
+    ],
+)
+def test_a_word_that_joins_words_is_looked_for_as_it_stands(
+    tmp_path: Path, words: str, told: list[str]
+) -> None:
+    written(tmp_path, {"rule.yaml": RULE.replace("contains: 保本", f"contains: {words}")})
+    assert [code for _, code in codes(tmp_path) if code == "MJ249"] == told

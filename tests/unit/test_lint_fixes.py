@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,65 @@ def test_fixes_make_nothing_worse_and_keep_every_remark(
     assert re.findall("# 备注.*", better) == re.findall("# 备注.*", text)
     assert better.count("\n") == text.count("\n")
     assert (better == text) == (not done)
+
+
+QUOTES = ["内部，消息", "owner：x", "level:high", "a ，b： c", "看, 看：", "2026/1/2", "保本 "]
+
+
+@st.composite
+def slipped_files(draw: st.DrawFn) -> tuple[str, list[str]]:
+    """A rule file with slips, and texts of it in which the same signs stand and are meant."""
+    text = RULE
+    for old, new in draw(st.lists(st.sampled_from(SLIPS), max_size=3, unique=True)):
+        text = text.replace(old, new, 1)
+    words = st.one_of(
+        st.sampled_from(QUOTES).map(lambda one: f'"{one}"'),
+        st.sampled_from(QUOTES).map(lambda one: f"'{one}'"),
+        st.sampled_from(["内幕", "稳赚", "包赚"]),
+    )
+    items = draw(st.lists(words, min_size=1, max_size=4, unique=True))
+    parted = items[0]
+    for one in items[1:]:
+        after_quote = parted[-1] in "\"'"
+        parted += draw(st.sampled_from(["，", ", ", "， "] if after_quote else [", "])) + one
+    text = text.replace("[转述监管要求]", f"[{parted}]")
+    block = draw(st.lists(st.sampled_from([*QUOTES, "\ttab"]), min_size=1, max_size=3))
+    head = draw(st.sampled_from(["|", ">-", '"']))
+    lines = "".join(f"\n  {one}" for one in block)
+    said = f'"{lines[3:]}"' if head == '"' else head + lines
+    whole = text.replace("description: 员工向客户承诺保本。", f"description: {said}")
+    return whole, [said, *(one for one in items if one[0] in "\"'")]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(slipped_files())
+def test_fixes_leave_texts_alone_say_how_many_and_are_done_once(
+    file: tuple[str, list[str]],
+) -> None:
+    text, kept = file
+    before = problems_of(text)
+    better, done = fix_all(text, problems_of)
+    after = problems_of(better)
+    told, left, fixes = (Counter(one.code for one in some) for some in (before, after, done))
+    gone = Counter({code: many for code, many in (told - left).items() if code in FIXABLE})
+    assert gone <= fixes  # what is gone was fixed, and besides only what an error hid
+    assert all(fixes[code] > told[code] for code in fixes - gone)
+    assert fix_all(better, problems_of) == (better, [])
+    assert [one for one in kept if one not in better] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ('["内部，消息"，内幕]', '["内部，消息", 内幕]'),
+        ("['甲，乙'，'丙，丁'，\"戊\"]", "['甲，乙', '丙，丁', \"戊\"]"),
+        ('["内部 ，"，"，"]', '["内部 ，", "，"]'),
+        ('["a\\"，b"，c]', '["a\\"，b", c]'),
+    ],
+)
+def test_a_comma_is_put_right_between_texts_and_not_in_them(wrong: str, right: str) -> None:
+    text = RULE.replace("[转述监管要求]", wrong)
+    assert fix_all(text, problems_of)[0] == RULE.replace("[转述监管要求]", right)
 
 
 def test_the_changed_part_is_the_shortest() -> None:

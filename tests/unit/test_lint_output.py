@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from typer.testing import CliRunner
 from jobs.cli import app as cli
 from jobs.cli.main import app
 from rules.errors import MingjianError
-from rules.lint.examples import RULE
+from rules.lint.checks_page import page
+from rules.lint.examples import LEXICON, LIST, PACK, RULE
 from rules.lint.excerpt import excerpt
-from rules.lint.registry import registry
-from tests.support.lint_examples import written
+from rules.lint.registry import Check, registry
+from tests.support.lint_examples import SHOWN, written
 
 # the part of the SARIF 2.1.0 standard (OASIS, 3.13 on) that a consumer needs
 TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
@@ -165,8 +167,13 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*words: str | Path) -> tuple[int, str]:
+    """Exit code and what a person sees of `rules check`."""
+    return run_rules("check", *words)
+
+
+def run_rules(*words: str | Path) -> tuple[int, str]:
     """Exit code and what a person sees, errors of the command included."""
-    done = CliRunner().invoke(app, ["rules", "check", *map(str, words)])
+    done = CliRunner().invoke(app, ["rules", *map(str, words)])
     if isinstance(done.exception, MingjianError):
         return done.exception.exit_code, " ".join(done.exception.text(cli.language()))
     return done.exit_code, done.stdout
@@ -181,12 +188,12 @@ def test_a_person_sees_the_line_a_mark_the_code_and_what_to_write(tmp_path: Path
         "  11 │ levle: high\n"
         "     │ ^\n"
         "  → did you mean 'level'?\n"
-        "! rule.yaml:8:11: '保' is one character, which ordinary messages are full of [MJ250]\n"
+        "! rule.yaml:8:26: '保' is one character, which ordinary messages are full of [MJ250]\n"
         "  8 │   words: {text|contains: 保}\n"
-        "    │           ^\n"
+        "    │                          ^\n"
         "  → write a longer word, or the phrases it is meant in\n"
         "1 file, 1 error, 1 warning\n"
-        "--fix puts 1 of these right (--dry-run shows how)\n"
+        "--fix puts 1 place right (--dry-run shows how)\n"
     )
 
 
@@ -198,7 +205,7 @@ def test_in_chinese_nothing_is_english_but_keys(
     seen = run(tmp_path)[1]
     assert "未知的键“levle” [MJ101]" in seen
     assert seen.endswith(
-        "1 个文件，1 个错误，1 个警告\n其中 1 个可用 --fix 改正（先看改什么：--dry-run）\n"
+        "1 个文件，1 个错误，1 个警告\n--fix 可改正 1 处（先看改什么：--dry-run）\n"
     )
 
 
@@ -271,14 +278,88 @@ def test_fix_writes_and_dry_run_shows(tmp_path: Path) -> None:
     assert run(tmp_path, "--fix")[1] == "nothing to put right by itself\n1 file, no error\n"
 
 
-def test_a_code_is_explained() -> None:
+@pytest.mark.parametrize("check", SHOWN, ids=lambda check: check.code)
+def test_a_code_is_explained_in_the_language_of_the_reader(check: Check) -> None:
+    en, zh = page(check, "en"), page(check, "zh")
+    for said, own, other in ((en, check.why_en, check.why_zh), (zh, check.why_zh, check.why_en)):
+        assert own in said
+        assert other not in said
+        assert f"# {check.code} {check.slug}\n" in said
+    for word in ("What to do", "Wrong", "Right", "Without"):
+        assert f"# {word}" not in zh
+    assert not re.search("^#.*[\u4e00-\u9fff]", en, re.M)
+
+
+def test_a_code_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     code, seen = run("--explain", "mj250")
     assert code == 0
-    assert registry()["MJ250"].why_zh in seen
+    assert registry()["MJ250"].why_en in seen
     assert "text|contains: 保" in seen
     code, seen = run("--explain", "MJ999")
     assert code == 2
     assert "MJ999" in seen
+    monkeypatch.setenv("MINGJIAN_LANG", "zh")
+    assert registry()["MJ250"].why_zh in run("--explain", "mj250")[1]
+
+
+def test_only_what_can_be_put_right_is_offered(tmp_path: Path) -> None:
+    twice = RULE.replace("contains: 保本", "contains: [保本, # 第一\n    保本]")
+    written(tmp_path, {"rule.yaml": twice})
+    seen = run(tmp_path)[1]
+    assert "[MJ246]" in seen
+    assert "--fix" not in seen
+    assert run(tmp_path, "--fix")[1].startswith("nothing to put right by itself\n")
+    (found,) = json.loads(run(tmp_path, "--output", "json")[1])
+    assert found["fixable"] is False
+
+
+BESIDES = {"lexicons/own.yaml": LEXICON, "lists/own.yaml": LIST}
+
+
+@pytest.mark.parametrize(
+    ("texts", "meant"),
+    [
+        ({"a/rule.yaml": RULE, "compose.yaml": "services: {}\n"}, "a"),
+        ({"a/rule.yaml": RULE, "b/c/one.yaml": "- code: x\n"}, "a"),
+        ({"a/one/rule.yaml": RULE, "a/lexicons/own.yaml": LEXICON}, "a"),
+        ({"a/b/rule.yaml": RULE, "a/x.yaml": "x: 1\n", "y.yaml": "y: 1\n"}, "a/b"),
+        ({"a/rule.yaml": "title：x\nlevle: high\nid：x\n", "b/x.yml": "x: 1\n"}, "a"),
+        # folders of rules, in part broken
+        ({"rule.yaml": RULE, "a/x.yaml": "x: 1\n"}, ""),
+        ({"a/rule.yaml": RULE, **BESIDES}, ""),
+        ({"a/rule.yaml": RULE, "b/rule.yaml": RULE, "c/x.yaml": "x: 1\n"}, ""),
+        ({"x.yaml": "x: 1\n"}, ""),
+    ],
+)
+def test_the_folder_that_is_meant_is_said(
+    tmp_path: Path, texts: dict[str, str], meant: str
+) -> None:
+    written(tmp_path, texts)
+    code, seen = run(tmp_path)
+    said = f"{tmp_path} is not a directory of rules"
+    assert seen.startswith(said) == bool(meant)
+    if meant:
+        assert code == 2
+        assert seen.endswith(f" mingjian rules check {tmp_path / meant}")
+        assert "is not a directory" not in run(tmp_path / meant)[1]
+
+
+def packs(*given: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run_rules("packs", *given, "--output", "json")[1])
+    return found
+
+
+def test_packs_of_the_catalogue_are_not_shown_for_other_rules(tmp_path: Path) -> None:
+    written(tmp_path, {"rule.yaml": RULE})
+    assert packs(str(tmp_path)) == []
+    assert run_rules("packs", str(tmp_path))[1].startswith(f"no pack has a rule of {tmp_path}")
+    assert all(one["rules"] for one in packs())
+    old = PACK.replace("name: own", "name: old").replace("x01", "y")
+    written(tmp_path, {"packs/own.yaml": PACK, "packs/old.yaml": old})
+    assert {one["name"]: len(one["rules"]) for one in packs(str(tmp_path))} == {"old": 0, "own": 1}
+    seen = run_rules("packs", str(tmp_path))[1]
+    assert "0 of 1" in seen
+    assert "rules.packs=[old,own]" in seen.replace("\n", "")
 
 
 def test_a_wrong_day_is_said(tmp_path: Path) -> None:
