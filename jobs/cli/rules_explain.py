@@ -27,7 +27,7 @@ from rules.explain_words import Said
 from rules.matcher import compile_timeline
 from rules.message import Message
 from rules.model import CorrelationRule, RuleFile
-from rules.reference import RefList
+from rules.more_lists import with_more
 from rules.ruleset import RuleSet, RuleTimeline, assemble
 from udfs.kept import KeptPatterns
 
@@ -92,15 +92,18 @@ def explain(
     if Path(name).is_file() and not rules:
         rules, name = name, ""
     ruleset = load_rules(rules)
-    chosen, file = _rule(ruleset, name, rules)
+    file = _rule(ruleset, name, rules)[1]
     calendar, named = load_calendar(), named_for(rules)
     raws, lists = given_records(message, {"from": sender, "to": to, "at": at}, named)
     messages = [decoded(raw) for raw in raws]
     lists += listed(messages, {"department": department, "role": role}, named, lists)
-    setting = Setting.of(ruleset, calendar, lists)
+    if lists:
+        ruleset = with_more(ruleset, lists, named)
+    chosen, file = _rule(ruleset, file.main.ref.name if not name and file.main else name, rules)
+    setting = Setting.of(ruleset, calendar)
     if isinstance(chosen, CorrelationRule):
         steps = counted(chosen, ruleset, messages, setting, named)
-        alerts = _alerts(ruleset, file, chosen, raws, messages, calendar, lists)
+        alerts = _alerts(ruleset, file, chosen, raws, messages, calendar)
         if output is Output.json:
             emit(counted_json(chosen, steps, alerts))
             return
@@ -163,7 +166,6 @@ def _alerts(
     raws: Sequence[bytes],
     messages: Sequence[Message],
     calendar: OfficeCalendar,
-    lists: Sequence[RefList],
 ) -> int:
     """How many alerts the engine raises for the messages."""
     if not needs_others(file) and not any(one.filters for one in ruleset.files):
@@ -171,10 +173,7 @@ def _alerts(
         ruleset = assemble([file], file.path, ruleset.reference, ruleset.calendar)
     decoder = Decoder(TENANT, assume_received_at=max(one.time for one in messages))
     timeline = RuleTimeline([(0, ruleset)])
-    compiled = {
-        key: one.with_lists(lists)
-        for key, one in compile_timeline(timeline, KeptPatterns()).items()
-    }
+    compiled = compile_timeline(timeline, KeptPatterns())
     engine = Engine(timeline, decoder, calendar, compiled=compiled)
     found = [json.loads(body) for kind, body in engine.run(raws) if kind == "alerts"]
     return sum(body["rule"]["name"] == rule.ref.name for body in found)
