@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rules.explain import LEAF, LEAST, Part, Verdict
-from rules.explain_behaviour import Counted, Reached, needed, reached
+from rules.explain_behaviour import reached
+from rules.explain_course import needed
 from rules.explain_refused import Occurrence
 from rules.explain_text import conclusion
+from rules.explain_windows import Clock, Counted, Stretch, courses
 from rules.explain_words import REFUSALS, Said
 from rules.model import CorrelationRule
 
@@ -36,6 +38,10 @@ def counted_json(rule: CorrelationRule, found: Sequence[Counted], alerts: int) -
         "needed": _both(needed(rule.how)),
         "timespan_ms": rule.timespan,
         "groups": [_group(best) for best in reached(rule, found)],
+        "windows": [
+            _window(one) for course in courses(rule.how, found) for one in course.stretches
+        ],
+        "clocks": [_clock(one) for course in courses(rule.how, found) for one in course.clocks],
         "messages": [
             {
                 "base_rule": one.verdict.rule.ref.name,
@@ -50,13 +56,41 @@ def counted_json(rule: CorrelationRule, found: Sequence[Counted], alerts: int) -
     }
 
 
-def _group(best: Reached) -> dict[str, Any]:
+def _group(best: Stretch) -> dict[str, Any]:
     return {
         "group": dict(best.group),
         "reached": best.reached,
         "messages": list(best.messages),
         "time": best.time,
         "absent": list(best.absent),
+    }
+
+
+def _window(one: Stretch) -> dict[str, Any]:
+    return {
+        "group": dict(one.group),
+        "start": one.start,
+        "end": one.end,
+        "cut": one.cut,
+        "cancelled_by": one.cancelled or None,
+        "reached": one.reached,
+        "messages": list(one.messages),
+        "holds": one.held,
+        "alerts_at": list(one.fired),
+    }
+
+
+def _clock(one: Clock) -> dict[str, Any]:
+    return {
+        "group": dict(one.group),
+        "message": one.message,
+        "start": one.start,
+        "end": one.end,
+        "waits_for": list(one.waits_for),
+        "came": [{"message": who, "rule": name, "time": time} for who, name, time in one.came],
+        "lacking": list(one.lacking),
+        "cancelled_by": one.cancelled or None,
+        "alerts": one.fired,
     }
 
 

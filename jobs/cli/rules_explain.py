@@ -21,8 +21,11 @@ from rules.engine import Engine
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.explain import Setting, judge
 from rules.explain_behaviour import behaviour_lines, counted
+from rules.explain_course import span
 from rules.explain_names import condition_text, selections
+from rules.explain_split import as_plain, pieces, pieces_lines
 from rules.explain_text import message_lines, tree_lines, verdict_lines
+from rules.explain_windows import courses
 from rules.explain_words import Said
 from rules.matcher import compile_timeline
 from rules.message import Message
@@ -112,17 +115,24 @@ def explain(
         for step in steps if len(messages) == 1 else ():
             _print([f"{step.verdict.rule.ref.name}:", *tree_lines(step.verdict, language())])
         _print(behaviour_lines(chosen, steps, language()))
+        raised = sum(course.alerts() for course in courses(chosen.how, steps))
+        if chosen.suppress and raised > alerts:
+            _print([f"· {_suppressed(raised - alerts, chosen.suppress.duration).text(language())}"])
         _print([_sum(chosen, alerts).text(language())])
         return
     names = selections(ruleset, chosen.ref.name, named)
     condition = condition_text(file, chosen.ref.name)
     verdicts = [judge(chosen, one, setting, names) for one in messages]
+    together = pieces(chosen, ruleset, messages, setting, names)
     if output is Output.json:
         for verdict in verdicts:
             emit(verdict_json(verdict))
+        for one in together:
+            emit({"rule": chosen.ref.name, "pieces": as_plain(one)})
         return
     for verdict in verdicts:
         _print(verdict_lines(verdict, language(), condition))
+    _print(pieces_lines(together, language(), condition))
 
 
 def _print(lines: Sequence[str]) -> None:
@@ -177,6 +187,15 @@ def _alerts(
     engine = Engine(timeline, decoder, calendar, compiled=compiled)
     found = [json.loads(body) for kind, body in engine.run(raws) if kind == "alerts"]
     return sum(body["rule"]["name"] == rule.ref.name for body in found)
+
+
+def _suppressed(more: int, duration: int) -> Said:
+    length = span(duration)
+    return Said(
+        f"{more} more would be raised, but within {length} of an alert further ones are its"
+        " evidence (suppress)",
+        f"还会再报 {more} 次，但一次告警后 {length} 内的都并入其证据（suppress）",
+    )
 
 
 def _sum(rule: CorrelationRule, alerts: int) -> Said:
