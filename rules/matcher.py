@@ -108,7 +108,7 @@ class CompiledRules:
         other.always = [  # in the place of the rule of that name, see `candidates`
             *(rule for rule in self.always if rule.ref.name not in anew),
             *(
-                replace(rule, condition=quick(rule.condition, {}))
+                replace(rule, condition=quick(rule.condition))
                 for name, rule in ruleset.detections.items()
                 if name in anew
             ),
