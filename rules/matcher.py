@@ -98,21 +98,14 @@ class CompiledRules:
         self.splits = SplitRules(ruleset)
 
     def judging(self, ruleset: RuleSet) -> CompiledRules:
-        """The same rules as `rules.more_lists` gave them. Those that were read anew wait for no
-        trigger: there is nothing to scan again for the one case that wants them."""
+        """The same rules as `rules.more_lists` gave them; those read anew wait for no trigger."""
         other = copy.copy(self)
         other.ruleset, other.reference = ruleset, ruleset.reference
         other.splits = SplitRules(ruleset)
         known = self.ruleset.detections
-        anew = {name for name, rule in ruleset.detections.items() if rule is not known[name]}
-        other.always = [  # in the place of the rule of that name, see `candidates`
-            *(rule for rule in self.always if rule.ref.name not in anew),
-            *(
-                replace(rule, condition=quick(rule.condition))
-                for name, rule in ruleset.detections.items()
-                if name in anew
-            ),
-        ]
+        anew = [one for name, one in ruleset.detections.items() if one is not known[name]]
+        ready = [replace(one, condition=quick(one.condition)) for one in anew]
+        other.always = list({one.ref.name: one for one in (*self.always, *ready)}.values())
         return other
 
     def candidates(self, draft: Draft) -> Candidates:
