@@ -74,6 +74,22 @@ def reached(rule: CorrelationRule, found: Sequence[Counted]) -> list[Stretch]:
     return [max(of, key=lambda one: one.reached or 0) for of in each if of]
 
 
+def reads_correlations(rule: CorrelationRule, found: Sequence[Counted]) -> list[str]:
+    """Names of what the rule reads and no message is judged by: other correlations. `found` is of
+    one message at least."""
+    seen = {one.verdict.rule.ref.name for one in found}
+    return [name for name in rule.how.sources() if name not in seen]
+
+
+def _chained(name: str) -> Said:
+    return Said(
+        f"{name} is a correlation itself, whose results count here; how it came to them:"
+        f" mingjian rules explain {name} MESSAGE...",
+        f"{name} 本身是关联规则，这里计入的是它的结果；它怎样得出，请看："
+        f"mingjian rules explain {name} MESSAGE...",
+    )
+
+
 def behaviour_lines(rule: CorrelationRule, found: Sequence[Counted], language: str) -> list[str]:
     """What counted and what did not, message by message, then the best of each group."""
     lines = []
@@ -83,6 +99,8 @@ def behaviour_lines(rule: CorrelationRule, found: Sequence[Counted], language: s
         lines.append(
             f"{mark} {message.msgid}  {clock(message.time)}  {_of(one, rule.how).text(language)}"
         )
+    if chained := reads_correlations(rule, found):
+        return lines + [f"· {_chained(one).text(language)}" for one in chained]
     groups = courses(rule.how, found)
     for course in groups:
         lines += [f"· {one.text(language)}" for one in course_said(rule.how, course)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rules.explain import LEAF, LEAST, Part, Verdict
-from rules.explain_behaviour import reached
+from rules.explain_behaviour import reached, reads_correlations
 from rules.explain_course import needed
 from rules.explain_refused import Occurrence
 from rules.explain_text import conclusion
@@ -31,17 +31,18 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
 
 def counted_json(rule: CorrelationRule, found: Sequence[Counted], alerts: int) -> dict[str, Any]:
     """A correlation and some messages."""
+    chained = reads_correlations(rule, found)
+    ran = [] if chained else courses(rule.how, found)
     return {
         "rule": rule.ref.name,
         "fires": alerts > 0,
         "alerts": alerts,
         "needed": _both(needed(rule.how)),
         "timespan_ms": rule.timespan,
-        "groups": [_group(best) for best in reached(rule, found)],
-        "windows": [
-            _window(one) for course in courses(rule.how, found) for one in course.stretches
-        ],
-        "clocks": [_clock(one) for course in courses(rule.how, found) for one in course.clocks],
+        "reads_correlations": chained,
+        "groups": [] if chained else [_group(best) for best in reached(rule, found)],
+        "windows": [_window(one) for course in ran for one in course.stretches],
+        "clocks": [_clock(one) for course in ran for one in course.clocks],
         "messages": [
             {
                 "base_rule": one.verdict.rule.ref.name,

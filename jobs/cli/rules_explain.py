@@ -20,7 +20,7 @@ from rules.decode import Decoder
 from rules.engine import Engine
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.explain import Setting, judge
-from rules.explain_behaviour import behaviour_lines, counted
+from rules.explain_behaviour import behaviour_lines, counted, reads_correlations
 from rules.explain_course import span
 from rules.explain_names import condition_text, selections
 from rules.explain_split import as_plain, pieces, pieces_lines
@@ -115,7 +115,11 @@ def explain(
         for step in steps if len(messages) == 1 else ():
             _print([f"{step.verdict.rule.ref.name}:", *tree_lines(step.verdict, language())])
         _print(behaviour_lines(chosen, steps, language()))
-        raised = sum(course.alerts() for course in courses(chosen.how, steps))
+        raised = (
+            0
+            if reads_correlations(chosen, steps)
+            else sum(course.alerts() for course in courses(chosen.how, steps))
+        )
         if chosen.suppress and raised > alerts:
             _print([f"· {_suppressed(raised - alerts, chosen.suppress.duration).text(language())}"])
         _print([_sum(chosen, alerts).text(language())])

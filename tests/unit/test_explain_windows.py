@@ -194,6 +194,22 @@ def test_an_explanation_raises_the_alerts_of_the_engine(
     assert (" alert at " in text) == bool(alerts)
 
 
+@pytest.mark.parametrize("sources", ["[own_said, own_twice]", "[own_twice]"])
+def test_a_correlation_that_reads_another_says_where_to_look(tmp_path: Path, sources: str) -> None:
+    child = "name: own_twice\ncorrelation: {type: event_count, rules: [own_said], timespan: 5m,"
+    child += " group-by: [sender], condition: {gte: 2}}\nmingjian: {signal: true}\n---\ntitle: t\n"
+    rule = RULE.replace("title: t\n", child.replace("{", "{{").replace("}", "}}"))
+    text = rule.format(how=COUNT.replace("[own_said]", sources), ours="")
+    file = load_text(tmp_path, text)
+    rules = assemble([file], "d")
+    messages = map(DECODER.decode, records({"messages": said(("10:00", "x"), ("10:01", "x"))}))
+    main = rules.correlations["own_main"]
+    found = counted(main, rules, messages, Setting.of(rules, CALENDAR), NAMED)
+    assert behaviour_lines(main, found, "en")[-1].startswith("· own_twice is a correlation itself")
+    assert "not reached" not in "\n".join(behaviour_lines(main, found, "en"))
+    assert behaviour_lines(main, found, "zh")[-1].startswith("· own_twice 本身是关联规则")
+
+
 NUMBER = """\
 title: 号码
 id: 04040efb-f8eb-5bd0-8d33-f221364a0b77

@@ -232,7 +232,7 @@ def test_lines_stay_within_the_width_but_for_messages() -> None:
     whole = [f"很长的一句话，不是一个词，第{n}句" for n in range(4)]
     rule["detection"] = {"w": {"text|contains": whole}, "condition": "w"}
     once = laws(yaml.safe_dump(rule, allow_unicode=True, default_flow_style=True, width=10**6))
-    assert once.count("\n        - 很长") == 4
+    assert once.count("\n      - 很长") == 4
 
 
 def test_a_message_is_one_line_however_long() -> None:
