@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rules.expectations import wanted_alerts
-from rules.explain_behaviour import span
+from rules.explain_course import span
 from rules.feeds import feeds
 from rules.filters import GlobalFilter
 from rules.model import CorrelationRule, DetectionRule, RuleFile

@@ -19,7 +19,7 @@ from rules.explain_words import Said, asked, saw
 from rules.matcher import variants_of
 from rules.message import Message
 from rules.model import DetectionRule
-from rules.reference import Reference, RefList
+from rules.reference import Reference
 from rules.ruleset import RuleSet
 
 ALL, ANY, LEAST, NONE, LEAF = "all", "any", "least", "not", "leaf"
@@ -93,12 +93,9 @@ class Setting:
     rules: Mapping[str, DetectionRule] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, ruleset: RuleSet, calendar: OfficeCalendar, lists: Iterable[RefList] = ()
-    ) -> Setting:
-        """As the matcher has it; `calendar` where the ruleset brings none, `lists` of a case."""
-        reference = ruleset.reference.extended(lists)
-        return cls(ruleset.calendar or calendar, reference, ruleset.detections)
+    def of(cls, ruleset: RuleSet, calendar: OfficeCalendar) -> Setting:
+        """As the matcher has it; `calendar` where the ruleset brings none."""
+        return cls(ruleset.calendar or calendar, ruleset.reference, ruleset.detections)
 
     def view(self, message: Message) -> View:
         """A message to be judged."""

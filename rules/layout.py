@@ -1,35 +1,48 @@
-"""The canonical form of rule files and lexicons: order of keys, one line or several, indents.
+"""The canonical form of rule files and lexicons: order of keys, lines, indents, quotation marks.
 
     detection:                                   # a key a line, two blanks further in
-      words: {text|contains: [保本, 稳赚]}          # in one line where it fits into WIDTH
-      condition: words
+      words: {text|contains: [保本, 稳赚]}          # brackets stay in one line where that fits
+      names:                                     # what has a line each keeps it
+        text|contains:
+          - 保本
+          - 稳赚
+      more:
+        text|contains:                           # a long list of words is wrapped at WIDTH
+          [保本, 稳赚, ...,
+           保息]
+      condition: words or names or more
     mingjian:
       tests:
         - name: ...
-          messages:                              # a message is one line
+          messages:                              # a message is one line, however long
             - {at: "10:00", from: zhangwei, to: c1, text: 这款保本}
 
-Quotation marks stay as they are ('x' becomes "x" where that is the same), comments stay with what
+The order of keys is fixed. Quotation marks go where a text needs none, and 'x' becomes "x" where
+that is the same, but not in a detection, where patterns stay as they are. Comments stay with what
 they are about, and at most one blank line parts two entries. What a file means never changes: the
 result is read again and compared.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-
-import yaml
+from collections.abc import Iterator, Mapping
 
 from rules.errors import RuleError
 from rules.layout_style import BLOCK, LINES, ONE_LINE, Style, order_of, style_of
+from rules.layout_text import (
+    WIDTH,
+    block_scalar,
+    columns,
+    in_flow,
+    reflowed,
+    scalar,
+    scalar_text,
+)
 from rules.layout_tree import Collection, Entry, Scalar, Sheet, read_sheets
 from rules.yaml_source import parse_documents
 
-WIDTH = 100  # code points
+_WORD = 24  # columns of what counts as a word; longer items have a line each
 _STEP = 2
-_SINGLE = re.compile(r"'[^'\"\\\n]*'")
-_RISKY = re.compile(r"[,\[\]{}:?#&*!|>%@`-]")
 Path = tuple[str, ...]
 
 
@@ -83,7 +96,7 @@ def _sheet(sheet: Sheet, *, lexicon: bool) -> str:
     root = sheet.root
     lines = list(sheet.head)
     if isinstance(root, Scalar):
-        lines.append(_scalar(root))
+        lines.append(scalar(root, ()))
     elif not root.entries:
         lines.append("{}" if root.mapping else "[]")
     else:
@@ -133,7 +146,7 @@ def _in_order(node: Collection, path: Path) -> list[Entry]:
 
 def _pair(entry: Entry, path: Path, indent: int, kind: Path) -> list[str]:
     lead = [_indented(one, indent) for one in entry.lead]
-    head = f"{' ' * indent}{_scalar_text(entry.key)}:"
+    head = f"{' ' * indent}{scalar_text(entry.key, path)}:"
     return [*lead, *_valued(head, entry, path, indent, kind)]
 
 
@@ -141,7 +154,8 @@ def _item(entry: Entry, path: Path, indent: int, kind: Path) -> list[str]:
     lead = [_indented(one, indent) for one in entry.lead]
     head = f"{' ' * indent}-"
     value = entry.value
-    if isinstance(value, Collection) and value.mapping and not _fits(head, entry, path, kind):
+    several = isinstance(value, Collection) and _fits(head, entry, path, kind) is None
+    if isinstance(value, Collection) and several and not _is_words(value, path, kind):
         inner = _block(value, path, indent + _STEP, kind)
         while not inner[0].strip() or inner[0].lstrip().startswith("#"):
             lead.append(_indented(inner.pop(0).strip(), indent))  # nothing behind the dash
@@ -157,17 +171,19 @@ def _valued(head: str, entry: Entry, path: Path, indent: int, kind: Path) -> lis
     behind = f"  {entry.trail}" if entry.trail else ""
     if isinstance(value, Scalar):
         if value.block:
-            first, *rest = _block_scalar(value, indent + _STEP)
+            first, *rest = block_scalar(value, indent + _STEP)
             return [f"{head} {first}{behind}", *rest]
         if "\n" in value.raw:
-            first, *rest = _reflowed(value, head, indent + _STEP)
+            first, *rest = reflowed(value, head, indent + _STEP, path)
             return [f"{head} {first}{behind}", *rest]
-        text = _scalar(value)
+        text = scalar(value, path)
         if not text and head.endswith("-"):
             text = "null"
         return [f"{head} {text}{behind}" if text else f"{head}{behind}"]
     if (line := _fits(head, entry, path, kind)) is not None:
         return [f"{head} {line}{behind}"]
+    if _is_words(value, path, kind):
+        return [f"{head}{behind}", *_wrapped(value, path, indent + _STEP)]
     return [f"{head}{behind}", *_block(value, path, indent + _STEP, kind)]
 
 
@@ -184,12 +200,35 @@ def _fits(head: str, entry: Entry, path: Path, kind: Path) -> str | None:
     style = style_of((*kind, *path), value)
     if style is BLOCK or _has_more_lines(value):
         return None
-    line = _flow(value, path, kind)
-    if style is ONE_LINE:
-        return line
-    if style is LINES and len(value.entries) > 1:
+    if style is not ONE_LINE and (not value.flow or (style is LINES and len(value.entries) > 1)):
         return None
-    return line if len(head) + 1 + len(line) <= WIDTH else None
+    line = _flow(value, path, kind)
+    free = style is not Style.AUTO  # a message, or the only one
+    return line if free or columns(head) + 1 + columns(line) <= WIDTH else None
+
+
+def _is_words(node: Collection, path: Path, kind: Path) -> bool:
+    """A list in brackets of nothing but words, which is wrapped when it is too long for a line."""
+    if node.mapping or not node.flow or _has_more_lines(node):
+        return False
+    return style_of((*kind, *path), node) is Style.AUTO and all(
+        isinstance(entry.value, Scalar) and columns(in_flow(entry.value, path)) <= _WORD
+        for entry in node.entries
+    )
+
+
+def _wrapped(node: Collection, path: Path, indent: int) -> list[str]:
+    """The words in as few lines as there is room for."""
+    lines = [" " * indent + "["]
+    for number, entry in enumerate(node.entries):
+        word = in_flow(entry.value, path) if isinstance(entry.value, Scalar) else ""
+        word += "]" if number == len(node.entries) - 1 else ","
+        fresh = lines[-1].endswith("[") or not lines[-1].strip()
+        if not fresh and columns(lines[-1]) + 1 + columns(word) > WIDTH:
+            lines.append(" " * (indent + 1) + word)
+        else:
+            lines[-1] += word if fresh else f" {word}"
+    return lines
 
 
 def _has_more_lines(node: Scalar | Collection) -> bool:
@@ -204,82 +243,13 @@ def _has_more_lines(node: Scalar | Collection) -> bool:
 
 def _flow(node: Scalar | Collection, path: Path, kind: Path) -> str:
     if isinstance(node, Scalar):
-        return _in_flow(node)
+        return in_flow(node, path)
     parts = []
     for number, entry in enumerate(_in_order(node, (*kind, *path))):
         here = (*path, entry.name if node.mapping else str(number))
         inner = _flow(entry.value, here, kind)
-        parts.append(f"{_scalar_text(entry.key)}: {inner}" if node.mapping else inner)
+        parts.append(f"{scalar_text(entry.key, here)}: {inner}" if node.mapping else inner)
     return "{" + ", ".join(parts) + "}" if node.mapping else "[" + ", ".join(parts) + "]"
-
-
-# --- texts
-
-
-def _scalar(value: Scalar) -> str:
-    return _scalar_text(value.raw)
-
-
-def _scalar_text(raw: str) -> str:
-    return f'"{raw[1:-1]}"' if _SINGLE.fullmatch(raw) else raw
-
-
-def _in_flow(value: Scalar) -> str:
-    """As it may stand between brackets and commas."""
-    raw = _single(value) if "\n" in value.raw else _scalar(value)
-    if not raw:
-        return "null"
-    if value.plain and _RISKY.search(raw):
-        try:
-            kept = yaml.safe_load(f"[{raw}]") == [yaml.safe_load(f"- {raw}")[0]]
-        except yaml.YAMLError:
-            kept = False
-        if not kept:
-            return _quoted(value.value)
-    return raw
-
-
-def _single(value: Scalar) -> str:
-    """A text of several lines in one."""
-    if value.plain and "\n" not in value.value and yaml.safe_load(value.value) == value.value:
-        return value.value
-    return _quoted(value.value)
-
-
-def _quoted(text: str) -> str:
-    found: str = yaml.safe_dump(text, allow_unicode=True, default_style='"', width=10**9)
-    return found.rstrip("\n").removesuffix("\n...")
-
-
-def _reflowed(value: Scalar, head: str, indent: int) -> list[str]:
-    """A text that was written over several lines, without | or >."""
-    text = value.value
-    one = _single(value)
-    plain = "\n" in text or "  " in text or text != text.strip() or text.startswith("#")
-    if plain or " " not in text or len(head) + 1 + len(one) <= WIDTH:
-        return [one]
-    lines: list[str] = []
-    for word in text.split(" "):
-        if lines and indent + len(lines[-1]) + 1 + len(word) <= WIDTH:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return [">-", *(f"{' ' * indent}{line}" for line in lines)]
-
-
-def _block_scalar(value: Scalar, indent: int) -> list[str]:
-    head, _, body = value.raw.partition("\n")
-    if re.search(r"[0-9]", head.partition("#")[0]):  # an indent of its own
-        return [_quoted(value.value)]
-    lines = body.split("\n")
-    widths = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
-    cut = min(widths, default=0)
-    kept = [f"{' ' * indent}{line[cut:]}" if line.strip() else "" for line in lines]
-    while kept and not kept[-1]:
-        kept.pop()
-    if "+" in head:  # blank lines at the end belong to the text
-        kept += [""] * (len(value.value) - len(value.value.rstrip("\n")) - 1)
-    return [head.rstrip(), *kept]
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -295,6 +265,3 @@ def _comments(node: Scalar | Collection) -> Iterator[str]:
             yield entry.trail
         yield from _comments(entry.value)
         yield from entry.after
-
-
-__all__ = ["WIDTH", "Sequence", "Style", "formatted", "pieces"]

@@ -11,9 +11,9 @@ from rules.layout_tree import Collection
 class Style(Enum):
     """How a mapping or list is written."""
 
-    AUTO = "one line where it fits"
+    AUTO = "in brackets or a line each, as written; brackets where they fit"
     BLOCK = "always several lines"
-    LINES = "one line for one item that fits, else a line for each"
+    LINES = "a line for each, or one in brackets"
     ONE_LINE = "one line, however long"
 
 
@@ -24,16 +24,16 @@ _Order = tuple[tuple[str, ...], tuple[str, ...]]  # keys that come first, keys t
 _RULE: _Order = (
     (
         "title", "id", "name", "related", "taxonomy", "status", "license", "author", "date",
-        "modified", "references", "tags", "logsource", "description", "scope", "detection",
-        "correlation", "filter", "fields", "level", "falsepositives",
+        "modified", "references", "tags", "description", "logsource", "scope", "detection",
+        "correlation", "filter", "fields", "falsepositives", "level",
     ),
     ("mingjian",),
 )  # fmt: skip
 _OURS: _Order = (
     (
-        "language", "version", "item", "response", "signal", "requires", "owner", "reason",
-        "expires", "ticket", "legal", "timezone", "scope", "window", "gap", "until", "emit",
-        "missing_group", "suppress", "intercept", "summary", "runbook", "blind_spots",
+        "language", "version", "item", "response", "signal", "owner", "reason", "expires",
+        "ticket", "legal", "summary", "runbook", "blind_spots", "requires", "scope", "timezone",
+        "window", "gap", "until", "emit", "missing_group", "suppress", "intercept",
     ),
     ("tests",),
 )  # fmt: skip
@@ -57,7 +57,6 @@ _LEXICON: _Order = (
 )
 _WORD: _Order = (("word",), ())
 _FEW = 4
-_PROSE = ("falsepositives", "references", "blind_spots", "related")
 
 
 def order_of(path: Path) -> _Order:
@@ -94,20 +93,14 @@ def style_of(path: Path, node: Collection) -> Style:
             return BLOCK if _holds_collections(node) or len(node.entries) > _FEW else Style.AUTO
         case ("rule", "detection" | "correlation" | "filter"):
             return BLOCK
-        case ("rule", "correlation", "aliases") | ("lexicon", "synonyms" | "scenes"):
-            return BLOCK
         case ("rule", "mingjian", "tests") | ("rule", "mingjian", "tests", _):
             return BLOCK
         case ("rule", "mingjian", "tests", _, "messages" | "alerts" | "never"):
             return LINES
         case ("rule", "mingjian", "tests", _, "messages", _):
             return ONE_LINE
-        case ("lexicon", "words" | "allow" | "values"):
-            return BLOCK
         case ("lexicon", "words", _):
             return ONE_LINE
-    if path[-1] in _PROSE:
-        return BLOCK
     if path[-1:] and not node.mapping and _holds_collections(node):
         return LINES
     return Style.AUTO

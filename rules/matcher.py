@@ -28,7 +28,6 @@ from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.model import DetectionRule
 from rules.quick import quick
 from rules.recent import CONFLICT, SAME, RecentIds
-from rules.reference import RefList
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.scan import Keep, scanner
 from rules.split import SplitRules, is_fragment
@@ -86,7 +85,7 @@ class CompiledRules:
         def ready(names: Iterable[str]) -> list[DetectionRule]:
             return [rules[name] for name in names]
 
-        self._always, self._after_hits = ready(always), ready(after_hits)
+        self.always, self._after_hits = ready(always), ready(after_hits)
         self._by_type = {name: ready(names) for name, names in by_type.items()}
         self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
         self._woken = list(map(ready, patterns.values()))
@@ -98,10 +97,15 @@ class CompiledRules:
         self._scan = scanner([*patterns, *self._spellings.gates], keep).scan
         self.splits = SplitRules(ruleset)
 
-    def with_lists(self, lists: Iterable[RefList]) -> CompiledRules:
-        """The same rules with more on the reference lists, for the test cases of rules."""
+    def judging(self, ruleset: RuleSet) -> CompiledRules:
+        """The same rules as `rules.more_lists` gave them; those read anew wait for no trigger."""
         other = copy.copy(self)
-        other.reference = self.reference.extended(lists)
+        other.ruleset, other.reference = ruleset, ruleset.reference
+        other.splits = SplitRules(ruleset)
+        known = self.ruleset.detections
+        anew = [one for name, one in ruleset.detections.items() if one is not known[name]]
+        ready = [replace(one, condition=quick(one.condition)) for one in anew]
+        other.always = list({one.ref.name: one for one in (*self.always, *ready)}.values())
         return other
 
     def candidates(self, draft: Draft) -> Candidates:
@@ -119,10 +123,10 @@ class CompiledRules:
         except KeyError:
             typed = self._typed(draft.type)
         if not woken and not typed:
-            return Candidates(self._always, _NOTHING)
+            return Candidates(self.always, _NOTHING)
         rules = {rule.ref.name: rule for index in woken for rule in self._woken[index]}
         rules.update((rule.ref.name, rule) for rule in typed)
-        rules.update((rule.ref.name, rule) for rule in self._always)
+        rules.update((rule.ref.name, rule) for rule in self.always)
         return Candidates([rules[name] for name in sorted(rules)], frozenset(woken))
 
     def _typed(self, name: str) -> list[DetectionRule]:

@@ -27,6 +27,7 @@ from rules.explain_words import Said
 from rules.matcher import CompiledRules
 from rules.message import Message
 from rules.model import RuleFile
+from rules.more_lists import with_more
 from rules.named import Named
 from rules.ruleset import RuleTimeline
 from rules.yaml_source import load_documents
@@ -93,10 +94,13 @@ def run_case(
     """What is wrong with the case, None when it passes. Only the file's own rule is looked at.
 
     Args:
-        named: lexicons, with which a failure is explained in the author's names.
+        named: lexicons, with which a failure is explained in the author's names, and a rule is
+            read anew that spells out a list the case adds to.
     """
+    known = named or Named({})
     if lists := file.lists_of(case):
-        compiled = {digest: one.with_lists(lists) for digest, one in compiled.items()}
+        timeline = timeline.each(lambda rules: with_more(rules, lists, known))
+        compiled = {one.digest: compiled[one.digest].judging(one) for one in timeline.rulesets}
     try:
         raws = records(case)
         check_expectations(case)
@@ -125,7 +129,7 @@ def run_case(
         messages = [decoder.decode(raw) for raw in raws]
         rules = timeline.at(messages[0].time) if messages else timeline.rulesets[0]
         alert = outcome.alerts[wrong.index] if wrong.index is not None else None
-        setting = Setting.of(rules, calendar, lists)
+        setting = Setting.of(rules, calendar)
         why = reasons(file, name, rules, messages, setting, named, outcome.alerts, case, alert)
         return Failure(wrong.en, wrong.zh, wrong.at, wrong.differences, why)
     if arrival == SHUFFLED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import difflib
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -296,6 +296,10 @@ class RuleTimeline:
     def depth(self) -> int:
         """How many keyed stages the correlations of all rulesets need."""
         return max((level for one in self.rulesets for level in one.levels.values()), default=1)
+
+    def each(self, change: Callable[[RuleSet], RuleSet]) -> RuleTimeline:
+        """Every ruleset changed, each in force from when it was."""
+        return RuleTimeline(zip(self._starts, map(change, self.rulesets), strict=True))
 
     def at(self, time: int) -> RuleSet:
         """The ruleset in force at event time `time` (ms); the first one for anything earlier."""

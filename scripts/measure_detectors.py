@@ -6,6 +6,7 @@ comes from a seed, so two runs print the same. What is counted is texts, not fin
 * digits: runs of random digits, 8 to 20 of them (each length as often), alone in a message
 * with keyword: the same runs right after a keyword of the detector: the worst case, since a person
   who writes 护照 or 卡号 before a number mostly means it
+* named otherwise: the same runs after a word for another number: 订单号：, 工号是, 时间戳 and so on
 * codes: one or two random letters and 6 to 10 random digits, as articles and parcels carry
 * clean: messages of the simulator without planted cases, chat texts first to last
 """
@@ -41,6 +42,10 @@ KEYWORDS = {
     "tw_id": "台湾身份证",
     "wallet_address": "钱包",
 }
+OTHERS = (
+    "订单号：", "快递单号是", "流水号 ", "合同编号：", "编号 ", "工号是", "时间戳",
+    "受理号：", "单号", "timestamp: ",
+)  # fmt: skip
 _PREFILTERS = {name: re.compile(one.prefilter).search for name, one in DETECTORS.items()}
 
 
@@ -50,6 +55,12 @@ def digit_runs(count: int) -> Iterator[str]:
     for _ in range(count):
         size = rng.randint(8, 20)
         yield f"{rng.randrange(10**size):0{size}}"
+
+
+def named_otherwise(count: int) -> Iterator[str]:
+    """The same runs, each after one of `OTHERS`."""
+    for at, digits in enumerate(digit_runs(count)):
+        yield OTHERS[at % len(OTHERS)] + digits
 
 
 def codes(count: int) -> Iterator[str]:
@@ -96,6 +107,7 @@ def main() -> None:
     columns = {
         f"digits ({sizes.digits:,})": fired(digit_runs(sizes.digits)),
         f"with keyword ({sizes.digits:,})": fired(digit_runs(sizes.digits), keyword=True),
+        f"named otherwise ({sizes.digits:,})": fired(named_otherwise(sizes.digits)),
         f"codes ({sizes.codes:,})": fired(codes(sizes.codes)),
         f"clean ({len(clean):,})": fired(clean),
     }

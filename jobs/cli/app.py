@@ -109,7 +109,15 @@ def with_options(hint: str) -> str:
 
 def emit(value: Any) -> None:
     """Print one JSON value for a machine, on one line, to standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    text = json.dumps(value, ensure_ascii=False)
+    if printable(text) != text:  # half of a surrogate pair, which JSON can carry as an escape
+        text = json.dumps(value)
+    sys.stdout.write(text + "\n")
+
+
+def printable(text: str) -> str:
+    """`text` with a question mark for each half of a surrogate pair, which UTF-8 cannot write."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def report(error: MingjianError) -> None:

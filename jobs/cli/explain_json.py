@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rules.explain import LEAF, LEAST, Part, Verdict
-from rules.explain_behaviour import Counted, Reached, needed, reached
+from rules.explain_behaviour import reached, reads_correlations
+from rules.explain_course import needed
 from rules.explain_refused import Occurrence
 from rules.explain_text import conclusion
+from rules.explain_windows import Clock, Counted, Stretch, courses
 from rules.explain_words import REFUSALS, Said
 from rules.model import CorrelationRule
 
@@ -29,13 +31,18 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
 
 def counted_json(rule: CorrelationRule, found: Sequence[Counted], alerts: int) -> dict[str, Any]:
     """A correlation and some messages."""
+    chained = reads_correlations(rule, found)
+    ran = [] if chained else courses(rule.how, found)
     return {
         "rule": rule.ref.name,
         "fires": alerts > 0,
         "alerts": alerts,
         "needed": _both(needed(rule.how)),
         "timespan_ms": rule.timespan,
-        "groups": [_group(best) for best in reached(rule, found)],
+        "reads_correlations": chained,
+        "groups": [] if chained else [_group(best) for best in reached(rule, found)],
+        "windows": [_window(one) for course in ran for one in course.stretches],
+        "clocks": [_clock(one) for course in ran for one in course.clocks],
         "messages": [
             {
                 "base_rule": one.verdict.rule.ref.name,
@@ -50,13 +57,41 @@ def counted_json(rule: CorrelationRule, found: Sequence[Counted], alerts: int) -
     }
 
 
-def _group(best: Reached) -> dict[str, Any]:
+def _group(best: Stretch) -> dict[str, Any]:
     return {
         "group": dict(best.group),
         "reached": best.reached,
         "messages": list(best.messages),
         "time": best.time,
         "absent": list(best.absent),
+    }
+
+
+def _window(one: Stretch) -> dict[str, Any]:
+    return {
+        "group": dict(one.group),
+        "start": one.start,
+        "end": one.end,
+        "cut": one.cut,
+        "cancelled_by": one.cancelled or None,
+        "reached": one.reached,
+        "messages": list(one.messages),
+        "holds": one.held,
+        "alerts_at": list(one.fired),
+    }
+
+
+def _clock(one: Clock) -> dict[str, Any]:
+    return {
+        "group": dict(one.group),
+        "message": one.message,
+        "start": one.start,
+        "end": one.end,
+        "waits_for": list(one.waits_for),
+        "came": [{"message": who, "rule": name, "time": time} for who, name, time in one.came],
+        "lacking": list(one.lacking),
+        "cancelled_by": one.cancelled or None,
+        "alerts": one.fired,
     }
 
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import yaml
 
-from jobs.cli.app import Output, OutputOption, emit, err, out, report, say
+from jobs.cli.app import Output, OutputOption, emit, err, out, printable, report, say
+from jobs.cli.eval_events import (
+    TIMES_EN,
+    TIMES_ZH,
+    fields_of,
+    identity_of,
+    lines,
+    named,
+    shown_id,
+    time_of,
+)
 from rules.correlation.shapes import UNITS
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from rules.sigma.collection import load_collection
 from rules.sigma.contents import Collection
 from rules.sigma.evaluate import Evaluation, Hit
-from rules.sigma.event import Event, as_text
+from rules.sigma.event import Event
 from rules.sigma.questions import as_millis
 from rules.yaml_files import is_yaml
 
@@ -44,13 +53,21 @@ def evaluate(
     ],
     events: Annotated[
         Path,
-        typer.Option("--events", metavar="FILE", help="事件，一行一个 JSON · JSON, one a line"),
+        typer.Option(
+            "--events",
+            metavar="FILE",
+            help="事件，一行一个 JSON，可以是 .gz；- 读标准输入"
+            " · JSON, one a line, also .gz; - for stdin",
+        ),
     ],
     time_field: Annotated[
         str, typer.Option("--time-field", help="事件时间的字段 · field with the event's time")
     ] = "",
     id_field: Annotated[
-        str, typer.Option("--id-field", help="事件编号的字段，缺省为行号 · id, else the line")
+        str,
+        typer.Option(
+            "--id-field", help="事件编号的字段，缺省为行号 · field with the id, else the line"
+        ),
     ] = "",
     placeholders: Annotated[
         Path | None,
@@ -97,11 +114,7 @@ def evaluate(
     output: OutputOption = Output.text,
 ) -> None:
     """用普通 Sigma 规则评估任意 JSON 事件 · judge any JSON events by plain Sigma rules."""
-    found = _collection(rules, _placeholders(placeholders))
-    for problem in found.problems:
-        report(problem.error)
-    if found.problems and not keep_going:
-        raise typer.Exit(EXIT_FINDINGS)
+    found = _usable_rules(rules, _placeholders(placeholders), keep_going=keep_going)
     if found.correlations and not time_field:
         raise MingjianError(
             "there are correlations, which need the time of events",
@@ -118,11 +131,13 @@ def evaluate(
     )
     broken = len(found.problems)
     sorted_events: list[tuple[int, str, Event]] = []
+    seen = 0
     today = int(datetime.now(UTC).timestamp() * 1000)  # when events have no time, filters need one
-    for number, line in _lines(events):
+    for number, line in lines(events):
+        seen += 1
         try:
-            fields = _event(events, number, line)
-            time = _time(events, number, fields, time_field)
+            fields = fields_of(events, number, line)
+            time = time_of(events, number, fields, time_field)
         except MingjianError as error:
             report(error)
             if not keep_going:
@@ -130,15 +145,18 @@ def evaluate(
             broken += 1
             continue
         event = Event(fields, today if time is None else time)
-        name = next((t for v in event.values(id_field) if (t := as_text(v))), "") or str(number)
+        name = identity_of(event, id_field, number)
         if arrival is Arrival.time and time is not None:
             sorted_events.append((time, name, event))
         else:
             _print(evaluation.feed(name, event, time), output)
-    for time, name, event in sorted(sorted_events, key=lambda one: one[0]):
-        _print(evaluation.feed(name, event, time), output)
+    for moment, name, event in sorted(sorted_events, key=lambda one: one[0]):
+        _print(evaluation.feed(name, event, moment), output)
     _print(evaluation.finish(), output)
     _tell(evaluation.counts)
+    if not seen:
+        place = named(events)
+        err.print(say(f"! no event in {place}", f"! {place} 里没有事件"), markup=False)
     if broken:
         raise typer.Exit(EXIT_FINDINGS)
 
@@ -146,13 +164,13 @@ def evaluate(
 def _print(hits: Iterable[Hit], output: Output) -> None:
     for hit in hits:
         if output is Output.json:
-            emit(hit._asdict())
+            emit({**hit._asdict(), "event_ids": [shown_id(one) for one in hit.event_ids]})
         else:
             group = "".join(f"\t{name}={value}" for name, value in hit.group.items())
             value = "" if hit.value is None else f"\t{hit.value}"
             when = "-" if hit.time is None else _moment(hit.time)
-            line = f"{when}\t{','.join(hit.event_ids)}\t{hit.rule}{group}{value}"
-            out.print(line, markup=False, soft_wrap=True)
+            line = f"{when}\t{','.join(map(shown_id, hit.event_ids))}\t{hit.rule}{group}{value}"
+            out.print(printable(line), markup=False, soft_wrap=True)
 
 
 def _moment(ms: int) -> str:
@@ -214,28 +232,65 @@ def _until(written: str) -> int | None:
         raise MingjianError(
             f"--until: '{written}' is no time",
             f"--until：“{written}”不是时间",
-            fix_en="ISO 8601, or seconds or milliseconds since 1970",
-            fix_zh="请写 ISO 8601，或 1970 年以来的秒或毫秒",
+            fix_en=TIMES_EN,
+            fix_zh=TIMES_ZH,
             exit_code=EXIT_USAGE,
         )
     return found
 
 
-def _collection(place: Path, placeholders: dict[str, list[str]]) -> Collection:
+def _texts(place: Path) -> list[tuple[str, str]]:
+    """(path, text) of the rule files."""
     if not place.exists():
         raise _missing(place)
     files = [place] if place.is_file() else sorted(filter(is_yaml, place.rglob("*")))
-    try:
-        texts = [(str(file), file.read_text(encoding="utf-8")) for file in files if file.is_file()]
-    except UnicodeDecodeError as error:
-        raise MingjianError(
-            f"a rule file is not UTF-8: {error.reason}",
-            f"规则文件不是 UTF-8：{error.reason}",
-            exit_code=EXIT_FINDINGS,
-        ) from None
-    found = load_collection(texts, placeholders)
+    texts = []
+    for file in files:
+        if not file.is_file():
+            continue
+        try:
+            texts.append((str(file), file.read_text(encoding="utf-8-sig")))
+        except UnicodeDecodeError as error:
+            raise MingjianError(
+                f"{file} is not UTF-8, at byte {error.start + 1}",
+                f"{file} 不是 UTF-8，在第 {error.start + 1} 个字节",
+                fix_en="save it as UTF-8",
+                fix_zh="请另存为 UTF-8",
+                exit_code=EXIT_FINDINGS,
+            ) from None
+    return texts
+
+
+def _hint_at_test(place: Path, found: Collection, *, keep_going: bool) -> None:
+    """Rules for conversations are judged elsewhere, with lexicons, lists and folded text."""
+    en = "these are rules for conversations, which know lexicons, lists and folded text"
+    zh = "这些是会话规则，用到词库、名单和归一后的文字"
+    fix_en = f"mingjian rules test {place} runs their cases, mingjian detect judges messages"
+    fix_zh = f"mingjian rules test {place} 跑其中的测试，mingjian detect 判定消息"
+    if not found.problems or keep_going:
+        err.print(say(f"! {en}: {fix_en}", f"! {zh}：{fix_zh}"), markup=False, soft_wrap=True)
+        return
+    first = found.problems[0].error
+    raise MingjianError(
+        f"{first.en}\n  {en}",
+        f"{first.zh}\n  {zh}",
+        fix_en=fix_en,
+        fix_zh=fix_zh,
+        exit_code=EXIT_FINDINGS,
+    )
+
+
+def _usable_rules(place: Path, values: dict[str, list[str]], *, keep_going: bool) -> Collection:
+    """The rules at `place`; what is wrong in them is said, and ends the run unless it goes on."""
+    found = load_collection(_texts(place), values)
     if not found.rules and not found.correlations and not found.problems:
         raise MingjianError(f"no rule in {place}", f"{place} 里没有规则", exit_code=EXIT_USAGE)
+    if found.about_talk:
+        _hint_at_test(place, found, keep_going=keep_going)
+    for problem in found.problems:
+        report(problem.error)
+    if found.problems and not keep_going:
+        raise typer.Exit(EXIT_FINDINGS)
     return found
 
 
@@ -262,44 +317,3 @@ def _placeholders(place: Path | None) -> dict[str, list[str]]:
         f"{place} 必须是 YAML：名字: [取值]",
         exit_code=EXIT_USAGE,
     )
-
-
-def _lines(place: Path) -> Iterator[tuple[int, str]]:
-    if not place.is_file():
-        raise _missing(place)
-    with place.open(encoding="utf-8", errors="surrogateescape") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield number, line
-
-
-def _event(place: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        raise MingjianError(
-            f"{place}:{number}: not a JSON object",
-            f"{place}:{number}：不是 JSON 对象",
-            fix_en="write one object a line",
-            fix_zh="请一行写一个对象",
-            exit_code=EXIT_FINDINGS,
-        )
-    return fields
-
-
-def _time(place: Path, number: int, fields: dict[str, Any], name: str) -> int | None:
-    """The event's time in ms; None when no field was named. Never the clock instead."""
-    if not name:
-        return None
-    found = next((t for v in Event(fields).values(name) if (t := as_millis(v)) is not None), None)
-    if found is None:
-        raise MingjianError(
-            f"{place}:{number}: no time in '{name}'",
-            f"{place}:{number}：“{name}”里没有时间",
-            fix_en="ISO 8601, or seconds or milliseconds since 1970",
-            fix_zh="请写 ISO 8601，或 1970 年以来的秒或毫秒",
-            exit_code=EXIT_FINDINGS,
-        )
-    return found

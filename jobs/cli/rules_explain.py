@@ -20,14 +20,17 @@ from rules.decode import Decoder
 from rules.engine import Engine
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.explain import Setting, judge
-from rules.explain_behaviour import behaviour_lines, counted
+from rules.explain_behaviour import behaviour_lines, counted, reads_correlations
+from rules.explain_course import span
 from rules.explain_names import condition_text, selections
+from rules.explain_split import as_plain, pieces, pieces_lines
 from rules.explain_text import message_lines, tree_lines, verdict_lines
+from rules.explain_windows import courses
 from rules.explain_words import Said
 from rules.matcher import compile_timeline
 from rules.message import Message
 from rules.model import CorrelationRule, RuleFile
-from rules.reference import RefList
+from rules.more_lists import with_more
 from rules.ruleset import RuleSet, RuleTimeline, assemble
 from udfs.kept import KeptPatterns
 
@@ -92,15 +95,18 @@ def explain(
     if Path(name).is_file() and not rules:
         rules, name = name, ""
     ruleset = load_rules(rules)
-    chosen, file = _rule(ruleset, name, rules)
+    file = _rule(ruleset, name, rules)[1]
     calendar, named = load_calendar(), named_for(rules)
     raws, lists = given_records(message, {"from": sender, "to": to, "at": at}, named)
     messages = [decoded(raw) for raw in raws]
     lists += listed(messages, {"department": department, "role": role}, named, lists)
-    setting = Setting.of(ruleset, calendar, lists)
+    if lists:
+        ruleset = with_more(ruleset, lists, named)
+    chosen, file = _rule(ruleset, file.main.ref.name if not name and file.main else name, rules)
+    setting = Setting.of(ruleset, calendar)
     if isinstance(chosen, CorrelationRule):
         steps = counted(chosen, ruleset, messages, setting, named)
-        alerts = _alerts(ruleset, file, chosen, raws, messages, calendar, lists)
+        alerts = _alerts(ruleset, file, chosen, raws, messages, calendar)
         if output is Output.json:
             emit(counted_json(chosen, steps, alerts))
             return
@@ -109,17 +115,28 @@ def explain(
         for step in steps if len(messages) == 1 else ():
             _print([f"{step.verdict.rule.ref.name}:", *tree_lines(step.verdict, language())])
         _print(behaviour_lines(chosen, steps, language()))
+        raised = (
+            0
+            if reads_correlations(chosen, steps)
+            else sum(course.alerts() for course in courses(chosen.how, steps))
+        )
+        if chosen.suppress and raised > alerts:
+            _print([f"· {_suppressed(raised - alerts, chosen.suppress.duration).text(language())}"])
         _print([_sum(chosen, alerts).text(language())])
         return
     names = selections(ruleset, chosen.ref.name, named)
     condition = condition_text(file, chosen.ref.name)
     verdicts = [judge(chosen, one, setting, names) for one in messages]
+    together = pieces(chosen, ruleset, messages, setting, names)
     if output is Output.json:
         for verdict in verdicts:
             emit(verdict_json(verdict))
+        for one in together:
+            emit({"rule": chosen.ref.name, "pieces": as_plain(one)})
         return
     for verdict in verdicts:
         _print(verdict_lines(verdict, language(), condition))
+    _print(pieces_lines(together, language(), condition))
 
 
 def _print(lines: Sequence[str]) -> None:
@@ -163,7 +180,6 @@ def _alerts(
     raws: Sequence[bytes],
     messages: Sequence[Message],
     calendar: OfficeCalendar,
-    lists: Sequence[RefList],
 ) -> int:
     """How many alerts the engine raises for the messages."""
     if not needs_others(file) and not any(one.filters for one in ruleset.files):
@@ -171,13 +187,19 @@ def _alerts(
         ruleset = assemble([file], file.path, ruleset.reference, ruleset.calendar)
     decoder = Decoder(TENANT, assume_received_at=max(one.time for one in messages))
     timeline = RuleTimeline([(0, ruleset)])
-    compiled = {
-        key: one.with_lists(lists)
-        for key, one in compile_timeline(timeline, KeptPatterns()).items()
-    }
+    compiled = compile_timeline(timeline, KeptPatterns())
     engine = Engine(timeline, decoder, calendar, compiled=compiled)
     found = [json.loads(body) for kind, body in engine.run(raws) if kind == "alerts"]
     return sum(body["rule"]["name"] == rule.ref.name for body in found)
+
+
+def _suppressed(more: int, duration: int) -> Said:
+    length = span(duration)
+    return Said(
+        f"{more} more would be raised, but within {length} of an alert further ones are its"
+        " evidence (suppress)",
+        f"还会再报 {more} 次，但一次告警后 {length} 内的都并入其证据（suppress）",
+    )
 
 
 def _sum(rule: CorrelationRule, alerts: int) -> Said:

@@ -92,6 +92,10 @@ class Group:
         """What is kept, in order."""
         return self._window.entries()
 
+    def value(self) -> Value:
+        """What is kept comes to."""
+        return self._window.value()
+
     # ---- events
 
     def step(self, entries: Sequence[Entry]) -> Row | None:

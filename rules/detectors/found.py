@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
+
+import yaml
 
 from rules.fold import Folded
 
@@ -60,13 +63,32 @@ class Group(NamedTuple):
 SEPARATED = r"(?:[ -]{0,2}[0-9])"  # one more digit, after at most two separators
 KEYWORD_DISTANCE = 300  # code points on either side, as in Purview
 NEGATIVE_DISTANCE = 12  # code points before
+_RIGHT_BEFORE = 24  # the same, for a word with nothing said between
 CLOSE_DISTANCE = 16  # code points before, for numbers that look like any other
 
 _group = re.compile(r"[0-9a-z_]+").finditer
 _digit = re.compile("[0-9]")
-_negative = re.compile(
-    r"(?:订单|运单|快递|物流|流水|发票|交易|工单|合同|保单|设备|序列|批次|单据)(?:编|单)?号|单号|order|tracking|invoice"
-).search
+
+
+def _load() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What names another kind of number: anywhere a little before, and only right before."""
+    file = Path(__file__).with_name("other_numbers.yaml")
+    data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    kinds, words, close = (
+        "|".join(map(re.escape, sorted(data[key], key=len, reverse=True)))
+        for key in ("kinds", "words", "right_before")
+    )
+    return (
+        re.compile(f"(?:{kinds})(?:编|单)?号|{words}"),
+        # a Latin word is a word of its own; between it and the number nothing else is said
+        re.compile(
+            rf"(?:(?<![a-z_])(?=[a-z])|(?![a-z]))(?:{close})(?: ?(?:no|number|id))?"
+            r"(?:[^\w]|码|是|为|就是){0,6}$"
+        ),
+    )
+
+
+_negative, _right_before = _load()
 
 
 def runs(text: str) -> Iterator[list[Group]]:
@@ -117,16 +139,22 @@ def just_before(pattern: re.Pattern[str], text: str, start: int) -> bool:
 
 
 def other_number(text: str, start: int) -> str:
-    """What before text[start] calls it an order, waybill or invoice number; "" if nothing does."""
-    match = _negative(text[max(0, start - NEGATIVE_DISTANCE) : start])
+    """What before text[start] calls it an order, waybill, staff or other number; "" if nothing
+    does."""
+    match = _negative.search(text[max(0, start - NEGATIVE_DISTANCE) : start])
+    match = match or _right_before.search(text[max(0, start - _RIGHT_BEFORE) : start])
     return match[0] if match else ""
 
 
 def is_other_number(text: str, start: int, keyword: re.Pattern[str]) -> bool:
-    """Does the text just before say that this is an order, waybill or invoice number?
+    """Does the text just before say that this is an order, waybill, staff or other number?
 
-    A keyword of the detector's own between that word and the number says that it is not.
+    A keyword of the detector's own between that word and the number says that it is not; and so it
+    does before a general word, as in 身份证编号.
     """
     before = text[max(0, start - NEGATIVE_DISTANCE) : start]
-    other = _negative(before)
-    return other is not None and keyword.search(before, other.end()) is None
+    other = _negative.search(before)
+    if other is not None:
+        return keyword.search(before, other.end()) is None
+    other = _right_before.search(text[max(0, start - _RIGHT_BEFORE) : start])
+    return other is not None and keyword.search(before) is None

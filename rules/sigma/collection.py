@@ -23,6 +23,7 @@ from rules.sigma.refusal import SigmaRefused
 from rules.yaml_source import Document, load_documents
 
 LOGSOURCE = ("category", "product", "service")
+_OF_TALK = ("item", "response", "signal", "tests")  # keys under `mingjian` that judge conversations
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def load_collection(
     filters: list[_Filter] = []
     problems: list[Problem] = []
     correlations: list[tuple[Document, PlainCorrelation]] = []
+    about_talk = False
     for path, text in files:
         try:
             documents = merged(load_documents(path, text))
@@ -52,6 +54,7 @@ def load_collection(
             problems.append(Problem("yaml", error))
             continue
         for document in documents:
+            about_talk = about_talk or _about_talk(document.value.get("mingjian"))
             try:
                 if "correlation" in document.value:
                     correlations.append((document, _correlation(document)))
@@ -67,7 +70,11 @@ def load_collection(
                 rules.append(one) if isinstance(one, PlainRule) else filters.append(one)
     joined = resolved(rules, correlations, problems)
     kept = tuple(_filtered(rule, filters) for rule in rules)
-    return Collection(kept, tuple(problems), joined)
+    return Collection(kept, tuple(problems), joined, about_talk)
+
+
+def _about_talk(ours: Any) -> bool:
+    return isinstance(ours, Mapping) and any(name in ours for name in _OF_TALK)
 
 
 def merged(documents: list[Document]) -> list[Document]:

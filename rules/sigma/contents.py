@@ -49,12 +49,14 @@ class Collection:
     """What a set of files holds.
 
     `rules` are in order; the key of the n-th is `key(n)`. `correlations` are by keys of their own,
-    and refer to both kinds of keys.
+    and refer to both kinds of keys. `about_talk`: some are rules for conversations, of which plain
+    Sigma is only a part.
     """
 
     rules: tuple[PlainRule, ...]
     problems: tuple[Problem, ...]
     correlations: Mapping[str, PlainCorrelation] = field(default_factory=dict)
+    about_talk: bool = False
 
 
 def key(number: int) -> str:

@@ -13,7 +13,8 @@ from rules.sigma.event import Event, as_text
 
 _NUMBER = re.compile(r"[+-]?(\d+|\d*\.\d+|\d+\.\d*)([eE][+-]?\d+)?", re.A)
 _INTEGER = re.compile(r"[+-]?\d{1,300}", re.A)
-_MS_FROM = 100_000_000_000  # numbers from here on are milliseconds: as seconds, the year 5138
+# a number is in the coarsest unit in which it lies before the year 5138
+_UNITS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9))  # below, a second
 
 
 class Question(Protocol):
@@ -148,7 +149,7 @@ class Part:
     number: int | float
 
     def true_of(self, value: Any, event: Event) -> bool:
-        """As the date is written: no time zone is converted. Numbers are seconds or ms in UTC."""
+        """As the date is written: no time zone is converted. Numbers are since 1970, UTC."""
         when = as_date(value)
         if when is None:
             return False
@@ -157,14 +158,15 @@ class Part:
 
 
 def as_date(value: Any) -> datetime | None:
-    """A date of ISO 8601 text, or of seconds or milliseconds since 1970; else None."""
+    """A date of ISO 8601 text, or of s, ms, µs or ns since 1970 by their size; else None."""
     try:
         if isinstance(value, str) and not _NUMBER.fullmatch(value):
             return datetime.fromisoformat(value.strip())
         number = as_number(value)
         if number is None:
             return None
-        return datetime.fromtimestamp(number / 1000 if abs(number) >= _MS_FROM else number, UTC)
+        second = next((unit for end, unit in _UNITS if abs(number) < end), 0)
+        return datetime.fromtimestamp(number / second, UTC) if second else None
     except (ValueError, OverflowError, OSError):
         return None
 

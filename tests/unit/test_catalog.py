@@ -22,7 +22,7 @@ from rules.model import CorrelationRule, DetectionRule, RuleFile
 from rules.packs import load_packs
 from rules.rulecases import main_name, run_case
 from rules.ruleset import RuleTimeline, load_ruleset
-from tests.support.rule_files import CALENDAR
+from tests.support.rule_files import CALENDAR, NAMED
 
 RULES = load_ruleset()
 TIMELINE = RuleTimeline([(0, RULES)])
@@ -45,7 +45,7 @@ def main_rule(file: RuleFile) -> DetectionRule | CorrelationRule:
     ("file", "case"), CASES, ids=[f"{file.path}: {case['name']}" for file, case in CASES]
 )
 def test_case(file: RuleFile, case: dict, compiled: dict) -> None:
-    assert run_case(TIMELINE, compiled, CALENDAR, file, case) is None
+    assert run_case(TIMELINE, compiled, CALENDAR, file, case, NAMED) is None
 
 
 @pytest.mark.parametrize("file", RULES.files, ids=lambda file: file.path)

@@ -74,6 +74,7 @@ def test_invalid_resident_ids_are_not_found(number):
         "运单号：110101199003077758",
         "发票号 110101199003077758",
         "流水号是110101199003077758",
+        "订单号码是110101199003077758",
         "1110101199003077758",
         "1101011990030777580",
         "no_110101199003077758",
@@ -82,6 +83,64 @@ def test_invalid_resident_ids_are_not_found(number):
 )
 def test_other_numbers_are_not_resident_ids(text):
     assert found("cn_resident_id", text) == []
+
+
+NUMBERS = {
+    "cn_resident_id": "110101199003077758",
+    "bank_card": "6222020000000000000",
+    "cn_mobile": "13800138000",
+    "uscc": "91310110666007217T",
+}
+OTHER_NUMBERS = [
+    "订单号", "运单号", "快递单号", "物流单号", "流水号", "单号", "工单号", "发票号", "合同编号",
+    "保单号", "序列号", "设备编号", "受理号", "受理编号", "申请编号", "业务流水号", "取件号",
+    "包裹号", "退款单号", "商户订单号", "项目编号", "案号", "凭证号", "条形码", "编号", "工号",
+    "员工号", "学号", "票号", "会员号", "批号", "时间戳", "timestamp", "ts", "sn", "imei", "uuid",
+    "order", "invoice", "ticket", "ref",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("word", OTHER_NUMBERS)
+def test_what_is_called_another_number_is_none_of_ours(word, name):
+    for between in (
+        "",
+        " ",
+        "：",
+        ": ",
+        "是",
+        "为：",
+        "（",
+        "=",
+        "#",
+        " no. ",
+        " number ",
+    ):
+        if between == "" and word.isascii():
+            continue  # glued to a number it is a part of it
+        assert found(name, f"{word}{between}{NUMBERS[name]}") == [], between
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cn_resident_id", "身份证编号{}"),
+        ("cn_resident_id", "证件号编号是{}"),
+        ("bank_card", "银行卡编号：{}"),
+        ("cn_mobile", "手机编号{}"),
+        ("cn_mobile", "我工号不记得了，打{}"),
+        ("cn_mobile", "订单号没问题，电话{}"),
+        ("cn_mobile", "parts {}"),
+        ("cn_mobile", "resn {}"),
+        ("cn_mobile", "方案{}"),
+        ("cn_mobile", "业务请找{}"),
+        ("uscc", "税号编号{}"),
+    ],
+)
+def test_words_that_only_look_like_one_hide_nothing(name, text):
+    assert [value for value, _ in found(name, text.format(NUMBERS[name]))] == [
+        NUMBERS[name].lower()
+    ]
 
 
 def test_a_keyword_beats_an_order_number_before_it():

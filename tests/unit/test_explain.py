@@ -347,19 +347,20 @@ def recall(minute: int, who: str = "zhangwei", **more: object) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("change", "messages", "best"),
+    ("change", "messages", "best", "outcome"),
     [
-        (("", ""), [recall(0), recall(5), recall(16)], 2),
-        (("", ""), [recall(0), recall(5), recall(10)], 3),
+        (("", ""), [recall(0), recall(5), recall(16)], 2, "not reached"),
+        (("", ""), [recall(0), recall(5), recall(10)], 3, "reached, alert at 10:10"),
         (
             ("event_count", "value_count"),
             [recall(0), recall(1), recall(2, to="c2")],
             2,
+            "not reached",
         ),
     ],
 )
 def test_the_best_window_of_a_group(
-    tmp_path: Path, change: tuple[str, str], messages: list[dict], best: int
+    tmp_path: Path, change: tuple[str, str], messages: list[dict], best: int, outcome: str
 ) -> None:
     text = COUNTING.replace(*change) if change[0] else COUNTING
     if "value_count" in text:
@@ -367,7 +368,7 @@ def test_the_best_window_of_a_group(
     groups, lines = behaviour(tmp_path, text, messages)
     assert [one.reached for one in groups] == [best]
     assert f"at most {best} " in lines[-1]
-    assert lines[-1].endswith(" >= 3")
+    assert lines[-1].endswith(f" >= 3: {outcome}")
 
 
 def test_groups_are_counted_apart_and_order_does_not_matter(tmp_path: Path) -> None:
