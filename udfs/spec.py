@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.decode import Decoder
 from rules.plain import LATEST
 from rules.ruleset import RuleTimeline
+
+_READING = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _read(
+    _job: int, rules: str, registry: str, packs: tuple[str, ...], feeds: tuple[str, ...]
+) -> RuleTimeline:
+    return RuleTimeline.load(rules, registry, packs, feeds)
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,9 @@ class JobSpec:
     feeds: tuple[str, ...] = ()
 
     def timeline(self) -> RuleTimeline:
-        """The rulesets, read from disk."""
-        return RuleTimeline.load(self.rules, self.registry, self.packs, self.feeds)
+        """The rulesets, read from disk once a process and job: slots of one worker share them."""
+        with _READING:
+            return _read(self.assume_received_at, self.rules, self.registry, self.packs, self.feeds)
 
     def decoder(self) -> Decoder:
         """A decoder of this tenant's records."""
