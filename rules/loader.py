@@ -104,6 +104,7 @@ def build(label: str, text: str, documents: list[Document], named: Named) -> Rul
     return RuleFile(
         path=label,
         text=text,
+        meaning=state_version,
         filters=tuple(filters),
         requires=requires(main, ours),
         case_lists=_case_lists(main, ours, named),
@@ -159,8 +160,8 @@ def _judging(value: dict[str, Any]) -> dict[str, Any]:
         key: value[key] for key in ("name", "detection", "correlation") if key in value
     }
     ours = value.get("mingjian") or {}
-    if windows := {key: ours[key] for key in OUR_KEYS if key in ours}:
-        found["mingjian"] = windows
+    if judged := {key: ours[key] for key in (*OUR_KEYS, "scope", "timezone") if key in ours}:
+        found["mingjian"] = judged
     return found
 
 

@@ -106,6 +106,7 @@ class RuleFile:
     filters: tuple[GlobalFilter, ...] = ()
     requires: tuple[str, ...] = ()
     case_lists: tuple[tuple[RefList, ...], ...] = ()  # of each test case
+    meaning: str = ""  # changes with what decides which messages its rules count
 
     def lists_of(self, case: Mapping[str, object]) -> tuple[RefList, ...]:
         """What a test case of this file adds to the reference lists."""

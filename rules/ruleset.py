@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import bisect
 import difflib
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from rules.alert import sm3_hex
 from rules.calendar import OfficeCalendar, load_calendar
-from rules.chains import MAX_LEVELS, Circle, depths
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.feeds import missing_feeds
+from rules.file_bonds import levels_of, no_shared_ids, with_state_versions
 from rules.filters import apply_filters
 from rules.lexicon_file import load_lexicons
 from rules.loader import load_file
@@ -23,9 +23,8 @@ from rules.packs import PACKS, chosen, load_packs, pick
 from rules.reference import Reference
 from rules.reference_file import list_files, load_reference
 from rules.refused import UnknownName
-from rules.rule_references import in_circle, no_such_rule, place_of, too_deep
+from rules.rule_references import no_such_rule, place_of
 from rules.yaml_files import is_yaml, yaml_files
-from rules.yaml_source import Document
 
 CATALOG = Path(__file__).parent / "catalog"
 LEXICONS = Path(__file__).parent / "lexicons"
@@ -215,7 +214,9 @@ def assemble(
                 )
         detections.update({rule.ref.name: rule for rule in file.detections})
         correlations.update({rule.ref.name: rule for rule in file.correlations})
-    _no_shared_ids(kept)
+    kept = tuple(with_state_versions(kept))
+    correlations = {rule.ref.name: rule for file in kept for rule in file.correlations}
+    no_shared_ids(kept)
     readers: dict[str, list[tuple[CorrelationRule, int]]] = {}
     for file in kept:
         for rule in file.correlations:
@@ -233,49 +234,8 @@ def assemble(
         {k: tuple(v) for k, v in readers.items()},
         reference or Reference(),
         calendar,
-        _levels(kept, correlations),
+        levels_of(kept, correlations),
     )
-
-
-def _levels(
-    files: Iterable[RuleFile], correlations: Mapping[str, CorrelationRule]
-) -> dict[str, int]:
-    """Raises RuleError for correlations that read each other in a circle, or are too deep."""
-    home = {rule.ref.name: (file, rule) for file in files for rule in file.correlations}
-
-    def place(name: str, others: Container[str]) -> tuple[Document, tuple[str, ...]]:
-        file, rule = home[name]
-        step = next(at for at, one in enumerate(rule.how.sources()) if one in others)
-        return place_of(file, rule, step)
-
-    try:
-        found = depths({name: rule.how.sources() for name, rule in correlations.items()})
-    except Circle as error:
-        raise in_circle(*place(error.names[-1], error.names), error.names) from None
-    for name, level in found.items():
-        if level > MAX_LEVELS:
-            raise too_deep(*place(name, correlations), name)
-    return found
-
-
-def _no_shared_ids(files: Iterable[RuleFile]) -> None:
-    """Ids of alerts are made of the rule's id, so two rules of one id would hide each other;
-    letters that differ in case only are one."""
-    taken: dict[str, str] = {}
-    for file in files:
-        refs = [rule.ref for rule in file.detections] + [rule.ref for rule in file.correlations]
-        for identity in sorted({ref.id for ref in refs}):
-            same = identity.casefold()  # file systems and people take AB and ab for one
-            if same in taken:
-                raise RuleError(
-                    f"the id '{identity}' is taken by {taken[same]}",
-                    f"编号“{identity}”已被 {taken[same]} 使用",
-                    path=file.path,
-                    fix_en="give each rule an id of its own",
-                    fix_zh="请为每条规则使用各自的 id",
-                    code="MJ113",
-                )
-            taken[same] = file.path
 
 
 class RuleTimeline:

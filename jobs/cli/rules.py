@@ -8,6 +8,7 @@ import typer
 
 from jobs.cli.app import out
 from jobs.cli.rules_check import check
+from jobs.cli.rules_diff import diff
 from jobs.cli.rules_docs import docs
 from jobs.cli.rules_eval import evaluate
 from jobs.cli.rules_explain import explain
@@ -31,6 +32,9 @@ def register(app: typer.Typer) -> None:
     rules.command(
         "eval", epilog="例 · example:  mingjian rules eval --rules r.yml --events e.jsonl"
     )(evaluate)
+    rules.command(
+        "diff", epilog="例 · example:  mingjian rules diff my-rules --baseline published"
+    )(diff)
     rules.command("packs", epilog="例 · example:  mingjian rules packs")(packs)
     rules.command("test", epilog="例 · example:  mingjian rules test -k a07 --strict")(run_tests)
     rules.command(
