@@ -27,7 +27,7 @@ class Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
         base: name of the detection rule that matched.
         group: values of the correlation's group-by, in order.
         value: what `value_count` counts.
-        time: event time (ms); items are ordered by (time, seq, partition, offset, msgid).
+        time: event time (ms); items are ordered by (time, seq, msgid, partition, offset).
         raw: the record as it stood in the source; for QUARANTINE its kept head; for ROW the items
             of the messages behind it.
         size, sm3, sha256: of the whole record; filled for QUARANTINE only. Of a ROW `size` is not 0
@@ -53,9 +53,10 @@ class Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
     sm3: str = ""
     sha256: str = ""
 
-    def order(self) -> tuple[int, int, int, int, str]:
-        """Sort key: event time, then the archive's own sequence, then place in the source."""
-        return (self.time, self.seq, self.partition, self.offset, self.msgid)
+    def order(self) -> tuple[int, int, str, int, int]:
+        """Sort key: event time, then the archive's own sequence. Where that says nothing the id
+        goes before the place: alerts must not depend on how events were spread over partitions."""
+        return (self.time, self.seq, self.msgid, self.partition, self.offset)
 
 
 MAX_KEY_BYTES = 512  # a longer key is replaced by its digest: state stores keep keys in memory

@@ -1,4 +1,4 @@
-"""What docs/semantics.md says, sentence by sentence, and what other engines got wrong.
+"""What docs/semantics.md says, sentence by sentence.
 
 A line of events is `second:letters`, each letter a rule that the event fits; `@x` is its group
 (else g), `=5` its value, `#id` its id: "0:a 2.5:ab@x=7". One without letters only moves time.
@@ -469,46 +469,6 @@ def test_state_of_finished_windows_is_gone() -> None:
         assert correlator.open_groups() == 7
         correlator.advance(15_000)
         assert correlator.open_groups() == 0
-
-
-# ---- known from the threads of other projects ----
-
-
-KNOWN = [
-    # three events within T that arrive in another order must not be taken by arrival
-    ("rsigma: 100,104,96 are 8 s apart", gte(3), "100:a 104:a 96:a", []),
-    ("rsigma: 100,101,102 are within T", gte(3), "100:a 101:a 110:d 102:a",
-     [(102, "a100 a101 a102")]),
-    ("rustinel 535: out of order", ORDER, "3:b 1:a", [(3, "a1 b3")]),
-    ("rsigma: absence fires at once", ABSENT, "0:a 2:b 9:", []),
-    ("siddhi 937: absence by event time", ABSENT, "0:a 100:d", [(5, "a0")]),
-    ("hayabusa 1810: a, c, b is not a, b, c", {**ORDER, "rules": ["a", "b", "c"]}, "0:a 1:c 2:b",
-     []),
-    ("hayabusa 1809: groups are not mixed", ORDER, "0:a@x 1:b@y", []),
-    ("graylog-plugin 31: one millisecond is no order", ORDER, "1:a 1:b", []),
-    ("graylog-plugin 31: but it is together", BOTH, "1:a 1:b", [(1, "a1 b1")]),
-    ("security-analytics 1351: T is honoured", gte(2), "0:a 60:a", []),
-    ("ordered a, b, b is told once", ORDER, "0:a 1:b 2:b", [(1, "a0 b1")]),
-    ("missing fields are no group", gte(2), "0:a@ 1:a@", []),
-    ("confluent: distinct values, not repeats of one",
-     {"type": "value_count", "rules": ["a"], "condition": {"gte": 2, "field": "v"}}, "0:a=x 1:a=x",
-     []),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("section", "line", "expected"), [row[1:] for row in KNOWN], ids=[row[0] for row in KNOWN]
-)
-def test_what_other_engines_got_wrong(
-    section: dict[str, Any], line: str, expected: list[tuple[float, str]]
-) -> None:
-    assert alerts(section, line) == expected
-
-
-def test_a_chain_is_emitted_by_its_last_correlation() -> None:
-    """rsigma 458: nested correlations were computed and never told."""
-    parent = {"type": "event_count", "rules": ["c1"], "condition": {"gte": 1}}
-    assert judged(documents(gte(2), parent), "0:a 1:a")[0] == [(1, "a0 a1")]
 
 
 def test_one_rule_twice_is_refused_with_the_way_to_say_it() -> None:
