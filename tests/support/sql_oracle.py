@@ -89,5 +89,6 @@ class Plans:
                 group = tuple(sorted((k, str(v)) for k, v in row["group_keys"].items()))
                 ids = tuple(sorted(identity.partition(":")[2] for identity in row["event_ids"]))
                 time, value = round(row["window_end"] * 1000), row["metric_value"]
-                found.append((title, group, time, None if value is None else float(value), ids))
+                shown = None if value is None else round(float(value), 9)
+                found.append((title, group, time, shown, ids))
         return sorted(found, key=repr)
