@@ -262,4 +262,4 @@ def test_the_values_an_alert_is_grouped_by_are_masked() -> None:
     )
     (alert,) = outputs(found, "alerts")
     assert "13812345678" not in json.dumps(alert)
-    assert "138****5678" in alert["group"]["link.canonical"]
+    assert "138****5678" in alert["group"]["link"]
