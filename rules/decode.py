@@ -22,7 +22,7 @@ from rules.lenient_json import parse
 from rules.message import FLAG_TIME_UNKNOWN, FLAG_UNKNOWN_TYPE, KINDS, Message
 from rules.parties import between, party_kind, who
 from rules.plain import AHEAD, EARLIEST, LATEST, VERSION, Plain, plain
-from rules.reading import exact_int, ident, missing, text, wrong
+from rules.reading import exact_int, fitting, ident, missing, text, wrong
 
 __all__ = ("FLAG_REPAIRED", "Decoder", "Draft", "party_kind")
 
@@ -303,7 +303,7 @@ def _id(owner: dict[str, Any], key: str, path: str = "payload") -> str:
         raise wrong(where, "str", value)
     if not (value := value.strip()):
         raise missing(where)
-    return value
+    return fitting(where, value)
 
 
 def _recipients(payload: dict[str, Any]) -> tuple[str, ...]:
@@ -315,4 +315,4 @@ def _recipients(payload: dict[str, Any]) -> tuple[str, ...]:
     for index, one in enumerate(value):
         if type(one) is not str:
             raise wrong(f"payload.tolist[{index}]", "str", one)
-    return tuple(one.strip() for one in value)
+    return tuple(fitting(f"payload.tolist[{n}]", one.strip()) for n, one in enumerate(value))

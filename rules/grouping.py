@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rules.alert import content_id
+from rules.correlation.membership import short
 from rules.model import CorrelationRule
 
 Lookup = Callable[[str], Any]  # field -> its value, None when it is absent
@@ -42,9 +43,10 @@ def key_of_group(rule: CorrelationRule, group: tuple[str, ...]) -> str:
 
 
 def as_group(value: object) -> str | None:
-    """Group values are compared as text, exactly; a list is one value; empty is missing."""
+    """Group values are compared as text, exactly; a list is one value; empty is missing. A long
+    one is kept as its beginning and a digest."""
     if value is None or value in ("", (), []):
         return None
     if isinstance(value, list | tuple):
-        return "\x1e".join(map(str, value))
-    return str(value)
+        return short("\x1e".join(map(str, value)))
+    return short(str(value))

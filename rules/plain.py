@@ -11,11 +11,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from rules.reading import MAX_ID
+
 VERSION = 1  # of the envelope (docs/data-formats.md)
 EARLIEST = 1_451_606_400_000  # 2016-01-01 UTC: WeCom did not exist before
 LATEST = 253_402_214_400_000  # the last day of 9999: beyond it some office cannot write the date
 AHEAD = 24 * 3600 * 1000  # how much a record's time may be later than its receipt
 
+_Id = Annotated[str, Meta(max_length=MAX_ID)]
 _Time = Annotated[int, Meta(ge=EARLIEST, lt=LATEST)]
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -41,13 +44,13 @@ class _Media(msgspec.Struct, gc=False):
 class Payload(msgspec.Struct, gc=False):
     """An archive plaintext, as far as an ordinary message needs it."""
 
-    msgid: str
-    sender: str = msgspec.field(name="from")
+    msgid: _Id
+    sender: _Id = msgspec.field(name="from")
     msgtime: int
     msgtype: Literal["text", "image", "emotion", "voice", "video"]
     action: str | None = None
-    tolist: list[str] | None = None
-    roomid: str | None = None
+    tolist: list[_Id] | None = None
+    roomid: _Id | None = None
     text: Words | None = None
     image: _Media | None = None
     emotion: _Media | None = None

@@ -12,6 +12,7 @@ from typing import Any
 
 from rules.errors import RecordError
 
+MAX_ID = 512  # characters; WeCom's own have at most 64
 _UINT64 = 2**64
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _NAMES = {bool: "bool", int: "int", float: "float", str: "str", list: "array", dict: "object"}
@@ -30,6 +31,19 @@ def missing(path: str) -> RecordError:
 def wrong(path: str, expected: str, value: Any) -> RecordError:
     """A field of another type than the format says."""
     return RecordError("wrong_type", f"{path}: expected {expected}, got {type_name(value)}")
+
+
+def fitting(path: str, identity: str) -> str:
+    """The id, when it may be one: ids are keys of state and stand in every output.
+
+    Raises:
+        RecordError: `wrong_type`.
+    """
+    if len(identity) > MAX_ID:
+        raise RecordError(
+            "wrong_type", f"{path}: {len(identity)} characters, an id has at most {MAX_ID}"
+        )
+    return identity
 
 
 def body(owner: dict[str, Any], path: str, *keys: str) -> dict[str, Any]:
@@ -65,7 +79,7 @@ def ident(owner: dict[str, Any], key: str, path: str, *, required: bool = False)
     value = value.strip() if value else ""
     if required and not value:
         raise missing(f"{path}.{key}")
-    return value
+    return fitting(f"{path}.{key}", value)
 
 
 def whole(owner: dict[str, Any], key: str, path: str) -> int | None:

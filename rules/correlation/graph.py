@@ -14,7 +14,15 @@ from typing import NamedTuple
 
 from rules.correlation.folds import Value
 from rules.correlation.group import Group, Row, merged
-from rules.correlation.membership import GroupKey, Lookup, group_of, plain, sortable, value_of
+from rules.correlation.membership import (
+    GroupKey,
+    Lookup,
+    group_of,
+    plain,
+    short,
+    sortable,
+    value_of,
+)
 from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
 from rules.correlation.window import Entry
@@ -140,7 +148,7 @@ class Correlator:
         self.counts["missing_group"] += missing
         for (index, group), (slots, values) in found.items():
             node = self._nodes[index]
-            data = {identity: {name: lookup(name) for name in node.wanted}}
+            data = {identity: {name: short(lookup(name)) for name in node.wanted}}
             usable = node.plan.values(values) if values else ()
             places = tuple(sorted(slots)) if len(slots) > 1 else (slots[0],)
             entry = Entry(time, seq, identity, places, usable, data)

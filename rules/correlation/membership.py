@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from rules.correlation.folds import Value
@@ -9,11 +10,14 @@ from rules.correlation.model import Correlation
 
 GroupKey = tuple[str | None, ...]
 Lookup = Callable[[str], str | None]
+MAX_TEXT = 256  # characters of a value that are kept
+_DIGEST = 32
+_NUMBERS = "0123456789 -Xx"  # a number that is cut would no longer be masked as one
 
 
 def group_of(how: Correlation, rule: str, lookup: Lookup) -> GroupKey | None:
     """The group of an event of `rule`; None when a field is missing and that excludes it."""
-    key = tuple(lookup(name) for name in how.group_fields(rule))
+    key = tuple(short(lookup(name)) for name in how.group_fields(rule))
     return None if how.missing == "exclude" and None in key else key
 
 
@@ -21,9 +25,18 @@ def value_of(how: Correlation, rule: str, lookup: Lookup) -> list[str]:
     """The value of an event: none when a field is missing; of several fields, one of them all."""
     if not how.fields:
         return []
-    parts = [lookup(how.field_of(name, rule)) for name in how.fields]
+    parts = [short(lookup(how.field_of(name, rule))) for name in how.fields]
     texts = [part for part in parts if part is not None]
     return ["\x1f".join(texts)] if len(texts) == len(parts) else []
+
+
+def short(text: str | None) -> str | None:
+    """A value as it is kept and shown: of a long one its beginning and a digest of all of it, so
+    that different ones stay different. What is short already stays as it is."""
+    if text is None or len(text) <= MAX_TEXT:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return f"{text[: MAX_TEXT - _DIGEST - 1].rstrip(_NUMBERS)}…{digest}"
 
 
 def sortable(key: GroupKey) -> tuple[tuple[bool, str], ...]:
