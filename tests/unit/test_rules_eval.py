@@ -141,7 +141,7 @@ def test_what_cannot_be_done_is_said(folder: Path, words: list[str], code: int, 
         ("timespan: 10s\n  condition", "timspan: 10s\n  condition", "rules.yml:15:3", "timespan"),
         ("gte: 2", "gte: two", "rules.yml:16:15", "number"),
         ("[refused]", "[refsed]", "rules.yml:13:3", "refsed"),
-        ("refused and not granted", "refused and not", "rules.yml:24:3", "condition"),
+        ("refused and not granted", "refused and not", "rules.yml:24:26", "condition"),
     ],
 )
 def test_a_wrong_correlation_is_told_with_its_place(
