@@ -18,8 +18,9 @@ import msgspec
 from rules.alert import Alert, Evidence, Late, Quarantined, content_id, sm3_raw
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.chains import handed_up, is_short, messages_of
-from rules.correlation.group import Group, Marks, Row, advance
+from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
+from rules.correlation.row import Marks, Row
 from rules.correlation.window import Entry
 from rules.findings import Findings, position
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
@@ -160,6 +161,8 @@ class Behaviour:
             held.window, held.marks, held.alert_id = [], None, ""
             return outputs, [], up
         held.window = [item for entry in group.entries() for item in entry.data]
+        if group.plan.first_seen:
+            held.window = [_remembered(item) for item in held.window]
         held.marks = group.marks
         due = group.deadline()
         timers = [] if due is None else [due]
@@ -308,6 +311,11 @@ def _outputs(alert: Alert, evidence: list[Evidence]) -> list[Output]:
         ("alerts", _json.encode(alert)),
         *(("evidence", _json.encode(one)) for one in evidence),
     ]
+
+
+def _remembered(item: Item) -> Item:
+    """What says that a value is known is never evidence: its message need not be kept."""
+    return msgspec.structs.replace(item, raw=b"", spans=()) if item.raw or item.spans else item
 
 
 def _quiet(outputs: list[Output], time: int, suppress: Suppress) -> Quiet:

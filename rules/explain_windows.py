@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from rules.correlation.folds import Value
-from rules.correlation.group import Group, Row
+from rules.correlation.group import Group
 from rules.correlation.membership import plain
 from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
+from rules.correlation.row import Row
 from rules.correlation.window import Entry
 from rules.explain import Verdict
 

@@ -13,10 +13,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from rules.correlation.folds import Value
-from rules.correlation.group import Group, Row, merged
+from rules.correlation.group import Group
 from rules.correlation.membership import GroupKey, Lookup, group_of, plain, sortable, value_of
 from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
+from rules.correlation.row import Row, merged
 from rules.correlation.window import Entry
 
 _Evidence = Mapping[str, Mapping[str, str | None]]  # event id -> fields that others will ask for

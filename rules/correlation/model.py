@@ -55,6 +55,7 @@ class Correlation:
         emit: "every" row, the "first" of an episode, or "" when the caller decides.
         missing: what becomes of events without a group field.
         generate: whether the rules it refers to raise alerts of their own.
+        first_seen: it holds at events whose value was not in the window before them.
     """
 
     type: str
@@ -72,6 +73,7 @@ class Correlation:
     emit: str = ""
     missing: str = "exclude"
     generate: bool = False
+    first_seen: bool = False
 
     def field_of(self, name: str, rule: str) -> str:
         """The field of an event of `rule` that `name`, a field or an alias, means."""

@@ -28,6 +28,7 @@ class Plan:
         full: every row carries its evidence.
         closing: judged when the window closes, because later events can make it untrue.
         present, absent: clauses that are judged at events, and at deadlines.
+        first_seen: a row is of one value, and the entries kept only say which are known.
         counts: the value is the number of rules of which there is an event.
         chain_of_all: `temporal_ordered` with an upper bound: those that came must be in order.
     """
@@ -42,7 +43,10 @@ class Plan:
         self._tests = tuple(_test(bound) for bound in correlation.bounds)
         # how common a value is belongs to the event that has it: nothing to wait for
         share = correlation.type == "value_percentile" and correlation.percentile is None
-        self.closing = correlation.upper and not self.every and not share
+        # whether a value is new is known at its event
+        self.first_seen = correlation.first_seen
+        at_event = share or self.first_seen
+        self.closing = correlation.upper and not self.every and not at_event
         self.numeric = correlation.type in NUMERIC and not share
         clauses = correlation.clauses
         self.present = tuple(c for c in clauses if not c.negative)

@@ -39,6 +39,14 @@ def parse_span(written: Any) -> int | None:
     return int(match[1]) * UNITS[match[2]] if match else None
 
 
+def span_text(milliseconds: int) -> str:
+    """A length of time as rules write it: 30s, 10m, 1h, 2d."""
+    for unit in ("d", "h", "m"):
+        if milliseconds and milliseconds % UNITS[unit] == 0:
+            return f"{milliseconds // UNITS[unit]}{unit}"
+    return f"{milliseconds / 1000:g}s"
+
+
 def span_of(at: tuple[str, ...], written: Any, *, ours: bool = False) -> int:
     """A span of time in ms."""
     span = parse_span(written)
@@ -66,11 +74,15 @@ def texts_of(at: tuple[str, ...], written: Any) -> tuple[str, ...]:
     return tuple(values)
 
 
-def flag_of(at: tuple[str, ...], written: Any) -> bool:
+def flag_of(at: tuple[str, ...], written: Any, *, ours: bool = False) -> bool:
     """A truth value."""
     if not isinstance(written, bool):
         raise WrongCorrelation(
-            at, f"'{at[-1]}' is true or false", f"{at[-1]} 只能是 true 或 false", code="MJ102"
+            at,
+            f"'{at[-1]}' is true or false",
+            f"{at[-1]} 只能是 true 或 false",
+            code="MJ102",
+            ours=ours,
         )
     return written
 

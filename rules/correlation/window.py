@@ -10,7 +10,7 @@ from rules.correlation.folds import Fold, Value, fold_of
 from rules.correlation.plan import Plan
 
 _COMPACT = 256  # forgotten places at the front of a list before it is cut
-_LAST = 2**62
+LAST = 2**62
 Key = tuple[int, int]
 
 
@@ -53,7 +53,7 @@ class Window:
         plan = self._plan
         self._entries: list[Entry] = []
         self._head = 0
-        self.size, self.oldest, self.there = 0, _LAST, 0
+        self.size, self.oldest, self.there = 0, LAST, 0
         self.ids: set[str] = set()
         # of these two the sizes are the value: nothing to fold
         folds = not plan.counts and plan.correlation.type != "event_count"
@@ -97,7 +97,7 @@ class Window:
         entry = self._entries[self._head]
         self._head += 1
         self.size -= 1
-        self.oldest = self._entries[self._head].time if self.size else _LAST
+        self.oldest = self._entries[self._head].time if self.size else LAST
         self.ids.discard(entry.id)
         if self._fold is not None:
             self._fold.remove(entry.values)
@@ -136,11 +136,11 @@ class Window:
     def chain(self, slots: Sequence[int]) -> list[tuple[int, Key]] | None:
         """The earliest chain of one event for each slot, strictly one after the other."""
         found: list[tuple[int, Key]] = []
-        after: Key = (-_LAST, 0)
+        after: Key = (-LAST, 0)
         for slot in slots:
             steps = self._steps[slot]
             # without a sequence number equal times are not ordered
-            bound = after if after[1] else (after[0], _LAST)
+            bound = after if after[1] else (after[0], LAST)
             at = bisect_right(steps, bound, self._step_heads[slot])
             if at == len(steps):
                 return None

@@ -89,6 +89,7 @@ BETWEEN = "type: event_count, rules: [t_a], condition: {gte: 2, lte: 3}"
 TWICE = "type: event_count, rules: [t_a], condition: {gte: 2}"
 THRICE = "type: event_count, rules: [t_a], condition: {gte: 3}"
 SIZE = "rules: [t_file], condition: {field: file.size"
+NEW = "type: value_count, rules: [t_file], condition: {field: file.size, gte: 2}"
 EITHER = "type: temporal, rules: [t_a, t_b, t_c], condition: t_a and (t_b or t_c)"
 CASES: list[tuple[str, str, str, list[tuple[int, str]]]] = [
     # counts within bounds are judged when the window closes
@@ -152,6 +153,11 @@ CASES: list[tuple[str, str, str, list[tuple[int, str]]]] = [
     (TWICE, "until: t_b", "aba", []),
     (TWICE, "until: t_b", "abaa", [(3, "a2 a3")]),
     (ABSENT.replace("t_b", "t_c"), "until: t_b", "ab", []),
+    # what is new
+    (NEW, "first_seen: true", "19", [(1, "91")]),
+    (NEW, "first_seen: true", "1-1--9", [(5, "95")]),
+    (NEW, "first_seen: true", "1-----9", []),
+    (NEW.replace("gte: 2", "gte: 1"), "first_seen: true", "1----1-9", [(0, "10"), (7, "97")]),
 ]  # fmt: skip
 
 

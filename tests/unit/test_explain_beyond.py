@@ -1,0 +1,40 @@
+"""`explain` says what the keys of `mingjian` ask besides the condition, and how far it came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rules.decode import Decoder
+from rules.explain import Setting
+from rules.explain_behaviour import behaviour_lines, counted
+from rules.ruleset import assemble
+from tests.support.rule_files import CALENDAR, NAMED, TENANT, load_text, raws
+from tests.unit.test_behave_types import correlation, messages
+
+
+@pytest.mark.parametrize(
+    ("section", "ours", "line", "en", "zh"),
+    [
+        (
+            "type: value_count, rules: [t_file], condition: {field: file.size, gte: 2}",
+            "first_seen: true",
+            "1-19---1",
+            ["at most 2 different values", "alert at 10:03", "with a value that was not seen in the 5m"],
+            ["10:03 报警", "且取值在此前 5m 内没有出现过"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_asked_and_how_far_it_came(
+    tmp_path: Path, section: str, ours: str, line: str, en: list[str], zh: list[str]
+) -> None:
+    file = load_text(tmp_path, correlation(section, ours))
+    rules = assemble([file], "d")
+    (rule,) = file.correlations
+    decoded = map(Decoder(TENANT).decode, raws(messages(line)))
+    found = counted(rule, rules, decoded, Setting.of(rules, CALENDAR), NAMED)
+    for language, expected in (("en", en), ("zh", zh)):
+        lines = "\n".join(behaviour_lines(rule, found, language))
+        for text in expected:
+            assert text in lines, lines
