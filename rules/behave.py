@@ -18,10 +18,10 @@ import msgspec
 from rules.alert import Alert, Evidence, Late, Quarantined, content_id, sm3_raw
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.chains import handed_up, is_short, messages_of
+from rules.correlation.entry import Entry
 from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Marks, Row
-from rules.correlation.window import Entry
 from rules.findings import Findings, position
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
@@ -333,6 +333,9 @@ def _entries(plan: Plan, items: Iterable[Item]) -> list[Entry]:
         for msgid, same in messages.items():
             steps = {item.step: item for item in reversed(same)}
             kept = tuple(steps[step] for step in sorted(steps))
-            values = plan.values(item.value for item in same if item.value)
+            if plan.compares:
+                values = tuple(item.value for item in kept)
+            else:
+                values = plan.values(item.value for item in same if item.value)
             found.append(Entry(time, seq, msgid, tuple(sorted(steps)), values, kept))
     return found

@@ -95,7 +95,10 @@ def handed_up(
             group = group_values(parent, name, own_group[0], lookup)
             value = counted_value(parent, step, name, lookup)
             if group is not None and value is not None:
-                seen.setdefault(group, {})[value] = None
+                if parent.how.between:  # compared by the newest of its messages
+                    seen[group] = {value: None}
+                else:
+                    seen.setdefault(group, {})[value] = None
         for group, values in seen.items():
             for value in values:
                 item = Item(

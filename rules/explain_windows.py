@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from rules.correlation.entry import Entry
 from rules.correlation.folds import Value
 from rules.correlation.group import Group
 from rules.correlation.membership import plain
 from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
-from rules.correlation.window import Entry
 from rules.explain import Verdict
+from rules.explain_beyond import steps_taken
 
 SLIDING, CLOCK, SILENCE, LONGEST, CLOSED = "sliding", "clock", "silence", "longest", "closed"
 
@@ -286,6 +287,8 @@ def _value(how: Correlation, entries: Sequence[Entry], value: Value) -> Value:
     """What the window comes to; of an order the steps that were taken."""
     if not how.ordered:
         return value
+    if (how.within or how.between) and not how.clauses:
+        return steps_taken(how, entries)
     step, after = 0, (-1, -1)
     for entry in entries:
         if step < len(how.rules) and step in entry.slots and entry[:2] > after:

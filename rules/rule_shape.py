@@ -95,6 +95,7 @@ OUR_KEYS: dict[str, _Kind] = {
     "emit": _TEXT,
     "missing_group": _TEXT,
     "first_seen": _BOOL,
+    "within": _MAPPING,
     "tests": _MAPPINGS,
     "language": _VERSION,
     "scope": _MAPPING,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rules.correlation.window import LAST, Entry, Key, Window
+from rules.correlation.entry import LAST, Entry, Key
+from rules.correlation.window import Window
 
 
 class Seen(Window):

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from rules.correlation.entry import Entry
 from rules.correlation.first_seen import Seen
 from rules.correlation.folds import Value
 from rules.correlation.model import Clause
 from rules.correlation.plan import Plan
 from rules.correlation.row import NEVER, Marks, Row, by_time, merged
-from rules.correlation.window import Entry, Window
+from rules.correlation.window import Window
 
 
 class Group:
@@ -148,6 +149,8 @@ class Group:
             return False
         if not self.plan.ordered:
             return True
+        if self.plan.paths:
+            return self._window.reached(self.plan.present.index(clause))
         # a chain that was found holds until its first event leaves: new ones only come after it
         begin = self._chains.get(clause, NEVER)
         oldest = self._window.oldest
@@ -160,6 +163,10 @@ class Group:
 
     def _evidence(self, clauses: Sequence[Clause]) -> tuple[Entry, ...]:
         window = self._window
+        if self.plan.paths:
+            chains = [window.latest(self.plan.present.index(clause)) for clause in clauses]
+            reached = {entry.id: entry for chain in chains for entry in chain}
+            return tuple(sorted(reached.values(), key=by_time))
         if self.plan.ordered:
             chosen = [c.positive for c in clauses] or [window.present()]
             found = {

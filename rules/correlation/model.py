@@ -36,6 +36,16 @@ class Bound(NamedTuple):
     limit: Fraction
 
 
+class Comparison(NamedTuple):
+    """A comparison of a step of an order with the step before it: `field` of this one, by the
+    operator, with `before` of that one. `slot` is the place of its rule."""
+
+    slot: int
+    field: str
+    operator: str  # one of OPERATORS
+    before: str
+
+
 @dataclass(frozen=True)
 class Correlation:
     """Which events belong together, and when they mean something.
@@ -56,6 +66,8 @@ class Correlation:
         missing: what becomes of events without a group field.
         generate: whether the rules it refers to raise alerts of their own.
         first_seen: it holds at events whose value was not in the window before them.
+        within: of `temporal_ordered`: place of a rule -> ms since the step before it, at most.
+        between: of `temporal_ordered`: comparisons of steps with those before them.
     """
 
     type: str
@@ -74,6 +86,8 @@ class Correlation:
     missing: str = "exclude"
     generate: bool = False
     first_seen: bool = False
+    within: Mapping[int, int] = data_field(default_factory=dict)
+    between: tuple[Comparison, ...] = ()
 
     def field_of(self, name: str, rule: str) -> str:
         """The field of an event of `rule` that `name`, a field or an alias, means."""
@@ -86,6 +100,13 @@ class Correlation:
     def sources(self) -> tuple[str, ...]:
         """All rules it listens to: `rules`, and the cancelling one at the end."""
         return (*self.rules, self.until) if self.until else self.rules
+
+    def compared(self, slot: int) -> tuple[str, ...]:
+        """The fields of an event of a rule that it is compared by, as a step or as the one before
+        a step."""
+        names = {one.field: None for one in self.between if one.slot == slot}
+        names |= {one.before: None for one in self.between if one.slot > slot}
+        return tuple(names) if slot < len(self.rules) else ()
 
     @property
     def ordered(self) -> bool:

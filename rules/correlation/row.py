@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from rules.correlation.entry import Entry
 from rules.correlation.folds import Value
-from rules.correlation.window import Entry
 
 NEVER = -(2**62)
 

@@ -93,7 +93,7 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
         aliases=_aliases(section.get("aliases", {})),
         generate=flag_of(("generate",), section.get("generate", False)),
         **_ours(ours, rules),
-        **beyond.beyond(ours),
+        **beyond.beyond(ours, rules),
     )
     _consistent(found)
     beyond.fitting(found)

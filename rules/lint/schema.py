@@ -175,6 +175,7 @@ def _ours() -> Json:
         "gap": span,
         "emit": {"enum": list(EMITS)},
         "missing_group": {"enum": list(MISSING)},
+        "within": {"type": "object", "minProperties": 1, "additionalProperties": span},
         "scope": {"type": "object", "additionalProperties": False, "properties": scope},
         "suppress": {
             "type": "object",

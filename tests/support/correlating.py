@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
+from rules.correlation.entry import Entry
 from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Marks, Row
 from rules.correlation.section import parse_correlation
-from rules.correlation.window import Entry
 
 SECOND = 1_000
 _encode = msgspec.msgpack.Encoder().encode

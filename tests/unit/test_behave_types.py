@@ -153,6 +153,11 @@ CASES: list[tuple[str, str, str, list[tuple[int, str]]]] = [
     (TWICE, "until: t_b", "aba", []),
     (TWICE, "until: t_b", "abaa", [(3, "a2 a3")]),
     (ABSENT.replace("t_b", "t_c"), "until: t_b", "ab", []),
+    # limits of single steps
+    (ORDERED, "within: {t_c: 1m}", "abc", [(2, "a0 b1 c2")]),
+    (ORDERED, "within: {t_c: 1m}", "ab-c", []),
+    (ORDERED, "within: {t_c: 1m}", "aab-bc", [(5, "a1 b4 c5")]),  # the chain that begins last
+    (ORDERED, "within: {t_b: 1m, t_c: 2m}", "ab-bc", []),
     # what is new
     (NEW, "first_seen: true", "19", [(1, "91")]),
     (NEW, "first_seen: true", "1-1--9", [(5, "95")]),

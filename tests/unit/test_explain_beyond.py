@@ -21,8 +21,15 @@ from tests.unit.test_behave_types import correlation, messages
             "type: value_count, rules: [t_file], condition: {field: file.size, gte: 2}",
             "first_seen: true",
             "1-19---1",
-            ["at most 2 different values", "alert at 10:03", "with a value that was not seen in the 5m"],
+            ["at most 2 different values", "alert at 10:03", "a value that was not seen in the 5m"],
             ["10:03 报警", "且取值在此前 5m 内没有出现过"],
+        ),
+        (
+            "type: temporal_ordered, rules: [t_a, t_b, t_c]",
+            "within: {t_b: 2m, t_c: 1m}",
+            "a-b-c",
+            ["at most 2 steps in their order", "t_c, t_b at most 2m after the step before"],
+            ["最多 2 步（按次序）", "t_c 距前一步不超过 1m"],
         ),
     ],
 )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rules import behave as behave_module
+from rules.correlation.entry import Entry
 from rules.correlation.group import Group, advance
-from rules.correlation.window import Entry
 from tests.support.correlating import SECOND, planned, reborn, straight, told
 from tests.support.rule_files import outputs, ruleset
 from tests.unit.test_behave import FOREVER, Drive, packed

@@ -144,6 +144,9 @@ BROKEN = [
     ("a month", counting("timespan: 10m", "timespan: 2M"), 14, 13, "M would be months", "write 2m"),
     ("a gap of a month", counting("item: A05-01", "window: session, gap: 1M, item: A05-01"), 17, 46,
      "M would be months", "write 1m"),
+    ("a limit of a month", counting("event_count", "temporal_ordered").replace(
+        "item: A05-01", "within: {t2_base: 2M}, item: A05-01").replace("condition: {gte: 3}", ""), 17, 42,
+     "M would be months", "write 2m"),
     ("a gap of nothing", counting("item: A05-01", "window: session, gap: never, item: A05-01"), 17, 46, "'gap'", ""),
     ("a window of one message", simple("  response: 2", "  response: 2\n  window: sliding"), 14, 3,
      "correlations only", ""),
