@@ -89,6 +89,10 @@ def _fits_messages(document: Document, how: Correlation) -> None:
     for name in how.fields:
         if name not in how.aliases:
             _known_field(document, ("correlation", "condition", "field"), name)
+    for number, one in enumerate(how.between):
+        at = ("mingjian", "between", str(number))
+        _known_field(document, (*at, "field"), one.field)
+        _known_field(document, (*at, one.operator), one.before)
     if how.type not in NUMERIC and not how.clauses:
         _countable(how)
 

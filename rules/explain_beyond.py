@@ -13,6 +13,8 @@ from rules.correlation.plan import Plan
 from rules.correlation.shapes import span_text
 from rules.explain_words import Said
 
+SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "neq": "!="}
+
 
 def asked(how: Correlation) -> Iterator[Said]:
     """What is asked beyond the condition."""
@@ -27,6 +29,12 @@ def asked(how: Correlation) -> Iterator[Said]:
         yield Said(
             f"{rule} at most {span} after the step before it",
             f"{rule} 距前一步不超过 {span}",
+        )
+    for one in how.between:
+        rule, sign = how.rules[one.slot], SIGNS[one.operator]
+        yield Said(
+            f"{rule}: {one.field} {sign} {one.before} of the step before it",
+            f"{rule}：{one.field} {sign} 前一步的 {one.before}",
         )
 
 

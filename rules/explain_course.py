@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rules.correlation.model import TEMPORAL, Clause, Correlation
 from rules.correlation.shapes import span_text
 from rules.expectations import clock
-from rules.explain_beyond import asked
+from rules.explain_beyond import SIGNS, asked
 from rules.explain_windows import (
     CLOCK,
     CLOSED,
@@ -19,7 +19,6 @@ from rules.explain_windows import (
 )
 from rules.explain_words import Said
 
-_SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "neq": "!="}
 _THINGS = {
     "event_count": Said("messages", "条消息"),
     "value_count": Said("different values", "个不同的取值"),
@@ -151,7 +150,7 @@ def needed(how: Correlation) -> Said:
 
 def _condition(how: Correlation) -> Said:
     if how.bounds and not (how.type in TEMPORAL and not how.fields):
-        text = ", ".join(f"{_SIGNS[one.operator]} {float(one.limit):.15g}" for one in how.bounds)
+        text = ", ".join(f"{SIGNS[one.operator]} {float(one.limit):.15g}" for one in how.bounds)
         field = f" ({', '.join(how.fields)})" if how.fields else ""
         return Said(f"needed: {how.type}{field} {text}", f"需要：{how.type}{field} {text}")
     clauses = how.clauses or (Clause(tuple(range(len(how.rules)))),)

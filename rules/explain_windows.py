@@ -31,12 +31,14 @@ class Counted:
         group: the values the message is grouped by, name -> value; "" where it has none.
         value: of the fields that are counted or added up; "" for other types.
         missing: fields without a value, for want of which the message does not count.
+        compared: what it is compared by with other steps, as the engine writes it.
     """
 
     verdict: Verdict
     group: Mapping[str, str]
     value: str
     missing: tuple[str, ...]
+    compared: str = ""
 
     @property
     def counts(self) -> bool:
@@ -278,7 +280,11 @@ def _entries(plan: Plan, names: Sequence[str], members: Sequence[Counted]) -> It
 
     for (time, seq, msgid), same in groupby(sorted(members, key=order), key=order):
         both = list(same)
-        slots = tuple(sorted({names.index(one.verdict.rule.ref.name) for one in both}))
+        texts = {names.index(one.verdict.rule.ref.name): one.compared for one in both}
+        slots = tuple(sorted(texts))
+        if plan.compares:
+            yield Entry(time, seq, msgid, slots, tuple(texts[slot] for slot in slots))
+            continue
         counted = [one.value for one in both if one.value and slots != (plan.until,)]
         yield Entry(time, seq, msgid, slots, plan.values(counted))
 

@@ -96,6 +96,7 @@ OUR_KEYS: dict[str, _Kind] = {
     "missing_group": _TEXT,
     "first_seen": _BOOL,
     "within": _MAPPING,
+    "between": _MAPPINGS,
     "tests": _MAPPINGS,
     "language": _VERSION,
     "scope": _MAPPING,

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from rules.correlation.model import Bound, Correlation
+from rules.correlation.model import OPERATORS, Bound, Comparison, Correlation
 from rules.correlation.refusal import WrongCorrelation
-from rules.correlation.shapes import flag_of, no_such, span_of, span_text
+from rules.correlation.shapes import flag_of, known_keys, no_such, span_of, span_text
 
-KEYS = ("first_seen", "within")
+KEYS = ("first_seen", "within", "between")
+MAX_COMPARISONS = 16
 
 
 def beyond(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
@@ -27,6 +28,8 @@ def beyond(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
         found["first_seen"] = flag_of(("first_seen",), ours["first_seen"], ours=True)
     if "within" in ours:
         found["within"] = _limits(ours["within"], rules)
+    if "between" in ours:
+        found["between"] = _comparisons(ours["between"], rules)
     return found
 
 
@@ -50,6 +53,46 @@ def _limits(written: Any, rules: tuple[str, ...]) -> dict[int, int]:
     return found
 
 
+def _comparisons(written: Any, rules: tuple[str, ...]) -> tuple[Comparison, ...]:
+    if not isinstance(written, list) or not written:
+        raise _no_comparison(("between",), rules)
+    if len(written) > MAX_COMPARISONS:
+        raise WrongCorrelation(
+            ("between",),
+            f"more than {MAX_COMPARISONS} comparisons",
+            f"比较超过 {MAX_COMPARISONS} 个",
+            code="MJ334",
+            ours=True,
+        )
+    found = []
+    for number, one in enumerate(written):
+        at = ("between", str(number))
+        if not isinstance(one, Mapping):
+            raise _no_comparison(at, rules)
+        known_keys(at, one, ("rule", "field", *OPERATORS), ours=True)
+        operators = [word for word in OPERATORS if word in one]
+        texts = [one.get("rule"), one.get("field"), *(one[word] for word in operators)]
+        if len(operators) != 1 or not all(isinstance(text, str) and text for text in texts):
+            raise _no_comparison(at, rules)
+        rule, field, before = texts
+        if rule not in rules:
+            raise no_such((*at, "rule"), "rule", "规则", rule, rules, ours=True)
+        found.append(Comparison(rules.index(rule), field, operators[0], before))
+    return tuple(found)
+
+
+def _no_comparison(at: tuple[str, ...], rules: tuple[str, ...]) -> WrongCorrelation:
+    return WrongCorrelation(
+        at,
+        "a comparison names a rule, its field, and one operator with the field of the step before",
+        "一个比较要写：规则、它的字段、一个比较符和前一步的字段",
+        fix_en=f"for example: between: [{{rule: {rules[-1]}, field: file.size, gt: file.size}}]",
+        fix_zh=f"例如：between: [{{rule: {rules[-1]}, field: file.size, gt: file.size}}]",
+        code="MJ344",
+        ours=True,
+    )
+
+
 def fitting(found: Correlation) -> None:
     """Raises WrongCorrelation where one of these keys does not go with the rest."""
     if found.first_seen:
@@ -70,6 +113,11 @@ def fitting(found: Correlation) -> None:
                     ours=True,
                 )
             _not_first(found, ("within", name), slot)
+
+    if found.between:
+        _ordered(found, "between")
+        for number, one in enumerate(found.between):
+            _not_first(found, ("between", str(number), "rule"), one.slot)
 
 
 def _ordered(found: Correlation, key: str) -> None:

@@ -88,7 +88,12 @@ def flag_of(at: tuple[str, ...], written: Any, *, ours: bool = False) -> bool:
 
 
 def known_keys(
-    at: tuple[str, ...], mapping: Mapping[Any, Any], known: Iterable[str], code: str = "MJ101"
+    at: tuple[str, ...],
+    mapping: Mapping[Any, Any],
+    known: Iterable[str],
+    code: str = "MJ101",
+    *,
+    ours: bool = False,
 ) -> None:
     """Raise WrongCorrelation for the first key that is not known, naming the nearest right word."""
     names = list(known)
@@ -102,6 +107,7 @@ def known_keys(
                 fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
                 fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
                 code=code,
+                ours=ours,
             )
 
 

@@ -175,6 +175,7 @@ def _ours() -> Json:
         "gap": span,
         "emit": {"enum": list(EMITS)},
         "missing_group": {"enum": list(MISSING)},
+        "between": {"type": "array", "minItems": 1, "maxItems": 16, "items": _comparison()},
         "within": {"type": "object", "minProperties": 1, "additionalProperties": span},
         "scope": {"type": "object", "additionalProperties": False, "properties": scope},
         "suppress": {
@@ -192,6 +193,17 @@ def _ours() -> Json:
         "tests": {"type": "array", "items": _case()},
     }
     return {"type": "object", "additionalProperties": False, "properties": keys}
+
+
+def _comparison() -> Json:
+    fields = {"enum": sorted(FIELDS)}
+    return {
+        "type": "object",
+        "required": ["rule", "field"],
+        "additionalProperties": False,
+        "properties": {"rule": _TEXT, "field": fields, **dict.fromkeys(OPERATORS, fields)},
+        "oneOf": [{"required": [operator]} for operator in OPERATORS],
+    }
 
 
 def _case() -> Json:

@@ -89,6 +89,8 @@ BETWEEN = "type: event_count, rules: [t_a], condition: {gte: 2, lte: 3}"
 TWICE = "type: event_count, rules: [t_a], condition: {gte: 2}"
 THRICE = "type: event_count, rules: [t_a], condition: {gte: 3}"
 SIZE = "rules: [t_file], condition: {field: file.size"
+FILE_THEN_A = "type: temporal_ordered, rules: [t_file, t_a]"
+OTHER = "between: [{rule: t_a, field: msgid, neq: msgid}]"
 NEW = "type: value_count, rules: [t_file], condition: {field: file.size, gte: 2}"
 EITHER = "type: temporal, rules: [t_a, t_b, t_c], condition: t_a and (t_b or t_c)"
 CASES: list[tuple[str, str, str, list[tuple[int, str]]]] = [
@@ -158,6 +160,12 @@ CASES: list[tuple[str, str, str, list[tuple[int, str]]]] = [
     (ORDERED, "within: {t_c: 1m}", "ab-c", []),
     (ORDERED, "within: {t_c: 1m}", "aab-bc", [(5, "a1 b4 c5")]),  # the chain that begins last
     (ORDERED, "within: {t_b: 1m, t_c: 2m}", "ab-bc", []),
+    # comparisons with the step before
+    (FILE_THEN_A, OTHER, "1a", [(1, "10 a1")]),
+    (FILE_THEN_A, OTHER, "aa1a", [(3, "12 a3")]),
+    (FILE_THEN_A, OTHER.replace("msgid", "sender"), "1a", []),
+    (FILE_THEN_A, OTHER.replace("msgid", "sender").replace("neq", "eq"), "1a", [(1, "10 a1")]),
+    (FILE_THEN_A, OTHER.replace("field: msgid, neq", "field: file.size, gt"), "1a", []),  # missing
     # what is new
     (NEW, "first_seen: true", "19", [(1, "91")]),
     (NEW, "first_seen: true", "1-1--9", [(5, "95")]),
@@ -218,7 +226,7 @@ def test_conversations_and_plain_events_are_judged_alike(
     collection = load_collection([("r.yml", yaml.safe_dump_all(documents))])
     evaluation = Evaluation(collection, until=START + 86_400_000)
     for one in messages(line):
-        fields = {"k": one["id"][0], "h": "zhangwei"}
+        fields = {"k": one["id"][0], "h": "zhangwei", "msgid": one["id"], "sender": "zhangwei"}
         minute = int(one["id"][1:])
         list(evaluation.feed(one["id"], Event(fields), START + minute * 60_000, one["seq"]))
     found = [hit for hit in evaluation.finish() if hit.rule == "rule"]

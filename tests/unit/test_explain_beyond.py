@@ -31,6 +31,13 @@ from tests.unit.test_behave_types import correlation, messages
             ["at most 2 steps in their order", "t_c, t_b at most 2m after the step before"],
             ["最多 2 步（按次序）", "t_c 距前一步不超过 1m"],
         ),
+        (
+            "type: temporal_ordered, rules: [t_file, t_a]",
+            "between: [{rule: t_a, field: msgid, eq: msgid}]",
+            "1a",
+            ["at most 1 steps", "value msgid 10", "t_a: msgid = msgid of the step before it"],
+            ["最多 1 步", "t_a：msgid = 前一步的 msgid"],
+        ),
     ],
 )  # fmt: skip
 def test_what_is_asked_and_how_far_it_came(

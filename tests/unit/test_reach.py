@@ -1,8 +1,9 @@
-"""Orders whose steps have limits of their own: `within`."""
+"""Orders whose steps have limits of their own: `within` and `between`."""
 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ from rules.correlation.entry import Entry
 from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
 from rules.correlation.reach import Reach
+from rules.correlation.steps import compared_text
 from tests.support.correlating import SECOND, planned, reborn, straight, told
 from tests.unit.test_semantics import ORDER, collection, documents, judged
 
@@ -74,6 +76,88 @@ def test_limits_hold_of_what_another_correlation_found() -> None:
 
 
 @pytest.mark.parametrize(
+    ("operator", "line", "expected"),
+    [
+        ("gt", "0:a=9 1:b=10", [(1, "a0 b1")]),  # as numbers, not as texts
+        ("gt", "0:a=9 1:b=9.0", []),
+        ("gte", "0:a=9 1:b=9.0", [(1, "a0 b1")]),
+        ("lt", "0:a=9 1:b=10", []),
+        ("lte", "0:a=9 1:b=1e1", []),
+        ("eq", "0:a=1e1 1:b=10", [(1, "a0 b1")]),
+        ("neq", "0:a=1e1 1:b=10", []),
+        ("gt", "0:a=9 1:b=10x", []),  # one is no number: "10x" comes before "9"
+        ("lt", "0:a=9 1:b=10x", [(1, "a0 b1")]),
+        ("neq", "0:a=x 1:b=X", [(1, "a0 b1")]),  # texts are compared exactly
+        ("neq", "0:a=x 1:b", []),  # of a missing field nothing holds
+        ("neq", "0:a 1:b=x", []),
+        ("eq", "0:a 1:b", []),
+        # an earlier event will do when a later one does not; the last that does is the evidence
+        ("gt", "0:a=1 1:a=5 2:b=3", [(2, "a0 b2")]),
+        ("gt", "0:a=1 1:a=2 2:b=3", [(2, "a1 b2")]),
+    ],
+)
+def test_a_step_is_compared_with_the_step_before_it(
+    operator: str, line: str, expected: list[tuple[float, str]]
+) -> None:
+    between = [{"rule": "b", "field": "v", operator: "v"}]
+    assert alerts(ORDER, line, between=between) == expected
+
+
+def test_only_neighbours_are_compared_and_all_comparisons_hold() -> None:
+    rising = [{"rule": "b", "field": "v", "gt": "v"}, {"rule": "c", "field": "v", "gt": "v"}]
+    assert alerts(THREE, "0:a=1 1:b=2 2:c=3", between=rising) == [(2, "a0 b1 c2")]
+    assert alerts(THREE, "0:a=1 1:b=3 2:c=2", between=rising) == []
+    assert alerts(THREE, "0:a=4 1:b=5 2:a=1 3:b=2 4:c=3", between=rising) == [(4, "a2 b3 c4")]
+    # c has to fit behind b, whatever a was
+    assert alerts(THREE, "0:a=9 1:b=2 2:c=3", between=rising[1:]) == [(2, "a0 b1 c2")]
+    two = [{"rule": "b", "field": "v", "gt": "v"}, {"rule": "b", "field": "k", "eq": "k"}]
+    assert alerts(ORDER, "0:ab=1 1:b=2 2:ab=3", between=two) == [(2, "ab0 ab2")]
+
+
+def test_comparisons_go_with_limits() -> None:
+    between = [{"rule": "b", "field": "v", "gt": "v"}]
+    line = "0:a=1 1:a=5 2.5:b=3"
+    assert alerts(ORDER, line, between=between, within={"b": "3s"}) == [(2.5, "a0 b2.5")]
+    assert alerts(ORDER, line, between=between, within={"b": "2s"}) == []
+
+
+def test_a_row_of_another_correlation_is_compared_by_its_newest_event() -> None:
+    burst = {"type": "event_count", "rules": ["a"], "condition": {"gte": 2}}
+    then = {**ORDER, "rules": ["c1", "b"]}
+    rules = documents(burst, then)
+    rules[-1]["mingjian"] = {"between": [{"rule": "b", "field": "v", "gt": "v"}]}
+    assert judged(rules, "0:a=1 1:a=5 2:b=6")[0] == [(2, "a0 a1 b2")]
+    assert judged(rules, "0:a=1 1:a=5 2:b=3")[0] == []
+    rules[-1]["mingjian"] = {"between": [{"rule": "b", "field": "v", "gt": "event_count"}]}
+    assert judged(rules, "0:a=1 1:a=5 2:b=3")[0] == [(2, "a0 a1 b2")]  # 3 is more than two events
+
+
+@pytest.mark.parametrize(
+    ("section", "between", "says"),
+    [
+        ({**ORDER, "type": "temporal"}, [{"rule": "b", "field": "v", "gt": "v"}], "has no steps"),
+        (ORDER, [{"rule": "a", "field": "v", "gt": "v"}], "nothing comes before 'a'"),
+        (ORDER, [{"rule": "bb", "field": "v", "gt": "v"}], "no rule 'bb'"),
+        (ORDER, [{"rule": "b", "feild": "v", "gt": "v"}], "unknown key 'feild'"),
+        (ORDER, [{"rule": "b", "field": "v"}], "one operator"),
+        (ORDER, [{"rule": "b", "field": "v", "gt": "v", "lt": "v"}], "one operator"),
+        (ORDER, [{"rule": "b", "gt": "v"}], "one operator"),
+        (ORDER, [{"rule": "b", "field": "v", "gt": 3}], "one operator"),
+        (ORDER, ["b"], "one operator"),
+        (ORDER, [], "one operator"),
+        (ORDER, {"rule": "b", "field": "v", "gt": "v"}, "one operator"),
+        (ORDER, [{"rule": "b", "field": "v", "gt": "v"}] * 17, "more than 16"),
+    ],
+)
+def test_comparisons_that_mean_nothing_are_refused(
+    section: dict[str, Any], between: Any, says: str
+) -> None:
+    (problem,) = collection(documents(section, ours={"between": between})).problems
+    assert says in problem.error.en
+    assert problem.error.zh
+
+
+@pytest.mark.parametrize(
     ("section", "within", "says"),
     [
         ({**ORDER, "type": "temporal"}, {"b": "1s"}, "temporal has no steps"),
@@ -124,7 +208,25 @@ def chains(how: Correlation, window: list[Entry], slots: tuple[int, ...]) -> Ite
 
 def fits(how: Correlation, slot: int, one: Entry, other: Entry) -> bool:
     limit = how.within.get(slot, how.span)
-    return before(one, other) and other.time - one.time <= limit
+    near = before(one, other) and other.time - one.time <= limit
+    return near and all(
+        compared(test.operator, other.data.get(test.field), one.data.get(test.before))
+        for test in how.between
+        if test.slot == slot
+    )
+
+
+def compared(operator: str, one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return False
+    pair: Any = (one, other)
+    if re.fullmatch(r"\d+", one) and re.fullmatch(r"\d+", other):
+        pair = (int(one), int(other))
+    less, same = pair[0] < pair[1], pair[0] == pair[1]
+    return {
+        "gt": not less and not same, "gte": not less, "lt": less, "lte": less or same,
+        "eq": same, "neq": not same,
+    }[operator]  # fmt: skip
 
 
 def check(plan: Plan, entries: list[Entry]) -> int:
@@ -159,14 +261,20 @@ def check(plan: Plan, entries: list[Entry]) -> int:
     return len(rows)
 
 
-def events(rng: random.Random, most: int = 12) -> list[Entry]:
+def events(rng: random.Random, plan: Plan, most: int = 12) -> list[Entry]:
     """Ties are common, with and without an order among them."""
+    how = plan.correlation
     found = []
     for number in range(rng.randint(0, most)):
         slots = tuple(slot for slot in range(3) if rng.random() < 0.45) or (rng.randrange(3),)
         time = rng.randint(0, 20) * 500
         seq = rng.choice([0, number + 1])
-        found.append(Entry(time, seq, f"e{number:02}", slots))
+        fields = {
+            name: value for name in "vw" if (value := rng.choice(["2", "3", "10", "x", None]))
+        }
+        texts = tuple(compared_text(how, slot, fields.get) for slot in slots)
+        values = texts if plan.compares else ()
+        found.append(Entry(time, seq, f"e{number:02}", slots, values, fields))
     return sorted(found, key=lambda entry: entry[:3])
 
 
@@ -183,8 +291,27 @@ def test_all_chains_of_every_window_agree() -> None:
         within = dict(zip("bc", spans, strict=True))
         if rng.random() < 0.5:
             del within[rng.choice("bc")]
-        found += check(planned(section, {"within": within}), events(rng))
+        plan = planned(section, {"within": within})
+        found += check(plan, events(rng, plan))
     assert found > 3_000
+
+
+def test_all_chains_with_comparisons_agree() -> None:
+    rng = random.Random(22)
+    found = 0
+    for _ in range(3_000):
+        ours: dict[str, Any] = {
+            "between": [
+                {"rule": rng.choice("bc"), "field": rng.choice("vw"),
+                 rng.choice(["gt", "gte", "lt", "lte", "eq", "neq"]): rng.choice("vw")}
+                for _ in range(rng.choice([1, 1, 2]))
+            ]
+        }  # fmt: skip
+        if rng.random() < 0.5:
+            ours["within"] = {rng.choice("bc"): f"{rng.randint(1, 5)}s"}
+        plan = planned(THREE, ours)
+        found += check(plan, events(rng, plan, 14))
+    assert found > 1_500
 
 
 def test_cost_does_not_grow_with_the_window() -> None:
