@@ -56,6 +56,7 @@ def _no_months(document: Document) -> None:
         (("timespan",), document.value["correlation"].get("timespan"), False),
         (("gap",), ours.get("gap"), True),
     ]
+    spans.append((("baseline", "over"), (ours.get("baseline") or {}).get("over"), True))
     spans += [(("within", name), one, True) for name, one in (ours.get("within") or {}).items()]
     for at, span, is_ours in spans:
         written = str(span)
@@ -81,6 +82,15 @@ def _fits_messages(document: Document, how: Correlation) -> None:
             "timespan 最长 366d",
             code="MJ310",
             offset=0,
+        )
+    if how.baseline and how.baseline.over > MAX_TIMESPAN:
+        raise WrongCorrelation(
+            ("baseline", "over"),
+            "'over' is at most 366d",
+            "over 最长 366d",
+            code="MJ310",
+            offset=0,
+            ours=True,
         )
     _aliases(document, how)
     for name in how.group_by:

@@ -24,6 +24,12 @@ def asked(how: Correlation) -> Iterator[Said]:
             f"with a value that was not seen in the {span} before",
             f"且取值在此前 {span} 内没有出现过",
         )
+    if how.baseline:
+        over, ratio = span_text(how.baseline.over), f"{float(how.baseline.ratio):g}"
+        yield Said(
+            f"and at least {ratio} times the group's own mean of the {over} before",
+            f"且至少是该组此前 {over} 平均值的 {ratio} 倍",
+        )
     for slot, limit in how.within.items():
         rule, span = how.rules[slot], span_text(limit)
         yield Said(

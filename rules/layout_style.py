@@ -34,7 +34,7 @@ _OURS: _Order = (
         "language", "version", "item", "response", "signal", "owner", "reason", "expires",
         "ticket", "legal", "summary", "runbook", "blind_spots", "requires", "scope", "timezone",
         "window", "gap", "until", "emit", "missing_group", "first_seen", "within", "between",
-        "suppress", "intercept",
+        "baseline", "suppress", "intercept",
     ),
     ("tests",),
 )  # fmt: skip

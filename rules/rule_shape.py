@@ -97,6 +97,7 @@ OUR_KEYS: dict[str, _Kind] = {
     "first_seen": _BOOL,
     "within": _MAPPING,
     "between": _MAPPINGS,
+    "baseline": _MAPPING,
     "tests": _MAPPINGS,
     "language": _VERSION,
     "scope": _MAPPING,

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from rules.correlation.model import OPERATORS, Bound, Comparison, Correlation
+from rules.correlation.model import OPERATORS, UNKNOWN, Bound, Comparison, Correlation, Usually
 from rules.correlation.refusal import WrongCorrelation
-from rules.correlation.shapes import flag_of, known_keys, no_such, span_of, span_text
+from rules.correlation.shapes import as_limit, flag_of, known_keys, no_such, span_of, span_text
 
-KEYS = ("first_seen", "within", "between")
+KEYS = ("first_seen", "within", "between", "baseline")
+OF_BASELINE = ("over", "ratio", "unknown")
+MAX_SLICES = 1_000
 MAX_COMPARISONS = 16
 
 
@@ -30,6 +32,8 @@ def beyond(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
         found["within"] = _limits(ours["within"], rules)
     if "between" in ours:
         found["between"] = _comparisons(ours["between"], rules)
+    if "baseline" in ours:
+        found["baseline"] = _baseline(ours["baseline"])
     return found
 
 
@@ -93,6 +97,39 @@ def _no_comparison(at: tuple[str, ...], rules: tuple[str, ...]) -> WrongCorrelat
     )
 
 
+def _baseline(written: Any) -> Usually:
+    at = ("baseline",)
+    if not isinstance(written, Mapping) or not {"over", "ratio"} <= set(written):
+        raise _wrong_baseline(
+            "'baseline' needs 'over', how far back, and 'ratio', how many times the mean",
+            "baseline 需要 over（往前看多久）和 ratio（平均值的多少倍）",
+        )
+    known_keys(at, written, OF_BASELINE, ours=True)
+    ratio = as_limit((*at, "ratio"), written["ratio"], ours=True)
+    if ratio <= 1:
+        raise _wrong_baseline(
+            "'ratio' is more than 1: what is usual is always reached",
+            "ratio 须大于 1：平常的量总会达到",
+            "ratio",
+        )
+    unknown = written.get("unknown", UNKNOWN[0])
+    if unknown not in UNKNOWN:
+        raise no_such((*at, "unknown"), "'unknown'", " unknown 取值", unknown, UNKNOWN, ours=True)
+    return Usually(span_of((*at, "over"), written["over"], ours=True), ratio, unknown)
+
+
+def _wrong_baseline(en: str, zh: str, *at: str) -> WrongCorrelation:
+    return WrongCorrelation(
+        ("baseline", *at),
+        en,
+        zh,
+        fix_en="for example, with timespan: 1d: baseline: {over: 14d, ratio: 3}",
+        fix_zh="例如 timespan: 1d 时写 baseline: {over: 14d, ratio: 3}",
+        code="MJ345",
+        ours=True,
+    )
+
+
 def fitting(found: Correlation) -> None:
     """Raises WrongCorrelation where one of these keys does not go with the rest."""
     if found.first_seen:
@@ -118,6 +155,40 @@ def fitting(found: Correlation) -> None:
         _ordered(found, "between")
         for number, one in enumerate(found.between):
             _not_first(found, ("between", str(number), "rule"), one.slot)
+    if found.baseline:
+        _usual(found, found.baseline)
+
+
+def _usual(found: Correlation, asked: Usually) -> None:
+    slices, rest = divmod(asked.over, found.span)
+    if found.type not in ("event_count", "value_count", "value_sum") or found.first_seen:
+        what = "'first_seen'" if found.first_seen else found.type
+        raise _wrong_baseline(
+            f"'baseline' is for event_count, value_count and value_sum, not for {what}",
+            f"baseline 只用于 event_count、value_count、value_sum，不用于 {what.strip(chr(39))}",
+        )
+    if found.window == "session":
+        raise _wrong_baseline(
+            "'baseline' compares windows of one length, and sessions have none",
+            "baseline 比较等长的窗口，会话窗口长短不一",
+        )
+    if found.upper:
+        raise _wrong_baseline(
+            "with 'baseline' the condition is a minimum: gte or gt",
+            "与 baseline 同用时，condition 是最低值：gte 或 gt",
+        )
+    if rest or not slices:
+        raise _wrong_baseline(
+            f"'over' is a multiple of 'timespan' ({span_text(found.span)})",
+            f"over 须是 timespan（{span_text(found.span)}）的整数倍",
+            "over",
+        )
+    if slices > MAX_SLICES:
+        raise _wrong_baseline(
+            f"'over' is {slices} times 'timespan': at most {MAX_SLICES}",
+            f"over 是 timespan 的 {slices} 倍，最多 {MAX_SLICES} 倍",
+            "over",
+        )
 
 
 def _ordered(found: Correlation, key: str) -> None:

@@ -180,6 +180,7 @@ class Correlator:
             if groups[key].over(self.watermark):
                 del groups[key]
             else:
+                groups[key].rest(self.watermark)
                 self._push(self._ends, self.watermark + 1 + groups[key].plan.span, index, key)
 
     def _moment(self, time: int) -> list[Found]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from rules.correlation.baseline import Baseline
 from rules.correlation.entry import Entry
 from rules.correlation.first_seen import Seen
 from rules.correlation.folds import Value
@@ -37,7 +38,11 @@ class Group:
             [[] for _ in plan.absent],
             [NEVER] * plan.slots,
         )
-        self._cap = cap
+        self._cap, self._start = cap, NEVER
+        asked, self._baseline = plan.correlation.baseline, None
+        if asked:
+            self._baseline = Baseline(plan.correlation, asked, self.marks.usual, cap)
+            self.marks.usual = self._baseline.usual
         self._chains: dict[Clause, int] = {}  # begin of the chain last found
         self._window = Seen(plan, cap) if plan.first_seen else Window(plan, cap)
         for entry in entries:
@@ -69,6 +74,9 @@ class Group:
         if not fresh:
             return None
         marks.last = time
+        if self._baseline:
+            self._baseline.move(self._start, time)
+            self._baseline.add(time, fresh)
         for entry in fresh:
             window.add(entry)
         marks.truncated = window.truncated
@@ -92,6 +100,7 @@ class Group:
             over = time - marks.last > plan.correlation.gap
             begin = self._window.oldest if self._window.size else time
             start = time if over or time - begin > plan.span else begin
+        self._start = start
         if self._window.oldest < start:
             self._window.evict(start)
         if not self._window.size:
@@ -129,6 +138,8 @@ class Group:
         marks, plan, window = self.marks, self.plan, self._window
         value = window.value()
         held = plan.holds(value)
+        if held and self._baseline:
+            held = self._baseline.exceeded(value)
         holding: list[Clause] = []
         if held and plan.chain_of_all:
             chain = window.chain(window.present())
@@ -253,7 +264,19 @@ class Group:
 
     def end(self) -> int:
         """From when on nothing that has been is of any importance, if no deadline is left."""
-        return self.marks.last + max(self.plan.span, self.plan.correlation.gap) + 1
+        over = self.marks.last + max(self.plan.span, self.plan.correlation.gap) + 1
+        return max(over, self._baseline.end()) if self._baseline else over
+
+    def rest(self, time: int) -> None:
+        """Event time has passed `time`: lets go of entries that no window will hold any more, where
+        the group itself is remembered for longer."""
+        if self._baseline:
+            self._open_window(time + 1)
+
+    def rests(self) -> list[int]:
+        """When event time should be told, for the sake of what can be forgotten then."""
+        end, over = self.end(), self.marks.last + self.plan.span + 1
+        return [over, end] if self._baseline and over < end else [end]
 
     def over(self, time: int) -> bool:
         """Whether at `time` nothing that has been is of any importance."""

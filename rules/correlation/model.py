@@ -17,6 +17,7 @@ UPPER = ("lt", "lte", "eq", "neq")  # what another event can still make untrue
 WINDOWS = ("sliding", "tumbling", "session")
 EMITS = ("first", "every")
 MISSING = ("exclude", "group")
+UNKNOWN = ("ignore", "alert")
 
 
 class Clause(NamedTuple):
@@ -46,6 +47,15 @@ class Comparison(NamedTuple):
     before: str
 
 
+class Usually(NamedTuple):
+    """The value of a window is at least `ratio` times the mean of the slices of `over` ms before
+    it; `unknown` is one of UNKNOWN, for a group that is not known for so long."""
+
+    over: int
+    ratio: Fraction
+    unknown: str = "ignore"
+
+
 @dataclass(frozen=True)
 class Correlation:
     """Which events belong together, and when they mean something.
@@ -67,6 +77,7 @@ class Correlation:
         generate: whether the rules it refers to raise alerts of their own.
         first_seen: it holds at events whose value was not in the window before them.
         within: of `temporal_ordered`: place of a rule -> ms since the step before it, at most.
+        baseline: what is asked of the value besides its bounds.
         between: of `temporal_ordered`: comparisons of steps with those before them.
     """
 
@@ -88,6 +99,7 @@ class Correlation:
     first_seen: bool = False
     within: Mapping[int, int] = data_field(default_factory=dict)
     between: tuple[Comparison, ...] = ()
+    baseline: Usually | None = None
 
     def field_of(self, name: str, rule: str) -> str:
         """The field of an event of `rule` that `name`, a field or an alias, means."""

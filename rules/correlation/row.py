@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from rules.correlation.baseline import Usual
 from rules.correlation.entry import Entry
 from rules.correlation.folds import Value
 
@@ -43,6 +44,7 @@ class Marks(msgspec.Struct, array_like=True):
         seen: last time of each rule.
         since: begin of the window that waits for its close; -1 is none.
         last: time of the newest entry.
+        usual: what is usual for the group, where that is asked.
     """
 
     open: list[bool]
@@ -52,6 +54,7 @@ class Marks(msgspec.Struct, array_like=True):
     since: int = -1
     last: int = NEVER
     truncated: bool = False
+    usual: Usual | None = None
 
 
 def merged(first: Row, second: Row) -> Row:

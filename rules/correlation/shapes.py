@@ -24,11 +24,11 @@ MAX_SPAN = 10 * UNITS["y"]
 _SPAN = re.compile(r"([1-9][0-9]{0,11})([smhdwMy])", re.A)
 
 
-def as_limit(at: tuple[str, ...], value: Any) -> Fraction:
+def as_limit(at: tuple[str, ...], value: Any, *, ours: bool = False) -> Fraction:
     """A number to compare with, exactly as it is written."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise WrongCorrelation(
-            at, f"'{at[-1]}' must be a number", f"“{at[-1]}”必须是数", code="MJ307"
+            at, f"'{at[-1]}' must be a number", f"“{at[-1]}”必须是数", code="MJ307", ours=ours
         )
     return Fraction(str(value))  # 0.1 is a tenth, not the double next to it
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rules.cases import MESSAGE_KEYS
 from rules.conditions import HIT_RESPONSE, TEXT_FIELDS
-from rules.correlation.model import EMITS, MISSING, OPERATORS, TYPES, WINDOWS
+from rules.correlation.model import EMITS, MISSING, OPERATORS, TYPES, UNKNOWN, WINDOWS
 from rules.correlation.section import KEYS as CORRELATION
 from rules.detection_text import MODIFIERS
 from rules.detectors import DETECTORS
@@ -176,6 +176,16 @@ def _ours() -> Json:
         "emit": {"enum": list(EMITS)},
         "missing_group": {"enum": list(MISSING)},
         "between": {"type": "array", "minItems": 1, "maxItems": 16, "items": _comparison()},
+        "baseline": {
+            "type": "object",
+            "required": ["over", "ratio"],
+            "additionalProperties": False,
+            "properties": {
+                "over": span,
+                "ratio": {"type": "number", "exclusiveMinimum": 1},
+                "unknown": {"enum": list(UNKNOWN)},
+            },
+        },
         "within": {"type": "object", "minProperties": 1, "additionalProperties": span},
         "scope": {"type": "object", "additionalProperties": False, "properties": scope},
         "suppress": {

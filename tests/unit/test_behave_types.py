@@ -166,6 +166,11 @@ CASES: list[tuple[str, str, str, list[tuple[int, str]]]] = [
     (FILE_THEN_A, OTHER.replace("msgid", "sender"), "1a", []),
     (FILE_THEN_A, OTHER.replace("msgid", "sender").replace("neq", "eq"), "1a", [(1, "10 a1")]),
     (FILE_THEN_A, OTHER.replace("field: msgid, neq", "field: file.size, gt"), "1a", []),  # missing
+    # what is usual: one in the slice from 10:00 on
+    (TWICE, "baseline: {over: 5m, ratio: 2}", "a---------aa", [(11, "a10 a11")]),
+    (TWICE, "baseline: {over: 5m, ratio: 2}", "aa--------aa", []),
+    (TWICE, "baseline: {over: 5m, ratio: 2}", "aa--------aaaa", [(13, "a10 a11 a12 a13")]),
+    (TWICE, "baseline: {over: 5m, ratio: 2, unknown: alert}", "aa", [(1, "a0 a1")]),
     # what is new
     (NEW, "first_seen: true", "19", [(1, "91")]),
     (NEW, "first_seen: true", "1-1--9", [(5, "95")]),

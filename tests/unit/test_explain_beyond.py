@@ -38,6 +38,13 @@ from tests.unit.test_behave_types import correlation, messages
             ["at most 1 steps", "value msgid 10", "t_a: msgid = msgid of the step before it"],
             ["最多 1 步", "t_a：msgid = 前一步的 msgid"],
         ),
+        (
+            "type: event_count, rules: [t_a], condition: {gte: 2}",
+            "baseline: {over: 10m, ratio: 2.5}",
+            "aa",
+            ["at least 2.5 times the group's own mean of the 10m before: not reached"],
+            ["且至少是该组此前 10m 平均值的 2.5 倍：没有达到"],
+        ),
     ],
 )  # fmt: skip
 def test_what_is_asked_and_how_far_it_came(

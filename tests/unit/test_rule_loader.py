@@ -154,6 +154,10 @@ BROKEN = [
         ("rule: t2_b, field: file.size", 34, "one operator", "gt: file.size"),
         ("rule: t2_base, field: file.size, gt: file.size", 35, "nothing comes before", ""),
     ]),
+    ("a baseline of a month", counting("item: A05-01", "baseline: {over: 1M, ratio: 2}, item: A05-01"),
+     17, 41, "M would be months", "write 1m"),
+    ("a baseline of years", counting("timespan: 10m", "timespan: 1d").replace(
+        "item: A05-01", "baseline: {over: 400d, ratio: 2}, item: A05-01"), 17, 41, "at most 366d", ""),
     ("a limit of a month", counting("event_count", "temporal_ordered").replace(
         "item: A05-01", "within: {t2_base: 2M}, item: A05-01").replace("condition: {gte: 3}", ""), 17, 42,
      "M would be months", "write 2m"),
