@@ -12,12 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from rules.correlation.entry import Entry
 from rules.correlation.graph import Correlator
 from rules.correlation.group import Group
 from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
 from rules.correlation.section import parse_correlation
-from rules.correlation.window import Entry
 
 EVENTS = 30_000
 NEVER = {"gte": 10**12}

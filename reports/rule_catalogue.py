@@ -10,8 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from rules.correlation.shapes import span_text
 from rules.expectations import wanted_alerts
-from rules.explain_course import span
 from rules.feeds import feeds
 from rules.filters import GlobalFilter
 from rules.model import CorrelationRule, DetectionRule, RuleFile
@@ -200,7 +200,7 @@ def _entry(file: RuleFile, language: str, filters: Sequence[GlobalFilter]) -> En
         scope=tuple(
             f"{key} {', '.join(_texts(value))}" for key, value in (ours.get("scope") or {}).items()
         ),
-        window=span(file.main.timespan) if isinstance(file.main, CorrelationRule) else "",
+        window=span_text(file.main.timespan) if isinstance(file.main, CorrelationRule) else "",
         suppress=_suppress(file.main),
         filters=tuple(
             Exempt(one.name, one.reason, one.owner, str(one.expires or ""))
@@ -214,7 +214,7 @@ def _suppress(main: DetectionRule | CorrelationRule) -> tuple[str, tuple[str, ..
     if main.suppress is None:
         return None
     by = main.group_by if isinstance(main, CorrelationRule) else main.suppress.by
-    return span(main.suppress.duration), by
+    return span_text(main.suppress.duration), by
 
 
 def _need(name: str, language: str) -> Need:

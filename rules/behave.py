@@ -8,9 +8,8 @@ the watermark is an argument.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,11 +17,12 @@ import msgspec
 from rules.alert import Alert, Evidence, Late, Quarantined, content_id, sm3_raw
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.chains import handed_up, is_short, messages_of
-from rules.correlation.group import Group, Marks, Row, advance
+from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
-from rules.correlation.window import Entry
+from rules.correlation.row import Marks, Row
 from rules.findings import Findings, position
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
+from rules.members import entries_of, remembered
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
 from rules.quarantine import REASONS
 from rules.ruleset import RuleSet, RuleTimeline
@@ -47,6 +47,9 @@ class State(msgspec.Struct, array_like=True):
     truncated: bool = False
     marks: Marks | None = None
     quiet: Quiet | None = None  # an alert whose rule suppresses further ones
+    last: Item | None = (
+        None  # says whose state it is where the window is empty; without its message
+    )
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -143,28 +146,32 @@ class Behaviour:
         its window."""
         outputs: list[Output] = []
         up: list[bytes] = []
-        newest = judged[-1:] or held.window[-1:]
+        newest = judged[-1:] or held.window[-1:] or ([held.last] if held.last else [])
         rule = self._rule(newest[0]) if newest else None
         if rule is None:
-            held.window, held.marks, held.alert_id = [], None, ""
+            held.window, held.marks, held.alert_id, held.last = [], None, "", None
             return outputs, [], up
         group = self._group(rule, held)
         parents = self._ruleset(newest[0]).readers.get(rule.ref.name, ())
-        rows = advance(group, _entries(self._plan(rule), judged), watermark)
+        rows = advance(group, entries_of(self._plan(rule), judged), watermark)
         for number, row in enumerate(rows):
             if parents:
                 up += handed_up(rule, row, number, parents, self._read)
             if not rule.signal:
                 outputs += self._report(rule, held, row)
         if group.over(watermark):
-            held.window, held.marks, held.alert_id = [], None, ""
+            held.window, held.marks, held.alert_id, held.last = [], None, "", None
             return outputs, [], up
+        group.rest(watermark)
         held.window = [item for entry in group.entries() for item in entry.data]
+        if group.plan.first_seen:
+            held.window = [remembered(item) for item in held.window]
         held.marks = group.marks
+        held.last = None if held.window else remembered(newest[0])
         due = group.deadline()
         timers = [] if due is None else [due]
         if judged:
-            timers.append(group.end())
+            timers += group.rests()
         return outputs, timers, up
 
     def _read(self, item: Item) -> Callable[[str], Any]:
@@ -208,7 +215,7 @@ class Behaviour:
 
     def _group(self, rule: CorrelationRule, held: State) -> Group:
         plan = self._plan(rule)
-        entries = _entries(plan, held.window)
+        entries = entries_of(plan, held.window)
         group = Group(plan, held.marks, entries, MAX_WINDOW)
         if held.marks is None and entries:  # written by an earlier version
             group.marks.open[0] = bool(held.alert_id)
@@ -313,18 +320,3 @@ def _outputs(alert: Alert, evidence: list[Evidence]) -> list[Output]:
 def _quiet(outputs: list[Output], time: int, suppress: Suppress) -> Quiet:
     alert_id = msgspec.json.decode(outputs[0][1], type=Alert).alert_id
     return Quiet(alert_id, time, time + suppress.duration)
-
-
-def _entries(plan: Plan, items: Iterable[Item]) -> list[Entry]:
-    """Ordered items as entries: one for each message, however many base rules it fits."""
-    found: list[Entry] = []
-    for (time, seq), instant in groupby(items, key=lambda item: (item.time, item.seq)):
-        messages: dict[str, list[Item]] = {}
-        for item in instant:
-            messages.setdefault(item.msgid, []).append(item)
-        for msgid, same in messages.items():
-            steps = {item.step: item for item in reversed(same)}
-            kept = tuple(steps[step] for step in sorted(steps))
-            values = plan.values(item.value for item in same if item.value)
-            found.append(Entry(time, seq, msgid, tuple(sorted(steps)), values, kept))
-    return found

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from rules.alert import content_id
-from rules.correlation.group import Row
 from rules.correlation.membership import plain
+from rules.correlation.row import Row
 from rules.grouping import counted_value, group_values, key_of_group
 from rules.items import ROW, Item, pack
 from rules.model import CorrelationRule
@@ -95,7 +95,10 @@ def handed_up(
             group = group_values(parent, name, own_group[0], lookup)
             value = counted_value(parent, step, name, lookup)
             if group is not None and value is not None:
-                seen.setdefault(group, {})[value] = None
+                if parent.how.between:  # compared by the newest of its messages
+                    seen[group] = {value: None}
+                else:
+                    seen.setdefault(group, {})[value] = None
         for group, values in seen.items():
             for value in values:
                 item = Item(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rules.alert import RuleRef
@@ -30,6 +31,7 @@ def correlation_rule(
         RuleError: the first thing wrong, with its place.
     """
     try:
+        _no_months(document)
         how = parse_correlation(
             document.value["correlation"], {key: ours[key] for key in OUR_KEYS if key in ours}
         )
@@ -49,24 +51,30 @@ def correlation_rule(
 
 def _no_months(document: Document) -> None:
     """Raises for 2M, which is two months in Sigma: minutes are meant, and days say the rest."""
-    for key, section, ours in (("timespan", "correlation", False), ("gap", "mingjian", True)):
-        written = str((document.value.get(section) or {}).get(key, ""))
-        if written.endswith("M"):
+    ours = document.value.get("mingjian") or {}
+    spans: list[tuple[tuple[str, ...], Any, bool]] = [
+        (("timespan",), document.value["correlation"].get("timespan"), False),
+        (("gap",), ours.get("gap"), True),
+    ]
+    spans.append((("baseline", "over"), (ours.get("baseline") or {}).get("over"), True))
+    spans += [(("within", name), one, True) for name, one in (ours.get("within") or {}).items()]
+    for at, span, is_ours in spans:
+        written = str(span)
+        if re.fullmatch(r"[0-9]{1,9}M", written):
             minutes, days = f"{written[:-1]}m", f"{int(written[:-1]) * 30}d"
             raise WrongCorrelation(
-                (key,),
-                f"'{key}: {written}': M would be months, whose length differs",
-                f"“{key}: {written}”：M 会是月，而每月长短不一",
+                at,
+                f"'{at[-1]}: {written}': M would be months, whose length differs",
+                f"“{at[-1]}: {written}”：M 会是月，而每月长短不一",
                 fix_en=f"write {minutes} for minutes, or {days} for days",
                 fix_zh=f"分钟请写 {minutes}，按天请写 {days}",
                 code="MJ310",
                 offset=0,
-                ours=ours,
+                ours=is_ours,
             )
 
 
 def _fits_messages(document: Document, how: Correlation) -> None:
-    _no_months(document)
     if how.span > MAX_TIMESPAN:
         raise WrongCorrelation(
             ("timespan",),
@@ -75,6 +83,15 @@ def _fits_messages(document: Document, how: Correlation) -> None:
             code="MJ310",
             offset=0,
         )
+    if how.baseline and how.baseline.over > MAX_TIMESPAN:
+        raise WrongCorrelation(
+            ("baseline", "over"),
+            "'over' is at most 366d",
+            "over 最长 366d",
+            code="MJ310",
+            offset=0,
+            ours=True,
+        )
     _aliases(document, how)
     for name in how.group_by:
         if name not in how.aliases:
@@ -82,6 +99,10 @@ def _fits_messages(document: Document, how: Correlation) -> None:
     for name in how.fields:
         if name not in how.aliases:
             _known_field(document, ("correlation", "condition", "field"), name)
+    for number, one in enumerate(how.between):
+        at = ("mingjian", "between", str(number))
+        _known_field(document, (*at, "field"), one.field)
+        _known_field(document, (*at, one.operator), one.before)
     if how.type not in NUMERIC and not how.clauses:
         _countable(how)
 

@@ -6,8 +6,10 @@ The verdict itself is the engine's (`rules.engine`); this shows how the messages
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from rules.correlation.model import Correlation
+from rules.correlation.steps import compared_text
 from rules.expectations import clock
 from rules.explain import Setting, Verdict, judge
 from rules.explain_course import course_said, pairs
@@ -15,6 +17,7 @@ from rules.explain_names import selections
 from rules.explain_text import conclusion
 from rules.explain_windows import Counted, Stretch, courses
 from rules.explain_words import Said
+from rules.grouping import as_group
 from rules.message import Message
 from rules.model import CorrelationRule
 from rules.named import Named
@@ -59,7 +62,12 @@ def _counted(how: Correlation, verdict: Verdict, setting: Setting) -> Counted:
         values.append(_text(value))
         if value in _EMPTY and base in how.rules:
             missing.append(field)
-    return Counted(verdict, group, ", ".join(values), tuple(dict.fromkeys(missing)))
+    compared = ""
+    if how.between and base in how.rules:
+        slot, of_message = how.rules.index(base), partial(field_value, message, setting.reference)
+        compared = compared_text(how, slot, lambda name: as_group(of_message(name)))
+        values += [f"{name} {_text(of_message(name)) or '-'}" for name in how.compared(slot)]
+    return Counted(verdict, group, ", ".join(values), tuple(dict.fromkeys(missing)), compared)
 
 
 def _text(value: object) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rules.correlation.model import TEMPORAL, Clause, Correlation
+from rules.correlation.shapes import span_text
 from rules.expectations import clock
+from rules.explain_beyond import SIGNS, asked
 from rules.explain_windows import (
     CLOCK,
     CLOSED,
@@ -17,7 +19,6 @@ from rules.explain_windows import (
 )
 from rules.explain_words import Said
 
-_SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "neq": "!="}
 _THINGS = {
     "event_count": Said("messages", "条消息"),
     "value_count": Said("different values", "个不同的取值"),
@@ -62,9 +63,9 @@ def _stretch(how: Correlation, one: Stretch) -> Said:
     if one.cut == SLIDING:
         when = clock(one.time)
         return Said(
-            f"at most {came.en} within {span(how.span)} (until {when}: {ids}){lacks.en}"
+            f"at most {came.en} within {span_text(how.span)} (until {when}: {ids}){lacks.en}"
             f"{cancelled.en}; {wanted.en}{outcome.en}",
-            f"{span(how.span)} 内最多 {came.zh}（到 {when}：{ids}）{lacks.zh}"
+            f"{span_text(how.span)} 内最多 {came.zh}（到 {when}：{ids}）{lacks.zh}"
             f"{cancelled.zh}；{wanted.zh}{outcome.zh}",
         )
     cut = _cut(how, one)
@@ -78,7 +79,7 @@ def _stretch(how: Correlation, one: Stretch) -> Said:
 
 def _cut(how: Correlation, one: Stretch) -> Said:
     """How the window was cut."""
-    length, gap = span(how.span), span(how.gap)
+    length, gap = span_text(how.span), span_text(how.gap)
     if one.cut == CLOCK:
         return Said(
             f"tumbling: cut every {length} by the clock, in UTC",
@@ -142,9 +143,14 @@ def _clock(ran: Clock) -> Said:
 
 
 def needed(how: Correlation) -> Said:
-    """What the condition asks of a window."""
+    """What the condition asks of a window, and what is asked besides."""
+    said = (_condition(how), *asked(how))
+    return Said(", ".join(one.en for one in said), "，".join(one.zh for one in said))
+
+
+def _condition(how: Correlation) -> Said:
     if how.bounds and not (how.type in TEMPORAL and not how.fields):
-        text = ", ".join(f"{_SIGNS[one.operator]} {float(one.limit):.15g}" for one in how.bounds)
+        text = ", ".join(f"{SIGNS[one.operator]} {float(one.limit):.15g}" for one in how.bounds)
         field = f" ({', '.join(how.fields)})" if how.fields else ""
         return Said(f"needed: {how.type}{field} {text}", f"需要：{how.type}{field} {text}")
     clauses = how.clauses or (Clause(tuple(range(len(how.rules)))),)
@@ -167,11 +173,3 @@ def _clause(how: Correlation, positive: Sequence[int], negative: Sequence[int]) 
 def pairs(group: Mapping[str, str]) -> str:
     """A group as rules write it: {sender: zhangwei}."""
     return "{" + ", ".join(f"{name}: {value}" for name, value in group.items()) + "}"
-
-
-def span(milliseconds: int) -> str:
-    """A length of time as rules write it: 30s, 10m, 1h, 2d."""
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
-        if milliseconds and milliseconds % size == 0:
-            return f"{milliseconds // size}{unit}"
-    return f"{milliseconds / 1000:g}s"

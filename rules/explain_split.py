@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import msgspec
 
+from rules.correlation.shapes import span_text
 from rules.explain import Selections, Setting, Verdict, judge
-from rules.explain_course import span
 from rules.explain_text import tree_lines
 from rules.explain_words import Said
 from rules.message import Message
 from rules.model import DetectionRule
 from rules.ruleset import RuleSet
 from rules.split import NUMBERS, SPAN, SplitRules, fragment, is_fragment, join
+
+_LENGTH = span_text(SPAN)
 
 
 @dataclass(frozen=True)
@@ -107,19 +109,19 @@ def pieces_lines(found: Sequence[Pieces], language: str, condition: str = "") ->
     lines: list[str] = []
     for one in found:
         ids = ", ".join(message.msgid for message in one.messages)
-        apart = span(one.messages[-1].time - one.messages[0].time)
+        apart = span_text(one.messages[-1].time - one.messages[0].time)
         if one.verdict is None:
             said = Said(
                 f"{ids} could be pieces of one number, but they are {apart} apart; only what comes"
-                f" within {span(SPAN)} is read together",
-                f"{ids} 可能是同一个号码的几段，但前后相隔 {apart}；{span(SPAN)} 以内的才连起来读",
+                f" within {_LENGTH} is read together",
+                f"{ids} 可能是同一个号码的几段，但前后相隔 {apart}；{_LENGTH} 以内的才连起来读",
             )
             lines.append(f"· {said.text(language)}")
             continue
         said = Said(
-            f"{ids} come within {span(SPAN)}, from one sender in one conversation, and are read"
+            f"{ids} come within {_LENGTH}, from one sender in one conversation, and are read"
             f" together: '{one.text}'",
-            f"{ids} 在 {span(SPAN)} 内由同一人在同一会话发出，连起来读：“{one.text}”",
+            f"{ids} 在 {_LENGTH} 内由同一人在同一会话发出，连起来读：“{one.text}”",
         )
         lines.append(f"· {said.text(language)}")
         lines += [f"  {line}" for line in tree_lines(one.verdict, language, condition)]

@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from rules.correlation.entry import Entry
 from rules.correlation.folds import Value
-from rules.correlation.group import Group, Row
+from rules.correlation.group import Group
 from rules.correlation.membership import plain
 from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
-from rules.correlation.window import Entry
+from rules.correlation.row import Row
 from rules.explain import Verdict
+from rules.explain_beyond import steps_taken
 
 SLIDING, CLOCK, SILENCE, LONGEST, CLOSED = "sliding", "clock", "silence", "longest", "closed"
 
@@ -29,12 +31,14 @@ class Counted:
         group: the values the message is grouped by, name -> value; "" where it has none.
         value: of the fields that are counted or added up; "" for other types.
         missing: fields without a value, for want of which the message does not count.
+        compared: what it is compared by with other steps, as the engine writes it.
     """
 
     verdict: Verdict
     group: Mapping[str, str]
     value: str
     missing: tuple[str, ...]
+    compared: str = ""
 
     @property
     def counts(self) -> bool:
@@ -276,7 +280,11 @@ def _entries(plan: Plan, names: Sequence[str], members: Sequence[Counted]) -> It
 
     for (time, seq, msgid), same in groupby(sorted(members, key=order), key=order):
         both = list(same)
-        slots = tuple(sorted({names.index(one.verdict.rule.ref.name) for one in both}))
+        texts = {names.index(one.verdict.rule.ref.name): one.compared for one in both}
+        slots = tuple(sorted(texts))
+        if plan.compares:
+            yield Entry(time, seq, msgid, slots, tuple(texts[slot] for slot in slots))
+            continue
         counted = [one.value for one in both if one.value and slots != (plan.until,)]
         yield Entry(time, seq, msgid, slots, plan.values(counted))
 
@@ -285,6 +293,8 @@ def _value(how: Correlation, entries: Sequence[Entry], value: Value) -> Value:
     """What the window comes to; of an order the steps that were taken."""
     if not how.ordered:
         return value
+    if (how.within or how.between) and not how.clauses:
+        return steps_taken(how, entries)
     step, after = 0, (-1, -1)
     for entry in entries:
         if step < len(how.rules) and step in entry.slots and entry[:2] > after:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rules.alert import content_id
 from rules.correlation.membership import short
+from rules.correlation.steps import compared_text
 from rules.model import CorrelationRule
 
 Lookup = Callable[[str], Any]  # field -> its value, None when it is absent
@@ -29,7 +30,10 @@ def group_values(
 
 
 def counted_value(rule: CorrelationRule, step: int, base: str, read: Lookup) -> str | None:
-    """What it counts as; "" where nothing but itself counts, None when that is missing."""
+    """What it counts as; "" where nothing but itself counts, None when that is missing. Of an
+    order what its steps are compared by."""
+    if rule.how.between:
+        return compared_text(rule.how, step, lambda name: as_group(read(name)))
     if not rule.how.fields or step >= len(rule.rules):
         return ""
     parts = [as_group(read(rule.how.field_of(name, base))) for name in rule.how.fields]

@@ -16,12 +16,12 @@ from jobs.cli.rules_paths import no_rule
 from jobs.cli.rules_test import coloured
 from jobs.rule_paths import load_rules, named_for, needs_others
 from rules.calendar import OfficeCalendar, load_calendar
+from rules.correlation.shapes import span_text
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.explain import Setting, judge
 from rules.explain_behaviour import behaviour_lines, counted, reads_correlations
-from rules.explain_course import span
 from rules.explain_names import condition_text, selections
 from rules.explain_split import as_plain, pieces, pieces_lines
 from rules.explain_text import message_lines, tree_lines, verdict_lines
@@ -194,7 +194,7 @@ def _alerts(
 
 
 def _suppressed(more: int, duration: int) -> Said:
-    length = span(duration)
+    length = span_text(duration)
     return Said(
         f"{more} more would be raised, but within {length} of an alert further ones are its"
         " evidence (suppress)",

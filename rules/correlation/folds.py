@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"\s*(-?(?:0|[1-9]\d{0,400})(?:\.\d{1,400})?(?:[eE][+-]?\d{
 _LARGEST = Decimal("1.7976931348623157e308")
 _SMALLEST = Decimal("5e-324")
 # wide enough that no sum of doubles is ever rounded; Inexact would say so
-_EXACT = Context(prec=2_000, Emax=999_999, Emin=-999_999, traps=[Inexact])
+EXACT = Context(prec=2_000, Emax=999_999, Emin=-999_999, traps=[Inexact])
 
 
 def as_number(text: str) -> Decimal | None:
@@ -100,13 +100,13 @@ class Sum:
     def add(self, values: Iterable[str]) -> None:
         """See Fold."""
         for number in _numbers(values):
-            self.total = _EXACT.add(self.total, number)
+            self.total = EXACT.add(self.total, number)
             self.count += 1
 
     def remove(self, values: Iterable[str]) -> None:
         """See Fold."""
         for number in _numbers(values):
-            self.total = _EXACT.subtract(self.total, number)
+            self.total = EXACT.subtract(self.total, number)
             self.count -= 1
 
     def result(self) -> Value:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
+from rules.correlation.entry import Entry
 from rules.correlation.folds import Value
-from rules.correlation.group import Group, Row, merged
+from rules.correlation.group import Group
 from rules.correlation.membership import (
     GroupKey,
     Lookup,
@@ -25,7 +26,7 @@ from rules.correlation.membership import (
 )
 from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
-from rules.correlation.window import Entry
+from rules.correlation.row import Row, merged
 
 _Evidence = Mapping[str, Mapping[str, str | None]]  # event id -> fields that others will ask for
 _NOTHING = -(2**62)
@@ -91,6 +92,7 @@ class Correlator:
                 how = parent.plan.correlation
                 names = (*how.group_by, *how.fields)
                 node.wanted |= {how.field_of(name, node.name) for name in names} | parent.wanted
+                node.wanted.update(*map(how.compared, range(len(how.rules))))
         self.silent = {name for name, loud in read.items() if not loud}
         self.counts: Counter[str] = Counter()
         self.watermark = _NOTHING
@@ -149,9 +151,7 @@ class Correlator:
         for (index, group), (slots, values) in found.items():
             node = self._nodes[index]
             data = {identity: {name: short(lookup(name)) for name in node.wanted}}
-            usable = node.plan.values(values) if values else ()
-            places = tuple(sorted(slots)) if len(slots) > 1 else (slots[0],)
-            entry = Entry(time, seq, identity, places, usable, data)
+            entry = Entry(time, seq, identity, *node.plan.placed(slots, values), data)
             self._push(self._waiting, time, index, group, entry)
 
     def _push(self, heap: list, time: int, *rest: object) -> None:  # type: ignore[type-arg]
@@ -188,6 +188,7 @@ class Correlator:
             if groups[key].over(self.watermark):
                 del groups[key]
             else:
+                groups[key].rest(self.watermark)
                 self._push(self._ends, self.watermark + 1 + groups[key].plan.span, index, key)
 
     def _moment(self, time: int) -> list[Found]:
@@ -285,11 +286,13 @@ class Correlator:
                     continue
                 slots, values = found.setdefault((parent, group), (set(), {}))
                 slots.add(slot)
+                if reader.between:  # a row is compared by the newest of its events
+                    values.clear()
                 values.update(dict.fromkeys(value_of(reader, node.name, seen.get)))
         self.counts["missing_group"] += missing
         for (parent, group), (slots, values) in found.items():
-            usable = self._nodes[parent].plan.values(values)
-            entry = Entry(row.time, 0, identity, tuple(sorted(slots)), usable, evidence)
+            placed = self._nodes[parent].plan.placed(tuple(slots), tuple(values))
+            entry = Entry(row.time, 0, identity, *placed, evidence)
             arrived[parent][group].append(entry)
 
 

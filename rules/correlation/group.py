@@ -8,58 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
-import msgspec
-
+from rules.correlation.baseline import Baseline
+from rules.correlation.entry import Entry
+from rules.correlation.first_seen import Seen
 from rules.correlation.folds import Value
 from rules.correlation.model import Clause
 from rules.correlation.plan import Plan
-from rules.correlation.window import Entry, Window
-
-_NEVER = -(2**62)
-
-
-class Row(NamedTuple):
-    """The condition held.
-
-    Args:
-        time: event time of the row; `start` is where its window begins.
-        value: of the window: a count, a sum …; for temporal types how many rules were there.
-        entries: the evidence, in order; empty when the row only continues an episode and not every
-            row is wanted.
-        opens: False when the row continues an episode.
-        fresh: entries that came with this row.
-    """
-
-    time: int
-    start: int
-    value: Value
-    entries: tuple[Entry, ...]
-    opens: bool
-    fresh: tuple[Entry, ...] = ()
-    truncated: bool = False
-
-
-class Marks(msgspec.Struct, array_like=True):
-    """What a group remembers besides its entries; plain data.
-
-    Args:
-        open: for events, then for each absence clause: whether an episode is open.
-        judged: for the same: when it was last judged.
-        anchors: for each absence clause, times that wait for their deadline.
-        seen: last time of each rule.
-        since: begin of the window that waits for its close; -1 is none.
-        last: time of the newest entry.
-    """
-
-    open: list[bool]
-    judged: list[int]
-    anchors: list[list[int]]
-    seen: list[int]
-    since: int = -1
-    last: int = _NEVER
-    truncated: bool = False
+from rules.correlation.row import NEVER, Marks, Row, by_time, merged
+from rules.correlation.window import Window
 
 
 class Group:
@@ -77,13 +34,17 @@ class Group:
         branches = 1 + len(plan.absent)
         self.marks = marks or Marks(
             [False] * branches,
-            [_NEVER] * branches,
+            [NEVER] * branches,
             [[] for _ in plan.absent],
-            [_NEVER] * plan.slots,
+            [NEVER] * plan.slots,
         )
-        self._cap = cap
+        self._cap, self._start = cap, NEVER
+        asked, self._baseline = plan.correlation.baseline, None
+        if asked:
+            self._baseline = Baseline(plan.correlation, asked, self.marks.usual, cap)
+            self.marks.usual = self._baseline.usual
         self._chains: dict[Clause, int] = {}  # begin of the chain last found
-        self._window = Window(plan, cap)
+        self._window = Seen(plan, cap) if plan.first_seen else Window(plan, cap)
         for entry in entries:
             self._window.add(entry)
         self._window.truncated = self._window.truncated or self.marks.truncated
@@ -113,6 +74,9 @@ class Group:
         if not fresh:
             return None
         marks.last = time
+        if self._baseline:
+            self._baseline.move(self._start, time)
+            self._baseline.add(time, fresh)
         for entry in fresh:
             window.add(entry)
         marks.truncated = window.truncated
@@ -122,7 +86,7 @@ class Group:
             if marks.since < 0:
                 marks.since = time
             return None
-        return self._judge(time, fresh)
+        return self._first_seen(time) if plan.first_seen else self._judge(time, fresh)
 
     def _open_window(self, time: int) -> None:
         """Moves the window to `time`, and ends the episode when it has become empty."""
@@ -136,6 +100,7 @@ class Group:
             over = time - marks.last > plan.correlation.gap
             begin = self._window.oldest if self._window.size else time
             start = time if over or time - begin > plan.span else begin
+        self._start = start
         if self._window.oldest < start:
             self._window.evict(start)
         if not self._window.size:
@@ -160,10 +125,21 @@ class Group:
                     del anchors[0]
                     self._window.truncated = self.marks.truncated = True
 
+    def _first_seen(self, time: int) -> Row | None:
+        """Each new value is an episode of its own: what comes after it knows it."""
+        plan, window = self.plan, self._window
+        news = tuple(window.news) if isinstance(window, Seen) else ()
+        value = window.value()
+        if not news or not plan.holds(value):
+            return None
+        return Row(time, time - plan.span, value, news, True, news, window.truncated)
+
     def _judge(self, time: int, fresh: Sequence[Entry]) -> Row | None:
         marks, plan, window = self.marks, self.plan, self._window
         value = window.value()
         held = plan.holds(value)
+        if held and self._baseline:
+            held = self._baseline.exceeded(value)
         holding: list[Clause] = []
         if held and plan.chain_of_all:
             chain = window.chain(window.present())
@@ -184,8 +160,10 @@ class Group:
             return False
         if not self.plan.ordered:
             return True
+        if self.plan.paths:
+            return self._window.reached(self.plan.present.index(clause))
         # a chain that was found holds until its first event leaves: new ones only come after it
-        begin = self._chains.get(clause, _NEVER)
+        begin = self._chains.get(clause, NEVER)
         oldest = self._window.oldest
         if oldest < begin or (oldest == begin and not self._cap):  # a full window cuts moments
             return True
@@ -196,6 +174,10 @@ class Group:
 
     def _evidence(self, clauses: Sequence[Clause]) -> tuple[Entry, ...]:
         window = self._window
+        if self.plan.paths:
+            chains = [window.latest(self.plan.present.index(clause)) for clause in clauses]
+            reached = {entry.id: entry for chain in chains for entry in chain}
+            return tuple(sorted(reached.values(), key=by_time))
         if self.plan.ordered:
             chosen = [c.positive for c in clauses] or [window.present()]
             found = {
@@ -204,7 +186,7 @@ class Group:
                 for slot, key in window.chain(slots) or ()
                 for entry in window.at(slot, key)
             }
-            return tuple(sorted(found.values(), key=_order))
+            return tuple(sorted(found.values(), key=by_time))
         if clauses:
             slots = {slot for clause in clauses for slot in clause.positive}
             return tuple(e for e in window.entries() if not slots.isdisjoint(e.slots))
@@ -282,7 +264,19 @@ class Group:
 
     def end(self) -> int:
         """From when on nothing that has been is of any importance, if no deadline is left."""
-        return self.marks.last + max(self.plan.span, self.plan.correlation.gap) + 1
+        over = self.marks.last + max(self.plan.span, self.plan.correlation.gap) + 1
+        return max(over, self._baseline.end()) if self._baseline else over
+
+    def rest(self, time: int) -> None:
+        """Event time has passed `time`: lets go of entries that no window will hold any more, where
+        the group itself is remembered for longer."""
+        if self._baseline:
+            self._open_window(time + 1)
+
+    def rests(self) -> list[int]:
+        """When event time should be told, for the sake of what can be forgotten then."""
+        end, over = self.end(), self.marks.last + self.plan.span + 1
+        return [over, end] if self._baseline and over < end else [end]
 
     def over(self, time: int) -> bool:
         """Whether at `time` nothing that has been is of any importance."""
@@ -307,22 +301,3 @@ def advance(group: Group, entries: Sequence[Entry], watermark: int) -> list[Row]
             rows.append(row)
     settle(watermark + 1)
     return rows
-
-
-def merged(first: Row, second: Row) -> Row:
-    """Two rows of one time as one: a branch that waited for absence, and one that did not."""
-    entries = {entry.id: entry for entry in (*first.entries, *second.entries)}
-    values = [row.value for row in (first, second) if row.value is not None]
-    return Row(
-        first.time,
-        min(first.start, second.start),
-        max(values) if values else None,
-        tuple(sorted(entries.values(), key=_order)),
-        first.opens or second.opens,
-        first.fresh,
-        first.truncated or second.truncated,
-    )
-
-
-def _order(entry: Entry) -> tuple[int, int, str]:
-    return entry[:3]

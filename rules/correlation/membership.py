@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from rules.correlation.folds import Value
 from rules.correlation.model import Correlation
+from rules.correlation.steps import compared_text
 
 GroupKey = tuple[str | None, ...]
 Lookup = Callable[[str], str | None]
@@ -22,7 +23,10 @@ def group_of(how: Correlation, rule: str, lookup: Lookup) -> GroupKey | None:
 
 
 def value_of(how: Correlation, rule: str, lookup: Lookup) -> list[str]:
-    """The value of an event: none when a field is missing; of several fields, one of them all."""
+    """The value of an event: none when a field is missing; of several fields, one of them all. Of
+    an order what its steps are compared by."""
+    if how.between:
+        return [compared_text(how, how.sources().index(rule), lookup)]
     if not how.fields:
         return []
     parts = [short(lookup(how.field_of(name, rule))) for name in how.fields]

@@ -17,6 +17,7 @@ UPPER = ("lt", "lte", "eq", "neq")  # what another event can still make untrue
 WINDOWS = ("sliding", "tumbling", "session")
 EMITS = ("first", "every")
 MISSING = ("exclude", "group")
+UNKNOWN = ("ignore", "alert")
 
 
 class Clause(NamedTuple):
@@ -34,6 +35,25 @@ class Bound(NamedTuple):
 
     operator: str  # one of OPERATORS
     limit: Fraction
+
+
+class Comparison(NamedTuple):
+    """A comparison of a step of an order with the step before it: `field` of this one, by the
+    operator, with `before` of that one. `slot` is the place of its rule."""
+
+    slot: int
+    field: str
+    operator: str  # one of OPERATORS
+    before: str
+
+
+class Usually(NamedTuple):
+    """The value of a window is at least `ratio` times the mean of the slices of `over` ms before
+    it; `unknown` is one of UNKNOWN, for a group that is not known for so long."""
+
+    over: int
+    ratio: Fraction
+    unknown: str = "ignore"
 
 
 @dataclass(frozen=True)
@@ -55,6 +75,10 @@ class Correlation:
         emit: "every" row, the "first" of an episode, or "" when the caller decides.
         missing: what becomes of events without a group field.
         generate: whether the rules it refers to raise alerts of their own.
+        first_seen: it holds at events whose value was not in the window before them.
+        within: of `temporal_ordered`: place of a rule -> ms since the step before it, at most.
+        baseline: what is asked of the value besides its bounds.
+        between: of `temporal_ordered`: comparisons of steps with those before them.
     """
 
     type: str
@@ -72,6 +96,10 @@ class Correlation:
     emit: str = ""
     missing: str = "exclude"
     generate: bool = False
+    first_seen: bool = False
+    within: Mapping[int, int] = data_field(default_factory=dict)
+    between: tuple[Comparison, ...] = ()
+    baseline: Usually | None = None
 
     def field_of(self, name: str, rule: str) -> str:
         """The field of an event of `rule` that `name`, a field or an alias, means."""
@@ -84,6 +112,13 @@ class Correlation:
     def sources(self) -> tuple[str, ...]:
         """All rules it listens to: `rules`, and the cancelling one at the end."""
         return (*self.rules, self.until) if self.until else self.rules
+
+    def compared(self, slot: int) -> tuple[str, ...]:
+        """The fields of an event of a rule that it is compared by, as a step or as the one before
+        a step."""
+        names = {one.field: None for one in self.between if one.slot == slot}
+        names |= {one.before: None for one in self.between if one.slot > slot}
+        return tuple(names) if slot < len(self.rules) else ()
 
     @property
     def ordered(self) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from rules.correlation.folds import Value, as_number
 from rules.correlation.model import NUMERIC, TEMPORAL, Bound, Clause, Correlation
 from rules.correlation.refusal import WrongCorrelation
+from rules.correlation.steps import COMPARE, steps_of
 
 MAX_CHOICES = 1_000
 
@@ -28,7 +28,10 @@ class Plan:
         full: every row carries its evidence.
         closing: judged when the window closes, because later events can make it untrue.
         present, absent: clauses that are judged at events, and at deadlines.
+        first_seen: a row is of one value, and the entries kept only say which are known.
         counts: the value is the number of rules of which there is an event.
+        paths: the steps of `present`, where they have limits of their own.
+        compares: entries carry what is compared, a text for each slot.
         chain_of_all: `temporal_ordered` with an upper bound: those that came must be in order.
     """
 
@@ -42,7 +45,10 @@ class Plan:
         self._tests = tuple(_test(bound) for bound in correlation.bounds)
         # how common a value is belongs to the event that has it: nothing to wait for
         share = correlation.type == "value_percentile" and correlation.percentile is None
-        self.closing = correlation.upper and not self.every and not share
+        # whether a value is new is known at its event
+        self.first_seen = correlation.first_seen
+        at_event = share or self.first_seen
+        self.closing = correlation.upper and not self.every and not at_event
         self.numeric = correlation.type in NUMERIC and not share
         clauses = correlation.clauses
         self.present = tuple(c for c in clauses if not c.negative)
@@ -51,6 +57,9 @@ class Plan:
         self.chain_of_all = False
         if self.ordered and not clauses:
             self._chains()
+        limited = correlation.within or correlation.between
+        self.paths = tuple(steps_of(correlation, one) for one in self.present if limited)
+        self.compares = bool(correlation.between)
         self.until = len(correlation.rules) if correlation.until else -1
         self.slots = len(correlation.sources())
         # absence among unordered rules looks to both sides of the event that starts its clock
@@ -81,6 +90,17 @@ class Plan:
             return tuple(distinct)
         return tuple(text for text in distinct if as_number(text) is not None)
 
+    def placed(
+        self, slots: Sequence[int], values: Sequence[str]
+    ) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Slots and values of an entry: those it counts, or what each of its steps is compared
+        by."""
+        if self.compares:
+            texts = dict(zip(slots, values, strict=True))
+            return tuple(sorted(texts)), tuple(texts[slot] for slot in sorted(texts))
+        places = tuple(sorted(slots)) if len(slots) > 1 else tuple(slots)
+        return places, self.values(values) if values else ()
+
     def holds(self, value: Value) -> bool:
         """Whether all bounds hold of the value; no value satisfies none."""
         if value is None:
@@ -94,17 +114,7 @@ class Plan:
 def _test(bound: Bound) -> tuple[Callable[[Any, Any], bool], int | Fraction]:
     """A bound as a function and a limit; whole limits as `int`, which compare many times faster."""
     limit = bound.limit
-    return _COMPARE[bound.operator], int(limit) if limit.denominator == 1 else limit
-
-
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "gte": operator.ge,
-    "gt": operator.gt,
-    "lte": operator.le,
-    "lt": operator.lt,
-    "eq": operator.eq,
-    "neq": operator.ne,
-}
+    return COMPARE[bound.operator], int(limit) if limit.denominator == 1 else limit
 
 
 def _least(bound: Bound) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from rules.correlation import beyond
 from rules.correlation.expression import names_of, parse_expression
 from rules.correlation.model import (
     EMITS,
@@ -25,7 +26,7 @@ from rules.correlation.refusal import WrongCorrelation
 from rules.correlation.shapes import as_limit, flag_of, known_keys, no_such, span_of, texts_of
 
 KEYS = ("type", "rules", "group-by", "timespan", "condition", "aliases", "generate")
-OUR_KEYS = ("window", "gap", "until", "emit", "missing_group")
+OUR_KEYS = ("window", "gap", "until", "emit", "missing_group", *beyond.KEYS)
 CONDITION_KEYS = (*OPERATORS, "field", "percentile")
 MAX_RULES = 64
 _WHOLE = 100
@@ -92,8 +93,10 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
         aliases=_aliases(section.get("aliases", {})),
         generate=flag_of(("generate",), section.get("generate", False)),
         **_ours(ours, rules),
+        **beyond.beyond(ours, rules),
     )
     _consistent(found)
+    beyond.fitting(found)
     Plan(found, every=False)  # refuses what would take too many chains
     return found
 

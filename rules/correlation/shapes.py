@@ -24,11 +24,11 @@ MAX_SPAN = 10 * UNITS["y"]
 _SPAN = re.compile(r"([1-9][0-9]{0,11})([smhdwMy])", re.A)
 
 
-def as_limit(at: tuple[str, ...], value: Any) -> Fraction:
+def as_limit(at: tuple[str, ...], value: Any, *, ours: bool = False) -> Fraction:
     """A number to compare with, exactly as it is written."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise WrongCorrelation(
-            at, f"'{at[-1]}' must be a number", f"“{at[-1]}”必须是数", code="MJ307"
+            at, f"'{at[-1]}' must be a number", f"“{at[-1]}”必须是数", code="MJ307", ours=ours
         )
     return Fraction(str(value))  # 0.1 is a tenth, not the double next to it
 
@@ -37,6 +37,14 @@ def parse_span(written: Any) -> int | None:
     """`30s`, `10m`, `1h`, `2d`, `1w`, `1M`, `1y` in ms; None when it is no such text."""
     match = _SPAN.fullmatch(written) if isinstance(written, str) else None
     return int(match[1]) * UNITS[match[2]] if match else None
+
+
+def span_text(milliseconds: int) -> str:
+    """A length of time as rules write it: 30s, 10m, 1h, 2d."""
+    for unit in ("d", "h", "m"):
+        if milliseconds and milliseconds % UNITS[unit] == 0:
+            return f"{milliseconds // UNITS[unit]}{unit}"
+    return f"{milliseconds / 1000:g}s"
 
 
 def span_of(at: tuple[str, ...], written: Any, *, ours: bool = False) -> int:
@@ -66,17 +74,26 @@ def texts_of(at: tuple[str, ...], written: Any) -> tuple[str, ...]:
     return tuple(values)
 
 
-def flag_of(at: tuple[str, ...], written: Any) -> bool:
+def flag_of(at: tuple[str, ...], written: Any, *, ours: bool = False) -> bool:
     """A truth value."""
     if not isinstance(written, bool):
         raise WrongCorrelation(
-            at, f"'{at[-1]}' is true or false", f"{at[-1]} 只能是 true 或 false", code="MJ102"
+            at,
+            f"'{at[-1]}' is true or false",
+            f"{at[-1]} 只能是 true 或 false",
+            code="MJ102",
+            ours=ours,
         )
     return written
 
 
 def known_keys(
-    at: tuple[str, ...], mapping: Mapping[Any, Any], known: Iterable[str], code: str = "MJ101"
+    at: tuple[str, ...],
+    mapping: Mapping[Any, Any],
+    known: Iterable[str],
+    code: str = "MJ101",
+    *,
+    ours: bool = False,
 ) -> None:
     """Raise WrongCorrelation for the first key that is not known, naming the nearest right word."""
     names = list(known)
@@ -90,6 +107,7 @@ def known_keys(
                 fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
                 fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
                 code=code,
+                ours=ours,
             )
 
 

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
 
+from rules.correlation.entry import LAST, Entry, Key
 from rules.correlation.folds import Fold, Value, fold_of
 from rules.correlation.plan import Plan
+from rules.correlation.reach import Reach
 
 _COMPACT = 256  # forgotten places at the front of a list before it is cut
-_LAST = 2**62
-Key = tuple[int, int]
-
-
-class Entry(NamedTuple):
-    """One event of a group, or one row of a correlation that another one refers to.
-
-    Args:
-        time: event time in ms. seq: order given by the source; 0 when there is none.
-        id: what makes it one event, however many rules it fits.
-        slots: places of those rules in the correlation, ascending.
-        values: what is counted, added or ranked; several when rules mean different fields.
-        data: whatever the caller wants back in the row.
-    """
-
-    time: int
-    seq: int
-    id: str
-    slots: tuple[int, ...]
-    values: tuple[str, ...] = ()
-    data: Any = None
 
 
 class Window:
@@ -53,14 +33,17 @@ class Window:
         plan = self._plan
         self._entries: list[Entry] = []
         self._head = 0
-        self.size, self.oldest, self.there = 0, _LAST, 0
+        self.size, self.oldest, self.there = 0, LAST, 0
         self.ids: set[str] = set()
         # of these two the sizes are the value: nothing to fold
         folds = not plan.counts and plan.correlation.type != "event_count"
         self._fold: Fold | None = fold_of(plan.correlation) if folds else None
         self._present = [0] * plan.slots
-        self._steps: list[list[Key]] = [[] for _ in range(plan.slots)] if plan.ordered else []
+        ordered = plan.ordered and not plan.paths
+        self._steps: list[list[Key]] = [[] for _ in range(plan.slots)] if ordered else []
         self._step_heads = [0] * plan.slots
+        self._added = 0
+        self._reach = [Reach(steps) for steps in plan.paths]
 
     def entries(self) -> Sequence[Entry]:
         """What is inside, in order."""
@@ -81,6 +64,10 @@ class Window:
                 self.there += self._present[slot] == 1
                 if self._steps:
                     self._steps[slot].append(entry[:2])
+            if self._reach:
+                for reach in self._reach:
+                    reach.add(self._added, entry)
+                self._added += 1
         if self._cap and self.size > self._cap:
             self.truncated = True
             self._drop()
@@ -97,7 +84,7 @@ class Window:
         entry = self._entries[self._head]
         self._head += 1
         self.size -= 1
-        self.oldest = self._entries[self._head].time if self.size else _LAST
+        self.oldest = self._entries[self._head].time if self.size else LAST
         self.ids.discard(entry.id)
         if self._fold is not None:
             self._fold.remove(entry.values)
@@ -136,17 +123,26 @@ class Window:
     def chain(self, slots: Sequence[int]) -> list[tuple[int, Key]] | None:
         """The earliest chain of one event for each slot, strictly one after the other."""
         found: list[tuple[int, Key]] = []
-        after: Key = (-_LAST, 0)
+        after: Key = (-LAST, 0)
         for slot in slots:
             steps = self._steps[slot]
             # without a sequence number equal times are not ordered
-            bound = after if after[1] else (after[0], _LAST)
+            bound = after if after[1] else (after[0], LAST)
             at = bisect_right(steps, bound, self._step_heads[slot])
             if at == len(steps):
                 return None
             after = steps[at]
             found.append((slot, after))
         return found
+
+    def reached(self, place: int) -> bool:
+        """Whether there is a chain that keeps the limits of its steps; `place` is that of its
+        clause."""
+        return self._reach[place].there(self._added - self.size)
+
+    def latest(self, place: int) -> tuple[Entry, ...]:
+        """Of these chains the one that begins last."""
+        return self._reach[place].chain()
 
     def at(self, slot: int, key: Key) -> Iterator[Entry]:
         """The entries of a slot at one instant."""

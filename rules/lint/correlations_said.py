@@ -22,7 +22,9 @@ def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> It
     kind = section.get("type")
     rules = [one for one in section.get("rules", ()) if isinstance(one, str)]
     group_by = [one for one in section.get("group-by", ()) if isinstance(one, str)]
-    yield from _window(document, section)
+    ours: dict[str, Any] = document.value.get("mingjian") or {}
+    if not ours.get("first_seen"):  # which keeps one event a value
+        yield from _window(document, section)
     if not group_by:
         yield document.error(
             _AT,

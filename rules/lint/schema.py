@@ -11,7 +11,7 @@ from typing import Any
 
 from rules.cases import MESSAGE_KEYS
 from rules.conditions import HIT_RESPONSE, TEXT_FIELDS
-from rules.correlation.model import EMITS, MISSING, OPERATORS, TYPES, WINDOWS
+from rules.correlation.model import EMITS, MISSING, OPERATORS, TYPES, UNKNOWN, WINDOWS
 from rules.correlation.section import KEYS as CORRELATION
 from rules.detection_text import MODIFIERS
 from rules.detectors import DETECTORS
@@ -175,6 +175,18 @@ def _ours() -> Json:
         "gap": span,
         "emit": {"enum": list(EMITS)},
         "missing_group": {"enum": list(MISSING)},
+        "between": {"type": "array", "minItems": 1, "maxItems": 16, "items": _comparison()},
+        "baseline": {
+            "type": "object",
+            "required": ["over", "ratio"],
+            "additionalProperties": False,
+            "properties": {
+                "over": span,
+                "ratio": {"type": "number", "exclusiveMinimum": 1},
+                "unknown": {"enum": list(UNKNOWN)},
+            },
+        },
+        "within": {"type": "object", "minProperties": 1, "additionalProperties": span},
         "scope": {"type": "object", "additionalProperties": False, "properties": scope},
         "suppress": {
             "type": "object",
@@ -191,6 +203,17 @@ def _ours() -> Json:
         "tests": {"type": "array", "items": _case()},
     }
     return {"type": "object", "additionalProperties": False, "properties": keys}
+
+
+def _comparison() -> Json:
+    fields = {"enum": sorted(FIELDS)}
+    return {
+        "type": "object",
+        "required": ["rule", "field"],
+        "additionalProperties": False,
+        "properties": {"rule": _TEXT, "field": fields, **dict.fromkeys(OPERATORS, fields)},
+        "oneOf": [{"required": [operator]} for operator in OPERATORS],
+    }
 
 
 def _case() -> Json:

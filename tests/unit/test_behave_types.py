@@ -89,6 +89,9 @@ BETWEEN = "type: event_count, rules: [t_a], condition: {gte: 2, lte: 3}"
 TWICE = "type: event_count, rules: [t_a], condition: {gte: 2}"
 THRICE = "type: event_count, rules: [t_a], condition: {gte: 3}"
 SIZE = "rules: [t_file], condition: {field: file.size"
+FILE_THEN_A = "type: temporal_ordered, rules: [t_file, t_a]"
+OTHER = "between: [{rule: t_a, field: msgid, neq: msgid}]"
+NEW = "type: value_count, rules: [t_file], condition: {field: file.size, gte: 2}"
 EITHER = "type: temporal, rules: [t_a, t_b, t_c], condition: t_a and (t_b or t_c)"
 CASES: list[tuple[str, str, str, list[tuple[int, str]]]] = [
     # counts within bounds are judged when the window closes
@@ -152,6 +155,27 @@ CASES: list[tuple[str, str, str, list[tuple[int, str]]]] = [
     (TWICE, "until: t_b", "aba", []),
     (TWICE, "until: t_b", "abaa", [(3, "a2 a3")]),
     (ABSENT.replace("t_b", "t_c"), "until: t_b", "ab", []),
+    # limits of single steps
+    (ORDERED, "within: {t_c: 1m}", "abc", [(2, "a0 b1 c2")]),
+    (ORDERED, "within: {t_c: 1m}", "ab-c", []),
+    (ORDERED, "within: {t_c: 1m}", "aab-bc", [(5, "a1 b4 c5")]),  # the chain that begins last
+    (ORDERED, "within: {t_b: 1m, t_c: 2m}", "ab-bc", []),
+    # comparisons with the step before
+    (FILE_THEN_A, OTHER, "1a", [(1, "10 a1")]),
+    (FILE_THEN_A, OTHER, "aa1a", [(3, "12 a3")]),
+    (FILE_THEN_A, OTHER.replace("msgid", "sender"), "1a", []),
+    (FILE_THEN_A, OTHER.replace("msgid", "sender").replace("neq", "eq"), "1a", [(1, "10 a1")]),
+    (FILE_THEN_A, OTHER.replace("field: msgid, neq", "field: file.size, gt"), "1a", []),  # missing
+    # what is usual: one in the slice from 10:00 on
+    (TWICE, "baseline: {over: 5m, ratio: 2}", "a---------aa", [(11, "a10 a11")]),
+    (TWICE, "baseline: {over: 5m, ratio: 2}", "aa--------aa", []),
+    (TWICE, "baseline: {over: 5m, ratio: 2}", "aa--------aaaa", [(13, "a10 a11 a12 a13")]),
+    (TWICE, "baseline: {over: 5m, ratio: 2, unknown: alert}", "aa", [(1, "a0 a1")]),
+    # what is new
+    (NEW, "first_seen: true", "19", [(1, "91")]),
+    (NEW, "first_seen: true", "1-1--9", [(5, "95")]),
+    (NEW, "first_seen: true", "1-----9", []),
+    (NEW.replace("gte: 2", "gte: 1"), "first_seen: true", "1----1-9", [(0, "10"), (7, "97")]),
 ]  # fmt: skip
 
 
@@ -207,7 +231,7 @@ def test_conversations_and_plain_events_are_judged_alike(
     collection = load_collection([("r.yml", yaml.safe_dump_all(documents))])
     evaluation = Evaluation(collection, until=START + 86_400_000)
     for one in messages(line):
-        fields = {"k": one["id"][0], "h": "zhangwei"}
+        fields = {"k": one["id"][0], "h": "zhangwei", "msgid": one["id"], "sender": "zhangwei"}
         minute = int(one["id"][1:])
         list(evaluation.feed(one["id"], Event(fields), START + minute * 60_000, one["seq"]))
     found = [hit for hit in evaluation.finish() if hit.rule == "rule"]

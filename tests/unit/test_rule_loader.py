@@ -144,6 +144,23 @@ BROKEN = [
     ("a month", counting("timespan: 10m", "timespan: 2M"), 14, 13, "M would be months", "write 2m"),
     ("a gap of a month", counting("item: A05-01", "window: session, gap: 1M, item: A05-01"), 17, 46,
      "M would be months", "write 1m"),
+    *((f"between {wrong}", counting("event_count", "temporal_ordered").replace(
+        "[t2_base]", "[t2_base, t2_b]").replace("condition: {gte: 3}", "").replace(
+        "item: A05-01", f"between: [{{{wrong}}}], item: A05-01"), 17, column, says, hint)
+      for wrong, column, says, hint in [
+        ("rule: t2_b, field: file.siz, gt: file.size", 54, "'file.siz'", "'file.size'"),
+        ("rule: t2_b, field: file.size, gt: file.siz", 69, "'file.siz'", "'file.size'"),
+        ("rule: t2_x, field: file.size, gt: file.size", 35, "no rule 't2_x'", "'t2_b'"),
+        ("rule: t2_b, field: file.size", 34, "one operator", "gt: file.size"),
+        ("rule: t2_base, field: file.size, gt: file.size", 35, "nothing comes before", ""),
+    ]),
+    ("a baseline of a month", counting("item: A05-01", "baseline: {over: 1M, ratio: 2}, item: A05-01"),
+     17, 41, "M would be months", "write 1m"),
+    ("a baseline of years", counting("timespan: 10m", "timespan: 1d").replace(
+        "item: A05-01", "baseline: {over: 400d, ratio: 2}, item: A05-01"), 17, 41, "at most 366d", ""),
+    ("a limit of a month", counting("event_count", "temporal_ordered").replace(
+        "item: A05-01", "within: {t2_base: 2M}, item: A05-01").replace("condition: {gte: 3}", ""), 17, 42,
+     "M would be months", "write 2m"),
     ("a gap of nothing", counting("item: A05-01", "window: session, gap: never, item: A05-01"), 17, 46, "'gap'", ""),
     ("a window of one message", simple("  response: 2", "  response: 2\n  window: sliding"), 14, 3,
      "correlations only", ""),

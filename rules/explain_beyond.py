@@ -1,0 +1,64 @@
+"""What the keys of `mingjian` ask of a correlation besides its condition, and how far it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from rules.correlation.entry import Entry
+from rules.correlation.group import Group, advance
+from rules.correlation.model import Bound, Correlation
+from rules.correlation.plan import Plan
+from rules.correlation.shapes import span_text
+from rules.explain_words import Said
+
+SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "neq": "!="}
+
+
+def asked(how: Correlation) -> Iterator[Said]:
+    """What is asked beyond the condition."""
+    if how.first_seen:
+        span = span_text(how.span)
+        yield Said(
+            f"with a value that was not seen in the {span} before",
+            f"且取值在此前 {span} 内没有出现过",
+        )
+    if how.baseline:
+        over, ratio = span_text(how.baseline.over), f"{float(how.baseline.ratio):g}"
+        yield Said(
+            f"and at least {ratio} times the group's own mean of the {over} before",
+            f"且至少是该组此前 {over} 平均值的 {ratio} 倍",
+        )
+    for slot, limit in how.within.items():
+        rule, span = how.rules[slot], span_text(limit)
+        yield Said(
+            f"{rule} at most {span} after the step before it",
+            f"{rule} 距前一步不超过 {span}",
+        )
+    for one in how.between:
+        rule, sign = how.rules[one.slot], SIGNS[one.operator]
+        yield Said(
+            f"{rule}: {one.field} {sign} {one.before} of the step before it",
+            f"{rule}：{one.field} {sign} 前一步的 {one.before}",
+        )
+
+
+def steps_taken(how: Correlation, entries: Sequence[Entry]) -> int:
+    """How many steps of an order with limits some chain of these entries has: what the engine says
+    of ever fewer of its rules."""
+    for most in range(len(how.rules), 1, -1):
+        bounds = (Bound("gte", Fraction(most)),)
+        within = {slot: limit for slot, limit in how.within.items() if slot < most}
+        shorter = replace(how, rules=how.rules[:most], bounds=bounds, within=within, until="")
+        known = [cut for one in entries if (cut := _of_first(one, most)).slots]
+        if known and advance(Group(Plan(shorter, every=True)), known, known[-1].time):
+            return most
+    return int(any(0 in one.slots for one in entries))
+
+
+def _of_first(entry: Entry, most: int) -> Entry:
+    """The entry without what it is to later rules than the first so many."""
+    places = [place for place, slot in enumerate(entry.slots) if slot < most]
+    values = tuple(entry.values[place] for place in places) if entry.values else ()
+    return entry._replace(slots=tuple(entry.slots[place] for place in places), values=values)
