@@ -94,6 +94,7 @@ OUR_KEYS: dict[str, _Kind] = {
     "until": _TEXT,
     "emit": _TEXT,
     "missing_group": _TEXT,
+    "absent": _TEXT,
     "first_seen": _BOOL,
     "within": _MAPPING,
     "between": _MAPPINGS,

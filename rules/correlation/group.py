@@ -156,7 +156,7 @@ class Group:
         return Row(time, time - plan.span, value, evidence, opens, tuple(fresh), window.truncated)
 
     def _there(self, clause: Clause) -> bool:
-        if not self._window.has(clause.positive):
+        if not self._window.has(clause.positive) or self._window.has_any(clause.negative):
             return False
         if not self.plan.ordered:
             return True

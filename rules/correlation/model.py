@@ -17,6 +17,7 @@ UPPER = ("lt", "lte", "eq", "neq")  # what another event can still make untrue
 WINDOWS = ("sliding", "tumbling", "session")
 EMITS = ("first", "every")
 MISSING = ("exclude", "group")
+ABSENT = ("before", "after", "around")
 UNKNOWN = ("ignore", "alert")
 
 
@@ -74,6 +75,8 @@ class Correlation:
         until: the rule whose event cancels what came before it; "" is none.
         emit: "every" row, the "first" of an episode, or "" when the caller decides.
         missing: what becomes of events without a group field.
+        absent: where, seen from an event, what `not` names must be missing: one of ABSENT; "" is
+            after it for `temporal_ordered`, around it for `temporal`.
         generate: whether the rules it refers to raise alerts of their own.
         first_seen: it holds at events whose value was not in the window before them.
         within: of `temporal_ordered`: place of a rule -> ms since the step before it, at most.
@@ -95,6 +98,7 @@ class Correlation:
     until: str = ""
     emit: str = ""
     missing: str = "exclude"
+    absent: str = ""
     generate: bool = False
     first_seen: bool = False
     within: Mapping[int, int] = data_field(default_factory=dict)

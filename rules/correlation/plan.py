@@ -51,8 +51,11 @@ class Plan:
         self.closing = correlation.upper and not self.every and not at_event
         self.numeric = correlation.type in NUMERIC and not share
         clauses = correlation.clauses
-        self.present = tuple(c for c in clauses if not c.negative)
-        self.absent = tuple(c for c in clauses if c.negative)
+        where = correlation.absent or ("after" if self.ordered else "around")
+        # what must be missing before an event is known at the event: nothing to wait for
+        at_once = where == "before"
+        self.present = tuple(c for c in clauses if at_once or not c.negative)
+        self.absent = tuple(c for c in clauses if c.negative and not at_once)
         self.numeric_condition = not clauses
         self.chain_of_all = False
         if self.ordered and not clauses:
@@ -62,8 +65,7 @@ class Plan:
         self.compares = bool(correlation.between)
         self.until = len(correlation.rules) if correlation.until else -1
         self.slots = len(correlation.sources())
-        # absence among unordered rules looks to both sides of the event that starts its clock
-        self.back = 0 if self.ordered else self.span
+        self.back = self.span if where == "around" else 0
 
     def _chains(self) -> None:
         """`gte 2` of three rules in order: any two of them, the third does not matter."""

@@ -9,6 +9,7 @@ from typing import Any
 from rules.correlation import beyond
 from rules.correlation.expression import names_of, parse_expression
 from rules.correlation.model import (
+    ABSENT,
     EMITS,
     MISSING,
     NUMERIC,
@@ -26,7 +27,7 @@ from rules.correlation.refusal import WrongCorrelation
 from rules.correlation.shapes import as_limit, flag_of, known_keys, no_such, span_of, texts_of
 
 KEYS = ("type", "rules", "group-by", "timespan", "condition", "aliases", "generate")
-OUR_KEYS = ("window", "gap", "until", "emit", "missing_group", *beyond.KEYS)
+OUR_KEYS = ("window", "gap", "until", "emit", "missing_group", "absent", *beyond.KEYS)
 CONDITION_KEYS = (*OPERATORS, "field", "percentile")
 MAX_RULES = 64
 _WHOLE = 100
@@ -107,6 +108,14 @@ def _consistent(found: Correlation) -> None:
             ("window",),
             "absence is judged in a sliding window only",
             "“没有发生”只能在滑动窗口（sliding）里判断",
+            code="MJ336",
+            ours=True,
+        )
+    if found.absent and not found.absence:
+        raise WrongCorrelation(
+            ("absent",),
+            "'absent' says where what 'not' names must be missing: the condition has no 'not'",
+            "absent 说明 not 后面的规则在哪里不能出现，而 condition 里没有 not",
             code="MJ336",
             ours=True,
         )
@@ -226,6 +235,7 @@ def _ours(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
         ("window", WINDOWS, "window"),
         ("emit", EMITS, "emit"),
         ("missing_group", MISSING, "missing"),
+        ("absent", ABSENT, "absent"),
     ):
         if key in ours:
             if ours[key] not in words:

@@ -116,6 +116,14 @@ class Window:
                 return False
         return True
 
+    def has_any(self, slots: Iterable[int]) -> bool:
+        """Whether there is an event of one of them."""
+        present = self._present
+        for slot in slots:  # noqa: SIM110 - as above
+            if present[slot]:
+                return True
+        return False
+
     def present(self) -> tuple[int, ...]:
         """The slots of which there is an event."""
         return tuple(slot for slot, count in enumerate(self._present) if count)

@@ -11,7 +11,7 @@ from typing import Any
 
 from rules.cases import MESSAGE_KEYS
 from rules.conditions import HIT_RESPONSE, TEXT_FIELDS
-from rules.correlation.model import EMITS, MISSING, OPERATORS, TYPES, UNKNOWN, WINDOWS
+from rules.correlation.model import ABSENT, EMITS, MISSING, OPERATORS, TYPES, UNKNOWN, WINDOWS
 from rules.correlation.section import KEYS as CORRELATION
 from rules.detection_text import MODIFIERS
 from rules.detectors import DETECTORS
@@ -175,6 +175,7 @@ def _ours() -> Json:
         "gap": span,
         "emit": {"enum": list(EMITS)},
         "missing_group": {"enum": list(MISSING)},
+        "absent": {"enum": list(ABSENT)},
         "between": {"type": "array", "minItems": 1, "maxItems": 16, "items": _comparison()},
         "baseline": {
             "type": "object",

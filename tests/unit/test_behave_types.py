@@ -134,6 +134,12 @@ CASES: list[tuple[str, str, str, list[tuple[int, str]]]] = [
     (f"{ORDERED}, condition: t_a and t_b and not t_c", "", "ab", [(5, "a0 b1")]),
     (f"{ORDERED}, condition: t_a and t_b and not t_c", "", "acb", []),
     (f"{ORDERED}, condition: t_a and t_b and not t_c", "", "ba", []),
+    # what must be missing before is known at once
+    (ABSENT, "absent: before", "a-b", [(0, "a0")]),
+    (ABSENT, "absent: before", "b----a", []),
+    (ABSENT, "absent: before", "b-----a", [(6, "a6")]),
+    (AROUND, "absent: after", "ba", [(6, "a1")]),
+    (f"{ORDERED}, condition: t_a and t_b and not t_c", "absent: before", "ca----b", [(6, "a1 b6")]),
     # one alert while it goes on; a pause longer than the window begins anew
     (ABSENT, "", "a-a-a", [(5, "a0")]),
     (ABSENT, "", "a-----a", [(5, "a0"), (11, "a6")]),

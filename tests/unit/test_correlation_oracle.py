@@ -292,6 +292,29 @@ def test_absence_around_an_event_is_the_backends_without_what_came_before() -> N
     assert fewer > 0
 
 
+def test_absence_before_an_event_is_what_its_window_lacks() -> None:
+    """The backend has no such thing; the window that ends at each event says it all."""
+    section = {"type": "temporal", "rules": ["ra", "rb"], "timespan": "3s", "group-by": ["g"],
+               "condition": "ra and not rb"}  # fmt: skip
+    correlation = {"title": "c1", "name": "c1", "correlation": section}
+    collection = loaded([*map(base, NAMES), correlation | {"mingjian": {"absent": "before"}}])
+    rng = random.Random(9)
+    compared = 0
+    for _ in range(RULES * SETS * WIDER):
+        found = events(rng)
+        expected = []
+        for group, time in {(one.get("g"), one[TIME]) for one in found}:
+            window = [one for one in found
+                      if one.get("g") == group and time - 3_000 <= one[TIME] <= time]  # fmt: skip
+            ids = tuple(sorted(one[IDENTITY] for one in window if "ra" in one["k"]))
+            judged = any(one[TIME] == time and "ra" in one["k"] for one in window)
+            if group and ids and judged and not any("rb" in one["k"] for one in window):
+                expected.append(("c1", (("g", group),), time, 1.0, ids))
+        compared += len(expected)
+        assert rows(ours(collection, found)) == sorted(expected, key=repr), found
+    assert compared > RULES
+
+
 def test_a_range_is_what_both_of_its_ends_say() -> None:
     """The backend takes one comparison a condition."""
     rng = random.Random(8)

@@ -26,6 +26,7 @@ THREE = {**ORDER, "rules": ["a", "b", "c"]}
 DISTINCT = {"type": "value_count", "rules": ["a"], "condition": {"gte": 3, "field": "v"}}
 EVERY = {"emit": "every"}
 UNTIL = {"until": "c"}
+BEFORE = {"absent": "before"}
 
 
 def number(kind: str, **condition: float) -> dict[str, Any]:
@@ -140,6 +141,12 @@ ABSENCES = [
     Case("eql: [a] ![c] [b], and it is there", ORDER, "0:a 1:c 2:b 9:", [], UNTIL),
     Case("eql differs: said with not, c must not come after b either",
          {**THREE, "condition": "a and b and not c"}, "0:a 1:b 2:c 9:", []),
+    Case("eql: ![b] [a], the missing one before", ABSENT, "0:a", [(0, "a0")], BEFORE),
+    Case("eql: ![b] [a], and it is there", ABSENT, "0:b 4:a 20:", [], BEFORE),
+    Case("eql: ![c] [a] [b]", {**THREE, "condition": "a and b and not c"}, "0:a 1:b 2:c",
+         [(1, "a0 b1")], BEFORE),
+    Case("siddhi: not b for T -> a", ABSENT, "0:b 5.001:a", [(5.001, "a5.001")], BEFORE),
+    Case("siddhi: not b for T -> a, too early", ABSENT, "0:b 3:a 20:", [], BEFORE),
     Case("esper: a -> timer:interval(T) and not b", ABSENT, "0:a 5:b 9:", []),
     Case("esper: neither b nor c", {**THREE, "condition": "a and not (b or c)"}, "0:a 1:c 9:", []),
     Case("esper: not both b and c", {**THREE, "condition": "a and not (b and c)"}, "0:a 1:c 9:",

@@ -435,6 +435,39 @@ def test_windows_until_and_emit(
     assert judged(documents(section, ours=ours), line)[0] == expected
 
 
+def test_absence_before_an_event_is_told_at_once() -> None:
+    before = {"absent": "before"}
+    for section in (ABSENT, AROUND):
+        for line, expected in (
+            ("0:a", [(0, "a0")]),  # at once, at the end of the input too
+            ("0:b 5:a", []),  # closed: exactly T before it is still before
+            ("0:b 5.001:a", [(5.001, "a5.001")]),
+            ("0:a 1:b 2:a", [(0, "a0")]),  # what comes after does not matter
+            ("0:a 1:b 7:a", [(0, "a0"), (7, "a7")]),  # and it ends the episode
+            ("0:ab", []),
+            ("0:b@x 1:a@y", [(1, "a1")]),
+        ):
+            assert judged(documents(section, ours=before), line)[0] == expected, line
+    three = {**ORDER, "rules": ["a", "b", "c"], "condition": "a and b and not c"}
+    for line, expected in (
+        ("0:a 2:b", [(2, "a0 b2")]),
+        ("0:b 2:a", []),
+        ("0:c 1:a 2:b", []),
+        ("0:a 1:c 2:b", []),
+        ("0:c 4:a 6:b", [(6, "a4 b6")]),
+    ):
+        assert judged(documents(three, ours=before), line)[0] == expected, line
+
+
+def test_where_something_is_absent_may_be_said() -> None:
+    assert judged(documents(AROUND, ours={"absent": "after"}), "0:b 2:a 9:")[0] == [(7, "a2")]
+    assert judged(documents(ABSENT, ours={"absent": "around"}), "0:b 2:a 9:")[0] == []
+    (problem,) = collection(documents(ORDER, ours={"absent": "before"})).problems
+    assert problem.error.code == "MJ336"
+    (problem,) = collection(documents(ABSENT, ours={"absent": "befor"})).problems
+    assert "before" in problem.error.fix_en
+
+
 def test_absence_in_other_windows_is_refused() -> None:
     (problem,) = collection(documents(ABSENT, ours={"window": "tumbling"})).problems
     assert problem.error.code == "MJ336"
