@@ -182,6 +182,15 @@ def check_ends(settings: Settings) -> None:
     writable(settings.keys_dir, "keys_dir", 0o700)
     if settings.outputs.kind == "files":
         writable(settings.outputs.path, "outputs.path")
+    if settings.flink.restore and settings.source.kind == "kafka" and not settings.source.follow:
+        # Flink keeps with a partition where its reading ends, and that was nowhere
+        raise MingjianError(
+            "a job that goes on from a savepoint does not end by itself: source.follow is false",
+            "从保存点继续的作业不会自行结束，而 source.follow 是 false",
+            fix_en="set source.follow=true, or leave --from out",
+            fix_zh="请设置 source.follow=true，或去掉 --from",
+            exit_code=EXIT_USAGE,
+        )
     if settings.flink.rest_port and not settings.flink.rest_url:
         take_port(settings.flink.rest_port, "flink.rest_port")
     if "kafka" in (settings.source.kind, settings.outputs.kind):

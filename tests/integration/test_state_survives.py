@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import msgspec
 import pytest
@@ -19,13 +20,14 @@ from jobs.heartbeat import beat
 from jobs.servers.process import free_port
 from rules.calendar import load_calendar
 from rules.cases import record
-from rules.decode import Decoder
+from rules.decode import Decoder, heartbeat
 from rules.engine import Engine
 from rules.errors import MingjianError
 from rules.ruleset import RuleTimeline
 from tests.integration.test_detect_cluster import consume, produce, wait_for
 from tests.support.flows import catalogue_records, comparable
 
+LONGEST = 200 * 86_400_000  # ms: longer than any window of the catalogue
 NO_ANSWER = """\
 name: t_asked
 detection: {it: {type: text, text|contains: 在吗}, condition: it}
@@ -57,13 +59,13 @@ def changed(settings, *, source=None, flink=None, **more):
     )
 
 
-def started(settings, folder, *, slots, restore="", follow=True):
+def started(settings, folder, *, slots, restore=""):
     """(`mingjian detect` in a process of its own, address of its Flink): as users start it."""
     port = free_port()
     told = {
         "source.kind": "kafka",
         "source.topic": settings.source.topic,
-        "source.follow": str(follow).lower(),
+        "source.follow": "true",
         "outputs.kind": "kafka",
         "outputs.topic_prefix": settings.outputs.topic_prefix,
         "kafka.bootstrap": settings.kafka.bootstrap,
@@ -97,21 +99,27 @@ def test_state_survives_stop_and_start_on_one_two_four_and_one_slots(cluster_set
     """Every catalogue case, cut into four runs: most windows are open when a run is stopped."""
     settings, records = cluster_settings, catalogue_records()
     quarter = len(records) // 4 + 1
+    # a heartbeat in each partition after the last record: all windows are over then
+    end = max(json.loads(raw)["time"] for raw in records) + LONGEST
+    last = [heartbeat(tenant, end, end) for tenant in ("first", "other")]
+    assert {zlib.crc32(json.loads(raw)["tenant"].encode()) % 2 for raw in last} == {0, 1}
     saved = ""
-    for number, slots in enumerate((1, 2, 4)):
+    for number, slots in enumerate((1, 2, 4, 1)):
         part = records[number * quarter : (number + 1) * quarter]
+        if number == 3:
+            part += last
         produce(settings, part)
         process, url = started(settings, tmp_path, slots=slots, restore=saved)
         try:
             job = the_job(url, job_name(settings))
-            wait_for(progress.JobMonitor(url, job).look, _has_read(len(part)), 120)
+            look = progress.JobMonitor(url, job).look
+            wait_for(look, _has_read(len(part)), 120)
+            if part[-1] is last[-1]:
+                wait_for(look, lambda seen: seen and seen.watermark > end - LONGEST // 2, 120)
             saved = progress.stop_with_savepoint(url, job, f"file://{tmp_path}/saved")
             assert process.wait(60) == 0
         finally:
             process.kill()
-    produce(settings, records[3 * quarter :])
-    process, _ = started(settings, tmp_path, slots=1, restore=saved, follow=False)
-    assert process.wait(120) == 0
     found = consume(settings)
 
     engine = Engine(RuleTimeline.load(), Decoder(settings.tenant), load_calendar())
@@ -133,11 +141,20 @@ def test_a_place_without_state_is_refused(cluster_settings, tmp_path):
         ("latest", "no checkpoint or savepoint below"),
     ):
         settings = changed(
-            cluster_settings, flink={"restore": wanted, "checkpoint_dir": str(tmp_path / "none")}
+            cluster_settings,
+            source={"follow": True},
+            flink={"restore": wanted, "checkpoint_dir": str(tmp_path / "none")},
         )
         with pytest.raises(MingjianError, match=says):
             run(settings)
-    settings = changed(cluster_settings, flink={"restore": "latest"})
+    settings = changed(
+        cluster_settings, source={"follow": False}, flink={"restore": "s3://bucket/savepoint"}
+    )
+    with pytest.raises(MingjianError, match="does not end by itself"):
+        run(settings)
+    settings = changed(
+        cluster_settings, source={"follow": True}, flink={"restore": "latest", "checkpoint_dir": ""}
+    )
     with pytest.raises(MingjianError, match="'latest' is looked for in a folder"):
         run(settings)
 
