@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from rules.lint.registry import severity
 from rules.loader import read_rule_text
 from rules.ruleset import BESIDE, CATALOG, beside, load_ruleset, rule_files
 from rules.yaml_files import yaml_files
+from rules.yaml_source import read_text
 
 
 class Checked(NamedTuple):
@@ -63,6 +66,7 @@ class PlaceOfRules:
         self.files = [self.place] if self.single else rule_files(self.folder)
         if not self.files:
             load_ruleset(self.folder)  # says that there is no rule
+        self._texts: dict[str, str] = {}
         meant = self.folder if self.single else meant_folder(self.folder)
         if meant != self.folder:
             rules = {*rule_files(meant)}
@@ -98,13 +102,15 @@ class PlaceOfRules:
         )
 
     def text_of(self, path: str) -> str:
-        """The text of a file as problems name it; "" when it cannot be read."""
+        """The text of a file as problems name it; "" when it cannot be read or is too large."""
+        if path not in self._texts:
+            self._texts[path] = next(self._read(path), "")
+        return self._texts[path]
+
+    def _read(self, path: str) -> Iterator[str]:
         for file in (self.folder / path, self.where.lexicons / Path(path).name, Path(path)):
-            try:
-                return file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError):
-                continue
-        return ""
+            with suppress(RuleError):
+                yield read_text(file, path)
 
 
 def check_rules(path: str, *, baseline: str = "", today: date | None = None) -> Checked:

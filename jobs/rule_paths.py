@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def load_rules(path: str) -> RuleSet:
     if needs_others(loaded):
         return load_ruleset(file.parent, where)
     calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
-    files = [loaded, *_filters_on(loaded, file, named)]
+    files = [loaded, *filters_on(loaded, _beside(file, named))]
     digest = sm3_hex(*(part for one in files for part in (one.path, one.text)))
     return assemble(files, digest, named.reference, calendar)
 
@@ -63,24 +63,28 @@ def needs_others(file: RuleFile) -> bool:
     )
 
 
-def _filters_on(chosen: RuleFile, place: Path, named: Named) -> Iterator[RuleFile]:
-    """The other files of the directory that filter the chosen one, with only these filters.
+def holds_filter(file: Path, label: str) -> bool:
+    """Does a rule file, called `label` in errors, seem to hold filters?"""
+    return bool(_HOLDS_FILTER.search(read_rule_text(file, label)))
 
-    Files without a filter are not looked at: what is wrong in them does not concern this one.
-    """
+
+def filters_on(chosen: RuleFile, others: Iterable[RuleFile]) -> Iterator[RuleFile]:
+    """The files among `others` that filter the chosen one, with only these filters."""
     known = chosen.called()
-    for other in rule_files(place.parent):
-        if other == place:
-            continue
-        label = str(other.relative_to(place.parent))
-        if not _HOLDS_FILTER.search(read_rule_text(other, label)):
-            continue
-        loaded = load_file(other, named, root=place.parent)
+    for other in others:
         kept = tuple(
-            narrow for one in loaded.filters if (narrow := _narrowed(one, known)) is not None
+            narrow for one in other.filters if (narrow := _narrowed(one, known)) is not None
         )
-        if kept:
-            yield RuleFile(loaded.path, loaded.text, (), (), filters=kept)
+        if kept and other.path != chosen.path:
+            yield RuleFile(other.path, other.text, (), (), filters=kept)
+
+
+def _beside(place: Path, named: Named) -> Iterator[RuleFile]:
+    """The other files of the directory that hold filters. The rest is not looked at: what is wrong
+    in it does not concern the rules of `place`."""
+    for other in rule_files(place.parent):
+        if other != place and holds_filter(other, str(other.relative_to(place.parent))):
+            yield load_file(other, named, root=place.parent)
 
 
 def _narrowed(one: GlobalFilter, known: set[str]) -> GlobalFilter | None:

@@ -10,12 +10,12 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from rules.correlation.shapes import span_text
 from rules.expectations import wanted_alerts
 from rules.feeds import feeds
 from rules.filters import GlobalFilter
 from rules.model import CorrelationRule, DetectionRule, RuleFile
 from rules.rule_shape import LEVELS
+from rules.spans import span_text
 from rules.yaml_source import load_documents
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -22,10 +22,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfoNotFoundError
 
-from rules.errors import RuleError
-from rules.yaml_source import Document, load_documents
+from rules.problems import Problems
+from rules.yaml_source import (
+    MAX_NODES,
+    MAX_RULE,
+    Document,
+    no_mapping,
+    parse_documents,
+    read_text,
+)
 from rules.zone import DAY_MS, Zone
 
+_KEYS = ("timezone", "hours", "weekdays", "known", "holidays", "workdays", "departments")
+_ZONE = "Asia/Shanghai"
 CALENDARS = Path(__file__).parent / "calendars"
 
 
@@ -100,109 +109,127 @@ def load_calendar(path: Path | str = "") -> OfficeCalendar:
         RuleError: not YAML, an unknown key, a wrong type, a time, date or zone that does not exist.
     """
     file = Path(path) if path else CALENDARS / "cn.yaml"
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RuleError(
-            f"cannot read the calendar: {error}",
-            f"读不了日历：{error}",
-            path=str(file),
-            line=1,
-            column=1,
-            code="MJ018",
-        ) from None
-    document = next(iter(load_documents(str(file), text)), Document(str(file), {}, {}))
-    document.only(
-        (), ("timezone", "hours", "weekdays", "known", "holidays", "workdays", "departments")
-    )
+    return read_calendar(file, str(file), Problems())
+
+
+def read_calendar(file: Path, label: str, problems: Problems) -> OfficeCalendar:
+    """The calendar of a file, called `label` in errors; without what `problems` was told of.
+
+    Raises:
+        RuleError: it cannot be read; and see `Problems.tell` for all else.
+        Enough: see `Problems.tell`.
+    """
+    text = read_text(file, label, MAX_RULE)
+    documents = parse_documents(label, text, problems.found, MAX_NODES)
+    document = next(iter(documents), Document(label, {}, {}))
+    if error := no_mapping(document, text):
+        raise error
+    problems.tell_all(document.unknown((), _KEYS))
     value = document.value
+    zone = Zone(_ZONE)
     try:
-        zone = Zone(value.get("timezone", "Asia/Shanghai"))
+        zone = Zone(value.get("timezone", _ZONE))
     except (ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError):
-        raise document.error(
-            ("timezone",),
-            f"no time zone '{value['timezone']}'",
-            f"没有时区“{value['timezone']}”",
-            fix_en="use an IANA name such as Asia/Shanghai",
-            fix_zh="请用 IANA 名称，例如 Asia/Shanghai",
-            code="MJ421",
-        ) from None
-    hours = _hours(document, (), value, Hours(0, DAY_MS, frozenset(range(1, 6))))
+        problems.tell(
+            document.error(
+                ("timezone",),
+                f"no time zone '{value['timezone']}'",
+                f"没有时区“{value['timezone']}”",
+                fix_en="use an IANA name such as Asia/Shanghai",
+                fix_zh="请用 IANA 名称，例如 Asia/Shanghai",
+                code="MJ421",
+            )
+        )
+    reader = _Reader(document, problems)
+    hours = reader.hours((), value, Hours(0, DAY_MS, frozenset(range(1, 6))))
     departments = {}
-    for name, own in _mapping(document, ("departments",), value.get("departments")).items():
+    for name, own in reader.mapping(("departments",), value.get("departments")).items():
         at = ("departments", str(name))
         if not isinstance(name, str):
-            raise _wrong_type(document, at, "a name of a department is a text", "部门名称是文本")
-        _mapping(document, at, own)
-        document.only(at, ("hours", "weekdays"))
-        departments[name] = _hours(document, at, own, hours)
+            reader.wrong_type(at, "a name of a department is a text", "部门名称是文本")
+        elif reader.mapping(at, own) is own:
+            problems.tell_all(document.unknown(at, ("hours", "weekdays")))
+            departments[name] = reader.hours(at, own, hours)
     return OfficeCalendar(
         zone,
         hours,
         departments,
-        _days(document, "holidays"),
-        _days(document, "workdays"),
-        _years(document),
+        reader.days("holidays"),
+        reader.days("workdays"),
+        reader.years(),
     )
 
 
-def _mapping(document: Document, at: tuple[str, ...], found: Any) -> Mapping[Any, Any]:
-    """What stands there, which is a mapping; a key of the file without a value has nothing."""
-    if found is None and len(at) == 1:
-        return {}
-    if not isinstance(found, dict):
-        raise _wrong_type(document, at, f"'{at[-1]}' must be a mapping", f"“{at[-1]}”必须是映射")
-    return found
+class _Reader:
+    """Reads the parts of one document."""
 
+    def __init__(self, document: Document, problems: Problems) -> None:
+        self._document, self._problems = document, problems
 
-def _wrong_type(document: Document, at: tuple[str, ...], en: str, zh: str) -> RuleError:
-    return document.error(
-        at,
-        en,
-        zh,
-        fix_en="write known: [2026], holidays: {2026-10-01: 国庆节},"
-        ' departments: {night-desk: {hours: ["13:00", "22:00"]}}',
-        fix_zh="写成 known: [2026]、holidays: {2026-10-01: 国庆节}、"
-        'departments: {夜班: {hours: ["13:00", "22:00"]}}',
-        code="MJ425",
-    )
+    def _tell(self, at: tuple[str, ...], en: str, zh: str, code: str, *fix: str) -> None:
+        fix_en, fix_zh = fix or ("", "")
+        error = self._document.error(at, en, zh, fix_en=fix_en, fix_zh=fix_zh, code=code)
+        self._problems.tell(error)
 
-
-def _years(document: Document) -> list[int]:
-    years = document.value.get("known")
-    if years is None:
-        return []
-    if not isinstance(years, list) or not all(type(year) is int for year in years):
-        raise _wrong_type(
-            document, ("known",), "'known' must be a list of years", "“known”必须是年份的列表"
+    def wrong_type(self, at: tuple[str, ...], en: str, zh: str) -> None:
+        """Something of another type stands there."""
+        self._tell(
+            at,
+            en,
+            zh,
+            "MJ425",
+            "write known: [2026], holidays: {2026-10-01: 国庆节},"
+            ' departments: {night-desk: {hours: ["13:00", "22:00"]}}',
+            "写成 known: [2026]、holidays: {2026-10-01: 国庆节}、"
+            'departments: {夜班: {hours: ["13:00", "22:00"]}}',
         )
-    return years
 
+    def mapping(self, at: tuple[str, ...], found: Any) -> Mapping[Any, Any]:
+        """What stands there, which is a mapping; a key of the file without a value has nothing."""
+        if isinstance(found, dict):
+            return found
+        if found is not None or len(at) > 1:
+            self.wrong_type(at, f"'{at[-1]}' must be a mapping", f"“{at[-1]}”必须是映射")
+        return {}
 
-def _hours(document: Document, at: tuple[str, ...], value: dict[str, Any], default: Hours) -> Hours:
-    start, end, weekdays = default
-    if "hours" in value:
-        try:
-            start, end = (_minutes(text) * 60_000 for text in value["hours"])
-        except (TypeError, ValueError, AttributeError):  # [9.5, 18] are no texts
-            start = end = 0
-        if start >= end:
-            raise document.error(
-                (*at, "hours"),
-                "'hours' must be two times of a day, the earlier first",
-                "“hours”必须是同一天的两个时刻，先早后晚",
-                fix_en='write them as ["09:00", "18:00"]',
-                fix_zh='写成 ["09:00", "18:00"] 的形式',
-                code="MJ422",
+    def years(self) -> list[int]:
+        """The years that are `known`."""
+        years = self._document.value.get("known")
+        if years is None:
+            return []
+        if not isinstance(years, list) or not all(type(year) is int for year in years):
+            self.wrong_type(
+                ("known",), "'known' must be a list of years", "“known”必须是年份的列表"
             )
-    if "weekdays" in value:
-        days = value["weekdays"]
-        if (
-            not isinstance(days, list)
-            or not days
-            or not all(type(day) is int and day in range(1, 8) for day in days)
-        ):
-            raise document.error(
+            return []
+        return years
+
+    def hours(self, at: tuple[str, ...], value: Mapping[Any, Any], default: Hours) -> Hours:
+        """Hours and weekdays, of the office or of a department."""
+        start, end, weekdays = default
+        if "hours" in value:
+            try:
+                start, end = (_minutes(text) * 60_000 for text in value["hours"])
+            except (TypeError, ValueError, AttributeError):  # [9.5, 18] are no texts
+                start = end = 0
+            if start >= end:
+                self._tell(
+                    (*at, "hours"),
+                    "'hours' must be two times of a day, the earlier first",
+                    "“hours”必须是同一天的两个时刻，先早后晚",
+                    "MJ422",
+                    'write them as ["09:00", "18:00"]',
+                    '写成 ["09:00", "18:00"] 的形式',
+                )
+        if "weekdays" in value:
+            days = value["weekdays"]
+            if (
+                isinstance(days, list)
+                and days
+                and all(type(day) is int and day in range(1, 8) for day in days)
+            ):
+                return Hours(start, end, frozenset(days))
+            self._tell(
                 (*at, "weekdays"),
                 "'weekdays' is empty: no time would be office time"
                 if days == []
@@ -210,12 +237,28 @@ def _hours(document: Document, at: tuple[str, ...], value: dict[str, Any], defau
                 "“weekdays”是空的：没有任何时间算工作时间"
                 if days == []
                 else "“weekdays”必须是 1（周一）到 7 的列表",
-                fix_en="write, for example, [1, 2, 3, 4, 5]",
-                fix_zh="例如写成 [1, 2, 3, 4, 5]",
-                code="MJ423",
+                "MJ423",
+                "write, for example, [1, 2, 3, 4, 5]",
+                "例如写成 [1, 2, 3, 4, 5]",
             )
-        weekdays = frozenset(days)
-    return Hours(start, end, weekdays)
+        return Hours(start, end, weekdays)
+
+    def days(self, key: str) -> list[date]:
+        """The dates that are keys of a mapping."""
+        found = []
+        for day in self.mapping((key,), self._document.value.get(key)):
+            if type(day) is date:
+                found.append(day)
+                continue
+            self._tell(
+                (key, str(day)),
+                f"'{day}' in '{key}' is not a date",
+                f"“{key}”里的“{day}”不是日期",
+                "MJ424",
+                "write it as 2026-10-01",
+                "写成 2026-10-01 的形式",
+            )
+        return found
 
 
 def _minutes(text: str) -> int:
@@ -224,18 +267,3 @@ def _minutes(text: str) -> int:
     if not (0 <= minute < 60 and 0 <= total <= 24 * 60):  # noqa: PLR2004
         raise ValueError(text)
     return total
-
-
-def _days(document: Document, key: str) -> list[date]:
-    days = _mapping(document, (key,), document.value.get(key))
-    for day in days:
-        if type(day) is not date:
-            raise document.error(
-                (key, str(day)),
-                f"'{day}' in '{key}' is not a date",
-                f"“{key}”里的“{day}”不是日期",
-                fix_en="write it as 2026-10-01",
-                fix_zh="写成 2026-10-01 的形式",
-                code="MJ424",
-            )
-    return list(days)

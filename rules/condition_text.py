@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from rules.refused import Refused, UnknownName
 
 T = TypeVar("T")
+MAX_CONDITION = 10_000  # characters
 OPERATORS = ("and", "or", "not")
 QUANTIFIERS = ("any", "all")
 SELECTION_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -42,6 +43,14 @@ def check_condition(text: str, selections: Iterable[str]) -> set[str]:
         Refused: it does not read as a condition.
         UnknownName: it names a selection that is not there. Both say at which word.
     """
+    if len(text) > MAX_CONDITION:
+        raise Refused(
+            f"the condition has {len(text)} characters, and may have {MAX_CONDITION}",
+            f"condition 有 {len(text)} 个字符，上限是 {MAX_CONDITION}",
+            fix_en="join selections of one kind by '1 of name*'",
+            fix_zh="同类的选择项请用 1 of 名字* 合起来写",
+            code="MJ206",
+        )
     names = [name for name in selections if name != "condition"]
     words = [_Word(m[0], m.start()) for m in _TOKEN.finditer(text) if not m[0].isspace()]
     used: set[str] = set()

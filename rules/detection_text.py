@@ -14,6 +14,7 @@ from rules.time_conditions import TIME_MODIFIERS
 
 OURS = ("lexicon", "detect", "in_list", *TIME_MODIFIERS)
 MODIFIERS = (*SIGMA_MODIFIERS, *OURS)
+MAX_PATTERN = 2_000  # characters of a regular expression: RE2 takes seconds to compile long ones
 _REGEX_FIXES = (
     (
         "missing )",
@@ -85,6 +86,15 @@ def compiled_regex(field: str, source: Any) -> Regex:
             f"{field}|re：正则表达式必须是文本（请加引号）",
             code="MJ219",
             offset=0,
+        )
+    if len(source) > MAX_PATTERN:
+        raise Refused(
+            f"{field}|re: the regular expression has {len(source)} characters, and may have"
+            f" {MAX_PATTERN}",
+            f"{field}|re：正则表达式有 {len(source)} 个字符，上限是 {MAX_PATTERN}",
+            fix_en="split it, or put words into a lexicon",
+            fix_zh="请拆开，或把词放进词库",
+            code="MJ220",
         )
     try:
         return regex(field, source)

@@ -10,6 +10,7 @@ from __future__ import annotations
 EXIT_OK = 0
 EXIT_FINDINGS = 1  # the command worked and found something wrong (lint errors, a failed verify)
 EXIT_USAGE = 2  # the caller asked for something that does not exist
+MAX_SAID = 600  # characters of a sentence about a rule
 EXIT_ENVIRONMENT = 3  # a server, a file or a program that is needed is not there
 
 
@@ -64,6 +65,7 @@ class RuleError(MingjianError):
         fix_zh: str = "",
         code: str = "",
     ) -> None:
+        en, zh, fix_en, fix_zh = (_clipped(one) for one in (en, zh, fix_en, fix_zh))
         where = f"{path}:{line}:{column}: " if path and line else f"{path}: " if path else ""
         super().__init__(
             where + en, where + zh, fix_en=fix_en, fix_zh=fix_zh, exit_code=EXIT_FINDINGS
@@ -74,6 +76,11 @@ class RuleError(MingjianError):
         self.at: tuple[str, ...] = ()
         self.better: tuple[str, str] | None = None
         self.key = (line, column)
+
+
+def _clipped(said: str) -> str:
+    """A sentence quotes what is wrong, which may be as long as a file may be."""
+    return said if len(said) <= MAX_SAID else f"{said[:MAX_SAID]}…"
 
 
 class RecordError(Exception):

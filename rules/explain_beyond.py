@@ -10,8 +10,8 @@ from rules.correlation.entry import Entry
 from rules.correlation.group import Group, advance
 from rules.correlation.model import Bound, Correlation
 from rules.correlation.plan import Plan
-from rules.correlation.shapes import span_text
 from rules.explain_words import Said
+from rules.spans import span_text
 
 SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "neq": "!="}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rules.correlation.model import TEMPORAL, Clause, Correlation
-from rules.correlation.shapes import span_text
 from rules.expectations import clock
 from rules.explain_beyond import SIGNS, asked
 from rules.explain_windows import (
@@ -18,6 +17,7 @@ from rules.explain_windows import (
     Stretch,
 )
 from rules.explain_words import Said
+from rules.spans import span_text
 
 _THINGS = {
     "event_count": Said("messages", "条消息"),

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from rules.correlation.shapes import span_text
 from rules.explain import Selections, Setting, Verdict, judge
 from rules.explain_text import tree_lines
 from rules.explain_words import Said
 from rules.message import Message
 from rules.model import DetectionRule
 from rules.ruleset import RuleSet
+from rules.spans import span_text
 from rules.split import NUMBERS, SPAN, SplitRules, fragment, is_fragment, join
 
 _LENGTH = span_text(SPAN)

@@ -11,7 +11,6 @@ mingjian:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
@@ -21,11 +20,11 @@ from rules.conditions import And, Compare, Concerns, Node, Not, Or
 from rules.fields import CLOSED, FIELDS
 from rules.model import Intercept, Suppress
 from rules.refused import UnknownName
+from rules.spans import UNITS, parse_span
 from rules.yaml_source import Document
 from rules.zone import Zone
 
 LANGUAGE = 1  # version of the keys under `mingjian`; a file may say which one it was written for
-UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 MAX_SUPPRESS = 366 * UNITS["d"]
 MODES = ("block", "warn")
 ROOMS = ("single", "group")
@@ -35,12 +34,6 @@ SCOPE_KEYS = (
     "departments", "except_departments", "roles", "except_roles", "directions", "rooms",
     "customer_segments", "types", "sender_kinds",
 )  # fmt: skip
-
-
-def duration(written: Any) -> int:
-    """Milliseconds of `30s`, `10m`, `1h`, `2d`, `1w`; 0 for anything else."""
-    match = re.fullmatch(r"([1-9][0-9]{0,5})([smhdw])", str(written))
-    return int(match[1]) * UNITS[match[2]] if match else 0
 
 
 def check_language(document: Document, ours: Mapping[str, Any]) -> None:
@@ -93,8 +86,8 @@ def suppress(document: Document, ours: Mapping[str, Any]) -> Suppress | None:
         return None
     at = (*_AT, "suppress")
     document.only(at, ("for", "by"))
-    length = duration(written.get("for"))
-    if not 0 < length <= MAX_SUPPRESS:
+    length = parse_span(written.get("for"), longest="w")
+    if length is None or length > MAX_SUPPRESS:
         raise document.error(
             (*at, "for"),
             "'for' is like 30m, 24h, 7d, at most 366d",

@@ -23,8 +23,10 @@ from typing import Any
 from rules.conditions import And, Node, Until
 from rules.culprit import culprit
 from rules.extension import zone
+from rules.heading import of_end
 from rules.model import DetectionRule, RuleFile
 from rules.named import Named
+from rules.problems import Problems
 from rules.refused import Refused, UnknownName
 from rules.sigma_parse import parse_detection
 from rules.yaml_source import Document
@@ -74,15 +76,7 @@ def build_filter(document: Document, named: Named) -> GlobalFilter:
                 code="MJ734",
             )
     expires = ours.get("expires")
-    if expires is not None and type(expires) is not date:
-        raise document.error(
-            ("mingjian", "expires"),
-            "'expires' must be a date or null",
-            "“expires”必须是日期或 null",
-            fix_en="write it as 2026-12-31",
-            fix_zh="写成 2026-12-31 的形式",
-            code="MJ735",
-        )
+    Problems().tell_all(of_end(document, "MJ735", ("mingjian", "expires")))
     clock = zone(document, ours)
     until = (clock or Zone(_DEFAULT_ZONE)).moment(expires, DAY_MS) if expires else None
     section = value["filter"]

@@ -97,7 +97,9 @@ def _ours(
                 f"{name}|{ours}：只有字段 time 可以这样问",
                 code="MJ237",
             )
-        found: Node = time_condition(ours, value, zone, named.kinds())
+        if value not in (lists := named.kinds()):
+            named.refuse_broken(str(value))
+        found: Node = time_condition(ours, value, zone, lists)
         return found
     if not isinstance(value, str):
         raise _not_text(f"{name}|{ours}")
@@ -165,7 +167,7 @@ def _lexicon(name: str, value: str, named: Named) -> Node:
         scene = scene.strip()
         if word != "scene" or not scene:
             raise _unknown_option(name, "lexicon", option, "scene NAME", value)
-        if scene not in lexicon.scenes:
+        if not named.has_scene(lexicon, scene):
             raise UnknownName("scene", scene, sorted(lexicon.scenes))
     return InLexicon(name, lexicon, scene)
 

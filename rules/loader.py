@@ -27,7 +27,7 @@ from rules.reference_file import check_case_lists
 from rules.refused import Refused, UnknownName
 from rules.rule_shape import check_shape
 from rules.sigma_parse import asks_hits, parse_detection
-from rules.yaml_source import MAX_RULE, Document, load_documents, too_large
+from rules.yaml_source import MAX_NODES, MAX_RULE, Document, load_documents, read_text
 
 
 def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile:
@@ -38,7 +38,7 @@ def load_file(path: Path, named: Named, *, root: Path | None = None) -> RuleFile
     """
     label = str(path.relative_to(root)) if root else str(path)
     text = read_rule_text(path, label)
-    return build(label, text, load_documents(label, text), named)
+    return build(label, text, load_documents(label, text, MAX_NODES), named)
 
 
 def build(label: str, text: str, documents: list[Document], named: Named) -> RuleFile:
@@ -166,39 +166,12 @@ def _judging(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_rule_text(path: Path, label: str) -> str:
-    """The text of a rule file, called `label`. A larger one than a rule may have is not read whole.
+    """The text of a rule file, called `label`.
 
     Raises:
-        RuleError: it cannot be read, is not UTF-8, or is too large.
+        RuleError: see `rules.yaml_source.read_text`.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(4 * (MAX_RULE + 1))  # no more than is needed to say so
-    except OSError as error:
-        raise RuleError(
-            f"cannot be read: {error.strerror}",
-            f"无法读取：{error.strerror}",
-            path=label,
-            code="MJ018",
-        ) from None
-    try:
-        # cut off in the middle of a character, it is still told that it is too large
-        text = data.decode(errors="ignore" if len(data) > 4 * MAX_RULE else "strict")
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        raise RuleError(
-            f"not valid UTF-8 at byte {error.start}",
-            f"第 {error.start} 字节不是有效的 UTF-8",
-            path=label,
-            line=before.count(b"\n") + 1,
-            column=len(before[before.rfind(b"\n") + 1 :].decode()) + 1,
-            fix_en="save the file as UTF-8",
-            fix_zh="请把文件存为 UTF-8 编码",
-            code="MJ017",
-        ) from None
-    if len(text) > MAX_RULE:
-        raise too_large(label, len(text), MAX_RULE)
-    return text
+    return read_text(path, label, MAX_RULE)
 
 
 def _ref(document: Document, ours: dict[str, Any], digest: str) -> RuleRef:

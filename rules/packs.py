@@ -15,11 +15,18 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from rules.errors import RuleError
 from rules.model import RuleFile
+from rules.problems import Problems
 from rules.refused import UnknownName
 from rules.yaml_files import yaml_files
-from rules.yaml_source import Document, load_documents
+from rules.yaml_source import (
+    MAX_NODES,
+    MAX_RULE,
+    Document,
+    no_mapping,
+    parse_documents,
+    read_text,
+)
 
 PACKS = Path(__file__).parent / "packs"
 _KEYS = ("name", "title", "law", "rules")
@@ -58,19 +65,22 @@ def load_pack(file: Path) -> Pack:
     Raises:
         RuleError: it cannot be read, is not YAML, or lacks a key.
     """
-    label = f"packs/{file.name}"
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RuleError(
-            f"cannot read the pack: {error}",
-            f"读不了规则包：{error}",
-            path=label,
-            line=1,
-            column=1,
-            code="MJ018",
-        ) from None
-    return _pack(next(iter(load_documents(label, text)), Document(label, {}, {})), file.stem)
+    return read_pack(file, f"packs/{file.name}", Problems())
+
+
+def read_pack(file: Path, label: str, problems: Problems) -> Pack:
+    """The pack of a file, called `label` in errors.
+
+    Raises:
+        RuleError: it cannot be read; and see `Problems.tell` for all else.
+        Enough: see `Problems.tell`.
+    """
+    text = read_text(file, label, MAX_RULE)
+    documents = parse_documents(label, text, problems.found, MAX_NODES)
+    document = next(iter(documents), Document(label, {}, {}))
+    if error := no_mapping(document, text):
+        raise error
+    return _pack(document, file.stem, problems)
 
 
 def chosen(files: Sequence[RuleFile], packs: Iterable[Pack]) -> list[RuleFile]:
@@ -106,8 +116,8 @@ def _named(file: RuleFile, packs: Iterable[Pack]) -> bool:
     return main is not None and any(pack.has(main.ref.name) for pack in packs)
 
 
-def _pack(document: Document, stem: str) -> Pack:
-    document.only((), _KEYS)
+def _pack(document: Document, stem: str, problems: Problems) -> Pack:
+    problems.tell_all(document.unknown((), _KEYS))
     value = document.value
     title = value.get("title")
     fits = {
@@ -120,10 +130,13 @@ def _pack(document: Document, stem: str) -> Pack:
     }
     for key, fit in fits.items():
         if not fit:
-            raise document.error(
-                (key,),
-                "a pack has 'name' (as the file), 'title' {en, zh}, 'law' and 'rules', lists",
-                "规则包要写 name（与文件同名）、title {en, zh}，以及列表 law 和 rules",
-                code="MJ740",
+            problems.tell(
+                document.error(
+                    (key,),
+                    "a pack has 'name' (as the file), 'title' {en, zh}, 'law' and 'rules', lists",
+                    "规则包要写 name（与文件同名）、title {en, zh}，以及列表 law 和 rules",
+                    code="MJ740",
+                )
             )
-    return Pack(value["name"], title, tuple(map(str, value.get("law", []))), tuple(value["rules"]))
+    law, rules = (value[key] if fits[key] and key in value else () for key in ("law", "rules"))
+    return Pack(stem, title or {}, tuple(map(str, law)), tuple(rules))

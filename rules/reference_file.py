@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rules.cases import customer
+from rules.heading import of_end, of_name, of_texts
+from rules.heads import flood_in
+from rules.problems import Problems
 from rules.reference import CUSTOMERS, KINDS, NORMAL, STAFF, Period, Reference, RefList, day
 from rules.refused import UnknownName
 from rules.yaml_files import yaml_files
-from rules.yaml_source import Document, load_documents
+from rules.yaml_source import Document, no_mapping, parse_documents, read_text
 
 KEYS = ("name", "title", "owner", "expires", "kind", "values", "entries")
 _PERIOD_KEYS = ("from", "to", "name")
@@ -39,56 +42,77 @@ def load_list(file: Path) -> RefList:
     Raises:
         RuleError: says where and what to do.
     """
-    document = load_documents(str(file), file.read_text(encoding="utf-8"))[0]
-    document.only((), KEYS)
+    text, label = read_text(file, str(file)), str(file)
+
+    def read(part: str, told: Problems) -> RefList:
+        return build(read_document(label, part, told), file.stem, told)
+
+    for error in flood_in(text, read):
+        raise error
+    return read(text, Problems())
+
+
+def read_document(label: str, text: str, problems: Problems) -> Document:
+    """The only document of the text of a list file, called `label` in errors.
+
+    Raises:
+        RuleError: it is no YAML, or holds no mapping or several; and see `Problems.tell` for keys
+            that are there twice.
+    """
+    documents = parse_documents(label, text, problems.found)
+    if len(documents) != 1:
+        extra = documents[1] if documents else Document(label, {}, {})
+        raise extra.error(
+            (),
+            f"a list file holds one document, this one {len(documents)}",
+            f"一个名单文件只能有一个文档，这里有 {len(documents)} 个",
+            code="MJ401",
+        )
+    if error := no_mapping(documents[0], text):
+        raise error
+    return documents[0]
+
+
+def build(document: Document, stem: str, problems: Problems) -> RefList:
+    """The list of a document of the file `stem`; without what `problems` was told of.
+
+    Raises:
+        RuleError, Enough: see `Problems.tell`.
+    """
+    problems.tell_all(document.unknown((), KEYS))
     value = document.value
-    if value.get("name") != file.stem:
-        raise document.error(
-            ("name",),
-            f"the name '{value.get('name')}' is not the file's",
-            f"名称“{value.get('name')}”与文件名不一致",
-            fix_en=f"write '{file.stem}', or rename the file",
-            fix_zh=f"写成“{file.stem}”，或改文件名",
-            code="MJ714",
-        )
-    for key in ("title", "owner"):
-        if not isinstance(value.get(key), str) or not value[key].strip():
-            raise document.error(
-                (key,), f"'{key}' must be a text", f"“{key}”必须是非空文本", code="MJ715"
-            )
-    expires = value.get("expires")
-    if expires is not None and type(expires) is not date:
-        raise document.error(
-            ("expires",),
-            "'expires' must be a date or null",
-            "“expires”必须是日期或 null",
-            fix_en="write it as 2026-12-31",
-            fix_zh="写成 2026-12-31 的形式",
-            code="MJ716",
-        )
+    problems.tell_all(of_name(document, stem, "MJ714"))
+    problems.tell_all(of_texts(document, ("title", "owner"), "MJ715"))
+    problems.tell_all(of_end(document, "MJ716"))
     kind = value.get("kind", "text")
     if kind not in KINDS:
-        raise document.error(
-            ("kind",),
-            f"no kind of list '{kind}'",
-            f"没有“{kind}”这种名单",
-            fix_en=f"there are: {', '.join(KINDS)}",
-            fix_zh=f"现有：{'、'.join(KINDS)}",
-            code="MJ717",
+        problems.tell(
+            document.error(
+                ("kind",),
+                f"no kind of list '{kind}'",
+                f"没有“{kind}”这种名单",
+                fix_en=f"there are: {', '.join(KINDS)}",
+                fix_zh=f"现有：{'、'.join(KINDS)}",
+                code="MJ717",
+            )
         )
+        return RefList(stem)  # what its values should be is not known
     key, other = ("entries", "values") if kind in _ATTRIBUTES else ("values", "entries")
     if other in value:
-        raise document.error(
-            (other,),
-            f"a list of kind {kind} has '{key}', not '{other}'",
-            f"{kind} 类名单用 {key}，不用 {other}",
-            code="MJ718",
+        problems.tell(
+            document.error(
+                (other,),
+                f"a list of kind {kind} has '{key}', not '{other}'",
+                f"{kind} 类名单用 {key}，不用 {other}",
+                code="MJ718",
+            )
         )
+        return RefList(stem, kind)
     return replace(
-        contents(document, (key,), value["name"], kind, value.get(key)),
-        title=value["title"],
-        owner=value["owner"],
-        expires=expires,
+        contents(document, (key,), stem, kind, value.get(key), problems),
+        title=value.get("title", ""),
+        owner=value.get("owner", ""),
+        expires=value.get("expires"),
     )
 
 
@@ -122,80 +146,107 @@ def _at(value: Any, place: tuple[str, ...]) -> Any:
 
 
 def contents(
-    document: Document, at: tuple[str, ...], name: str, kind: str, written: Any
+    document: Document,
+    at: tuple[str, ...],
+    name: str,
+    kind: str,
+    written: Any,
+    problems: Problems | None = None,
 ) -> RefList:
     """A list of `kind` from its values or entries, which stand at `at`.
 
     Raises:
-        RuleError: they do not fit the kind.
+        RuleError, Enough: they do not fit the kind; see `Problems.tell`.
     """
+    problems = problems or Problems()
     if kind in _ATTRIBUTES:
-        return RefList(name, kind, entries=_entries(document, at, kind, written))
+        return RefList(name, kind, entries=_entries(document, at, kind, written, problems))
     if not isinstance(written, list):
-        raise document.error(at, f"'{at[-1]}' must be a list", f"{at[-1]} 必须是列表", code="MJ719")
+        problems.tell(
+            document.error(at, f"'{at[-1]}' must be a list", f"{at[-1]} 必须是列表", code="MJ719")
+        )
+        return RefList(name, kind)
     if kind == "period":
-        periods = [_period(document, (*at, str(n)), one) for n, one in enumerate(written)]
-        return RefList(name, kind, periods=tuple(periods))
+        periods = (_period(document, (*at, str(n)), one, problems) for n, one in enumerate(written))
+        return RefList(name, kind, periods=tuple(one for one in periods if one))
+    compared = NORMAL[kind]
     for index, item in enumerate(written):
-        if not isinstance(item, str) or not NORMAL[kind](item):
-            raise document.error(
-                (*at, str(index)),
-                f"'{item}' is not a text that can be compared as {kind}",
-                f"“{item}”不是可以按 {kind} 比较的文本",
-                fix_en="put it in quotation marks",
-                fix_zh="请加引号",
-                code="MJ720",
+        if not isinstance(item, str) or not compared(item):
+            problems.tell(
+                document.error(
+                    (*at, str(index)),
+                    f"'{item}' is not a text that can be compared as {kind}",
+                    f"“{item}”不是可以按 {kind} 比较的文本",
+                    fix_en="put it in quotation marks",
+                    fix_zh="请加引号",
+                    code="MJ720",
+                )
             )
     return RefList(name, kind, values=tuple(written))
 
 
 def _entries(
-    document: Document, at: tuple[str, ...], kind: str, entries: Any
+    document: Document, at: tuple[str, ...], kind: str, entries: Any, problems: Problems
 ) -> dict[str, dict[str, str]]:
     if not isinstance(entries, dict):
-        raise document.error(at, "'entries' must be a mapping", "entries 必须是映射", code="MJ721")
+        problems.tell(
+            document.error(at, "'entries' must be a mapping", "entries 必须是映射", code="MJ721")
+        )
+        return {}
     for key, entry in entries.items():
         here = (*at, str(key))
         if not isinstance(entry, dict):
-            raise document.error(
-                here,
-                f"'{key}' must have attributes: {', '.join(_ATTRIBUTES[kind])}",
-                f"“{key}”应写明属性：{'、'.join(_ATTRIBUTES[kind])}",
-                code="MJ722",
-            )
-        document.only(here, _ATTRIBUTES[kind])
-        for name, one in entry.items():
-            if not isinstance(one, str):
-                raise document.error(
-                    (*here, name),
-                    f"'{name}' must be a text (in quotation marks)",
-                    f"“{name}”必须是文本（请加引号）",
-                    code="MJ723",
+            problems.tell(
+                document.error(
+                    here,
+                    f"'{key}' must have attributes: {', '.join(_ATTRIBUTES[kind])}",
+                    f"“{key}”应写明属性：{'、'.join(_ATTRIBUTES[kind])}",
+                    code="MJ722",
                 )
-    return {str(key): dict(entry) for key, entry in entries.items()}
+            )
+            continue
+        problems.tell_all(document.unknown(here, _ATTRIBUTES[kind]))
+        for name, one in entry.items():
+            if not isinstance(one, str) and name in _ATTRIBUTES[kind]:
+                problems.tell(
+                    document.error(
+                        (*here, name),
+                        f"'{name}' must be a text (in quotation marks)",
+                        f"“{name}”必须是文本（请加引号）",
+                        code="MJ723",
+                    )
+                )
+    return {str(key): dict(entry) for key, entry in entries.items() if isinstance(entry, dict)}
 
 
-def _period(document: Document, at: tuple[str, ...], value: Any) -> Period:
+def _period(
+    document: Document, at: tuple[str, ...], value: Any, problems: Problems
+) -> Period | None:
     ends: list[Any] = []
     if isinstance(value, dict):
-        document.only(at, _PERIOD_KEYS)
+        problems.tell_all(document.unknown(at, _PERIOD_KEYS))
         ends = [value.get("from"), value.get("to")]
     if len(ends) != 2 or not all(isinstance(one, date) for one in ends):  # noqa: PLR2004
-        raise document.error(
-            at,
-            "a period has 'from' and 'to', two dates",
-            "时间段要写 from 和 to 两个日期",
-            fix_en="{from: 2026-03-01, to: 2026-03-31, name: …}",
-            fix_zh="{from: 2026-03-01, to: 2026-03-31, name: …}",
-            code="MJ724",
+        problems.tell(
+            document.error(
+                at,
+                "a period has 'from' and 'to', two dates",
+                "时间段要写 from 和 to 两个日期",
+                fix_en="{from: 2026-03-01, to: 2026-03-31, name: …}",
+                fix_zh="{from: 2026-03-01, to: 2026-03-31, name: …}",
+                code="MJ724",
+            )
         )
+        return None
     start, end = ends
     name = str(value.get("name", ""))
     whole = day(start, end, name)
     period = Period(_place(start) or whole.start, _place(end) or whole.end, name)
     if period.start >= period.end:
-        raise document.error(
-            at, "the period ends before it begins", "时间段的结束早于开始", code="MJ725"
+        problems.tell(
+            document.error(
+                at, "the period ends before it begins", "时间段的结束早于开始", code="MJ725"
+            )
         )
     return period
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 from rules.chains import MAX_LEVELS
 from rules.errors import RuleError
 from rules.model import CorrelationRule, RuleFile
+from rules.nearest import nearest
 from rules.yaml_source import Document, load_documents
 
 UNTIL = ("mingjian", "until")
@@ -47,13 +47,13 @@ def no_such_rule(
         en, zh = f"'until' of '{rule}' names '{name}'", f"“{rule}”的 until 写的“{name}”"
     else:
         en, zh = f"'{rule}' counts '{name}'", f"“{rule}”引用的“{name}”"
-    near = difflib.get_close_matches(name, list(known), n=1)
+    near = nearest(name, known)
     return document.error(
         at,
         f"{en}, which is not the name of a rule",
         f"{zh}不是任何规则的名字",
-        fix_en=f"did you mean '{near[0]}'?" if near else "write its name as in that rule's 'name'",
-        fix_zh=f"是不是“{near[0]}”？" if near else "请写那条规则的 name",
+        fix_en=f"did you mean '{near}'?" if near else "write its name as in that rule's 'name'",
+        fix_zh=f"是不是“{near}”？" if near else "请写那条规则的 name",
         code="MJ312",
     )
 

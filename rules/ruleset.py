@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from rules.lexicon_file import load_lexicons
 from rules.loader import load_file
 from rules.model import CorrelationRule, DetectionRule, RuleFile
 from rules.named import Named
+from rules.nearest import nearest
 from rules.packs import PACKS, chosen, load_packs, pick
 from rules.reference import Reference
 from rules.reference_file import list_files, load_reference
@@ -167,12 +167,12 @@ def _of_packs(files: list[RuleFile], where: Beside, names: Sequence[str]) -> lis
     try:
         return chosen(files, pick(load_packs(where.packs), names))
     except UnknownName as error:
-        near = difflib.get_close_matches(error.name, error.known, n=1) or error.known
+        near = nearest(error.name, error.known) or error.known[0]
         raise MingjianError(
             error.en,
             error.zh,
-            fix_en=f"there are: {', '.join(error.known)}; did you mean '{near[0]}'?",
-            fix_zh=f"现有：{'、'.join(error.known)}；是不是“{near[0]}”？",
+            fix_en=f"there are: {', '.join(error.known)}; did you mean '{near}'?",
+            fix_zh=f"现有：{'、'.join(error.known)}；是不是“{near}”？",
             exit_code=EXIT_USAGE,
         ) from None
 

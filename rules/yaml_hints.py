@@ -1,4 +1,4 @@
-"""What PyYAML says of a broken file, in plain words, with the usual cause where one is visible."""
+"""What libyaml says of a broken file, in plain words, with the usual cause where one is visible."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ class Hint(NamedTuple):
     code: str = "MJ001"
 
 
-# signs of PyYAML's sentence -> our code and sentences
+_INDENT = ("expected <block end>", "expected key", "expected '-' indicator")
+# signs of libyaml's sentence (PyYAML's own is nearly the same) -> our code and sentences
 _PLAIN = (
     (
         "MJ002",
-        ("\\t",),
+        ("\\t", "tab character"),
         "a tab: YAML is indented by blanks only",
         "行首有制表符（Tab）：YAML 只能用空格缩进",
         "replace the tab by blanks",
@@ -43,7 +44,7 @@ _PLAIN = (
     ),
     (
         "MJ003",
-        ("expected <block end>",),
+        _INDENT,
         "the indentation of this line does not fit the lines above",
         "这一行的缩进与上面的行对不上",
         "begin keys that belong together in the same column, with blanks",
@@ -83,7 +84,7 @@ _PLAIN = (
     ),
     (
         "MJ008",
-        ("special characters are not allowed",),
+        ("special characters are not allowed", "control characters are not allowed"),
         "a control character in the file",
         "文件里有控制字符",
         "remove it, or retype the line",
@@ -106,22 +107,31 @@ _PLAIN = (
         "请删去它；以 ! 开头的文本请加引号",
     ),
 )  # fmt: skip
-_WIDE_COLON = re.compile(r"\s*(?:- )?[\[{]?\s*[A-Za-z_][\w.|-]*：")
+# what was taken is not given back, or a line of blanks would take the square of its length
+_COMMA = re.compile(r"expected ',' or|unexpected ':'")  # one is missing
+_WIDE_COLON = re.compile(r"\s*+(?:- )?[\[{]?\s*+[A-Za-z_][\w.|-]*+：")
 # a value that is read as {…} or […], and the first character behind it
-_BEHIND_BRACKET = re.compile(r"\s*(?:- )?[A-Za-z_][\w.|-]*:\s+([\[{])[^\[\]{}]*[\]}]\s*\S")
-_NO_BLANK = re.compile(r"\s*(?:- )?[A-Za-z_][\w.|-]*:(?=[^\s:/])")
+_BEHIND_BRACKET = re.compile(r"\s*+(?:- )?[A-Za-z_][\w.|-]*+:\s++([\[{])[^\[\]{}]*+[\]}]\s*+\S")
+_NO_BLANK = re.compile(r"\s*+(?:- )?[A-Za-z_][\w.|-]*+:(?=[^\s:/])")
 
 
-def explain(text: str, problem: str, line: int, column: int) -> Hint:
-    """The hint for what PyYAML reported at `line` and `column` (from 1) of `text`."""
+def explain(text: str, problem: str, line: int, column: int = 1) -> Hint:
+    """The hint for what libyaml reported at `line` and `column` (from 1) of `text`."""
     lines = text.splitlines()
+    here = lines[line - 1][column - 1 :] if 0 < line <= len(lines) else ""
+    if "cannot start" in problem and here.startswith("\t"):
+        problem = "found a tab character"
+    elif "node content" in problem and (
+        here.startswith("---") or (line >= len(lines) and not here.strip())
+    ):
+        problem = "did not find expected ',' or ']'"  # before the end of the document
     # these two are reported a line or two below their cause
     back = 3 if "could not find" in problem or "mapping values" in problem else 1
     for number in range(min(line, len(lines)), max(0, line - back), -1):
         hint = mistyped(lines[number - 1], number)
         if hint and not is_inside(texts(text), number, hint.column):
             return hint
-    if line <= len(lines) and "expected ','" in problem:
+    if line <= len(lines) and _COMMA.search(problem):
         comma = _wide_comma(lines[line - 1], column)
         if comma and not is_inside(texts(text), line, comma):
             return Hint(
@@ -134,7 +144,7 @@ def explain(text: str, problem: str, line: int, column: int) -> Hint:
                 "MJ013",
             )
     behind = _BEHIND_BRACKET.match(lines[line - 1]) if 0 < line <= len(lines) else None
-    if behind and "expected <block end>" in problem and behind.end() == column:
+    if behind and any(one in problem for one in _INDENT) and behind.end() == column:
         return Hint(
             f"a text that begins with {behind[1]}, which YAML keeps for itself",
             f"文本以 {behind[1]} 开头，而 YAML 保留了这个字符",

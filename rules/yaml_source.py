@@ -2,180 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.reader import Reader, ReaderError
 
 from rules.errors import RuleError
-from rules.refused import Refused, UnknownName
+from rules.problems import Problems
+from rules.yaml_document import Document
 from rules.yaml_hints import Hint, explain, mistyped
-from rules.yaml_nodes import nodes, value
-from rules.yaml_place import Start, place_of
+from rules.yaml_nodes import TooDeep, TooMany, nodes, scan, value
+from rules.yaml_place import Start
 
-_NEAR, _APART = 0.75, 0.12  # shares of letters in common, for a slip that has one meaning
+__all__ = ("Document", "load_documents", "parse_documents", "read_text")
 MAX_CHARACTERS = 1_000_000  # of any file, a long list of words too
 MAX_RULE = 100_000  # of a rule file; the longest that ships has a quarter of them
-
-
-@dataclass(frozen=True)
-class Document:
-    """One YAML document: its value, and where each key path stands (line and column from 1).
-
-    `quoted` are the paths of texts in quotation marks: what stands there was meant. `text` is that
-    of the file, `starts` says where in it each single value begins, `odd` how numbers are written
-    that YAML reads otherwise than people do (1:30, 0x1, 010).
-    """
-
-    path: str
-    value: Any
-    marks: dict[tuple[str, ...], tuple[int, int]]
-    quoted: set[tuple[str, ...]] = field(default_factory=set)
-    text: str = ""
-    starts: dict[tuple[str, ...], Start] = field(default_factory=dict)
-    odd: dict[tuple[str, ...], str] = field(default_factory=dict)
-
-    def error(
-        self,
-        at: tuple[str, ...],
-        en: str,
-        zh: str,
-        *,
-        fix_en: str = "",
-        fix_zh: str = "",
-        code: str = "",
-        offset: int | None = None,
-        in_key: int = 0,
-    ) -> RuleError:
-        """A RuleError at a key path, or at the nearest enclosing one that has a position: at
-        character `in_key` of the key, or `offset` of the value, the first of which is 0."""
-        part = at
-        while at and at not in self.marks:
-            at = at[:-1]
-        line, column = self.place(at, offset if at == part else None)
-        column += in_key if offset is None and at == part else 0
-        error = RuleError(
-            en,
-            zh,
-            path=self.path,
-            line=line,
-            column=column,
-            fix_en=fix_en,
-            fix_zh=fix_zh,
-            code=code,
-        )
-        error.document, error.at, error.key = self, part, self.place(at)
-        return error
-
-    def place(self, at: tuple[str, ...], offset: int | None = None) -> tuple[int, int]:
-        """Line and column of a key path; with `offset`, of that character of its value."""
-        start = self.starts.get(at)
-        if offset is None or start is None:
-            return self.marks.get(at, (1, 1))
-        found = self.at(at)
-        if found is None:  # nothing stands there
-            return self.marks.get(at, (1, 1))
-        return place_of(self.text, start, found if isinstance(found, str) else "", offset)
-
-    def at(self, path: tuple[str, ...]) -> Any:
-        """What stands at a key path; None when nothing does."""
-        node = self.value
-        for step in path:
-            if isinstance(node, dict):
-                node = next((item for key, item in node.items() if str(key) == step), None)
-            elif isinstance(node, list) and step.isdecimal() and int(step) < len(node):
-                node = node[int(step)]
-            else:
-                return None
-        return node
-
-    def explained(self, at: tuple[str, ...], error: Refused | UnknownName) -> RuleError:
-        """What a part of a rule refuses, at the word that is wrong, with the nearest right name."""
-        at, offset, in_key = self._word(at, error)
-        if isinstance(error, Refused):
-            return self.error(
-                at,
-                error.en,
-                error.zh,
-                fix_en=error.fix_en,
-                fix_zh=error.fix_zh,
-                code=error.code,
-                offset=offset,
-            )
-        near = difflib.get_close_matches(error.name, error.known, n=1)
-        en, zh = f"there are: {', '.join(error.known)}", f"现有：{'、'.join(error.known)}"
-        if not error.known:
-            en, zh = "there is none at all", "目前一个也没有"
-        made = self.error(
-            at,
-            error.en,
-            error.zh,
-            fix_en=f"did you mean '{near[0]}'?" if near else en,
-            fix_zh=f"是不是“{near[0]}”？" if near else zh,
-            code=error.code,
-            offset=offset,
-            in_key=in_key,
-        )
-        made.better = only_near(error.name, error.known)
-        return made
-
-    def _word(
-        self, at: tuple[str, ...], error: Refused | UnknownName
-    ) -> tuple[tuple[str, ...], int | None, int]:
-        """(path, offset in the value or None, offset in the key) of what the error is about."""
-        if error.offset is not None or isinstance(error, Refused):
-            return at, error.offset, 0
-        key = at[-1] if at else ""
-        if error.name in key.split("|"):
-            return at, None, f"|{key}|".index(f"|{error.name}|")
-        found = self.at(at)
-        if isinstance(found, list) and error.name in map(str, found):
-            return (*at, str([*map(str, found)].index(error.name))), 0, 0
-        shown = str(found) if isinstance(found, str | int | float) else ""
-        return at, shown.index(error.name) if error.name in shown else None, 0
-
-    def only(self, at: tuple[str, ...], known: Iterable[str], *, code: str = "MJ101") -> None:
-        """Raise for the first key under `at` that is not known, naming the nearest right word."""
-        node = self.value
-        for step in at:
-            node = node[int(step)] if isinstance(node, list) else node[step]
-        names = list(known)
-        for key in node:
-            if key not in names:
-                near = difflib.get_close_matches(str(key), names, n=1)
-                if hint := mistyped(str(key), 0):
-                    raise self.error(
-                        (*at, str(key)),
-                        hint.en,
-                        hint.zh,
-                        fix_en=hint.fix_en,
-                        fix_zh=hint.fix_zh,
-                        code=hint.code,
-                    )
-                error = self.error(
-                    (*at, str(key)),
-                    f"unknown key '{key}'",
-                    f"未知的键“{key}”",
-                    fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
-                    fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
-                    code=code,
-                )
-                error.better = only_near(str(key), names)
-                raise error
-
-
-def only_near(name: str, known: Iterable[str]) -> tuple[str, str] | None:
-    """(the name, the one that was meant), when one known name is near and no other nearly so."""
-    rows = sorted(
-        ((difflib.SequenceMatcher(None, name, one).ratio(), one) for one in set(known)),
-        reverse=True,
-    )
-    if not rows or rows[0][0] < _NEAR or (len(rows) > 1 and rows[1][0] > rows[0][0] - _APART):
-        return None
-    return name, rows[0][1]
+MAX_NODES = 6_000  # keys and values of a rule file; the longest that ships has 2 400
+MAX_NUMBER = 100  # characters of a number; Python takes the square of their number to read them
+_BRACKETS = 100  # in a text that is scanned before it is read
 
 
 def too_large(path: str, size: int, limit: int) -> RuleError:
@@ -192,13 +40,65 @@ def too_large(path: str, size: int, limit: int) -> RuleError:
     )
 
 
-def load_documents(path: str, text: str) -> list[Document]:
-    """All documents of a rule file, safely constructed.
+def too_many(path: str) -> RuleError:
+    """What is wrong with a rule file of more keys and values than one may have."""
+    return RuleError(
+        f"the file has more than {MAX_NODES} keys and values",
+        f"文件里的键和值超过 {MAX_NODES} 个",
+        path=path,
+        line=1,
+        column=1,
+        fix_en="put long lists of words into a lexicon, long lists of values into a list",
+        fix_zh="长的词表请放进词库，长的取值表请放进名单",
+        code="MJ019",
+    )
+
+
+def read_text(path: Path, label: str, most: int = MAX_CHARACTERS) -> str:
+    """The text of a file, called `label`. A larger one than may be is not read whole.
+
+    Raises:
+        RuleError: it cannot be read, is not UTF-8, or has more than `most` characters.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(4 * (most + 1))  # no more than is needed to say so
+    except OSError as error:
+        raise RuleError(
+            f"cannot be read: {error.strerror}",
+            f"无法读取：{error.strerror}",
+            path=label,
+            line=1,
+            column=1,
+            code="MJ018",
+        ) from None
+    try:
+        # cut off in the middle of a character, it is still told that it is too large
+        text = data.decode(errors="ignore" if len(data) > 4 * most else "strict")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        raise RuleError(
+            f"not valid UTF-8 at byte {error.start}",
+            f"第 {error.start} 字节不是有效的 UTF-8",
+            path=label,
+            line=before.count(b"\n") + 1,
+            column=len(before[before.rfind(b"\n") + 1 :].decode()) + 1,
+            fix_en="save the file as UTF-8",
+            fix_zh="请把文件存为 UTF-8 编码",
+            code="MJ017",
+        ) from None
+    if len(text) > most:
+        raise too_large(label, len(text), most)
+    return text
+
+
+def load_documents(path: str, text: str, most: int = 0) -> list[Document]:
+    """All documents of a rule file, safely constructed, with at most so many nodes (0: any number).
 
     Raises:
         RuleError: not YAML, a duplicate key, a document that is not a mapping.
     """
-    documents = parse_documents(path, text)
+    documents = parse_documents(path, text, most=most)
     for document in documents:
         if error := no_mapping(document, text):
             raise error
@@ -220,32 +120,44 @@ def no_mapping(document: Document, text: str) -> RuleError | None:
     )
 
 
-def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) -> list[Document]:
+def parse_documents(
+    path: str, text: str, twice: list[RuleError] | None = None, most: int = 0
+) -> list[Document]:
     """All documents of any YAML text, whatever their values are.
 
     Args:
         twice: takes the errors of keys that are there twice, which are then not raised.
+        most: how many nodes there may be; 0 is any number.
 
     Raises:
-        RuleError: too large, not YAML, or a duplicate key.
+        RuleError: too large, not YAML, a duplicate key, or a value that is out of bounds.
+        Enough: `twice` is full.
     """
-    documents = []
-    doubled: list[RuleError] = []
     if len(text) > MAX_CHARACTERS:
         raise too_large(path, len(text), MAX_CHARACTERS)
+    documents = []
+    problems = Problems(twice)
     try:
-        for node in nodes(text):
-            document = Document(path, _construct(node, path), {}, text=text)
-            _walk(node, (), document, doubled)
-            documents.append(document)
-    except RecursionError:
-        raise RuleError(
-            "nested too deeply", "嵌套层数过多", path=path, line=1, column=1, code="MJ015"
-        ) from None
+        # libyaml looks at every open bracket at every token
+        if len(text) > MAX_RULE and text.count("[") + text.count("{") < _BRACKETS:
+            scan(text)
+        for node in nodes(text, most):
+            found = Document(path, None, {}, text=text)
+            _walk(node, (), found, problems)
+            documents.append(replace(found, value=_construct(node, path)))
+    except TooDeep as error:
+        raise _placed(path, error.mark, "nested too deeply", "嵌套层数过多", "MJ015") from None
+    except TooMany:
+        raise too_many(path) from None
+    except ReaderError as error:
+        raise _no_character(path, text, error) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        lines = text.split("\n")
+        if line > len(lines):  # libyaml ends a last line that has no end
+            line, column = len(lines), len(lines[-1]) + 1
         hint = explain(text, problem, line, column)
         raise RuleError(
             f"not valid YAML: {hint.en}",
@@ -257,11 +169,31 @@ def parse_documents(path: str, text: str, twice: list[RuleError] | None = None) 
             fix_zh=hint.fix_zh,
             code=hint.code,
         ) from None
-    if doubled and twice is None:
-        raise doubled[0]
-    if twice is not None:
-        twice += doubled
     return documents
+
+
+def _no_character(path: str, text: str, error: ReaderError) -> RuleError:
+    """A character that YAML does not know, at its place: libyaml counts bytes."""
+    hint = explain(text, str(error), 0)
+    match = Reader.NON_PRINTABLE.search(text)
+    before = text[: match.start()] if match else ""
+    return RuleError(
+        f"not valid YAML: {hint.en}",
+        f"不是有效的 YAML：{hint.zh}",
+        path=path,
+        line=before.count("\n") + 1,
+        column=len(before) - before.rfind("\n"),
+        fix_en=hint.fix_en,
+        fix_zh=hint.fix_zh,
+        code=hint.code,
+    )
+
+
+def _placed(
+    path: str, mark: yaml.Mark | None, en: str, zh: str, code: str, **fix: str
+) -> RuleError:
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return RuleError(en, zh, path=path, line=line, column=column, code=code, **fix)
 
 
 _OF_PYTHON = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
@@ -307,34 +239,46 @@ _PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
-def _walk(node: yaml.Node, at: tuple[str, ...], document: Document, twice: list[RuleError]) -> None:
-    mark = node.start_mark
+def _walk(node: yaml.Node, at: tuple[str, ...], found: Document, problems: Problems) -> None:
+    """Where everything stands. Problems: keys that are there twice."""
+    mark, marks = node.start_mark, found.marks
     line, column = mark.line + 1, mark.column + 1
-    document.marks.setdefault(at, (line, column))
+    if at not in marks:  # a value stands where its key does
+        marks[at] = (line, column)
     if isinstance(node, yaml.ScalarNode):
-        document.starts[at] = Start(line, column, node.style or "")
+        found.starts[at] = Start(line, column, node.style or "")
         if node.style:
-            document.quoted.add(at)
-        elif node.tag in _NUMBERS and not _PLAIN_NUMBER.fullmatch(node.value):
-            document.odd[at] = node.value
-    if isinstance(node, yaml.MappingNode):
+            found.quoted.add(at)
+        elif node.tag in _NUMBERS:
+            if not _PLAIN_NUMBER.fullmatch(node.value):
+                found.odd[at] = node.value
+            if len(node.value) > MAX_NUMBER:
+                raise _placed(
+                    found.path,
+                    mark,
+                    f"a number of more than {MAX_NUMBER} characters",
+                    f"超过 {MAX_NUMBER} 个字符的数",
+                    "MJ016",
+                    fix_en="put texts in quotation marks",
+                    fix_zh="文本请加引号",
+                )
+    elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*at, str(key.value))
-            line, column = key.start_mark.line + 1, key.start_mark.column + 1
-            if here in document.marks:
-                twice.append(
-                    RuleError(
+            place = key.start_mark
+            if here in marks:
+                problems.tell(
+                    _placed(
+                        found.path,
+                        place,
                         f"the key '{key.value}' is there twice",
                         f"键“{key.value}”重复出现",
-                        code="MJ014",
-                        path=document.path,
-                        line=line,
-                        column=column,
+                        "MJ014",
                     )
                 )
                 continue
-            document.marks[here] = (line, column)
-            _walk(value, here, document, twice)
+            marks[here] = (place.line + 1, place.column + 1)
+            _walk(value, here, found, problems)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _walk(item, (*at, str(index)), document, twice)
+            _walk(item, (*at, str(index)), found, problems)

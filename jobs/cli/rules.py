@@ -16,9 +16,9 @@ from jobs.cli.rules_fmt import fmt
 from jobs.cli.rules_list import list_rules
 from jobs.cli.rules_new import new
 from jobs.cli.rules_packs import packs
-from jobs.cli.rules_paths import PathArgument, no_rule
+from jobs.cli.rules_paths import PathArgument, no_rule, say_left_out
 from jobs.cli.rules_test import run_tests
-from jobs.rule_paths import load_rules
+from jobs.usable_rules import load_usable
 
 rules = typer.Typer(
     help="查看、检查、测试规则 · list, check, show and test rules", no_args_is_help=True
@@ -53,7 +53,9 @@ def show(
     name: Annotated[str, typer.Argument(help="规则名 · rule name")], path: PathArgument = ""
 ) -> None:
     """打印一条规则的原文 · print the text of one rule."""
-    ruleset = load_rules(path)
+    usable = load_usable(path, judged=False)
+    say_left_out(usable, path)
+    ruleset = usable.ruleset
     text = ruleset.text_of(name)
     if not text:
         raise no_rule(ruleset, name, path, "show NAME PATH", "show 规则名 目录")

@@ -23,13 +23,13 @@ from jobs.cli.eval_events import (
     shown_id,
     time_of,
 )
-from rules.correlation.shapes import UNITS
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from rules.sigma.collection import load_collection
 from rules.sigma.contents import Collection
 from rules.sigma.evaluate import Evaluation, Hit
 from rules.sigma.event import Event
 from rules.sigma.questions import as_millis
+from rules.spans import UNITS
 from rules.yaml_files import is_yaml
 
 

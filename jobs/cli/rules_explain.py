@@ -12,11 +12,11 @@ import typer
 from jobs.cli.app import Output, OutputOption, emit, language, out
 from jobs.cli.explain_json import counted_json, verdict_json
 from jobs.cli.given_messages import TENANT, decoded, given_records, listed
-from jobs.cli.rules_paths import no_rule
+from jobs.cli.rules_paths import no_rule, say_left_out
 from jobs.cli.rules_test import coloured
-from jobs.rule_paths import load_rules, named_for, needs_others
+from jobs.rule_paths import needs_others
+from jobs.usable_rules import load_usable
 from rules.calendar import OfficeCalendar, load_calendar
-from rules.correlation.shapes import span_text
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.errors import EXIT_USAGE, MingjianError
@@ -32,6 +32,7 @@ from rules.message import Message
 from rules.model import CorrelationRule, RuleFile
 from rules.more_lists import with_more
 from rules.ruleset import RuleSet, RuleTimeline, assemble
+from rules.spans import span_text
 from udfs.kept import KeptPatterns
 
 _AT, _FROM, _TO = "10:00", "zhangwei", "c1"
@@ -94,9 +95,11 @@ def explain(
     """
     if Path(name).is_file() and not rules:
         rules, name = name, ""
-    ruleset = load_rules(rules)
+    usable = load_usable(rules)
+    say_left_out(usable, rules)
+    ruleset, named = usable.ruleset, usable.named
     file = _rule(ruleset, name, rules)[1]
-    calendar, named = load_calendar(), named_for(rules)
+    calendar = load_calendar()
     raws, lists = given_records(message, {"from": sender, "to": to, "at": at}, named)
     messages = [decoded(raw) for raw in raws]
     lists += listed(messages, {"department": department, "role": role}, named, lists)

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs.cli.app import Output, OutputOption, emit, out, say
-from jobs.cli.rules_paths import PathArgument
-from jobs.rule_paths import load_rules
+from jobs.cli.rules_paths import PathArgument, say_left_out
+from jobs.usable_rules import load_usable
 from rules.feeds import missing_feeds
 from rules.model import RuleFile
 
@@ -32,7 +32,9 @@ def list_rules(
     output: OutputOption = Output.text,
 ) -> None:
     """列出规则；等待数据来源的会注明 · list the rules; those that wait for a feed say so."""
-    ruleset = load_rules(path)
+    usable = load_usable(path, judged=False)
+    say_left_out(usable, path)
+    ruleset = usable.ruleset
     files = sorted((file for file in ruleset.files if file.main), key=_name)
     rows = [_row(file, missing_feeds(file.requires, connected)) for file in files]
     idle = sum(1 for row in rows if row["waiting_for"])
@@ -42,7 +44,7 @@ def list_rules(
     )
     rows = [row for row in rows if row["waiting_for"] or not waiting]
     if output is Output.json:
-        emit({"digest": ruleset.digest, "rules": rows})
+        emit({"digest": ruleset.digest, "rules": rows, "left_out": usable.left_out})
         return
     if not rows:
         out.print(title)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.app import say
+from jobs.cli.app import err, report, say
+from jobs.usable_rules import Usable
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.ruleset import RuleSet
 
@@ -39,4 +40,22 @@ def no_rule(ruleset: RuleSet, name: str, path: str, en: str, zh: str) -> Mingjia
         fix_zh=(f"是不是 {near}？" if near else "")
         + f"看自己的规则请加上目录：mingjian rules {zh}",
         exit_code=EXIT_USAGE,
+    )
+
+
+def say_left_out(usable: Usable, path: str) -> None:
+    """Tell, on standard error, which files are left out and what is wrong with them."""
+    if not usable.problems:
+        return
+    for problem in usable.problems:
+        report(problem)
+    files = ", ".join(usable.left_out)
+    command = f"mingjian rules check {path}".rstrip()
+    err.print(
+        say(
+            f"left out: {files} (`{command}` tells everything that is wrong there)",
+            f"已略过：{files}（用 `{command}` 查看其中的全部问题）",
+        ),
+        markup=False,
+        soft_wrap=True,
     )

@@ -15,9 +15,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from jobs.cli.app import emit, err, language, out, say
-from jobs.cli.rules_paths import PathArgument, near_names
+from jobs.cli.rules_paths import PathArgument, near_names, say_left_out
 from jobs.cli.rules_test_junit import Case, junit
-from jobs.rule_paths import load_rules, named_for, needs_others
+from jobs.rule_paths import needs_others
+from jobs.usable_rules import load_usable
 from rules.alert import sm3_hex
 from rules.calendar import load_calendar
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
@@ -80,10 +81,12 @@ def run_tests(
     A failure says where, what was expected, what there was, and why.
     """
     with err.status(say("reading and compiling the rules", "正在读取并编译规则")):
-        ruleset, files = _chosen(path, names or [])
+        usable = load_usable(path)
+        ruleset, files = _chosen(usable.ruleset, path, names or [])
         timeline = RuleTimeline([(0, ruleset)])
         compiled = compile_timeline(timeline, KeptPatterns())
-    results = list(_run(named_for(path), timeline, compiled, files))
+    say_left_out(usable, path)
+    results = list(_run(usable.named, timeline, compiled, files))
     gaps = [gap for file in files for gap in _gaps(file)]
     if report_to is not None:
         _write(report_to, junit(_cases(results, gaps if strict else [])))
@@ -94,14 +97,13 @@ def run_tests(
     else:
         _print(results, gaps)
     failed = any(one.failure for one in results)
-    if failed or not results or (strict and gaps):
+    if failed or not results or usable.problems or (strict and gaps):
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _chosen(path: str, names: Sequence[str]) -> tuple[RuleSet, list[RuleFile]]:
+def _chosen(ruleset: RuleSet, path: str, names: Sequence[str]) -> tuple[RuleSet, list[RuleFile]]:
     """The rules to load and the files to test. A few rules chosen by name are compiled alone,
     where no other rule is heard by them."""
-    ruleset = load_rules(path)
     wanted = Path(path).name if path and Path(path).is_file() else ""
     files = [file for file in ruleset.files if not wanted or file.path == wanted]
     if not names:

@@ -11,7 +11,8 @@ from typing import Any
 
 from rules.correlation.model import OPERATORS, UNKNOWN, Bound, Comparison, Correlation, Usually
 from rules.correlation.refusal import WrongCorrelation
-from rules.correlation.shapes import as_limit, flag_of, known_keys, no_such, span_of, span_text
+from rules.correlation.shapes import as_limit, flag_of, known_keys, no_such, span_of
+from rules.spans import span_text
 
 KEYS = ("first_seen", "within", "between", "baseline")
 OF_BASELINE = ("over", "ratio", "unknown")

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
 from rules.correlation.refusal import WrongCorrelation
+from rules.nearest import nearest
+from rules.spans import UNITS, parse_span
 
-UNITS = {
-    "s": 1_000,
-    "m": 60_000,
-    "h": 3_600_000,
-    "d": 86_400_000,
-    "w": 604_800_000,
-    "M": 2_629_746_000,  # as pySigma has it: a twelfth of a mean Gregorian year
-    "y": 31_556_952_000,
-}
 MAX_SPAN = 10 * UNITS["y"]
-_SPAN = re.compile(r"([1-9][0-9]{0,11})([smhdwMy])", re.A)
 
 
 def as_limit(at: tuple[str, ...], value: Any, *, ours: bool = False) -> Fraction:
@@ -31,20 +21,6 @@ def as_limit(at: tuple[str, ...], value: Any, *, ours: bool = False) -> Fraction
             at, f"'{at[-1]}' must be a number", f"“{at[-1]}”必须是数", code="MJ307", ours=ours
         )
     return Fraction(str(value))  # 0.1 is a tenth, not the double next to it
-
-
-def parse_span(written: Any) -> int | None:
-    """`30s`, `10m`, `1h`, `2d`, `1w`, `1M`, `1y` in ms; None when it is no such text."""
-    match = _SPAN.fullmatch(written) if isinstance(written, str) else None
-    return int(match[1]) * UNITS[match[2]] if match else None
-
-
-def span_text(milliseconds: int) -> str:
-    """A length of time as rules write it: 30s, 10m, 1h, 2d."""
-    for unit in ("d", "h", "m"):
-        if milliseconds and milliseconds % UNITS[unit] == 0:
-            return f"{milliseconds // UNITS[unit]}{unit}"
-    return f"{milliseconds / 1000:g}s"
 
 
 def span_of(at: tuple[str, ...], written: Any, *, ours: bool = False) -> int:
@@ -99,13 +75,13 @@ def known_keys(
     names = list(known)
     for key in mapping:
         if key not in names:
-            near = difflib.get_close_matches(str(key), names, n=1)
+            near = nearest(str(key), names)
             raise WrongCorrelation(
                 (*at, str(key)),
                 f"unknown key '{key}'",
                 f"未知的键“{key}”",
-                fix_en=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
-                fix_zh=f"是不是“{near[0]}”？" if near else f"可用：{'、'.join(names)}",
+                fix_en=f"did you mean '{near}'?" if near else f"known: {', '.join(names)}",
+                fix_zh=f"是不是“{near}”？" if near else f"可用：{'、'.join(names)}",
                 code=code,
                 ours=ours,
             )
@@ -121,13 +97,13 @@ def no_such(
     ours: bool = False,
 ) -> WrongCorrelation:
     """The refusal of a word that is none of `words`."""
-    near = difflib.get_close_matches(str(written), words, n=1)
+    near = nearest(str(written), words)
     return WrongCorrelation(
         at,
         f"there is no {en} '{written}'",
         f"没有名为“{written}”的{zh}",
-        fix_en=f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(words)}",
-        fix_zh=f"是不是“{near[0]}”？" if near else f"现有：{'、'.join(words)}",
+        fix_en=f"did you mean '{near}'?" if near else f"there are: {', '.join(words)}",
+        fix_zh=f"是不是“{near}”？" if near else f"现有：{'、'.join(words)}",
         code="MJ335" if ours else "MJ301",
         ours=ours,
     )

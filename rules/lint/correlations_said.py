@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rules.errors import RuleError
 from rules.lint.emitted import TYPES_OF, possible
 from rules.model import DetectionRule
+from rules.spans import UNITS, parse_span
 from rules.yaml_source import Document
 
 MAX_DAYS = 92  # a quarter; every hit of every group is kept as long
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "M": 2_629_746, "y": 31_556_952}
 _AT = ("correlation",)
 
 
@@ -52,8 +51,7 @@ def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> It
 
 
 def _window(document: Document, section: dict[str, Any]) -> Iterator[RuleError]:
-    match = re.fullmatch(r"(\d+)([smhdwMy])", str(section.get("timespan", "")))
-    if match and int(match[1]) * _UNITS[match[2]] > MAX_DAYS * _UNITS["d"]:
+    if (parse_span(section.get("timespan")) or 0) > MAX_DAYS * UNITS["d"]:
         yield document.error(
             (*_AT, "timespan"),
             f"a window of {section['timespan']} keeps every hit for longer than {MAX_DAYS} days",

@@ -22,6 +22,7 @@ from rules.lint import (
     scope_said,
     words_said,
 )
+from rules.lint.bounds import bounded
 from rules.lint.registry import severity
 from rules.lint.source import Source
 from rules.model import DetectionRule
@@ -55,7 +56,7 @@ def of_source(
     unseen = {one.line for one in layout if one.code == "MJ023"}
     # a key with such a character is unknown because of it
     found = [one for one in found if one.line not in unseen or severity(one) != "error"] + layout
-    return in_order(ignores.without_ignored(source.path, source.text, found))
+    return bounded(in_order(ignores.without_ignored(source.path, source.text, found)))
 
 
 def _of_document(source: Source, around: Surroundings, document: Document) -> Iterator[RuleError]:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from rules.calendar import OfficeCalendar, load_calendar
+from rules.calendar import OfficeCalendar, load_calendar, read_calendar
 from rules.errors import RuleError
 from rules.lint.baseline import unraised
+from rules.lint.bounds import collected
 from rules.lint.file_said import Surroundings, in_order, of_source
-from rules.lint.lexicon_source import LexiconSource, called, of_lexicon_source, read_lexicon
+from rules.lint.lexicon_source import LexiconSource, of_lexicon_source, read_lexicon
+from rules.lint.list_source import read_list
 from rules.lint.lists_said import of_list
 from rules.lint.source import Source, read
 from rules.lint.together import lexicons_named, missing_names, of_files
 from rules.loader import read_rule_text
 from rules.named import Named
-from rules.packs import PACKS, load_pack
+from rules.packs import PACKS, read_pack
 from rules.reference import Reference, RefList
-from rules.reference_file import list_files, load_list
+from rules.reference_file import list_files
 from rules.ruleset import Beside
 from rules.yaml_files import yaml_files
+
+MAX_MENDED = 200  # errors of one file that `--fix` looks behind
 
 
 class Request(NamedTuple):
@@ -97,42 +102,43 @@ def check_texts(request: Request) -> Callable[[str, str], list[RuleError]]:
         file = request.root / path
         if file.parent == words:
             return of_lexicon_source(read_lexicon(file, path, text), None, request.today)
-        source = read(path, text, named)
+        source = read(path, text, named, MAX_MENDED)
         return of_source(source, around, list(unraised([source], before)))
 
     return problems_of
 
 
 def _named(lexicons: Sequence[LexiconSource], request: Request, found: list[RuleError]) -> Named:
-    """Lexicons and lists; a broken list is there without values, so that rules can name it."""
+    """Lexicons and lists; for a broken one there is a stand-in, so that rules can name it."""
     lists: dict[str, RefList] = {}
+    broken = {one.lexicon.name for one in lexicons if one.broken}
     for file in list_files(request.where.lists):
-        try:
-            one = lists[file.stem] = load_list(file)
-            if request.own or (file.is_relative_to(request.root) and not request.others):
-                found += of_list(one, file, _label(file, request), request.today)
-        except RuleError as error:
-            lists[file.stem] = RefList(file.stem, "text")
-            found.append(called(error, _label(file, request)))
-    return Named({one.lexicon.name: one.lexicon for one in lexicons}, Reference(lists))
+        label = _label(file, request)
+        read = read_list(file, label)
+        one = lists[file.stem] = read.reference
+        found += read.problems
+        if read.problems:
+            broken.add(file.stem)
+        elif request.own or (file.is_relative_to(request.root) and not request.others):
+            found += of_list(one, file, label, request.today)
+    named = {one.lexicon.name: one.lexicon for one in lexicons}
+    return Named(named, Reference(lists), frozenset(broken))
 
 
 def _calendar(request: Request, found: list[RuleError]) -> OfficeCalendar:
-    try:
-        return load_calendar(request.where.calendar)
-    except RuleError as error:
-        found.append(called(error, _label(request.where.calendar, request)))
-        return load_calendar()
+    file = request.where.calendar
+    label = _label(file, request)
+    calendar = collected(lambda told: read_calendar(file, label, told), found)
+    return calendar or load_calendar()
 
 
 def _packs(request: Request) -> Iterator[RuleError]:
     """What keeps packs from loading; those that ship are tested with the product."""
     folder = request.where.packs
     for file in () if folder == PACKS else yaml_files(folder):
-        try:
-            load_pack(file)
-        except RuleError as error:
-            yield called(error, _label(file, request))
+        problems: list[RuleError] = []
+        collected(partial(read_pack, file, _label(file, request)), problems)
+        yield from problems
 
 
 def _label(file: Path, request: Request) -> str:

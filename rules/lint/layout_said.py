@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from rules.errors import RuleError
 
-_KEY = re.compile(r"[ \-\[{\w.|*\ufeff\u200b\u200d\u00a0\u3000]*[A-Za-z][^:#'\"]*:", re.A)
+_KEY = re.compile(r"[^:#'\"]*+:")  # up to the first colon; what was taken is not given back
+_BEGIN = re.compile(r"[ \-\[{\w.|*\ufeff\u200b\u200d\u00a0\u3000]*+", re.A)
+_LETTER = re.compile("[A-Za-z]")
 _UNSEEN = {
     "\ufeff": "a byte order mark",
     "\u200b": "a zero-width space",
@@ -39,8 +41,7 @@ def of_text(path: str, text: str) -> Iterator[RuleError]:
                 fix_zh="请删去",
                 code="MJ022",
             )
-        match = _KEY.match(bare)
-        for char in match[0] if match else "":
+        for char in _key_in(bare):
             if char in _UNSEEN:
                 yield RuleError(
                     f"{_UNSEEN[char]} in a key: it is seen by nobody and makes it another key",
@@ -53,3 +54,9 @@ def of_text(path: str, text: str) -> Iterator[RuleError]:
                     code="MJ023",
                 )
                 break
+
+
+def _key_in(line: str) -> str:
+    """The key at the beginning of a line, with its colon; "" when there is none."""
+    found, begin = _KEY.match(line), _BEGIN.match(line)
+    return found[0] if found and begin and _LETTER.search(begin[0]) else ""

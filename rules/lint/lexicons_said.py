@@ -12,6 +12,7 @@ from rules.lint.ends import days_left, is_near, is_over
 from rules.lint.words_said import joined, single
 from rules.yaml_source import Document
 
+_LONG = 200  # characters of a word that is looked through for shorter ones
 _LISTS = ("words", "allow", "values")
 
 
@@ -72,11 +73,7 @@ def _words(document: Document, words: dict[int, tuple[str, frozenset[str]]]) -> 
             yield error
         if flags:
             continue  # found in more spellings than the shorter word
-        parts = (
-            folded[start : start + size]
-            for size in range(1, min(len(folded), longest + 1))
-            for start in range(len(folded) - size + 1)
-        )
+        parts = _parts(folded, min(len(folded) - 1, longest))
         if shorter := next((part for part in parts if part in plain), ""):
             yield document.error(
                 at,
@@ -102,11 +99,7 @@ def _allow(document: Document, words: set[str]) -> Iterator[RuleError]:
                 fix_zh="请从 words 中删去，或只允许更长的短语",
                 code="MJ418",
             )
-        elif not any(
-            folded[start : start + size] in words
-            for size in range(1, min(len(folded), longest) + 1)
-            for start in range(len(folded) - size + 1)
-        ):
+        elif len(folded) <= _LONG and not any(part in words for part in _parts(folded, longest)):
             yield document.error(
                 at,
                 f"'{phrase}' holds no word of the list, so allowing it does nothing",
@@ -115,3 +108,10 @@ def _allow(document: Document, words: set[str]) -> Iterator[RuleError]:
                 fix_zh="请删去，或检查写法",
                 code="MJ417",
             )
+
+
+def _parts(text: str, longest: int) -> Iterator[str]:
+    """Every part of at most so many characters, the short ones first; of a very long text none."""
+    for size in range(1, min(len(text), longest) + 1 if len(text) <= _LONG else 1):
+        for start in range(len(text) - size + 1):
+            yield text[start : start + size]

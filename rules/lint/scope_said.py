@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
 from rules.errors import RuleError
 from rules.lint.emitted import ALL
+from rules.nearest import nearest
 from rules.reference import Reference
 from rules.yaml_source import Document
 
@@ -60,8 +60,8 @@ def _known(reference: Reference, kind: str, what: str) -> set[str]:
 
 
 def _nearest(one: str, known: set[str] | frozenset[str]) -> dict[str, Any]:
-    near = difflib.get_close_matches(one, sorted(known), n=1)
+    near = nearest(one, sorted(known))
     return {
-        "fix_en": f"did you mean '{near[0]}'?" if near else "write it as your lists and records do",
-        "fix_zh": f"是不是“{near[0]}”？" if near else "请按名录和记录里的写法书写",
+        "fix_en": f"did you mean '{near}'?" if near else "write it as your lists and records do",
+        "fix_zh": f"是不是“{near}”？" if near else "请按名录和记录里的写法书写",
     }

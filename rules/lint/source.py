@@ -6,17 +6,18 @@ import re
 from typing import NamedTuple
 
 from rules.errors import RuleError
+from rules.lint.bounds import and_more, rounds
 from rules.lint.stand_in import put_right
 from rules.lint.typing_slips import corrected
 from rules.loader import build
 from rules.model import RuleFile
-from rules.sigma_parse import Named
-from rules.yaml_source import Document, no_mapping, parse_documents
+from rules.named import Named
+from rules.problems import MAX_TOLD, Enough, Problems
+from rules.yaml_source import MAX_NODES, Document, no_mapping, parse_documents
 
 Path = tuple[str, ...]
 # errors whose stand-in is not where they are told
 _ELSEWHERE = {"MJ107": ("mingjian", "version"), "MJ109": ("mingjian", "signal")}
-MAX_PROBLEMS = 200  # of one file: who has so many does not read more
 _START = re.compile(r"^---(?=\s|$)", re.M)
 
 
@@ -48,12 +49,18 @@ class Source(NamedTuple):
         return below or self.is_mended(document, at)
 
 
-def read(path: str, text: str, named: Named) -> Source:
-    """A rule file with everything that keeps it from loading."""
-    documents, problems, whole = _documents(path, text)
+def read(path: str, text: str, named: Named, most: int = MAX_TOLD) -> Source:
+    """A rule file with what keeps it from loading: at most so many errors, of a long file fewer."""
+    problems: list[RuleError] = []
+    try:
+        documents, whole = _documents(path, text, problems, most)
+    except Enough:
+        problems.append(and_more(problems))
+        return Source(path, text, [], None, problems, frozenset(), whole=False)
     mended: set[tuple[int, Path]] = set()
     loaded = None
-    for _ in range(MAX_PROBLEMS if documents else 0):
+    tries = rounds(text, most)
+    for number in range(tries if documents else 0):
         try:
             loaded = build(path, text, documents, named)
             break
@@ -62,7 +69,10 @@ def read(path: str, text: str, named: Named) -> Source:
                 problems += [error] if whole else []
                 break
             problems.append(error)
-            if not put_right(error):
+            if number == tries - 1:  # what is still wrong cannot be looked through
+                problems.append(and_more(problems))
+                documents, whole = [], False
+            elif not put_right(error):
                 whole = False
                 documents = [one for one in documents if one is not error.document]
                 if not documents:
@@ -93,27 +103,31 @@ def _empty(path: str, text: str, named: Named) -> list[RuleError]:
     return []
 
 
-def _documents(path: str, text: str) -> tuple[list[Document], list[RuleError], bool]:
-    """The documents that are mappings, what is wrong with the others, and whether all are here."""
-    problems: list[RuleError] = []
-    parsed, whole = _parsed(path, text, problems)
+def _documents(
+    path: str, text: str, problems: list[RuleError], most: int
+) -> tuple[list[Document], bool]:
+    """The documents that are mappings, and whether all are here; what is wrong with the others."""
+    parsed, whole = _parsed(path, text, problems, most)
+    told = Problems(problems)
     documents = []
     for document in parsed:
         if error := no_mapping(document, text):
-            problems.append(error)
+            told.tell(error)
             whole = False
         else:
             documents.append(document)
-    return documents, problems, whole
+    return documents, whole
 
 
-def _parsed(path: str, text: str, problems: list[RuleError]) -> tuple[list[Document], bool]:
+def _parsed(
+    path: str, text: str, problems: list[RuleError], most: int
+) -> tuple[list[Document], bool]:
     """Slips of the keyboard are corrected in memory to see what else is there; what is no YAML at
     all costs its own document only."""
     slips: list[RuleError] = []
-    for _ in range(MAX_PROBLEMS):
+    for _ in range(rounds(text, most)):
         try:
-            found = parse_documents(path, text, problems)
+            found = parse_documents(path, text, problems, MAX_NODES)
         except RuleError as error:
             better = corrected(text, error)
             if better is None or better == text:
@@ -125,7 +139,7 @@ def _parsed(path: str, text: str, problems: list[RuleError]) -> tuple[list[Docum
             problems += slips
             return found, True
     problems += slips
-    return [], False
+    raise Enough
 
 
 def _piecewise(path: str, text: str, error: RuleError, problems: list[RuleError]) -> list[Document]:
@@ -135,15 +149,16 @@ def _piecewise(path: str, text: str, error: RuleError, problems: list[RuleError]
         problems.append(error)
         return []
     found: list[Document] = []
+    told = Problems(problems)
     broken = False
+    line = 0
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         try:
-            found += parse_documents(
-                path, "\n" * text.count("\n", 0, start) + text[start:end], problems
-            )
+            found += parse_documents(path, "\n" * line + text[start:end], problems, MAX_NODES)
         except RuleError as one:
-            problems.append(one)
+            told.tell(one)
             broken = True
+        line += text.count("\n", start, end)
     if not broken:
         problems.append(error)
     return found

@@ -5,11 +5,11 @@ that nobody sees, so that what is wrong elsewhere is told in the same run.
 from __future__ import annotations
 
 import copy
-import difflib
 from typing import Any
 
 from rules.correlation.section import OUR_KEYS as OF_WINDOWS
 from rules.errors import RuleError
+from rules.nearest import nearest
 from rules.rule_shape import CORRELATION_KEYS, OUR_KEYS, SIGMA_KEYS
 from rules.yaml_source import Document
 
@@ -88,10 +88,10 @@ def _key(error: RuleError, document: Document, at: Path) -> bool:
     if at in _REQUIRED:
         node[found] = copy.deepcopy(_REQUIRED[at])
     elif error.code == "MJ101" and at[:-1] in _KNOWN_KEYS:
-        near = difflib.get_close_matches(at[-1], list(_KNOWN_KEYS[at[:-1]]), n=1)
-        if near and near[0] not in node:
-            node[near[0]] = item
-            document.marks[(*at[:-1], near[0])] = document.marks.get(at, (1, 1))
+        near = nearest(at[-1], _KNOWN_KEYS[at[:-1]])
+        if near and near not in node:
+            node[near] = item
+            document.marks[(*at[:-1], near)] = document.marks.get(at, (1, 1))
     return True
 
 
@@ -100,11 +100,11 @@ def _meant(error: RuleError, document: Document, at: Path) -> bool:
     section = document.value.get("correlation")
     if error.code != "MJ101" or at[:-1] != ("correlation",) or not isinstance(section, dict):
         return False
-    near = difflib.get_close_matches(at[-1], list(CORRELATION_KEYS), n=1)
-    if not near or near[0] in section or at[-1] not in section:
+    near = nearest(at[-1], CORRELATION_KEYS)
+    if not near or near in section or at[-1] not in section:
         return False
-    section[near[0]] = section.pop(at[-1])
-    document.marks[("correlation", near[0])] = document.marks.get(at, (1, 1))
+    section[near] = section.pop(at[-1])
+    document.marks[("correlation", near)] = document.marks.get(at, (1, 1))
     return True
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from rules.nearest import nearest
 from rules.sigma.chain import Placeholders
 from rules.sigma.condition import PLAIN, parse_condition
 from rules.sigma.modifiers import MODIFIERS, questions
@@ -81,13 +81,13 @@ def _item(key: str, value: Any, placeholders: Placeholders) -> Node:
     field, *modifiers = key.split("|")
     for modifier in modifiers:
         if modifier not in MODIFIERS:
-            near = difflib.get_close_matches(modifier, MODIFIERS, n=1)
+            near = nearest(modifier, MODIFIERS)
             raise SigmaRefused(
                 "modifier",
                 f"{key}: no modifier '{modifier}'",
                 f"{key}：没有名为“{modifier}”的修饰符",
-                fix_en=f"did you mean '{near[0]}'?" if near else "",
-                fix_zh=f"是不是“{near[0]}”？" if near else "",
+                fix_en=f"did you mean '{near}'?" if near else "",
+                fix_zh=f"是不是“{near}”？" if near else "",
             )
     values = value if isinstance(value, list) else [value]
     _not_empty(key or "keywords", values)
