@@ -47,9 +47,7 @@ class State(msgspec.Struct, array_like=True):
     truncated: bool = False
     marks: Marks | None = None
     quiet: Quiet | None = None  # an alert whose rule suppresses further ones
-    last: Item | None = (
-        None  # says whose state it is where the window is empty; without its message
-    )
+    last: Item | None = None  # whose state it is, where the window is empty
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -6,6 +6,7 @@ holds as many entries as the person has values, not as many as events.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from rules.correlation.entry import LAST, Entry, Key
@@ -24,7 +25,9 @@ class Seen(Window):
         """Know nothing."""
         super().clear()
         self.news: list[Entry] = []
-        self._latest: dict[str, Entry] = {}  # in the order in which they were seen last
+        # in the order in which they were seen last; the first of a dict is slow to find when many
+        # before it have gone
+        self._latest: OrderedDict[str, Entry] = OrderedDict()
         self._instant: Key = (-LAST, 0)
         self._new: set[str] = set()
 

@@ -26,7 +26,8 @@ def value_of(how: Correlation, rule: str, lookup: Lookup) -> list[str]:
     """The value of an event: none when a field is missing; of several fields, one of them all. Of
     an order what its steps are compared by."""
     if how.between:
-        return [compared_text(how, how.sources().index(rule), lookup)]
+        slot = how.sources().index(rule)
+        return [compared_text(how, slot, lambda name: short(lookup(name)))]
     if not how.fields:
         return []
     parts = [short(lookup(how.field_of(name, rule))) for name in how.fields]

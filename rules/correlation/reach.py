@@ -31,6 +31,7 @@ class Reach:
 
     def __init__(self, steps: tuple[Step, ...]) -> None:
         self._steps = steps
+        self._compares = any(step.tests for step in steps)
         # events at the end of a chain of so many steps, which the next step may follow
         self._ends: list[deque[Node]] = [deque() for _ in steps[1:]]
         # those of the newest moment, which nothing may follow yet
@@ -67,7 +68,7 @@ class Reach:
 
     def _node(self, place: int, step: Step, number: int, entry: Entry) -> Node | None:
         facts: Facts = ()
-        if entry.values:
+        if self._compares:
             facts = facts_of(entry.values[entry.slots.index(step.slot)])
         if not place:
             return Node(number, number, entry, facts, None)

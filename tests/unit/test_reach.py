@@ -103,6 +103,13 @@ def test_a_step_is_compared_with_the_step_before_it(
     assert alerts(ORDER, line, between=between) == expected
 
 
+def test_long_texts_are_told_apart_as_well() -> None:
+    other = [{"rule": "b", "field": "v", "neq": "v"}]
+    long = "x" * 300
+    assert alerts(ORDER, f"0:a={long}p 1:b={long}p", between=other) == []
+    assert alerts(ORDER, f"0:a={long}p 1:b={long}q", between=other) == [(1, "a0 b1")]
+
+
 def test_only_neighbours_are_compared_and_all_comparisons_hold() -> None:
     rising = [{"rule": "b", "field": "v", "gt": "v"}, {"rule": "c", "field": "v", "gt": "v"}]
     assert alerts(THREE, "0:a=1 1:b=2 2:c=3", between=rising) == [(2, "a0 b1 c2")]
