@@ -6,6 +6,7 @@ ones after earlier ones, and between them every deadline that has passed.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -32,7 +33,7 @@ class Group:
     ) -> None:
         self.plan = plan
         branches = 1 + len(plan.absent)
-        self.marks = marks or Marks(
+        self._marks = marks or Marks(
             [False] * branches,
             [NEVER] * branches,
             [[] for _ in plan.absent],
@@ -41,13 +42,20 @@ class Group:
         self._cap, self._start = cap, NEVER
         asked, self._baseline = plan.correlation.baseline, None
         if asked:
-            self._baseline = Baseline(plan.correlation, asked, self.marks.usual, cap)
-            self.marks.usual = self._baseline.usual
+            self._baseline = Baseline(plan.correlation, asked, self._marks.usual, cap)
+            self._marks.usual = self._baseline.usual
+        self._anchors = [deque(anchors) for anchors in self._marks.anchors]
         self._chains: dict[Clause, int] = {}  # begin of the chain last found
         self._window = Seen(plan, cap) if plan.first_seen else Window(plan, cap)
         for entry in entries:
             self._window.add(entry)
-        self._window.truncated = self._window.truncated or self.marks.truncated
+        self._window.truncated = self._window.truncated or self._marks.truncated
+
+    @property
+    def marks(self) -> Marks:
+        """What it remembers besides."""
+        self._marks.anchors = [list(anchors) for anchors in self._anchors]
+        return self._marks
 
     def entries(self) -> Sequence[Entry]:
         """What is kept, in order."""
@@ -61,7 +69,7 @@ class Group:
 
     def step(self, entries: Sequence[Entry]) -> Row | None:
         """All entries of one instant, that is of equal time and seq."""
-        marks, plan = self.marks, self.plan
+        marks, plan = self._marks, self.plan
         time = entries[0].time
         self._open_window(time)
         if plan.until >= 0 and any(plan.until in entry.slots for entry in entries):
@@ -90,7 +98,7 @@ class Group:
 
     def _open_window(self, time: int) -> None:
         """Moves the window to `time`, and ends the episode when it has become empty."""
-        marks, plan = self.marks, self.plan
+        marks, plan = self._marks, self.plan
         window = plan.correlation.window
         if window == "sliding":
             start = marks.since if marks.since >= 0 else time - plan.span
@@ -110,20 +118,22 @@ class Group:
     def _cancel(self) -> None:
         self._window.clear()
         self._chains.clear()
-        self.marks.anchors = [[] for _ in self.plan.absent]
-        self.marks.open = [False] * len(self.marks.open)
-        self.marks.since = -1
+        self._anchors = [deque() for _ in self.plan.absent]
+        self._marks.open = [False] * len(self._marks.open)
+        self._marks.since = -1
 
     def _anchor(self, time: int, fresh: Sequence[Entry]) -> None:
         slots = {slot for entry in fresh for slot in entry.slots}
         for slot in slots:
-            self.marks.seen[slot] = time
-        for clause, anchors in zip(self.plan.absent, self.marks.anchors, strict=True):
-            if not slots.isdisjoint(clause.positive) and anchors[-1:] != [time]:
+            self._marks.seen[slot] = time
+        for clause, anchors in zip(self.plan.absent, self._anchors, strict=True):
+            if slots.isdisjoint(clause.positive):
+                continue
+            if not anchors or anchors[-1] != time:
                 anchors.append(time)
                 if self._cap and len(anchors) > self._cap:
-                    del anchors[0]
-                    self._window.truncated = self.marks.truncated = True
+                    anchors.popleft()
+                    self._window.truncated = self._marks.truncated = True
 
     def _first_seen(self, time: int) -> Row | None:
         """Each new value is an episode of its own: what comes after it knows it."""
@@ -135,7 +145,7 @@ class Group:
         return Row(time, time - plan.span, value, news, True, news, window.truncated)
 
     def _judge(self, time: int, fresh: Sequence[Entry]) -> Row | None:
-        marks, plan, window = self.marks, self.plan, self._window
+        marks, plan, window = self._marks, self.plan, self._window
         value = window.value()
         held = plan.holds(value)
         if held and self._baseline:
@@ -199,7 +209,7 @@ class Group:
     def deadline(self) -> int | None:
         """The next time at which something is decided without an event; it is decided after all
         events of that time."""
-        marks, plan = self.marks, self.plan
+        marks, plan = self._marks, self.plan
         if marks.since >= 0:
             window = plan.correlation.window
             if window == "tumbling":
@@ -207,15 +217,15 @@ class Group:
             if window == "session":
                 return min(marks.last + plan.correlation.gap, marks.since + plan.span)
             return marks.since + plan.span
-        times = [anchors[0] for anchors in marks.anchors if anchors]
+        times = [anchors[0] for anchors in self._anchors if anchors]
         return min(times) + plan.span if times else None
 
     def settle(self, time: int) -> Row | None:
         """Decide what is due at `time`, a deadline."""
-        return self._close(time) if self.marks.since >= 0 else self._absent(time)
+        return self._close(time) if self._marks.since >= 0 else self._absent(time)
 
     def _close(self, time: int) -> Row | None:
-        marks, plan = self.marks, self.plan
+        marks, plan = self._marks, self.plan
         start, marks.since = marks.since, -1
         value = self._window.value()
         held = plan.holds(value)
@@ -233,17 +243,17 @@ class Group:
         return row
 
     def _absent(self, time: int) -> Row | None:
-        marks, plan, window = self.marks, self.plan, self._window
+        marks, plan, window = self._marks, self.plan, self._window
         start = time - plan.span
         window.evict(start)
         holding: list[Clause] = []
         opens = False
         for index, (clause, anchors) in enumerate(
-            zip(plan.absent, marks.anchors, strict=True), start=1
+            zip(plan.absent, self._anchors, strict=True), start=1
         ):
-            if anchors[:1] != [start]:
+            if not anchors or anchors[0] != start:
                 continue
-            del anchors[0]
+            anchors.popleft()
             held = self._there(clause) and all(
                 marks.seen[slot] < start - plan.back for slot in clause.negative
             )
@@ -257,14 +267,12 @@ class Group:
         wanted = opens or plan.full or plan.present
         evidence = self._evidence(holding) if wanted else ()
         places = {slot for clause in holding for slot in clause.positive}
-        fresh = tuple(
-            e for e in window.entries() if e.time == start and not places.isdisjoint(e.slots)
-        )
+        fresh = tuple(e for e in window.of_time(start) if not places.isdisjoint(e.slots))
         return Row(time, start, window.value(), evidence, opens, fresh, marks.truncated)
 
     def end(self) -> int:
         """From when on nothing that has been is of any importance, if no deadline is left."""
-        over = self.marks.last + max(self.plan.span, self.plan.correlation.gap) + 1
+        over = self._marks.last + max(self.plan.span, self.plan.correlation.gap) + 1
         return max(over, self._baseline.end()) if self._baseline else over
 
     def rest(self, time: int) -> None:
@@ -275,7 +283,7 @@ class Group:
 
     def rests(self) -> list[int]:
         """When event time should be told, for the sake of what can be forgotten then."""
-        end, over = self.end(), self.marks.last + self.plan.span + 1
+        end, over = self.end(), self._marks.last + self.plan.span + 1
         return [over, end] if self._baseline and over < end else [end]
 
     def over(self, time: int) -> bool:

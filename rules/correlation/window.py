@@ -152,6 +152,13 @@ class Window:
         """Of these chains the one that begins last."""
         return self._reach[place].chain()
 
+    def of_time(self, oldest: int) -> Iterator[Entry]:
+        """The entries of a time before which there is none."""
+        place = self._head
+        while place < len(self._entries) and self._entries[place].time == oldest:
+            yield self._entries[place]
+            place += 1
+
     def at(self, slot: int, key: Key) -> Iterator[Entry]:
         """The entries of a slot at one instant."""
         at = bisect_left(self._entries, key, self._head, key=lambda entry: entry[:2])

@@ -8,12 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from rules.behave import State
 from rules.correlation.entry import Entry
 from rules.correlation.graph import Correlator
 from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
+from rules.correlation.row import Marks
 from rules.correlation.section import parse_correlation
 from tests.support.correlating import SECOND, planned, reborn, straight, told
 from tests.support.rule_files import outputs, ruleset
@@ -248,3 +251,12 @@ def test_conversations_keep_the_past_without_its_messages(tmp_path: Path) -> Non
     assert len(state) < 250
     drive.advance(FOREVER)
     assert (drive.states, drive.timers) == ({}, [])
+
+
+def test_state_of_before_there_were_baselines_still_loads() -> None:
+    marks: list[Any] = [[True], [0], [], [7], -1, 7, False]
+    known = msgspec.msgpack.decode(msgspec.msgpack.encode(marks), type=Marks)
+    assert (known.last, known.usual) == (7, None)
+    state = [2, [], [], "alert", False, marks, None]
+    found = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=State)
+    assert (found.alert_id, found.marks, found.last) == ("alert", known, None)

@@ -159,6 +159,22 @@ def two_below(rng: random.Random) -> list[Section]:
     return [simple(rng), simple(rng), above(rng, "c1", "c2")]
 
 
+def beyond(rng: random.Random) -> dict[str, Any]:
+    """What no other engine has: compared with itself only."""
+    kind = rng.choice(["first_seen", "within", "between", "baseline"])
+    if kind in ("within", "between"):
+        section: dict[str, Any] = {"type": "temporal_ordered", "rules": NAMES, "timespan": "6s"}
+        later = rng.choice(NAMES[1:])
+        compared = {"rule": later, "field": "v", rng.choice(["gt", "lte", "neq"]): "v"}
+        ours: Any = {"within": {later: "2s"}, "between": [compared]}
+        return section | {"mingjian": {kind: ours[kind]}}
+    counted = "event_count" if kind == "baseline" else "value_count"
+    condition = {"gte": rng.choice([1, 2])} | ({"field": "h"} if counted == "value_count" else {})
+    ours = {"first_seen": True, "baseline": {"over": "4s", "ratio": 1.5}}
+    return {"type": counted, "rules": NAMES[: rng.choice([1, 2])], "timespan": "2s",
+            "condition": condition, "mingjian": {kind: ours[kind]}}  # fmt: skip
+
+
 def events(rng: random.Random) -> Events:
     """Up to 14 of them within 15 seconds, so that ties and missing fields are common."""
     found = []
@@ -231,7 +247,9 @@ def random_rules(part: Any, seed: int) -> Iterator[tuple[random.Random, Document
                 grouped(rng, section, section["rules"])
             if number < len(sections) and rng.random() < 0.2:
                 section["generate"] = True  # of what it refers to
-            documents.append({"title": name, "name": name, "correlation": section})
+            one = {"title": name, "name": name, "correlation": section}
+            ours = section.pop("mingjian", None)
+            documents.append(one | ({"mingjian": ours} if ours else {}))
         collection = loaded(documents)
         assert {one.error.code for one in collection.problems} <= {"MJ332", "MJ333", ""}
         if not collection.problems:
@@ -348,7 +366,7 @@ def test_a_range_is_what_both_of_its_ends_say() -> None:
 @given(seed=st.integers(0, 2**32), data=st.data())
 def test_any_order_within_the_lateness_gives_the_same_lines(seed: int, data: st.DataObject) -> None:
     rng = random.Random(seed)
-    _, _, collection = next(random_rules(data.draw(st.sampled_from(PARTS)), seed))
+    _, _, collection = next(random_rules(data.draw(st.sampled_from([*PARTS, beyond])), seed))
     found = sorted(events(rng), key=lambda one: one[TIME])
     lateness = data.draw(st.integers(0, 8_000))
     # whoever comes is at most so late: sort by time and a delay of at most the lateness
