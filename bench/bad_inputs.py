@@ -91,7 +91,7 @@ OF_RULES = (
     ("2 500 selections and one that is none", _in_rule("  condition", "", "  s{n}: a\n", "  condition: 1 of s* or sx and", 25_000), "MJ005", 2320, 31),
     ("one key 2 500 times", _filled(RULE, "level: low\n", size=25_000), "MJ014", 29, 1),
     ("2 500 broken patterns", _in_rule(_WORDS, "{text|re: ['x'", ", '({n}'", "]}", 25_000), "MJ220", 8, 26),
-    ("40 long patterns", _in_rule(_WORDS, "{text|re: ['x'", ", '" + "\\pL{1,9}" * 240 + "'", ", '(']}"), "MJ220", 8, 26),
+    ("40 long patterns", _in_rule(_WORDS, "{text|re: ['x'", ", 'x{n}" + "\\pL{1,9}" * 240 + "'", ", '(']}"), "MJ220", 8, 26),
     ("one key again and again", _filled(RULE, "level: low\n"), "MJ019", 1, 1),
     ("many documents", _filled("", "---\na: 1\n"), "MJ019", 1, 1),
     ("many documents without end", _filled("", "---\n[\n"), "MJ004", 3, 1),

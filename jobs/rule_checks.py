@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from datetime import date
 from functools import cached_property, partial
@@ -18,6 +18,8 @@ from rules.loader import read_rule_text
 from rules.ruleset import BESIDE, CATALOG, beside, load_ruleset, rule_files
 from rules.yaml_files import yaml_files
 from rules.yaml_source import read_text
+
+_SHORT = 20_000  # characters of a file that is fixed only to see what --fix would do
 
 
 class Checked(NamedTuple):
@@ -128,9 +130,17 @@ def check_rules(path: str, *, baseline: str = "", today: date | None = None) -> 
 
 
 def fix_rules(
-    place: PlaceOfRules, *, baseline: str = "", today: date | None = None, write: bool = True
+    place: PlaceOfRules,
+    *,
+    baseline: str = "",
+    today: date | None = None,
+    write: bool = True,
+    only: Container[str] | None = None,
 ) -> list[Fixed]:
-    """Put right what has one right form, in every file; `write` changes the files."""
+    """Put right what has one right form, in every file; `write` changes the files.
+
+    `only`: paths of the files to look at; of these none that is long, for every fix is tried.
+    """
     request = place.request(baseline=baseline, today=today)
     files = [*place.files]
     if place.own_words and place.where.lexicons.is_relative_to(place.folder):
@@ -139,6 +149,8 @@ def fix_rules(
     found = []
     for file in files:
         path = str(file.relative_to(place.folder))
+        if only is not None and (path not in only or len(place.text_of(path)) > _SHORT):
+            continue
         try:
             before = file.read_bytes().decode()
         except (OSError, UnicodeDecodeError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from functools import lru_cache
 from typing import Any, Protocol
 
 import re2
@@ -152,9 +153,21 @@ class Regex:
 
 def regex(field: str, source: str) -> Regex:
     """Compile `source`. Raises re2.error for what RE2 cannot do in linear time."""
+    pattern, wrong = _compiled(source)
+    if wrong:
+        raise re2.error(*wrong)
+    return Regex(field, source, pattern)
+
+
+@lru_cache(maxsize=2_000)  # a file that is checked is read more than once
+def _compiled(source: str) -> tuple[Any, tuple[Any, ...]]:
+    """(the pattern, what is wrong with it)."""
     options = re2.Options()
     options.log_errors = False  # what is wrong is told by whoever catches it, not on stderr
-    return Regex(field, source, re2.compile(f"(?i){source}", options))
+    try:
+        return re2.compile(f"(?i){source}", options), ()
+    except re2.error as error:
+        return None, error.args or ("it cannot be read",)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from rules.refused import Refused, UnknownName
 from rules.sigma_parse import parse_detection
 
 Path = tuple[str, ...]
+_MOST = 200  # values of a list that are looked at one by one
 
 
 def culprit(
@@ -39,11 +40,18 @@ def _inside(selection: Any, named: Named) -> Path:
 
 
 def _of_list(key: Any, value: Any, named: Named) -> Path:
-    """The one value that is broken; () when each of them is, so that the key is."""
+    """The first value that is broken; () when each of them is, so that the key is."""
     if not isinstance(value, list):
         return ()
-    wrong = [index for index, one in enumerate(value) if _broken({key: one}, named)]
-    return (str(wrong[0]),) if wrong and (len(wrong) < len(value) or len(value) == 1) else ()
+    wrong, right = -1, len(value) == 1
+    for index, one in enumerate(value[:_MOST]):
+        if not _broken({key: one}, named):
+            right = True
+        elif wrong < 0:
+            wrong = index
+        if right and wrong >= 0:
+            return (str(wrong),)
+    return ()
 
 
 def _broken(selection: Any, named: Named) -> bool:

@@ -129,7 +129,7 @@ def scan(text: str) -> None:
 def spans(text: str) -> list[yaml.Node]:
     """The documents, with exact places where nodes end; [] if it is no YAML."""
     try:
-        return _composed(_Plain, text)
+        return nodes(text)
     except (yaml.YAMLError, TooDeep):
         return []
 

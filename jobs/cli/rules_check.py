@@ -113,8 +113,9 @@ def check(
         for one in sorted(shown, key=lambda one: SEVERITIES.index(severity(one))):
             _print(one, place.text_of)
         out.print(_verdict(found, with_notes=lowest == Level.info))
-        if not fix and any(one.code in FIXABLE for one in shown):
-            _offer(fix_rules(place, baseline=baseline, today=day, write=False))
+        fixable = {one.path for one in shown if one.code in FIXABLE}
+        if fixable and not fix:
+            _offer(fix_rules(place, baseline=baseline, today=day, write=False, only=fixable))
     if any(at_least(fail_level, one) for one in found.problems):
         raise typer.Exit(EXIT_FINDINGS)
 
