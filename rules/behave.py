@@ -1,8 +1,8 @@
 """The keyed stage, pure: state in, state out, with the outputs and the timers to set.
 
-State of one key is one versioned MessagePack value: items that wait for the watermark, the items
-of the open window, and the episode that is being reported. Nothing here knows Flink or the clock;
-the watermark is an argument.
+State of one key is one value (`rules.held`): items that wait for the watermark, the items of the
+open window, and the episode that is being reported. Nothing here knows Flink or the clock; the
+watermark is an argument.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from rules.calendar import OfficeCalendar, load_calendar
 from rules.chains import handed_up, is_short, messages_of
 from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
-from rules.correlation.row import Marks, Row
+from rules.correlation.row import Row
 from rules.findings import Findings, position
+from rules.held import State, due_of, fresh, read, with_item, written
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
 from rules.members import entries_of, remembered
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
@@ -30,28 +31,10 @@ from rules.split import TAG, Splits, SplitStep
 from rules.suppression import Quiet
 from rules.view import field_value
 
-STATE_VERSION = 2
 FLAG_TRUNCATED = "evidence_truncated"
 
 Output = tuple[str, bytes]  # (one of rules.alert.OUTPUTS, JSON)
 _json = msgspec.json.Encoder()
-
-
-class State(msgspec.Struct, array_like=True):
-    """What one key remembers. `truncated` is of states written before there were `marks`."""
-
-    version: int
-    pending: list[Item]
-    window: list[Item]
-    alert_id: str = ""  # the newest alert: what continues its episode becomes its evidence
-    truncated: bool = False
-    marks: Marks | None = None
-    quiet: Quiet | None = None  # an alert whose rule suppresses further ones
-    last: Item | None = None  # whose state it is, where the window is empty
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(State).decode
 
 
 class Step(NamedTuple):
@@ -97,7 +80,7 @@ class Behaviour:
             return Step(state, self._single(item)[1], [])
         if item.kind == QUIETED and item.time <= watermark:
             # too late to be put in order: told by itself rather than lost
-            kept = _decode(state) if state else State(STATE_VERSION, [], [])
+            kept = read(state) if state else fresh()
             return Step(state, self._quieted(kept, item), [])
         if item.kind == FRAGMENT:
             return self._split(self._splits.add(state, item, watermark), watermark)
@@ -105,9 +88,8 @@ class Behaviour:
             return Step(state, [], [], [packed])
         if item.time <= watermark:
             return Step(state, [("late", _json.encode(self._late(item, watermark)))], [])
-        held = _decode(state) if state else State(STATE_VERSION, [], [])
-        held.pending.append(item)
-        return Step(_encode(held), [], [item.time])
+        longer, first = with_item(state, packed, item.time)
+        return Step(longer, [], [item.time] if first or not state else [])
 
     def advance(self, state: bytes | None, watermark: int) -> Step:
         """Event time has reached `watermark` (ms): judge what waited, drop what is over."""
@@ -115,7 +97,10 @@ class Behaviour:
             return Step(None, [], [])
         if state[:1] == TAG:
             return self._split(self._splits.advance(state, watermark), watermark)
-        held = _decode(state)
+        due = due_of(state)
+        if due is not None and watermark < due:
+            return Step(state, [], [])
+        held = read(state)
         ready = sorted((i for i in held.pending if i.time <= watermark), key=Item.order)
         held.pending = [i for i in held.pending if i.time > watermark]
         outputs: list[Output] = []
@@ -131,11 +116,13 @@ class Behaviour:
         outputs += found
         if held.quiet and held.quiet.until < watermark:
             held.quiet = None
-        elif held.quiet and (ready or outputs):  # an absence opens it without an item
+        elif held.quiet:
             timers.append(held.quiet.until + 1)
+        timers += [item.time for item in held.pending]
         if not held.window and not held.pending and held.marks is None and not held.quiet:
             return Step(None, outputs, [], up)
-        return Step(_encode(held), outputs, timers, up)
+        due = min(timers)
+        return Step(written(held, due), outputs, [due], up)
 
     def _settle(
         self, held: State, judged: list[Item], watermark: int
@@ -167,10 +154,8 @@ class Behaviour:
         held.marks = group.marks
         held.last = None if held.window else remembered(newest[0])
         due = group.deadline()
-        timers = [] if due is None else [due]
-        if judged:
-            timers += group.rests()
-        return outputs, timers, up
+        times = [*group.rests(), *([] if due is None else [due])]
+        return outputs, [time for time in times if time > watermark], up
 
     def _read(self, item: Item) -> Callable[[str], Any]:
         """The fields of the message of an item."""

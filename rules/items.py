@@ -78,6 +78,11 @@ def key_of(packed: bytes) -> str:
     return bytes(packed[2 : 2 + int.from_bytes(packed[:2], "big")]).decode()
 
 
+def body_of(packed: bytes) -> memoryview:
+    """The item, not decoded."""
+    return memoryview(packed)[2 + int.from_bytes(packed[:2], "big") :]
+
+
 def unpack(packed: bytes) -> Item:
     """The item."""
-    return _decoder.decode(memoryview(packed)[2 + int.from_bytes(packed[:2], "big") :])
+    return _decoder.decode(body_of(packed))

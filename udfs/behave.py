@@ -68,8 +68,11 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         """Event time has reached `timestamp`; see `Behaviour.advance`."""
         assert self._behaviour is not None  # noqa: S101
         before = self._state.value()
-        step = self._behaviour.advance(before, timestamp)
-        yield from self._settle(before, step, ctx.timer_service())
+        timers = ctx.timer_service()
+        # Flink has reached its watermark before it fires the first timer up to it: all that is
+        # ready is judged at once, and the timers that follow find nothing due
+        step = self._behaviour.advance(before, max(timestamp, timers.current_watermark()))
+        yield from self._settle(before, step, timers)
 
     def _settle(self, before: bytes | None, step: Step, timers: Any) -> Iterator[Any]:
         if step.state is None:

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from rules.behave import State
 from rules.correlation.entry import Entry
 from rules.correlation.graph import Correlator
 from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Marks
 from rules.correlation.section import parse_correlation
+from rules.held import State
 from tests.support.correlating import SECOND, planned, reborn, straight, told
 from tests.support.rule_files import outputs, ruleset
 from tests.unit.test_behave import FOREVER, Drive, packed
