@@ -145,12 +145,19 @@ def fix_rules(
     files = [*place.files]
     if place.own_words and place.where.lexicons.is_relative_to(place.folder):
         files += yaml_files(place.where.lexicons)
+    if only is not None:
+        paths = {file: str(file.relative_to(place.folder)) for file in files}
+        files = [
+            file
+            for file, path in paths.items()
+            if path in only and len(place.text_of(path)) <= _SHORT
+        ]
+    if not files:
+        return []
     problems_of = check_texts(request)
     found = []
     for file in files:
         path = str(file.relative_to(place.folder))
-        if only is not None and (path not in only or len(place.text_of(path)) > _SHORT):
-            continue
         try:
             before = file.read_bytes().decode()
         except (OSError, UnicodeDecodeError):

@@ -153,15 +153,15 @@ class Regex:
 
 def regex(field: str, source: str) -> Regex:
     """Compile `source`. Raises re2.error for what RE2 cannot do in linear time."""
-    pattern, wrong = _compiled(source)
+    pattern, wrong = compiled(source)
     if wrong:
         raise re2.error(*wrong)
     return Regex(field, source, pattern)
 
 
 @lru_cache(maxsize=2_000)  # a file that is checked is read more than once
-def _compiled(source: str) -> tuple[Any, tuple[Any, ...]]:
-    """(the pattern, what is wrong with it)."""
+def compiled(source: str) -> tuple[Any, tuple[Any, ...]]:
+    """The pattern, and what is wrong with it, as RE2 says."""
     options = re2.Options()
     options.log_errors = False  # what is wrong is told by whoever catches it, not on stderr
     try:
