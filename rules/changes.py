@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from rules.conditions import Node
 from rules.model import CorrelationRule, RuleFile
 from rules.ruleset import RuleSet
 
 NEW, REMOVED, JUDGES, TEXT = "new", "removed", "judges_otherwise", "text"
+WORDS, LEVEL = "words", "level"
 KEPT, ANEW, DROPPED, NONE = "kept", "starts_anew", "dropped", "none"
 
 
@@ -21,7 +23,9 @@ class Change(NamedTuple):
     """One rule that is not as it was.
 
     Args:
-        what: NEW, REMOVED, JUDGES (it judges otherwise, or a rule does that it reads), or TEXT.
+        what: NEW, REMOVED, JUDGES (it judges otherwise, or a rule does that it reads), WORDS (its
+            lexicons or exceptions do), LEVEL (level or response are others), or TEXT. Tests,
+            comments and layout are no change.
         state: of its open windows: KEPT; ANEW: what was counted before is not added to what comes;
             DROPPED with the rule; NONE, for a rule about single messages.
         because: names of the rules it reads that judge otherwise.
@@ -54,9 +58,19 @@ def _changed(
         return Change(name, JUDGES, NONE if first is None or second is None else ANEW)
     if first and second and first.state_version != second.state_version:
         return Change(name, JUDGES, ANEW, tuple(_read_otherwise(second, before, now)))
-    if old.text != new.text:
-        return Change(name, TEXT, KEPT if second else NONE)
-    return None
+    state = KEPT if second else NONE
+    if _conditions(old, before) != _conditions(new, now):
+        return Change(name, WORDS, state)
+    was, will = old.main, new.main
+    if was is None or will is None or was.ref.digest == will.ref.digest:
+        return None  # tests, comments, or the layout
+    graver = (was.ref.level, was.ref.response) != (will.ref.level, will.ref.response)
+    return Change(name, LEVEL if graver else TEXT, state)
+
+
+def _conditions(file: RuleFile, ruleset: RuleSet) -> list[Node]:
+    """What its rules ask, with the words of lexicons and the exceptions of filters."""
+    return [ruleset.detections[rule.ref.name].condition for rule in file.detections]
 
 
 def _read_otherwise(rule: CorrelationRule, before: RuleSet, now: RuleSet) -> Iterator[str]:

@@ -78,7 +78,7 @@ class KeptPatterns:
 
     def _forget(self) -> None:
         assert self._folder is not None  # noqa: S101
-        files = [file for file in self._folder.iterdir() if not file.name.startswith(".")]
+        files = list(self._folder.glob("patterns-*.hs"))  # others keep their own things here
         files.sort(key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files[KEEP:]:
             file.unlink(missing_ok=True)

@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
     rules.command("packs", epilog="例 · example:  mingjian rules packs")(packs)
     rules.command("test", epilog="例 · example:  mingjian rules test -k a07 --strict")(run_tests)
     rules.command(
-        "explain", epilog="例 · example:  mingjian rules explain a07_01_guarantee 这款保 本"
+        "explain", epilog="例 · example:  mingjian rules explain a07_01_guarantee '这款保 本'"
     )(explain)
     rules.command("fmt", epilog="例 · example:  mingjian rules fmt --check my-rules/")(fmt)
     rules.command(

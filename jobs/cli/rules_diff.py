@@ -19,6 +19,8 @@ _WHAT = {
     changed.NEW: ("new", "新增"),
     changed.REMOVED: ("removed", "已删除"),
     changed.JUDGES: ("judges otherwise", "判断有变"),
+    changed.WORDS: ("other words or exceptions", "词库或例外有变"),
+    changed.LEVEL: ("other level or response", "级别或响应有变"),
     changed.TEXT: ("texts only", "只改文字"),
 }
 _STATE = {

@@ -61,11 +61,14 @@ def test_a_folder_that_cannot_be_written_is_told_and_does_not_matter(tmp_path, c
     assert "are not kept" in caplog.text
 
 
-def test_the_oldest_are_forgotten_and_nothing_half_is_left(tmp_path):
+def test_the_oldest_are_forgotten_and_nothing_half_is_left(tmp_path, caplog):
+    (tmp_path / "jars").mkdir()
     keep = KeptPatterns(tmp_path)
     for number in range(KEEP + 3):
         keep.put(f"patterns-{number}.hs", b"x")
-    assert len(list(tmp_path.iterdir())) == KEEP
+    assert len(kept(tmp_path)) == KEEP
+    assert len(list(tmp_path.iterdir())) == KEEP + 1
+    assert caplog.text == ""
 
 
 def test_where_they_are_kept(monkeypatch, tmp_path):

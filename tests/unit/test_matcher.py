@@ -84,10 +84,12 @@ def test_any_value_in_the_payload_is_judged_or_set_aside(key: str, value: Any) -
         assert kind != "quarantine" or json.loads(body)["reason"] in REASONS
 
 
-def test_a_very_long_id_is_judged_like_any() -> None:
-    sender = "z" * 100_000
-    found = run(record({**PROMISE, "from": sender, "id": "i" * 100_000}, "m1", 1))
+def test_a_long_id_is_judged_like_any_and_a_longer_one_is_set_aside() -> None:
+    sender = "z" * 512
+    found = run(record({**PROMISE, "from": sender, "id": "i" * 512}, "m1", 1))
     assert outputs(found, "alerts")[0]["actor"] == sender
+    (entry,) = outputs(run(record({**PROMISE, "from": sender + "z"}, "m1", 1)), "quarantine")
+    assert len(entry["detail"]) < 300
 
 
 def test_a_long_text_of_nothing_but_hits_is_quick() -> None:

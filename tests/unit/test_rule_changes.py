@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from jobs.cli.main import app
 from rules.changes import changes
+from rules.ruleset import load_ruleset
 from tests.support.rule_files import COUNTING, SIMPLE, ruleset, write
 
 READS_OTHERS = """\
@@ -20,6 +21,17 @@ correlation: {type: event_count, rules: [t2_burst], group-by: [sender], timespan
 level: high
 mingjian: {version: 1, item: A05-01, response: 2, legal: [x], owner: y}
 """  # noqa: E501
+
+
+EXCEPTION = """\
+title: 热线
+name: except_hotline
+filter:
+  rules: [t1_words]
+  hotline: {text|contains: 热线}
+  condition: not hotline
+mingjian: {owner: 客服部, reason: 已备案, expires: 2099-06-30}
+"""
 
 
 @pytest.mark.parametrize(
@@ -33,6 +45,12 @@ mingjian: {version: 1, item: A05-01, response: 2, legal: [x], owner: y}
         # words of a title are no reason to count anew; a threshold, a base rule or a scope is
         ((COUNTING,), (COUNTING.replace("title: 撤回", "title: 大量撤回"),), [
             ("t2_burst", "text", "kept", ())]),
+        ((COUNTING,), (COUNTING.replace("response: 2", "response: 3"),), [
+            ("t2_burst", "level", "kept", ())]),
+        ((SIMPLE,), (SIMPLE.replace("level: high", "level: critical"),), [
+            ("t1_words", "level", "none", ())]),
+        ((SIMPLE,), ("# a remark\n" + SIMPLE,), []),
+        ((SIMPLE,), (SIMPLE, EXCEPTION), [("t1_words", "words", "none", ())]),
         ((COUNTING,), (COUNTING.replace("gte: 3", "gte: 4"),), [
             ("t2_burst", "judges_otherwise", "starts_anew", ())]),
         ((COUNTING,), (COUNTING.replace("type: revoke", "type: [revoke, image]"),), [
@@ -71,3 +89,15 @@ def test_the_command_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "is not added to what comes after" in " ".join(told.split())
     same = CliRunner().invoke(app, ["rules", "diff", str(tmp_path / "now"), *words[3:4], words[2]])
     assert "the rules are the same" in same.stdout
+
+
+def test_a_word_more_in_a_lexicon_is_a_change(tmp_path: Path) -> None:
+    words = SIMPLE.replace("text|contains: 保本", "text|lexicon: own")
+    for folder, more in (("before", ""), ("now", ", 购物卡")):
+        write(tmp_path / folder, words, "a.yaml")
+        lexicon = (
+            f"name: own\ntitle: 自有\nowner: 合规部\nscene: x\nexpires: null\nwords: [回扣{more}]\n"
+        )
+        write(tmp_path / folder / "lexicons", lexicon, "own.yaml")
+    found = changes(load_ruleset(tmp_path / "before"), load_ruleset(tmp_path / "now"))
+    assert [tuple(one) for one in found] == [("t1_words", "words", "none", ())]
