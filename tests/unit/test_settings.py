@@ -32,7 +32,7 @@ def refused(*overrides: str, path: Path | None = None, profile: str = "embedded"
 def assert_one_clear_line(error: MingjianError) -> None:
     assert error.exit_code == EXIT_USAGE
     assert HAN.search(error.zh)
-    assert not HAN.search(re.sub(r"'.*'|“.*”", "", error.en))
+    assert not HAN.search(re.sub(r"'.*'|\".*\"|“.*”", "", error.en))
     for text in (error.en, error.zh, error.fix_en, error.fix_zh):
         assert text.isprintable(), text
     assert bool(error.fix_en) == bool(error.fix_zh)
