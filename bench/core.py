@@ -16,7 +16,7 @@ ROUNDS = 3
 
 def measure(records: list[bytes]) -> dict[str, Any]:
     """CPU seconds of one core over `records`, best of ROUNDS; hit rate in records."""
-    begun = time.process_time()
+    started = time.process_time()
     timeline, calendar = RuleTimeline.load(), load_calendar()
     loaded = time.process_time()
     compiled = compile_timeline(timeline)
@@ -34,7 +34,7 @@ def measure(records: list[bytes]) -> dict[str, Any]:
         engine_seconds.append(time.process_time() - begun)
     ruleset = timeline.rulesets[0]
     return {
-        "load_seconds": loaded - begun,
+        "load_seconds": loaded - started,
         "compile_seconds": ready - loaded,
         "records": len(records),
         "bytes_per_record": sum(map(len, records)) / len(records),
