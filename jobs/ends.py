@@ -10,6 +10,7 @@ from typing import Any
 
 from config.settings import Kafka, Settings
 from jobs.kafka_client import flink_properties
+from jobs.kept_state import uri
 from rules.alert import OUTPUTS
 from rules.errors import EXIT_USAGE, MingjianError
 
@@ -89,7 +90,7 @@ def source_ddl(settings: Settings) -> str:
         columns = "`file.path` STRING NOT NULL METADATA"
         options = {
             "connector": "filesystem",
-            "path": _address(folder),
+            "path": uri(str(folder)),
             "format": "raw",
             "source.path.regex-pattern": f"{re.escape(str(folder))}/messages[^/]*[.]jsonl([.]gz)?",
         }
@@ -165,11 +166,6 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _address(folder: Path) -> str:
-    """A folder as Flink reads it; the %E6 of `Path.as_uri` it would take literally."""
-    return f"file://{folder}"
-
-
 def select_items(settings: Settings) -> str:
     """The one query of the job: match in batches, keep what hit, one row an item.
 
@@ -200,7 +196,7 @@ def _file_sink(folder: Path) -> Any:
 
     folder.mkdir(parents=True, exist_ok=True)
     return (
-        FileSink.for_row_format(_address(folder.resolve()), Encoder.simple_string_encoder())
+        FileSink.for_row_format(uri(str(folder)), Encoder.simple_string_encoder())
         .with_output_file_config(
             OutputFileConfig.builder().with_part_prefix("part").with_part_suffix(".jsonl").build()
         )

@@ -22,14 +22,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfoNotFoundError
 
+from rules.heading import first_document
 from rules.problems import Problems
 from rules.yaml_source import (
-    MAX_NODES,
-    MAX_RULE,
     Document,
-    no_mapping,
-    parse_documents,
-    read_text,
 )
 from rules.zone import DAY_MS, Zone
 
@@ -119,11 +115,7 @@ def read_calendar(file: Path, label: str, problems: Problems) -> OfficeCalendar:
         RuleError: it cannot be read; and see `Problems.tell` for all else.
         Enough: see `Problems.tell`.
     """
-    text = read_text(file, label, MAX_RULE)
-    documents = parse_documents(label, text, problems.found, MAX_NODES)
-    document = next(iter(documents), Document(label, {}, {}))
-    if error := no_mapping(document, text):
-        raise error
+    document = first_document(file, label, problems)
     problems.tell_all(document.unknown((), _KEYS))
     value = document.value
     zone = Zone(_ZONE)

@@ -8,12 +8,13 @@ new ones while it goes on. Each level of a chain is a keyed stage of its own in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
+from graphlib import CycleError
 from typing import Any
 
 import msgspec
 
 from rules.alert import content_id
+from rules.correlation.graph import in_order
 from rules.correlation.membership import plain
 from rules.correlation.row import Row
 from rules.grouping import counted_value, group_values, key_of_group
@@ -45,13 +46,13 @@ def depths(reads: Mapping[str, Iterable[str]]) -> dict[str, int]:
     Raises:
         Circle: there is no lowest one.
     """
-    below = {name: [one for one in sources if one in reads] for name, sources in reads.items()}
-    found: dict[str, int] = {}
     try:
-        for name in TopologicalSorter(below).static_order():
-            found[name] = 1 + max((found[one] for one in below[name]), default=0)
+        order = in_order(reads)
     except CycleError as error:
         raise Circle(error.args[1]) from None
+    found: dict[str, int] = {}
+    for name in order:
+        found[name] = 1 + max((found[one] for one in reads[name] if one in reads), default=0)
     return found
 
 

@@ -1,12 +1,53 @@
-"""The head of a file that a company keeps beside its rules: its name, its owner, its last day."""
+"""A file that a company keeps beside its rules: its document, and the head of that: its name, its
+owner, its last day."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from pathlib import Path
 
 from rules.errors import RuleError
+from rules.problems import Problems
 from rules.yaml_document import Document
+from rules.yaml_source import MAX_NODES, MAX_RULE, no_mapping, parse_documents, read_text
+
+
+def first_document(file: Path, label: str, problems: Problems) -> Document:
+    """The first document of a file, called `label` in errors.
+
+    Raises:
+        RuleError: it cannot be read, or is no mapping; and see `Problems.tell` for keys that are
+            there twice.
+    """
+    text = read_text(file, label, MAX_RULE)
+    documents = parse_documents(label, text, problems.found, MAX_NODES)
+    return _mapping(next(iter(documents), Document(label, {}, {})), text)
+
+
+def only_document(label: str, text: str, problems: Problems, en: str, zh: str) -> Document:
+    """The only document of the text of a file of the kind `en` and `zh` name ("list", "名单").
+
+    Raises:
+        RuleError: it is no YAML, or holds no mapping or several; and see `Problems.tell` for keys
+            that are there twice.
+    """
+    documents = parse_documents(label, text, problems.found)
+    if len(documents) != 1:
+        extra = documents[1] if documents else Document(label, {}, {})
+        raise extra.error(
+            (),
+            f"a {en} file holds one document, this one {len(documents)}",
+            f"一个{zh}文件只能有一个文档，这里有 {len(documents)} 个",
+            code="MJ401",
+        )
+    return _mapping(documents[0], text)
+
+
+def _mapping(document: Document, text: str) -> Document:
+    if error := no_mapping(document, text):
+        raise error
+    return document
 
 
 def of_name(document: Document, stem: str, code: str) -> Iterator[RuleError]:

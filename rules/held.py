@@ -44,7 +44,6 @@ class State(msgspec.Struct, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(State).decode
 _item = msgspec.msgpack.Decoder(Item).decode
-_raw = msgspec.msgpack.Encoder().encode
 
 
 def fresh() -> State:
@@ -89,12 +88,9 @@ def read(state: bytes) -> State:
 
 def written(state: State, due: int) -> bytes:
     """The bytes of a state that is next looked at when event time reaches `due`."""
-    waiting = state.pending
-    state.pending = []
-    body = _encode(state)
-    state.pending = waiting
+    body = _encode(msgspec.structs.replace(state, pending=[]))
     parts = [_HEAD.pack(TAG, due, len(body)), body]
-    for item in waiting:
-        one = _raw(item)
+    for item in state.pending:
+        one = _encode(item)
         parts += (_LENGTH.pack(len(one)), one)
     return b"".join(parts)

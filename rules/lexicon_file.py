@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from rules.errors import EXIT_USAGE, MingjianError
-from rules.heading import of_end, of_name, of_texts
+from rules.heading import of_end, of_name, of_texts, only_document
 from rules.heads import flood_in
 from rules.lexicon import Lexicon
 from rules.lexicon_words import WordReader
 from rules.problems import Problems
 from rules.yaml_files import yaml_files
-from rules.yaml_source import Document, no_mapping, parse_documents, read_text
+from rules.yaml_source import Document, read_text
 
 _REQUIRED = ("name", "title", "owner")
 _TEXTS = (*_REQUIRED, "scene")
@@ -70,18 +70,7 @@ def read_document(label: str, source: str, problems: Problems) -> Document:
         RuleError: it is no YAML, or holds no mapping or several; and see `Problems.tell` for keys
             that are there twice.
     """
-    documents = parse_documents(label, source, problems.found)
-    if len(documents) != 1:
-        extra = documents[1] if documents else Document(label, {}, {})
-        raise extra.error(
-            (),
-            f"a lexicon file holds one document, this one {len(documents)}",
-            f"一个词库文件只能有一个文档，这里有 {len(documents)} 个",
-            code="MJ401",
-        )
-    if error := no_mapping(documents[0], source):
-        raise error
-    return documents[0]
+    return only_document(label, source, problems, "lexicon", "词库")
 
 
 def build(document: Document, stem: str, problems: Problems) -> Lexicon:

@@ -15,17 +15,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from rules.heading import first_document
 from rules.model import RuleFile
 from rules.problems import Problems
 from rules.refused import UnknownName
 from rules.yaml_files import yaml_files
 from rules.yaml_source import (
-    MAX_NODES,
-    MAX_RULE,
     Document,
-    no_mapping,
-    parse_documents,
-    read_text,
 )
 
 PACKS = Path(__file__).parent / "packs"
@@ -75,12 +71,7 @@ def read_pack(file: Path, label: str, problems: Problems) -> Pack:
         RuleError: it cannot be read; and see `Problems.tell` for all else.
         Enough: see `Problems.tell`.
     """
-    text = read_text(file, label, MAX_RULE)
-    documents = parse_documents(label, text, problems.found, MAX_NODES)
-    document = next(iter(documents), Document(label, {}, {}))
-    if error := no_mapping(document, text):
-        raise error
-    return _pack(document, file.stem, problems)
+    return _pack(first_document(file, label, problems), file.stem, problems)
 
 
 def chosen(files: Sequence[RuleFile], packs: Iterable[Pack]) -> list[RuleFile]:

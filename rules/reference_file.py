@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rules.cases import customer
-from rules.heading import of_end, of_name, of_texts
+from rules.heading import of_end, of_name, of_texts, only_document
 from rules.heads import flood_in
 from rules.problems import Problems
 from rules.reference import CUSTOMERS, KINDS, NORMAL, STAFF, Period, Reference, RefList, day
 from rules.refused import UnknownName
 from rules.yaml_files import yaml_files
-from rules.yaml_source import Document, no_mapping, parse_documents, read_text
+from rules.yaml_source import Document, read_text
 
 KEYS = ("name", "title", "owner", "expires", "kind", "values", "entries")
 _PERIOD_KEYS = ("from", "to", "name")
@@ -59,18 +59,7 @@ def read_document(label: str, text: str, problems: Problems) -> Document:
         RuleError: it is no YAML, or holds no mapping or several; and see `Problems.tell` for keys
             that are there twice.
     """
-    documents = parse_documents(label, text, problems.found)
-    if len(documents) != 1:
-        extra = documents[1] if documents else Document(label, {}, {})
-        raise extra.error(
-            (),
-            f"a list file holds one document, this one {len(documents)}",
-            f"一个名单文件只能有一个文档，这里有 {len(documents)} 个",
-            code="MJ401",
-        )
-    if error := no_mapping(documents[0], text):
-        raise error
-    return documents[0]
+    return only_document(label, text, problems, "list", "名单")
 
 
 def build(document: Document, stem: str, problems: Problems) -> RefList:

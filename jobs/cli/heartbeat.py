@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli.app import ConfigOption, ProfileOption, SetOption, err, say, settings_from
-
-SHANGHAI = dt.timezone(dt.timedelta(hours=8))
+from jobs.cli.detect import SHANGHAI
 
 
 def register(app: typer.Typer) -> None:

@@ -65,7 +65,7 @@ class Correlator:
     """
 
     def __init__(self, correlations: Mapping[str, Correlation], *, every: bool = False) -> None:
-        order = in_order(correlations)
+        order = in_order({name: how.sources() for name, how in correlations.items()})
         read: dict[str, bool] = {}  # what is referred to -> whether it raises alerts all the same
         for how in correlations.values():
             for source in how.sources():
@@ -296,18 +296,18 @@ class Correlator:
             arrived[parent][group].append(entry)
 
 
-def in_order(correlations: Mapping[str, Correlation]) -> list[str]:
-    """Names, those that are referred to before those that refer to them.
+def in_order(reads: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names, those that are read before those that read them.
+
+    Args:
+        reads: name of each correlation -> what it reads; names of other rules are left out.
 
     Raises:
         CycleError: of `graphlib`; its second argument names the circle.
     """
     from graphlib import TopologicalSorter  # noqa: PLC0415 - only when rules are loaded
 
-    known = {
-        name: [source for source in how.sources() if source in correlations]
-        for name, how in correlations.items()
-    }
+    known = {name: [one for one in sources if one in reads] for name, sources in reads.items()}
     return list(TopologicalSorter(known).static_order())
 
 

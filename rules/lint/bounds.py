@@ -22,16 +22,10 @@ def rounds(text: str, most: int = MAX_TOLD) -> int:
 
 def and_more(found: Sequence[RuleError]) -> RuleError:
     """Says, behind the last error that is told, that there may be more."""
-    last = found[-1]
-    return RuleError(
+    return _behind(
+        found[-1],
         f"{len(found)} errors of this file are told; there may be more",
         f"这个文件只报出 {len(found)} 个错误，后面可能还有",
-        path=last.path,
-        line=last.line,
-        column=last.column,
-        fix_en="put these right and check again",
-        fix_zh="请改正后再检查",
-        code="MJ025",
     )
 
 
@@ -44,15 +38,18 @@ def bounded(found: Sequence[RuleError]) -> list[RuleError]:
         if grave or advice <= MAX_ADVICE:
             kept.append(one)
     if advice > MAX_ADVICE:
-        kept.append(_less(kept, advice))
+        en = f"{MAX_ADVICE} of {advice} warnings and notes about this file are told"
+        kept.append(
+            _behind(kept[-1], en, f"这个文件有 {advice} 条警告和建议，只报出 {MAX_ADVICE} 条")
+        )
     return kept
 
 
-def _less(kept: Sequence[RuleError], advice: int) -> RuleError:
-    last = kept[-1]
+def _behind(last: RuleError, en: str, zh: str) -> RuleError:
+    """What is said at the place of the last error that is told."""
     return RuleError(
-        f"{MAX_ADVICE} of {advice} warnings and notes about this file are told",
-        f"这个文件有 {advice} 条警告和建议，只报出 {MAX_ADVICE} 条",
+        en,
+        zh,
         path=last.path,
         line=last.line,
         column=last.column,

@@ -16,8 +16,14 @@ from rules.sigma.collection import load_collection
 from rules.sigma.evaluate import Evaluation
 from rules.sigma.event import Event
 from tests.support.rule_files import judge, outputs, ruleset
-from tests.unit.test_behave import FOREVER, Drive, packed
-from tests.unit.test_behave_types import BASES, START, messages, told
+from tests.unit.test_behave import packed
+from tests.unit.test_behave_types import (
+    BASES,
+    START,
+    messages,
+    order_is_of_no_importance,
+    told,
+)
 
 BY_SENDER = "group-by: [sender]"
 
@@ -89,20 +95,7 @@ def test_any_order_and_any_steps_of_event_time_give_the_same(
     """Also: when all is over nothing is left, neither state nor timers, on any level."""
     rules = data.draw(st.sampled_from(chains))
     line = data.draw(st.text("abc-", max_size=14))
-    items = packed(rules, messages(line))
-    plain, mixed = Drive(rules), Drive(rules)
-    for item in items:
-        plain.send(item)
-    plain.advance(FOREVER)
-    for item in data.draw(st.permutations(items)):
-        mixed.send(item)
-    for mark in sorted(data.draw(st.lists(st.integers(0, 25), max_size=6))):
-        mixed.advance(START + mark * 60_000)
-    mixed.advance(FOREVER)
-    assert sorted(mixed.found) == sorted(plain.found)
-    for drive in (plain, mixed):
-        assert drive.states == {}
-        assert drive.timers == []
+    order_is_of_no_importance(rules, packed(rules, messages(line)), data)
 
 
 @settings(max_examples=200, deadline=None)
