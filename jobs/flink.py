@@ -42,6 +42,9 @@ def python_path() -> str:
 
 def prepare_process(settings: Settings) -> None:
     """Set what PyFlink reads from the environment. Must run before pyflink starts its gateway."""
+    # PyFlink's mark of a process in which Python functions ran; a command started by such a
+    # process inherits it, and would be refused a JVM
+    os.environ.pop("PYFLINK_GATEWAY_DISABLED", None)
     os.environ["JAVA_HOME"] = str(java_home())
     os.environ["PYTHONPATH"] = python_path()
     logs = Path(settings.data_dir) / "log"

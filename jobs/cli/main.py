@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from importlib.metadata import version
 from typing import Annotated
 
@@ -26,6 +27,8 @@ from jobs.cli.app import err, language, out, report, say
 from jobs.cli.help_language import translate
 from jobs.cli.usage import usage_error
 from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
+
+OUR_PACKAGES = frozenset(("config", "ingest", "jobs", "reports", "rules", "sinks", "udfs"))
 
 app = typer.Typer(
     name="mingjian",
@@ -86,18 +89,30 @@ def main() -> None:
         sys.exit(EXIT_ENVIRONMENT)
     except Exception as error:
         # ours to mend, but a traceback helps nobody who is not: the message may quote content,
-        # so only its kind is shown
+        # so only its kind and its place are shown
         if os.environ.get("MINGJIAN_DEBUG"):
             raise
+        kind, at = type(error).__name__, _place(error)
         report(
             MingjianError(
-                f"unexpected {type(error).__name__}: this is a defect of Mingjian",
-                f"意外错误 {type(error).__name__}：这是明鉴的缺陷",
+                f"unexpected {kind} in {at}: this is a defect of Mingjian",
+                f"意外错误 {kind}（{at}）：这是明鉴的缺陷",
                 fix_en="run it again with MINGJIAN_DEBUG=1 and report what it prints",
                 fix_zh="请加 MINGJIAN_DEBUG=1 重跑，并把输出报告给我们",
             )
         )
         sys.exit(EXIT_ENVIRONMENT)
+
+
+def _place(error: BaseException) -> str:
+    """Module and line where it was raised, and the last of ours on the way there."""
+    frames = [
+        (str(frame.f_globals.get("__name__", "?")), line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    ours = [one for one in frames if one[0].partition(".")[0] in OUR_PACKAGES]
+    shown = dict.fromkeys([frames[-1], *ours[-1:]])
+    return " < ".join(f"{module}:{line}" for module, line in shown)
 
 
 if __name__ == "__main__":

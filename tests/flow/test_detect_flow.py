@@ -255,8 +255,8 @@ targets: []
 """,
         encoding="utf-8",
     )
-    # PyFlink marks a process that has run Python functions; a new one must not inherit it
-    fresh = {k: v for k, v in os.environ.items() if k != "PYFLINK_GATEWAY_DISABLED"}
+    # PyFlink marks a process that has run Python functions; a job that it starts inherits the mark
+    marked = os.environ | {"PYFLINK_GATEWAY_DISABLED": "true"}
     done = subprocess.run(
         [
             sys.executable,
@@ -268,7 +268,7 @@ targets: []
             "-o",
             "json",
         ],
-        env=fresh | {"_python_worker_execution_mode": mode},
+        env=marked | {"_python_worker_execution_mode": mode},
         cwd=tmp_path,
         capture_output=True,
         text=True,
