@@ -29,6 +29,9 @@ from udfs.spec import JobSpec
 JOB_NAME = "mingjian-detect"
 _POLL_SECONDS = 0.5
 _SLOTS_SECONDS = 20
+# a job that is left alone is said to run when it has counted, or has run so long without a failure:
+# the workers of a topic in which nothing stands count nothing
+_SILENT_SECONDS = 10
 
 
 @dataclass
@@ -155,7 +158,9 @@ def run(
             if seen.records >= report.last.records:
                 report.last = seen.not_before(report.last)
             on_progress(seen, time.monotonic() - (running_since or time.monotonic()))
-            if seen.state == "FAILED" or (detached and seen.state == "RUNNING" and seen.counters):
+            silent = time.monotonic() - (running_since or time.monotonic()) > _SILENT_SECONDS
+            works = seen.state == "RUNNING" and (seen.counters or silent)
+            if seen.state == "FAILED" or (detached and works):
                 break
         if ended or (seen is not None and seen.state in FINAL):
             break

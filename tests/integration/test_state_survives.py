@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 import zlib
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -25,12 +24,10 @@ from rules.cases import record
 from rules.decode import Decoder, heartbeat
 from rules.engine import Engine
 from rules.errors import MingjianError
-from rules.ruleset import RuleTimeline, load_ruleset
+from rules.ruleset import RuleTimeline
 from tests.integration.test_detect_cluster import consume, produce, wait_for
-from tests.support.flows import catalogue_records, comparable
+from tests.support.flows import LONGEST_WINDOW, comparable, records_of_behaviours
 
-LONGEST = 200 * 86_400_000  # ms: longer than any window of the catalogue
-LAST_DAY = 1_777_564_800_000  # 2026-05-01
 NO_ANSWER = """\
 name: t_asked
 detection: {it: {type: text, text|contains: 在吗}, condition: it}
@@ -101,10 +98,10 @@ def the_job(url, name):
 def test_state_survives_stop_and_start_on_one_two_four_and_one_slots(cluster_settings, tmp_path):
     """The cases of every behaviour over time, cut into four runs: many windows are open when a run
     is stopped."""
-    settings, records = cluster_settings, _of_behaviours()
+    settings, records = cluster_settings, records_of_behaviours()
     quarter = len(records) // 4 + 1
     # a heartbeat in each partition after the last record: all windows are over then
-    end = max(json.loads(raw)["time"] for raw in records) + LONGEST
+    end = max(json.loads(raw)["time"] for raw in records) + LONGEST_WINDOW
     last = [heartbeat(tenant, end, end) for tenant in ("first", "other")]
     assert {zlib.crc32(json.loads(raw)["tenant"].encode()) % 2 for raw in last} == {0, 1}
     saved = ""
@@ -119,7 +116,9 @@ def test_state_survives_stop_and_start_on_one_two_four_and_one_slots(cluster_set
             look = progress.JobMonitor(url, job).look
             wait_for(look, _has_read(len(part)), 240)
             if part[-1] is last[-1]:
-                wait_for(look, lambda seen: seen and seen.watermark > end - LONGEST // 2, 240)
+                wait_for(
+                    look, lambda seen: seen and seen.watermark > end - LONGEST_WINDOW // 2, 240
+                )
             saved = _stopped(process, url, job, tmp_path / "saved")
         finally:
             process.kill()
@@ -141,17 +140,6 @@ def _stopped(process, url, job, folder):
         progress.stop_with_savepoint(url, job, f"file://{folder}")
     assert process.wait(60) == 0
     return str(max(folder.glob("*/_metadata"), key=lambda file: file.stat().st_mtime_ns).parent)
-
-
-def _of_behaviours():
-    """Records of the catalogue's correlations, up to a day from which `LONGEST` is no future."""
-    names = {Path(file.path).stem for file in load_ruleset().files if file.correlations}
-    return [
-        raw
-        for raw in catalogue_records()
-        if json.loads(raw)["tenant"].rpartition("-")[0] in names
-        and json.loads(raw)["time"] < LAST_DAY
-    ]
 
 
 def _has_read(count):

@@ -12,6 +12,9 @@ from rules.alert import OUTPUTS
 from rules.cases import moment, record
 from rules.ruleset import load_ruleset
 
+LAST_DAY = 1_777_564_800_000  # 2026-05-01
+LONGEST_WINDOW = 200 * 86_400_000  # ms: longer than any window of the catalogue
+
 
 def embedded(folder: Path, *overrides: str) -> Settings:
     """Settings of the embedded profile with everything under `folder`."""
@@ -62,6 +65,18 @@ def catalogue_records() -> list[bytes]:
                 raw = record(message, f"m{index}", index, tenant)
                 found.append((moment(message["at"]), raw))
     return [raw for _, raw in sorted(found, key=lambda pair: pair[0])]
+
+
+def records_of_behaviours(before: int = LAST_DAY) -> list[bytes]:
+    """Of these the messages of the catalogue's correlations; those from `before` (UTC ms) on are
+    left out, so that a heartbeat after all windows need not come from the future."""
+    names = {Path(file.path).stem for file in load_ruleset().files if file.correlations}
+    return [
+        raw
+        for raw in catalogue_records()
+        if json.loads(raw)["tenant"].rpartition("-")[0] in names
+        and json.loads(raw)["time"] < before
+    ]
 
 
 def comparable(outputs: dict[str, list[dict[str, Any]]]) -> dict[str, set[str]]:
