@@ -14,19 +14,27 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from rules.alert import Alert, Evidence, Late, Quarantined, content_id, sm3_raw
+from rules.alert import (
+    FINAL,
+    SPECULATIVE,
+    Alert,
+    Evidence,
+    Late,
+    Quarantined,
+    sm3_raw,
+)
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.chains import handed_up, is_short, messages_of
 from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
-from rules.findings import Findings, position
+from rules.findings import Findings
 from rules.held import State, due_of, fresh, read, with_item, written
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
 from rules.members import entries_of, remembered
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
-from rules.quarantine import REASONS
 from rules.ruleset import RuleSet, RuleTimeline
+from rules.speculation import MAX_TOLD, Stood, Told, ahead, ended, worth_a_look
 from rules.split import TAG, Splits, SplitStep
 from rules.suppression import Quiet
 from rules.view import field_value
@@ -75,7 +83,7 @@ class Behaviour:
         correlation waits until the watermark has passed its time."""
         item = unpack(packed)
         if item.kind == QUARANTINE:
-            return Step(state, [("quarantine", _json.encode(self._quarantined(item)))], [])
+            return Step(state, [("quarantine", _json.encode(self._findings.quarantined(item)))], [])
         if item.kind == ALERT:
             return Step(state, self._single(item)[1], [])
         if item.kind == QUIETED and item.time <= watermark:
@@ -89,7 +97,12 @@ class Behaviour:
         if item.time <= watermark:
             return Step(state, [("late", _json.encode(self._late(item, watermark)))], [])
         longer, first = with_item(state, packed, item.time)
-        return Step(longer, [], [item.time] if first or not state else [])
+        timers = [item.time] if first or not state else []
+        rule = self._rule(item)
+        if rule is None or not rule.speculative or not worth_a_look(len(state or b""), len(longer)):
+            return Step(longer, [], timers)
+        longer, found = self._ahead(rule, longer)
+        return Step(longer, found, timers)
 
     def advance(self, state: bytes | None, watermark: int) -> Step:
         """Event time has reached `watermark` (ms): judge what waited, drop what is over."""
@@ -131,11 +144,12 @@ class Behaviour:
         its window."""
         outputs: list[Output] = []
         up: list[bytes] = []
+        stood: list[Stood] = []
         newest = judged[-1:] or held.window[-1:] or ([held.last] if held.last else [])
         rule = self._rule(newest[0]) if newest else None
         if rule is None:
             held.window, held.marks, held.alert_id, held.last = [], None, "", None
-            return outputs, [], up
+            return self._ended(held, stood, watermark, known=False), [], up
         group = self._group(rule, held)
         parents = self._ruleset(newest[0]).readers.get(rule.ref.name, ())
         rows = advance(group, entries_of(self._plan(rule), judged), watermark)
@@ -143,7 +157,10 @@ class Behaviour:
             if parents:
                 up += handed_up(rule, row, number, parents, self._read)
             if not rule.signal:
-                outputs += self._report(rule, held, row)
+                opened, found = self._report(rule, held, row)
+                outputs += found
+                stood.append(Stood(row.time, held.alert_id, opened))
+        outputs += self._ended(held, stood, watermark)
         if group.over(watermark):
             held.window, held.marks, held.alert_id, held.last = [], None, "", None
             return outputs, [], up
@@ -230,7 +247,7 @@ class Behaviour:
 
     def _orphaned(self, item: Item) -> Quarantined:
         """An item whose rule was removed while it waited: said, not swallowed."""
-        return self._quarantined(
+        return self._findings.quarantined(
             msgspec.structs.replace(
                 item,
                 rule="rule_failed",
@@ -241,21 +258,29 @@ class Behaviour:
             )
         )
 
-    def _report(self, rule: CorrelationRule, held: State, row: Row) -> list[Output]:
-        """An alert for a new episode; while it goes on the alert stands and its evidence grows."""
+    def _report(self, rule: CorrelationRule, held: State, row: Row) -> tuple[bool, list[Output]]:
+        """(whether an alert was given, outputs): an alert for a new episode; while it goes on the
+        alert stands and its evidence grows."""
         hushed = row.opens and held.quiet is not None and held.quiet.covers(row.time)
         if hushed and held.quiet:
             held.alert_id = held.quiet.alert_id
         if hushed or (not row.opens and not self._plan(rule).every):
             new = messages_of(entry.data[0] for entry in (row.entries if hushed else row.fresh))
-            return [
+            return False, [
                 ("evidence", _json.encode(self._findings.evidence(held.alert_id, item)))
                 for item in new
             ]
+        alert, found = self._built(rule, row, FINAL)
+        held.alert_id = alert.alert_id
+        if rule.suppress:
+            held.quiet = Quiet(alert.alert_id, row.time, row.time + rule.suppress.duration)
+        return True, _outputs(alert, found)
+
+    def _built(self, rule: CorrelationRule, row: Row, status: str) -> tuple[Alert, list[Evidence]]:
         members = [entry.data[0] for entry in row.entries]
         last = members[-1]
         short = row.truncated or any(map(is_short, members))
-        alert, found = self._findings.build(
+        return self._findings.build(
             rule.ref,
             rule.summary,
             last.ruleset,
@@ -266,28 +291,38 @@ class Behaviour:
             window=(row.start, row.time),
             flags=(FLAG_TRUNCATED,) if short else (),
             intercept=rule.intercept,
+            status=status,
         )
-        held.alert_id = alert.alert_id
-        if rule.suppress:
-            held.quiet = Quiet(alert.alert_id, row.time, row.time + rule.suppress.duration)
-        return _outputs(alert, found)
 
-    def _quarantined(self, item: Item) -> Quarantined:
-        identity = content_id(
-            item.rule, item.value, item.sm3, item.source, str(item.partition), str(item.offset)
-        )
-        return Quarantined(
-            quarantine_id=identity,
-            reason=item.rule,
-            detail=item.value,
-            held=REASONS[item.rule].held,
-            raw_sm3=item.sm3,
-            raw_sha256=item.sha256,
-            raw_size=item.size,
-            position=position(item),
-            sealed=self._findings.seal(item.raw, "quarantine", identity),
-            truncated=item.size > len(item.raw),
-        )
+    def _ahead(self, rule: CorrelationRule, state: bytes) -> tuple[bytes, list[Output]]:
+        """Tells what would be an alert if nothing more came, and remembers that it was told."""
+        held = read(state)
+        known = {one.alert_id for one in held.told}
+        waiting = sorted(held.pending, key=Item.order)
+        outputs: list[Output] = []
+        told: list[Told] = []
+        for alert_id, row in ahead(rule, self._group(rule, held), waiting, held.quiet):
+            if alert_id in known:
+                continue
+            if len(known) >= MAX_TOLD:
+                break
+            known.add(alert_id)
+            found = _outputs(*self._built(rule, row, SPECULATIVE))
+            told.append(Told(row.time, alert_id, found[0][1]))
+            outputs += found
+        if not told:
+            return state, []
+        held = read(state)  # as it was: looking ahead has moved its marks
+        held.told += told
+        return written(held, due_of(state) or 0), outputs
+
+    def _ended(
+        self, held: State, stood: list[Stood], watermark: int, *, known: bool = True
+    ) -> list[Output]:
+        if not held.told:
+            return []
+        held.told, taken_back = ended(held.told, stood, watermark, known=known)
+        return [("alerts", _json.encode(alert)) for alert in taken_back]
 
     def _late(self, item: Item, watermark: int) -> Late:
         return self._findings.late(item, watermark)

@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable, Sequence
 
 from rules.alert import (
+    FINAL,
     Alert,
     Evidence,
     Hit,
     Late,
     Member,
     Position,
+    Quarantined,
     RuleRef,
     content_id,
     sm3_raw,
@@ -22,6 +24,7 @@ from rules.items import SPLIT, Item
 from rules.mask import excerpt, hide, mask, mask_id
 from rules.message import Message
 from rules.model import Intercept
+from rules.quarantine import REASONS
 
 MAX_MEMBERS = 200
 MAX_NAMED = 3
@@ -76,6 +79,7 @@ class Findings:
         window: tuple[int, int] | None = None,
         flags: tuple[str, ...] = (),
         intercept: Intercept | None = None,
+        status: str = FINAL,
     ) -> tuple[Alert, list[Evidence]]:
         """The alert of these members and the evidence of each, in event order.
 
@@ -85,10 +89,7 @@ class Findings:
         messages = [self.decode(item.raw) for item in members]
         last, trigger = messages[-1], members[-1]
         start, end = window or (0, trigger.time)
-        moment = (str(end),) if end != trigger.time else ()
-        alert_id = content_id(
-            ref.id, str(ref.version), last.tenant, *group, *(i.msgid for i in members), *moment
-        )
+        alert_id = alert_id_of(ref, last.tenant, group, members, end)
         shown = list(zip(members, messages, strict=True))[-MAX_MEMBERS:]
         hits = tuple(hit for item, message in shown for hit in _hits(item, message))
         customers = _customers(messages)
@@ -98,7 +99,7 @@ class Findings:
             tenant=last.tenant,
             rule=ref,
             ruleset=ruleset,
-            status="final",
+            status=status,
             response_state=response_state(messages, intercept),
             delegated_to=intercept.rule if intercept else "",
             time=end,
@@ -154,6 +155,24 @@ class Findings:
             flags=known.flags,
         )
 
+    def quarantined(self, item: Item) -> Quarantined:
+        """A record that could not be judged, or only as far as possible."""
+        identity = content_id(
+            item.rule, item.value, item.sm3, item.source, str(item.partition), str(item.offset)
+        )
+        return Quarantined(
+            quarantine_id=identity,
+            reason=item.rule,
+            detail=item.value,
+            held=REASONS[item.rule].held,
+            raw_sm3=item.sm3,
+            raw_sha256=item.sha256,
+            raw_size=item.size,
+            position=position(item),
+            sealed=self.seal(item.raw, "quarantine", identity),
+            truncated=item.size > len(item.raw),
+        )
+
     def late(self, item: Item, watermark: int) -> Late:
         """A hit that came after its window was settled."""
         tenant = item.group[0] if item.group else ""
@@ -171,6 +190,15 @@ class Findings:
             position=position(item),
             sealed=self.seal(item.raw, tenant, identity),
         )
+
+
+def alert_id_of(
+    ref: RuleRef, tenant: str, group: tuple[str, ...], members: Sequence[Item], end: int
+) -> str:
+    """The id of the alert that stands at `end` on these members, in order."""
+    moment = (str(end),) if end != members[-1].time else ()
+    ids = (item.msgid for item in members)
+    return content_id(ref.id, str(ref.version), tenant, *group, *ids, *moment)
 
 
 def _evidence_id(alert_id: str, item: Item) -> str:
