@@ -151,9 +151,13 @@ class Late(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     raw_size: int = -1  # -1: written before sizes were
     position: Position
     sealed: str = ""
+    group: dict[str, str] = msgspec.field(default_factory=dict)
+    would_have_fired: str = ""  # true, changed, false, unknown: `rules.late`; "": not asked then
 
 
 FINAL, SPECULATIVE, RETRACTED = "final", "speculative", "retracted"  # what `Alert.status` may be
+# of two records of one alert the later one here stands, in whatever order they come
+RANKS = {SPECULATIVE: 1, RETRACTED: 2, FINAL: 3}
 OUTPUTS = ("alerts", "evidence", "quarantine", "late")
 ID_FIELDS = {
     "alerts": "alert_id",

@@ -24,13 +24,14 @@ from rules.alert import (
     sm3_raw,
 )
 from rules.calendar import OfficeCalendar, load_calendar
-from rules.chains import handed_up, is_short, messages_of
+from rules.chains import handed_up, messages_of
 from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
 from rules.findings import Findings
 from rules.held import State, due_of, fresh, read, with_item, written
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
+from rules.late import MAX_BYTES, UNKNOWN, would_have_fired
 from rules.members import entries_of, remembered
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
 from rules.ruleset import RuleSet, RuleTimeline
@@ -38,8 +39,6 @@ from rules.speculation import MAX_TOLD, Stood, Told, ahead, ended, worth_a_look
 from rules.split import TAG, Splits, SplitStep
 from rules.suppression import Quiet
 from rules.view import field_value
-
-FLAG_TRUNCATED = "evidence_truncated"
 
 Output = tuple[str, bytes]  # (one of rules.alert.OUTPUTS, JSON)
 _json = msgspec.json.Encoder()
@@ -95,7 +94,7 @@ class Behaviour:
         if self._level < self._ruleset(item).levels.get(item.rule, 0):
             return Step(state, [], [], [packed])
         if item.time <= watermark:
-            return Step(state, [("late", _json.encode(self._late(item, watermark)))], [])
+            return Step(state, [("late", _json.encode(self._late(state, item, watermark)))], [])
         longer, first = with_item(state, packed, item.time)
         timers = [item.time] if first or not state else []
         rule = self._rule(item)
@@ -227,7 +226,8 @@ class Behaviour:
         outputs = [output for alert, evidence in step.found for output in _outputs(alert, evidence)]
         if step.late:
             rule, item = step.late
-            late = self._late(msgspec.structs.replace(item, rule=rule), watermark)
+            named = msgspec.structs.replace(item, rule=rule)
+            late = self._findings.late(named, watermark, would=UNKNOWN)
             outputs.append(("late", _json.encode(late)))
         return Step(step.state, outputs, step.timers)
 
@@ -270,29 +270,11 @@ class Behaviour:
                 ("evidence", _json.encode(self._findings.evidence(held.alert_id, item)))
                 for item in new
             ]
-        alert, found = self._built(rule, row, FINAL)
+        alert, found = self._findings.correlated(rule, row, FINAL)
         held.alert_id = alert.alert_id
         if rule.suppress:
             held.quiet = Quiet(alert.alert_id, row.time, row.time + rule.suppress.duration)
         return True, _outputs(alert, found)
-
-    def _built(self, rule: CorrelationRule, row: Row, status: str) -> tuple[Alert, list[Evidence]]:
-        members = [entry.data[0] for entry in row.entries]
-        last = members[-1]
-        short = row.truncated or any(map(is_short, members))
-        return self._findings.build(
-            rule.ref,
-            rule.summary,
-            last.ruleset,
-            last.group,
-            messages_of(members),
-            group_by=("tenant", *rule.group_by),
-            timespan=rule.timespan,
-            window=(row.start, row.time),
-            flags=(FLAG_TRUNCATED,) if short else (),
-            intercept=rule.intercept,
-            status=status,
-        )
 
     def _ahead(self, rule: CorrelationRule, state: bytes) -> tuple[bytes, list[Output]]:
         """Tells what would be an alert if nothing more came, and remembers that it was told."""
@@ -307,7 +289,7 @@ class Behaviour:
             if len(known) >= MAX_TOLD:
                 break
             known.add(alert_id)
-            found = _outputs(*self._built(rule, row, SPECULATIVE))
+            found = _outputs(*self._findings.correlated(rule, row, SPECULATIVE))
             told.append(Told(row.time, alert_id, found[0][1]))
             outputs += found
         if not told:
@@ -324,8 +306,18 @@ class Behaviour:
         held.told, taken_back = ended(held.told, stood, watermark, known=known)
         return [("alerts", _json.encode(alert)) for alert in taken_back]
 
-    def _late(self, item: Item, watermark: int) -> Late:
-        return self._findings.late(item, watermark)
+    def _late(self, state: bytes | None, item: Item, watermark: int) -> Late:
+        """A member that came too late, and what it would have done."""
+        rule, would = self._rule(item), UNKNOWN
+        if rule is not None and len(state or b"") <= MAX_BYTES:
+            held = read(state) if state else fresh()
+
+            def group() -> Group:
+                return self._group(rule, read(state) if state else fresh())
+
+            would = would_have_fired(rule, self._plan(rule), item, watermark, held, group)
+        by = ("tenant", *rule.group_by) if rule else ()
+        return self._findings.late(item, watermark, group_by=by, would=would)
 
 
 def _outputs(alert: Alert, evidence: list[Evidence]) -> list[Output]:

@@ -19,13 +19,16 @@ from rules.alert import (
     content_id,
     sm3_raw,
 )
+from rules.chains import is_short, messages_of
+from rules.correlation.row import Row
 from rules.decode import Decoder, party_kind
 from rules.items import SPLIT, Item
 from rules.mask import excerpt, hide, mask, mask_id
 from rules.message import Message
-from rules.model import Intercept
+from rules.model import CorrelationRule, Intercept
 from rules.quarantine import REASONS
 
+FLAG_TRUNCATED = "evidence_truncated"
 MAX_MEMBERS = 200
 MAX_NAMED = 3
 MAX_VALUE = 200  # characters of one value in a summary; ids may be of any length
@@ -130,6 +133,27 @@ class Findings:
         )
         return alert, [self.evidence(alert_id, item, message) for item, message in shown]
 
+    def correlated(
+        self, rule: CorrelationRule, row: Row, status: str = FINAL
+    ) -> tuple[Alert, list[Evidence]]:
+        """The alert of a row of a correlation, and the evidence of its messages."""
+        members = [entry.data[0] for entry in row.entries]
+        last = members[-1]
+        short = row.truncated or any(map(is_short, members))
+        return self.build(
+            rule.ref,
+            rule.summary,
+            last.ruleset,
+            last.group,
+            messages_of(members),
+            group_by=("tenant", *rule.group_by),
+            timespan=rule.timespan,
+            window=(row.start, row.time),
+            flags=(FLAG_TRUNCATED,) if short else (),
+            intercept=rule.intercept,
+            status=status,
+        )
+
     def evidence(self, alert_id: str, item: Item, message: Message | None = None) -> Evidence:
         """One message as a member of an alert."""
         known = message if message is not None else self.decode(item.raw)
@@ -173,8 +197,10 @@ class Findings:
             truncated=item.size > len(item.raw),
         )
 
-    def late(self, item: Item, watermark: int) -> Late:
-        """A hit that came after its window was settled."""
+    def late(
+        self, item: Item, watermark: int, *, group_by: tuple[str, ...] = (), would: str = ""
+    ) -> Late:
+        """A hit that came after its window was settled; `would` is what it would have done."""
         tenant = item.group[0] if item.group else ""
         identity = content_id(item.rule, *item.group, item.msgid)
         return Late(
@@ -189,6 +215,8 @@ class Findings:
             raw_size=len(item.raw),
             position=position(item),
             sealed=self.seal(item.raw, tenant, identity),
+            group=dict(zip(group_by, map(mask_id, item.group), strict=False)),
+            would_have_fired=would,
         )
 
 

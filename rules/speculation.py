@@ -17,6 +17,7 @@ import msgspec
 from rules.alert import RETRACTED, Alert
 from rules.chains import messages_of
 from rules.correlation.group import Group, advance
+from rules.correlation.plan import Plan
 from rules.correlation.row import Row
 from rules.findings import alert_id_of
 from rules.items import Item
@@ -75,8 +76,15 @@ def ahead(
 ) -> Iterator[tuple[str, Row]]:
     """(alert id, row) of each alert there would be if nothing more came; `waiting`, in order, is
     what event time has not passed. Changes the group."""
-    plan = group.plan
-    for row in advance(group, entries_of(plan, waiting), waiting[-1].time):
+    rows = advance(group, entries_of(group.plan, waiting), waiting[-1].time)
+    return openings(rule, group.plan, rows, quiet)
+
+
+def openings(
+    rule: CorrelationRule, plan: Plan, rows: Iterable[Row], quiet: Quiet | None
+) -> Iterator[tuple[str, Row]]:
+    """(alert id, row) of the rows that are alerts; `quiet` is of one that suppresses others."""
+    for row in rows:
         if not row.opens and not plan.every:
             continue
         if row.opens and quiet is not None and quiet.covers(row.time):

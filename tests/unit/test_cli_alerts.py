@@ -146,6 +146,7 @@ def test_stats_count_by_level_rule_and_reason(delivered):
         "evidence": 1,
         "quarantine": {"not_json": 1},
         "late": 1,
+        "retracted": 0,
         "by_rule": {"a07_01_guarantee": 1, "a08_01_resident_id": 1, "a09_09_credential": 1},
         "by_response": {"1": 1, "2": 1, "3": 1},
     }
