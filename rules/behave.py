@@ -8,6 +8,7 @@ watermark is an argument.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -31,7 +32,7 @@ from rules.correlation.row import Row
 from rules.findings import Findings
 from rules.held import State, due_of, fresh, read, with_item, written
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
-from rules.late import MAX_BYTES, UNKNOWN, would_have_fired
+from rules.late import FIRED, MAX_BYTES, UNKNOWN, would_have_fired
 from rules.members import entries_of, remembered
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
 from rules.ruleset import RuleSet, RuleTimeline
@@ -40,6 +41,7 @@ from rules.split import TAG, Splits, SplitStep
 from rules.suppression import Quiet
 from rules.view import field_value
 
+COUNTED = ("late", "late_would_have_fired", "told_ahead", "retracted")
 Output = tuple[str, bytes]  # (one of rules.alert.OUTPUTS, JSON)
 _json = msgspec.json.Encoder()
 
@@ -75,6 +77,7 @@ class Behaviour:
         self._level = level
         self._findings = findings
         self._plans: dict[tuple[str, str], Plan] = {}
+        self.counts: Counter[str] = Counter()  # of COUNTED; whoever reads it may empty it
         self._splits = Splits(timeline, findings, calendar or load_calendar())
 
     def add(self, state: bytes | None, packed: bytes, watermark: int) -> Step:
@@ -294,6 +297,7 @@ class Behaviour:
             outputs += found
         if not told:
             return state, []
+        self.counts["told_ahead"] += len(told)
         held = read(state)  # as it was: looking ahead has moved its marks
         held.told += told
         return written(held, due_of(state) or 0), outputs
@@ -304,6 +308,7 @@ class Behaviour:
         if not held.told:
             return []
         held.told, taken_back = ended(held.told, stood, watermark, known=known)
+        self.counts["retracted"] += len(taken_back)
         return [("alerts", _json.encode(alert)) for alert in taken_back]
 
     def _late(self, state: bytes | None, item: Item, watermark: int) -> Late:
@@ -316,6 +321,8 @@ class Behaviour:
                 return self._group(rule, read(state) if state else fresh())
 
             would = would_have_fired(rule, self._plan(rule), item, watermark, held, group)
+        self.counts["late"] += 1
+        self.counts["late_would_have_fired"] += would == FIRED
         by = ("tenant", *rule.group_by) if rule else ()
         return self._findings.late(item, watermark, group_by=by, would=would)
 

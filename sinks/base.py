@@ -92,7 +92,7 @@ class AlertReader(Protocol):
 
     def counts(self) -> dict[str, Any]:
         """{"alerts": n, "evidence": n, "quarantine": {reason: n}, "late": n,
-        "retracted": n, "by_rule": {name: n}, "by_response": {"1": n}}; what was taken back counts
+        "late_would_have_fired": n, "retracted": n, "by_rule": {name: n}, "by_response": {"1": n}}; what was taken back counts
         as `retracted` and nowhere else."""
 
     def follow(self, after: str = "", timeout: float = 1.0) -> tuple[list[dict[str, Any]], str]:

@@ -9,6 +9,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, NotFoundError
 
 from rules.alert import RETRACTED
+from rules.late import FIRED
 from sinks.base import NoIndexYet
 from sinks.elasticsearch import connect, unreachable
 from sinks.elasticsearch_mapping import alias
@@ -113,6 +114,7 @@ class ElasticsearchReader:
             "by_response": {"terms": {"field": "rule.response", "size": 10}},
         }
         mine: Query = {"bool": {"filter": self._mine()}}
+        fired = {"term": {"would_have_fired": FIRED}}
         taken_back = {"term": {"status": RETRACTED}}
         stands: Query = {"bool": {"filter": self._mine(), "must_not": taken_back}}
         alerts = self._search(
@@ -132,6 +134,7 @@ class ElasticsearchReader:
             "evidence": total("evidence"),
             "quarantine": _buckets(reasons["aggregations"]["reasons"]),
             "late": total("late"),
+            "late_would_have_fired": total("late", {"bool": {"filter": [*self._mine(), fired]}}),
             "retracted": total("alerts", {"bool": {"filter": [*self._mine(), taken_back]}}),
             "by_rule": _buckets(alerts["aggregations"]["by_rule"]),
             "by_response": _buckets(alerts["aggregations"]["by_response"]),

@@ -25,6 +25,7 @@ from redis.exceptions import AuthenticationError, NoScriptError, RedisError
 
 from rules.alert import Alert, Evidence, Late, Quarantined
 from rules.errors import MingjianError
+from rules.late import FIRED
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.progress import SinkBehind
 
@@ -140,8 +141,9 @@ class RedisSink:
             queued: list[bool] = []  # for each command: is it an alert
             for record in batch:
                 try:
+                    before = len(pipe)
                     self._queue(pipe, record)
-                    queued.append(record.topic == "alerts")
+                    queued += [record.topic == "alerts"] * (len(pipe) - before)
                 except (msgspec.MsgspecError, KeyError) as error:
                     rejected.append(Rejected(record, f"{type(error).__name__}: {error}"))
             answers = pipe.execute() if queued else []
@@ -202,6 +204,8 @@ class RedisSink:
         elif record.topic == "late":
             late = msgspec.json.decode(record.body, type=Late)
             pipe.pfadd(_Keys(late.tenant).seen("late"), record.id)
+            if late.would_have_fired == FIRED:
+                pipe.pfadd(_Keys(late.tenant).seen("late:fired"), record.id)
         elif record.topic == "quarantine":
             set_aside = msgspec.json.decode(record.body, type=Quarantined)
             pipe.pfadd(_Keys(self._tenant).seen(f"quarantine:{set_aside.reason}"), record.id)
@@ -261,6 +265,7 @@ class RedisFollower:
             }
             evidence = self._client.pfcount(self._key.seen("evidence"))
             late = self._client.pfcount(self._key.seen("late"))
+            fired = self._client.pfcount(self._key.seen("late:fired"))
         except RedisError as error:
             raise unreachable("redis", self._url, error) from None
         return {
@@ -268,6 +273,7 @@ class RedisFollower:
             "evidence": int(evidence),
             "quarantine": reasons,
             "late": int(late),
+            "late_would_have_fired": int(fired),
             "retracted": count.get("retracted", 0),
             "by_rule": _with_prefix(count, "rule:"),
             "by_response": _with_prefix(count, "response:"),

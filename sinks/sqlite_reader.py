@@ -129,6 +129,7 @@ class SqliteReader:
 
         taken_back = "AND status = 'retracted'"
         stands = "AND status != 'retracted'"
+        fired = "AND json_extract(CAST(body AS TEXT), '$.would_have_fired') = 'true'"
 
         def number(table: str, which: str = "") -> int:
             query = f"SELECT count(*) FROM {table} {only} {which}"  # noqa: S608
@@ -149,6 +150,7 @@ class SqliteReader:
             "evidence": number("evidence"),
             "quarantine": dict(reasons.fetchall()),
             "late": number("late"),
+            "late_would_have_fired": number("late", fired),
             "retracted": number("alerts", taken_back),
             "by_rule": grouped("rule"),
             "by_response": grouped("response"),

@@ -213,6 +213,8 @@ def stats(
     table.add_row(f"[bold]{say('taken back', '已撤回')}[/]", str(counts["retracted"]))
     table.add_row(f"[bold]{say('evidence', '证据')}[/]", str(counts["evidence"]))
     table.add_row(f"[bold]{say('late', '迟到')}[/]", str(counts["late"]))
+    if fired := counts["late_would_have_fired"]:
+        table.add_row(say("  would have fired", "  准时则会告警"), str(fired))
     table.add_row(f"[bold]{say('quarantined', '隔离')}[/]", str(sum(counts["quarantine"].values())))
     for key, number in counts["quarantine"].items():
         table.add_row(f"  {reason(key)}", str(number))

@@ -65,6 +65,7 @@ def test_writing_twice_shows_once(sink, reader, refresh):
         "evidence": 1,
         "quarantine": {"not_json": 1},
         "late": 1,
+        "late_would_have_fired": 0,
         "retracted": 0,
         "by_rule": {"a07_01_guarantee": 3},
         "by_response": {"2": 3},
@@ -146,6 +147,15 @@ def test_in_whatever_order_the_records_of_an_alert_come_one_of_them_stands(
     counts, open_ = reader.counts(), len(orders) * (last == "final")
     assert (counts["alerts"], counts["retracted"]) == (open_, len(orders) - open_)
     assert counts["by_rule"] == ({"a07_01_guarantee": open_} if open_ else {})
+
+
+def test_what_came_late_and_would_have_fired_is_counted(sink, reader, refresh):
+    group = {"tenant": "demo", "sender": "zhangwei"}
+    answers = ("true", "changed", "")
+    sink.write([late(n, would_have_fired=one, group=group) for n, one in enumerate(answers)])
+    refresh()
+    counts = reader.counts()
+    assert (counts["late"], counts["late_would_have_fired"]) == (3, 1)
 
 
 def test_an_index_of_an_earlier_version_takes_the_fields_that_are_new(

@@ -48,6 +48,7 @@ def test_writing_twice_shows_once_everywhere(sink, client, prefix):
         "evidence": 1,
         "quarantine": {"not_json": 2},
         "late": 0,
+        "late_would_have_fired": 0,
         "retracted": 0,
         "by_rule": {"a07_01_guarantee": 3},
         "by_response": {"2": 3},
@@ -96,6 +97,13 @@ def test_in_whatever_order_the_records_of_an_alert_come_one_of_them_stands(
         counts = follower(client, prefix).counts()
         assert (counts["alerts"], counts["retracted"]) == (open_, 1 - open_)
         assert counts["by_rule"] == ({"a07_01_guarantee": 1} if open_ else {})
+
+
+def test_what_came_late_and_would_have_fired_is_counted(sink, client, prefix):
+    told = [late(n, tenant=prefix, would_have_fired=one) for n, one in enumerate(("true", "false"))]
+    assert sink.write([*told, alert(1, tenant=prefix)])[:2] == (1, 0)
+    counts = follower(client, prefix).counts()
+    assert (counts["late"], counts["late_would_have_fired"]) == (2, 1)
 
 
 def test_who_follows_is_told_what_is_taken_back_and_not_what_is_confirmed(sink, client, prefix):

@@ -40,6 +40,7 @@ def test_writing_twice_shows_once(sink):
         "evidence": 1,
         "quarantine": {"not_json": 1},
         "late": 1,
+        "late_would_have_fired": 0,
         "retracted": 0,
         "by_rule": {"a07_01_guarantee": 3},
         "by_response": {"2": 3},
@@ -91,6 +92,13 @@ def test_in_whatever_order_the_records_of_an_alert_come_one_of_them_stands(tmp_p
         assert counts["by_rule"] == ({"a07_01_guarantee": 1} if open_ else {})
         assert counts["by_response"] == ({"2": 1} if open_ else {})
         read.close()
+
+
+def test_what_came_late_and_would_have_fired_is_counted(sink):
+    answers = ("true", "true", "changed", "false", "unknown", "")
+    sink.write([late(n, would_have_fired=one) for n, one in enumerate(answers)])
+    counts = reader(sink).counts()
+    assert (counts["late"], counts["late_would_have_fired"]) == (6, 2)
 
 
 def test_who_follows_is_told_what_is_taken_back_and_not_what_is_confirmed(sink):
