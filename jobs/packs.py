@@ -16,6 +16,7 @@ from reports.evidence import Request, build_bundle
 from reports.pack import build_pack, save
 from reports.rule_text import RuleText, rule_text
 from reports.signing import PASSPHRASE_VARIABLE, Signer
+from rules.alert import RETRACTED
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.ruleset import RuleTimeline
@@ -106,9 +107,8 @@ def _user() -> str:
 def _alert(reader: AlertReader, alert_id: str) -> dict[str, Any]:
     if alert_id == WORST:
         for response in (3, 2, 1, 0):
-            rows, _ = reader.alerts(response=response, limit=1)
-            if rows:
-                return rows[0]
+            if found := _newest(reader, response):
+                return found
         raise MingjianError(
             "there is no alert yet",
             "还没有任何告警",
@@ -126,6 +126,18 @@ def _alert(reader: AlertReader, alert_id: str) -> dict[str, Any]:
             exit_code=EXIT_USAGE,
         )
     return alert
+
+
+def _newest(reader: AlertReader, response: int) -> dict[str, Any] | None:
+    """The newest alert of at least this response that was not taken back."""
+    cursor = ""
+    while True:
+        rows, cursor = reader.alerts(response=response, limit=50, cursor=cursor)
+        for row in rows:
+            if row["status"] != RETRACTED:
+                return row
+        if not cursor:
+            return None
 
 
 def _context(settings: Settings, decoder: Decoder) -> ContextSource:

@@ -45,7 +45,8 @@ class JobMonitor:
         counters: dict[str, int] = {}
         watermark = 0
         for vertex in job.get("vertices", ()):
-            counters.update(self._counters(vertex["id"]))
+            for name, number in self._counters(vertex["id"]).items():
+                counters[name] = counters.get(name, 0) + number  # each level of a chain has its own
             marks = self._get(f"/vertices/{vertex['id']}/watermarks") or []
             values = [int(mark["value"]) for mark in marks if mark.get("value")]
             if values:

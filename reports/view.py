@@ -11,7 +11,9 @@ from reports.bubbles import bubble, summary
 from reports.evidence import Bundle, Item
 from reports.pieces import plain
 from reports.timeline import axis
+from rules.alert import FINAL, RETRACTED
 from rules.decode import party_kind
+from rules.speculation import RETRACTIONS
 
 BEIJING = dt.timezone(dt.timedelta(hours=8))
 _LEVELS = {0: "记录", 1: "一级 · 拦截与记录", 2: "二级 · 实时告警", 3: "三级 · 紧急"}
@@ -89,6 +91,7 @@ def view(bundle: Bundle, inner_sm3: str, signer: dict[str, Any]) -> dict[str, An
         "severity": _severity(str(alert["rule"]["level"])),
         "state": state,
         "state_text": state_text,
+        "standing": _standing(alert),
         "actor": people.label(alert["actor"]),
         "people": people.rows(),
         "summary": plain(alert["summary"], unmask=request.unmask),
@@ -194,6 +197,17 @@ def _days(
         )
         days.setdefault(moment(item.message.time, "%Y年%m月%d日"), []).append(shown)
     return list(days.items())
+
+
+def _standing(alert: dict[str, Any]) -> str:
+    """Whether the alert is settled; of one that was taken back why, and what stands instead."""
+    if alert["status"] == FINAL:
+        return "最终"
+    if alert["status"] != RETRACTED:
+        return "暂定，可能随后续记录更新"
+    reason = RETRACTIONS.get(alert.get("retraction", ""), ("", ""))[1]
+    instead = f"（{alert['replaced_by']}）" if alert.get("replaced_by") else ""
+    return f"已撤回：{reason}{instead}"
 
 
 def _hit_rows(

@@ -56,7 +56,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tenant: str
     rule: RuleRef
     ruleset: str
-    status: str  # "final" | "speculative"
+    status: str  # "final" | "speculative" | "retracted": docs/adr/0012
     response_state: str  # "enforced" | "delegated" | "post_hoc": an archived message was delivered
     delegated_to: str = ""  # the rule of WeCom's own that was asked to intercept
     time: int  # event time of the last contributing message
@@ -74,6 +74,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hits: tuple[Hit, ...] = ()
     summary: str  # one masked sentence: who did what to whom, in Chinese
     flags: tuple[str, ...] = ()
+    retraction: str = ""  # why it was taken back: a key of rules.speculation.RETRACTIONS
+    replaced_by: str = ""  # the alert that has its messages instead
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -149,8 +151,13 @@ class Late(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     raw_size: int = -1  # -1: written before sizes were
     position: Position
     sealed: str = ""
+    group: dict[str, str] = msgspec.field(default_factory=dict)
+    would_have_fired: str = ""  # true, changed, false, unknown: `rules.late`; "": not asked then
 
 
+FINAL, SPECULATIVE, RETRACTED = "final", "speculative", "retracted"  # what `Alert.status` may be
+# of two records of one alert the later one here stands, in whatever order they come
+RANKS = {SPECULATIVE: 1, RETRACTED: 2, FINAL: 3}
 OUTPUTS = ("alerts", "evidence", "quarantine", "late")
 ID_FIELDS = {
     "alerts": "alert_id",

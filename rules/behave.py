@@ -8,31 +8,40 @@ watermark is an argument.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
-from rules.alert import Alert, Evidence, Late, Quarantined, content_id, sm3_raw
+from rules.alert import (
+    FINAL,
+    SPECULATIVE,
+    Alert,
+    Evidence,
+    Late,
+    Quarantined,
+    sm3_raw,
+)
 from rules.calendar import OfficeCalendar, load_calendar
-from rules.chains import handed_up, is_short, messages_of
+from rules.chains import handed_up, messages_of
 from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
-from rules.findings import Findings, position
+from rules.findings import Findings
 from rules.held import State, due_of, fresh, read, with_item, written
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
+from rules.late import FIRED, MAX_BYTES, UNKNOWN, would_have_fired
 from rules.members import entries_of, remembered
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
-from rules.quarantine import REASONS
 from rules.ruleset import RuleSet, RuleTimeline
+from rules.speculation import MAX_TOLD, Stood, Told, ahead, ended, worth_a_look
 from rules.split import TAG, Splits, SplitStep
 from rules.suppression import Quiet
 from rules.view import field_value
 
-FLAG_TRUNCATED = "evidence_truncated"
-
+COUNTED = ("late", "late_would_have_fired", "told_ahead", "retracted")
 Output = tuple[str, bytes]  # (one of rules.alert.OUTPUTS, JSON)
 _json = msgspec.json.Encoder()
 
@@ -68,6 +77,7 @@ class Behaviour:
         self._level = level
         self._findings = findings
         self._plans: dict[tuple[str, str], Plan] = {}
+        self.counts: Counter[str] = Counter()  # of COUNTED; whoever reads it may empty it
         self._splits = Splits(timeline, findings, calendar or load_calendar())
 
     def add(self, state: bytes | None, packed: bytes, watermark: int) -> Step:
@@ -75,7 +85,7 @@ class Behaviour:
         correlation waits until the watermark has passed its time."""
         item = unpack(packed)
         if item.kind == QUARANTINE:
-            return Step(state, [("quarantine", _json.encode(self._quarantined(item)))], [])
+            return Step(state, [("quarantine", _json.encode(self._findings.quarantined(item)))], [])
         if item.kind == ALERT:
             return Step(state, self._single(item)[1], [])
         if item.kind == QUIETED and item.time <= watermark:
@@ -87,9 +97,14 @@ class Behaviour:
         if self._level < self._ruleset(item).levels.get(item.rule, 0):
             return Step(state, [], [], [packed])
         if item.time <= watermark:
-            return Step(state, [("late", _json.encode(self._late(item, watermark)))], [])
+            return Step(state, [("late", _json.encode(self._late(state, item, watermark)))], [])
         longer, first = with_item(state, packed, item.time)
-        return Step(longer, [], [item.time] if first or not state else [])
+        timers = [item.time] if first or not state else []
+        rule = self._rule(item)
+        if rule is None or not rule.speculative or not worth_a_look(len(state or b""), len(longer)):
+            return Step(longer, [], timers)
+        longer, found = self._ahead(rule, longer)
+        return Step(longer, found, timers)
 
     def advance(self, state: bytes | None, watermark: int) -> Step:
         """Event time has reached `watermark` (ms): judge what waited, drop what is over."""
@@ -131,11 +146,12 @@ class Behaviour:
         its window."""
         outputs: list[Output] = []
         up: list[bytes] = []
+        stood: list[Stood] = []
         newest = judged[-1:] or held.window[-1:] or ([held.last] if held.last else [])
         rule = self._rule(newest[0]) if newest else None
         if rule is None:
             held.window, held.marks, held.alert_id, held.last = [], None, "", None
-            return outputs, [], up
+            return self._ended(held, stood, watermark, known=False), [], up
         group = self._group(rule, held)
         parents = self._ruleset(newest[0]).readers.get(rule.ref.name, ())
         rows = advance(group, entries_of(self._plan(rule), judged), watermark)
@@ -143,7 +159,10 @@ class Behaviour:
             if parents:
                 up += handed_up(rule, row, number, parents, self._read)
             if not rule.signal:
-                outputs += self._report(rule, held, row)
+                opened, found = self._report(rule, held, row)
+                outputs += found
+                stood.append(Stood(row.time, held.alert_id, opened))
+        outputs += self._ended(held, stood, watermark)
         if group.over(watermark):
             held.window, held.marks, held.alert_id, held.last = [], None, "", None
             return outputs, [], up
@@ -210,7 +229,8 @@ class Behaviour:
         outputs = [output for alert, evidence in step.found for output in _outputs(alert, evidence)]
         if step.late:
             rule, item = step.late
-            late = self._late(msgspec.structs.replace(item, rule=rule), watermark)
+            named = msgspec.structs.replace(item, rule=rule)
+            late = self._findings.late(named, watermark, would=UNKNOWN)
             outputs.append(("late", _json.encode(late)))
         return Step(step.state, outputs, step.timers)
 
@@ -230,7 +250,7 @@ class Behaviour:
 
     def _orphaned(self, item: Item) -> Quarantined:
         """An item whose rule was removed while it waited: said, not swallowed."""
-        return self._quarantined(
+        return self._findings.quarantined(
             msgspec.structs.replace(
                 item,
                 rule="rule_failed",
@@ -241,56 +261,70 @@ class Behaviour:
             )
         )
 
-    def _report(self, rule: CorrelationRule, held: State, row: Row) -> list[Output]:
-        """An alert for a new episode; while it goes on the alert stands and its evidence grows."""
+    def _report(self, rule: CorrelationRule, held: State, row: Row) -> tuple[bool, list[Output]]:
+        """(whether an alert was given, outputs): an alert for a new episode; while it goes on the
+        alert stands and its evidence grows."""
         hushed = row.opens and held.quiet is not None and held.quiet.covers(row.time)
         if hushed and held.quiet:
             held.alert_id = held.quiet.alert_id
         if hushed or (not row.opens and not self._plan(rule).every):
             new = messages_of(entry.data[0] for entry in (row.entries if hushed else row.fresh))
-            return [
+            return False, [
                 ("evidence", _json.encode(self._findings.evidence(held.alert_id, item)))
                 for item in new
             ]
-        members = [entry.data[0] for entry in row.entries]
-        last = members[-1]
-        short = row.truncated or any(map(is_short, members))
-        alert, found = self._findings.build(
-            rule.ref,
-            rule.summary,
-            last.ruleset,
-            last.group,
-            messages_of(members),
-            group_by=("tenant", *rule.group_by),
-            timespan=rule.timespan,
-            window=(row.start, row.time),
-            flags=(FLAG_TRUNCATED,) if short else (),
-            intercept=rule.intercept,
-        )
+        alert, found = self._findings.correlated(rule, row, FINAL)
         held.alert_id = alert.alert_id
         if rule.suppress:
             held.quiet = Quiet(alert.alert_id, row.time, row.time + rule.suppress.duration)
-        return _outputs(alert, found)
+        return True, _outputs(alert, found)
 
-    def _quarantined(self, item: Item) -> Quarantined:
-        identity = content_id(
-            item.rule, item.value, item.sm3, item.source, str(item.partition), str(item.offset)
-        )
-        return Quarantined(
-            quarantine_id=identity,
-            reason=item.rule,
-            detail=item.value,
-            held=REASONS[item.rule].held,
-            raw_sm3=item.sm3,
-            raw_sha256=item.sha256,
-            raw_size=item.size,
-            position=position(item),
-            sealed=self._findings.seal(item.raw, "quarantine", identity),
-            truncated=item.size > len(item.raw),
-        )
+    def _ahead(self, rule: CorrelationRule, state: bytes) -> tuple[bytes, list[Output]]:
+        """Tells what would be an alert if nothing more came, and remembers that it was told."""
+        held = read(state)
+        known = {one.alert_id for one in held.told}
+        waiting = sorted(held.pending, key=Item.order)
+        outputs: list[Output] = []
+        told: list[Told] = []
+        for alert_id, row in ahead(rule, self._group(rule, held), waiting, held.quiet):
+            if alert_id in known:
+                continue
+            if len(known) >= MAX_TOLD:
+                break
+            known.add(alert_id)
+            found = _outputs(*self._findings.correlated(rule, row, SPECULATIVE))
+            told.append(Told(row.time, alert_id, found[0][1]))
+            outputs += found
+        if not told:
+            return state, []
+        self.counts["told_ahead"] += len(told)
+        held = read(state)  # as it was: looking ahead has moved its marks
+        held.told += told
+        return written(held, due_of(state) or 0), outputs
 
-    def _late(self, item: Item, watermark: int) -> Late:
-        return self._findings.late(item, watermark)
+    def _ended(
+        self, held: State, stood: list[Stood], watermark: int, *, known: bool = True
+    ) -> list[Output]:
+        if not held.told:
+            return []
+        held.told, taken_back = ended(held.told, stood, watermark, known=known)
+        self.counts["retracted"] += len(taken_back)
+        return [("alerts", _json.encode(alert)) for alert in taken_back]
+
+    def _late(self, state: bytes | None, item: Item, watermark: int) -> Late:
+        """A member that came too late, and what it would have done."""
+        rule, would = self._rule(item), UNKNOWN
+        if rule is not None and len(state or b"") <= MAX_BYTES:
+            held = read(state) if state else fresh()
+
+            def group() -> Group:
+                return self._group(rule, read(state) if state else fresh())
+
+            would = would_have_fired(rule, self._plan(rule), item, watermark, held, group)
+        self.counts["late"] += 1
+        self.counts["late_would_have_fired"] += would == FIRED
+        by = ("tenant", *rule.group_by) if rule else ()
+        return self._findings.late(item, watermark, group_by=by, would=would)
 
 
 def _outputs(alert: Alert, evidence: list[Evidence]) -> list[Output]:

@@ -11,7 +11,7 @@ from rules.correlation.refusal import WrongCorrelation
 from rules.correlation.section import OUR_KEYS, parse_correlation
 from rules.correlation.shapes import known_keys
 from rules.errors import RuleError
-from rules.extension import intercept, suppress
+from rules.extension import intercept, suppress, told_ahead
 from rules.fields import FIELDS
 from rules.model import MAX_WINDOW, CorrelationRule
 from rules.refused import UnknownName
@@ -46,6 +46,7 @@ def correlation_rule(
         bool(ours.get("signal")),
         suppress(document, ours),
         intercept(document, ours),
+        told_ahead(document, ours, how),
     )
 
 
@@ -162,7 +163,7 @@ def _countable(how: Correlation) -> None:
 
 def refuse_on_detection(document: Document, ours: dict[str, Any]) -> None:
     """What says how messages are taken together means nothing for a rule about one message."""
-    for key in OUR_KEYS:
+    for key in (*OUR_KEYS, "alerts"):
         if key in ours:
             error: RuleError = document.error(
                 ("mingjian", key),

@@ -44,6 +44,15 @@ def asked(how: Correlation) -> Iterator[Said]:
         )
 
 
+def told_ahead() -> Said:
+    """What a rule whose alerts are speculative does."""
+    return Said(
+        "an alert is told at once (speculative); when event time has passed it, the same alert is"
+        " final, or retracted if what came late undid it",
+        "告警立即发出（待定）；事件时间过去之后，同一条告警变为已定；若后到的消息使它不成立，则撤回",
+    )
+
+
 def steps_taken(how: Correlation, entries: Sequence[Entry]) -> int:
     """How many steps of an order with limits some chain of these entries has: what the engine says
     of ever fewer of its rules."""

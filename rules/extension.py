@@ -16,9 +16,12 @@ from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
 from rules import feeds
+from rules.alert import FINAL, SPECULATIVE
 from rules.conditions import And, Compare, Concerns, Node, Not, Or
+from rules.correlation.model import Correlation
 from rules.fields import CLOSED, FIELDS
 from rules.model import Intercept, Suppress
+from rules.nearest import nearest
 from rules.refused import UnknownName
 from rules.spans import UNITS, parse_span
 from rules.yaml_source import Document
@@ -28,6 +31,7 @@ LANGUAGE = 1  # version of the keys under `mingjian`; a file may say which one i
 MAX_SUPPRESS = 366 * UNITS["d"]
 MODES = ("block", "warn")
 ROOMS = ("single", "group")
+ALERTS = (FINAL, SPECULATIVE)
 _AT = ("mingjian",)
 
 SCOPE_KEYS = (
@@ -112,6 +116,40 @@ def suppress(document: Document, ours: Mapping[str, Any]) -> Suppress | None:
                 (*at, "by", str(index)), UnknownName("field", name, sorted(FIELDS))
             )
     return Suppress(length, tuple(by))
+
+
+def told_ahead(document: Document, ours: Mapping[str, Any], how: Correlation) -> bool:
+    """Whether alerts of a correlation are told before event time has settled them."""
+    written = ours.get("alerts", ALERTS[0])
+    at = (*_AT, "alerts")
+    if written not in ALERTS:
+        near = nearest(written, ALERTS)
+        raise document.error(
+            at,
+            f"'alerts' is final or speculative, not '{written}'",
+            f"alerts 只能是 final 或 speculative，不能是“{written}”",
+            fix_en=f"did you mean '{near}'?" if near else "leave it out for final alerts",
+            fix_zh=f"是不是“{near}”？" if near else "要已定的告警请删去",
+            code="MJ348",
+            offset=0,
+        )
+    if written == ALERTS[0]:
+        return False
+    en = zh = fix_en = fix_zh = ""
+    if how.upper:
+        en = "a condition with an upper bound cannot be told ahead: one more message undoes it"
+        zh = "带上限的条件不能提前告警：再来一条消息就不成立了"
+        fix_en = "write a lower bound (gte, gt), or leave 'alerts' out"
+        fix_zh = "请改用下限（gte、gt），或删去 alerts"
+    elif ours.get("signal"):
+        en, zh = (
+            "a signal raises no alert that could be told ahead",
+            "signal 规则不产生告警，无从提前",
+        )
+        fix_en, fix_zh = "remove 'alerts'", "请删去 alerts"
+    if en:
+        raise document.error(at, en, zh, fix_en=fix_en, fix_zh=fix_zh, code="MJ348", offset=0)
+    return True
 
 
 def intercept(document: Document, ours: Mapping[str, Any]) -> Intercept | None:

@@ -7,22 +7,28 @@ import re
 from collections.abc import Callable, Sequence
 
 from rules.alert import (
+    FINAL,
     Alert,
     Evidence,
     Hit,
     Late,
     Member,
     Position,
+    Quarantined,
     RuleRef,
     content_id,
     sm3_raw,
 )
+from rules.chains import is_short, messages_of
+from rules.correlation.row import Row
 from rules.decode import Decoder, party_kind
 from rules.items import SPLIT, Item
 from rules.mask import excerpt, hide, mask, mask_id
 from rules.message import Message
-from rules.model import Intercept
+from rules.model import CorrelationRule, Intercept
+from rules.quarantine import REASONS
 
+FLAG_TRUNCATED = "evidence_truncated"
 MAX_MEMBERS = 200
 MAX_NAMED = 3
 MAX_VALUE = 200  # characters of one value in a summary; ids may be of any length
@@ -76,6 +82,7 @@ class Findings:
         window: tuple[int, int] | None = None,
         flags: tuple[str, ...] = (),
         intercept: Intercept | None = None,
+        status: str = FINAL,
     ) -> tuple[Alert, list[Evidence]]:
         """The alert of these members and the evidence of each, in event order.
 
@@ -85,10 +92,7 @@ class Findings:
         messages = [self.decode(item.raw) for item in members]
         last, trigger = messages[-1], members[-1]
         start, end = window or (0, trigger.time)
-        moment = (str(end),) if end != trigger.time else ()
-        alert_id = content_id(
-            ref.id, str(ref.version), last.tenant, *group, *(i.msgid for i in members), *moment
-        )
+        alert_id = alert_id_of(ref, last.tenant, group, members, end)
         shown = list(zip(members, messages, strict=True))[-MAX_MEMBERS:]
         hits = tuple(hit for item, message in shown for hit in _hits(item, message))
         customers = _customers(messages)
@@ -98,7 +102,7 @@ class Findings:
             tenant=last.tenant,
             rule=ref,
             ruleset=ruleset,
-            status="final",
+            status=status,
             response_state=response_state(messages, intercept),
             delegated_to=intercept.rule if intercept else "",
             time=end,
@@ -129,6 +133,27 @@ class Findings:
         )
         return alert, [self.evidence(alert_id, item, message) for item, message in shown]
 
+    def correlated(
+        self, rule: CorrelationRule, row: Row, status: str = FINAL
+    ) -> tuple[Alert, list[Evidence]]:
+        """The alert of a row of a correlation, and the evidence of its messages."""
+        members = [entry.data[0] for entry in row.entries]
+        last = members[-1]
+        short = row.truncated or any(map(is_short, members))
+        return self.build(
+            rule.ref,
+            rule.summary,
+            last.ruleset,
+            last.group,
+            messages_of(members),
+            group_by=("tenant", *rule.group_by),
+            timespan=rule.timespan,
+            window=(row.start, row.time),
+            flags=(FLAG_TRUNCATED,) if short else (),
+            intercept=rule.intercept,
+            status=status,
+        )
+
     def evidence(self, alert_id: str, item: Item, message: Message | None = None) -> Evidence:
         """One message as a member of an alert."""
         known = message if message is not None else self.decode(item.raw)
@@ -154,8 +179,28 @@ class Findings:
             flags=known.flags,
         )
 
-    def late(self, item: Item, watermark: int) -> Late:
-        """A hit that came after its window was settled."""
+    def quarantined(self, item: Item) -> Quarantined:
+        """A record that could not be judged, or only as far as possible."""
+        identity = content_id(
+            item.rule, item.value, item.sm3, item.source, str(item.partition), str(item.offset)
+        )
+        return Quarantined(
+            quarantine_id=identity,
+            reason=item.rule,
+            detail=item.value,
+            held=REASONS[item.rule].held,
+            raw_sm3=item.sm3,
+            raw_sha256=item.sha256,
+            raw_size=item.size,
+            position=position(item),
+            sealed=self.seal(item.raw, "quarantine", identity),
+            truncated=item.size > len(item.raw),
+        )
+
+    def late(
+        self, item: Item, watermark: int, *, group_by: tuple[str, ...] = (), would: str = ""
+    ) -> Late:
+        """A hit that came after its window was settled; `would` is what it would have done."""
         tenant = item.group[0] if item.group else ""
         identity = content_id(item.rule, *item.group, item.msgid)
         return Late(
@@ -170,7 +215,18 @@ class Findings:
             raw_size=len(item.raw),
             position=position(item),
             sealed=self.seal(item.raw, tenant, identity),
+            group=dict(zip(group_by, map(mask_id, item.group), strict=False)),
+            would_have_fired=would,
         )
+
+
+def alert_id_of(
+    ref: RuleRef, tenant: str, group: tuple[str, ...], members: Sequence[Item], end: int
+) -> str:
+    """The id of the alert that stands at `end` on these members, in order."""
+    moment = (str(end),) if end != members[-1].time else ()
+    ids = (item.msgid for item in members)
+    return content_id(ref.id, str(ref.version), tenant, *group, *ids, *moment)
 
 
 def _evidence_id(alert_id: str, item: Item) -> str:

@@ -16,6 +16,7 @@ import msgspec
 
 from rules.correlation.row import Marks
 from rules.items import Item, body_of
+from rules.speculation import Told
 from rules.suppression import Quiet
 
 TAG = b"W"
@@ -39,6 +40,7 @@ class State(msgspec.Struct, array_like=True):
     marks: Marks | None = None
     quiet: Quiet | None = None  # an alert whose rule suppresses further ones
     last: Item | None = None  # whose state it is, where the window is empty
+    told: list[Told] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode

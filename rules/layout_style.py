@@ -33,8 +33,8 @@ _OURS: _Order = (
     (
         "language", "version", "item", "response", "signal", "owner", "reason", "expires",
         "ticket", "legal", "summary", "runbook", "blind_spots", "requires", "scope", "timezone",
-        "window", "gap", "until", "emit", "missing_group", "absent", "first_seen", "within",
-        "between", "baseline", "suppress", "intercept",
+        "window", "gap", "until", "emit", "alerts", "missing_group", "absent", "first_seen",
+        "within", "between", "baseline", "suppress", "intercept",
     ),
     ("tests",),
 )  # fmt: skip

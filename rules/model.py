@@ -61,7 +61,8 @@ class CorrelationRule:
     """Judges several messages of one group over event time.
 
     `how` says which and when; `state_version` changes when the meaning of the state changes, not
-    when a title does. A `signal` raises nothing by itself; other correlations read it.
+    when a title does. A `signal` raises nothing by itself; other correlations read it. Alerts of a
+    `speculative` one are told before event time has settled them (`rules.speculation`).
     """
 
     ref: RuleRef
@@ -71,6 +72,7 @@ class CorrelationRule:
     signal: bool = False
     suppress: Suppress | None = None
     intercept: Intercept | None = None
+    speculative: bool = False
 
     @property
     def type(self) -> str:

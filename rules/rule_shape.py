@@ -95,6 +95,7 @@ OUR_KEYS: dict[str, _Kind] = {
     "emit": _TEXT,
     "missing_group": _TEXT,
     "absent": _TEXT,
+    "alerts": _TEXT,
     "first_seen": _BOOL,
     "within": _MAPPING,
     "between": _MAPPINGS,

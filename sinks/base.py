@@ -92,7 +92,9 @@ class AlertReader(Protocol):
 
     def counts(self) -> dict[str, Any]:
         """{"alerts": n, "evidence": n, "quarantine": {reason: n}, "late": n,
-        "by_rule": {name: n}, "by_response": {"1": n}}."""
+        "late_would_have_fired": n, "retracted": n, "by_rule": {name: n}, "by_response": {"1": n}};
+        what was taken back counts as `retracted` and nowhere else."""
 
     def follow(self, after: str = "", timeout: float = 1.0) -> tuple[list[dict[str, Any]], str]:
-        """Alerts stored since cursor `after`, oldest first; waits at most `timeout` seconds."""
+        """Alerts stored since cursor `after`, oldest first, and again those that were taken back;
+        waits at most `timeout` seconds."""

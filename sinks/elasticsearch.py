@@ -15,9 +15,10 @@ import msgspec
 from elastic_transport import TransportError
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch
 
+from rules.alert import FINAL, OUTPUTS, RANKS
 from rules.errors import MingjianError
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
-from sinks.elasticsearch_mapping import alias, templates
+from sinks.elasticsearch_mapping import alias, properties, templates
 from sinks.progress import PartlyBusy
 
 BULK_BYTES = 5 * 1024 * 1024
@@ -123,9 +124,13 @@ class ElasticsearchSink:
         self._client.close()
 
     def _prepare(self) -> None:
-        for name, body in templates(self._prefix).items():
-            self._client.indices.put_index_template(name=name, **body)
-            if not self._client.indices.exists_alias(name=name):
+        for kind in OUTPUTS:
+            name = alias(self._prefix, kind)
+            self._client.indices.put_index_template(name=name, **templates(self._prefix)[name])
+            if self._client.indices.exists_alias(name=name):
+                # made by an earlier version, perhaps: it would refuse fields that are new since
+                self._client.indices.put_mapping(index=name, properties=properties(kind))
+            else:
                 self._client.options(ignore_status=400).indices.create(
                     index=f"{name}-000001", aliases={name: {"is_write_index": True}}
                 )
@@ -182,10 +187,10 @@ class ElasticsearchSink:
         target = {"_index": alias(self._prefix, record.topic), "_id": record.id}
         if record.topic != "alerts":
             return msgspec.json.encode({"create": target})
-        # a final alert replaces a speculative one of the same id, and nothing else ever changes:
-        # external versions let the server decide that, 409 = it has this one or a later one
+        # of the records of one id that of the highest rank stands, and nothing else ever changes:
+        # external versions let the server decide that, 409 = it has this one or one that stands
         status = msgspec.json.decode(record.body, type=_Status).status
-        version = 1 if status == "speculative" else 2
+        version = RANKS.get(status, RANKS[FINAL])
         return msgspec.json.encode(
             {"index": {**target, "version": version, "version_type": "external"}}
         )

@@ -85,6 +85,8 @@ _PROPERTIES: dict[str, Mapping] = {
         "hits": _HITS,
         "summary": _TEXT,
         "flags": _KEYWORD,
+        "retraction": _KEYWORD,
+        "replaced_by": _KEYWORD,
     },
     "evidence": {
         "v": _BYTE,
@@ -133,8 +135,15 @@ _PROPERTIES: dict[str, Mapping] = {
         "raw_size": _LONG,
         "position": _POSITION,
         "sealed": _KEPT,
+        "group": {"type": "flattened"},
+        "would_have_fired": _KEYWORD,
     },
 }
+
+
+def properties(kind: str) -> Mapping:
+    """The fields of `kind` and their types."""
+    return _PROPERTIES[kind]
 
 
 def mapped_fields(kind: str) -> set[str]:

@@ -8,6 +8,8 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, NotFoundError
 
+from rules.alert import RETRACTED
+from rules.late import FIRED
 from sinks.base import NoIndexYet
 from sinks.elasticsearch import connect, unreachable
 from sinks.elasticsearch_mapping import alias
@@ -112,16 +114,19 @@ class ElasticsearchReader:
             "by_response": {"terms": {"field": "rule.response", "size": 10}},
         }
         mine: Query = {"bool": {"filter": self._mine()}}
+        fired = {"term": {"would_have_fired": FIRED}}
+        taken_back = {"term": {"status": RETRACTED}}
+        stands: Query = {"bool": {"filter": self._mine(), "must_not": taken_back}}
         alerts = self._search(
-            "alerts", {"size": 0, "track_total_hits": True, "query": mine, "aggs": by}
+            "alerts", {"size": 0, "track_total_hits": True, "query": stands, "aggs": by}
         )
         reasons = self._search(
             "quarantine",
             {"size": 0, "aggs": {"reasons": {"terms": {"field": "reason", "size": 1000}}}},
         )
 
-        def total(kind: str) -> int:
-            answer = self._search(kind, {"size": 0, "track_total_hits": True, "query": mine})
+        def total(kind: str, query: Query = mine) -> int:
+            answer = self._search(kind, {"size": 0, "track_total_hits": True, "query": query})
             return int(answer["hits"]["total"]["value"])
 
         return {
@@ -129,6 +134,8 @@ class ElasticsearchReader:
             "evidence": total("evidence"),
             "quarantine": _buckets(reasons["aggregations"]["reasons"]),
             "late": total("late"),
+            "late_would_have_fired": total("late", {"bool": {"filter": [*self._mine(), fired]}}),
+            "retracted": total("alerts", {"bool": {"filter": [*self._mine(), taken_back]}}),
             "by_rule": _buckets(alerts["aggregations"]["by_rule"]),
             "by_response": _buckets(alerts["aggregations"]["by_response"]),
         }

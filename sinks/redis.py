@@ -5,10 +5,10 @@ Keys (`{tenant}` is a literal hash tag, so that all keys of a tenant share a clu
 | key | type | holds |
 | --- | --- | --- |
 | `mingjian:{T}:alert:<id>` | string | the alert's JSON; its presence marks a repeat |
-| `mingjian:{T}:alerts` | stream | every alert once, in the order of storing; fields `id`, `body` |
+| `mingjian:{T}:alerts` | stream | each alert, and again when taken back; fields `id`, `body` |
 | `mingjian:{T}:queue` | sorted set | ids waiting to be worked off, by event time |
 | `mingjian:{T}:live` | channel | the JSON of every alert as it comes |
-| `mingjian:{T}:count` | hash | `alerts`, `rule:<name>`, `response:<n>`: exact |
+| `mingjian:{T}:count` | hash | `alerts`, `rule:<name>`, `response:<n>`, `retracted`: exact |
 | `mingjian:{T}:seen:<kind>` | HyperLogLog | ids of evidence, quarantined, late: counts within 1 % |
 | `mingjian:{deliver}:marks:<target>` | hash | position of the deliverer for each partition |
 """
@@ -25,6 +25,7 @@ from redis.exceptions import AuthenticationError, NoScriptError, RedisError
 
 from rules.alert import Alert, Evidence, Late, Quarantined
 from rules.errors import MingjianError
+from rules.late import FIRED
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.progress import SinkBehind
 
@@ -33,24 +34,36 @@ KEEP_SECONDS = 30 * 24 * 3600
 STREAM_LENGTH = 1_000_000
 
 # KEYS: alert, stream, queue, count · ARGV: body, id, time, rule, response, status, keep, length,
-# live. Returns 1 new, 2 a speculative alert confirmed, 0 nothing to do.
+# live. Returns 1 new, 2 a record of the same id that stands instead, 0 nothing to do.
+# The stream tells news: an alert, or that one is taken back, and not that it is confirmed.
 _PUT = """
-local new = redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[7])
-if not new then
-  if ARGV[6] ~= 'final' then return 0 end
-  local old = redis.call('GET', KEYS[1])
-  if cjson.decode(old)['status'] ~= 'speculative' then return 0 end
-  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[7])
-  redis.call('PUBLISH', ARGV[9], ARGV[1])
-  return 2
+local rank = {speculative = 1, retracted = 2, final = 3}
+local is, was = ARGV[6], nil
+local old = redis.call('GET', KEYS[1])
+if old then
+  was = cjson.decode(old)['status']
+  if (rank[was] or 3) >= (rank[is] or 3) then return 0 end
 end
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*', 'id', ARGV[2], 'body', ARGV[1])
-redis.call('ZADD', KEYS[3], ARGV[3], ARGV[2])
-redis.call('HINCRBY', KEYS[4], 'alerts', 1)
-redis.call('HINCRBY', KEYS[4], 'rule:' .. ARGV[4], 1)
-redis.call('HINCRBY', KEYS[4], 'response:' .. ARGV[5], 1)
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[7])
+local function count(by)
+  redis.call('HINCRBY', KEYS[4], 'alerts', by)
+  redis.call('HINCRBY', KEYS[4], 'rule:' .. ARGV[4], by)
+  redis.call('HINCRBY', KEYS[4], 'response:' .. ARGV[5], by)
+end
+if is == 'retracted' then
+  redis.call('HINCRBY', KEYS[4], 'retracted', 1)
+  redis.call('ZREM', KEYS[3], ARGV[2])
+  if old then count(-1) end
+elseif not old or was == 'retracted' then
+  redis.call('ZADD', KEYS[3], ARGV[3], ARGV[2])
+  count(1)
+  if old then redis.call('HINCRBY', KEYS[4], 'retracted', -1) end
+end
+if not (old and was == 'speculative' and is == 'final') then
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*', 'id', ARGV[2], 'body', ARGV[1])
+end
 redis.call('PUBLISH', ARGV[9], ARGV[1])
-return 1
+return old and 2 or 1
 """
 
 
@@ -128,8 +141,9 @@ class RedisSink:
             queued: list[bool] = []  # for each command: is it an alert
             for record in batch:
                 try:
+                    before = len(pipe)
                     self._queue(pipe, record)
-                    queued.append(record.topic == "alerts")
+                    queued += [record.topic == "alerts"] * (len(pipe) - before)
                 except (msgspec.MsgspecError, KeyError) as error:
                     rejected.append(Rejected(record, f"{type(error).__name__}: {error}"))
             answers = pipe.execute() if queued else []
@@ -190,6 +204,8 @@ class RedisSink:
         elif record.topic == "late":
             late = msgspec.json.decode(record.body, type=Late)
             pipe.pfadd(_Keys(late.tenant).seen("late"), record.id)
+            if late.would_have_fired == FIRED:
+                pipe.pfadd(_Keys(late.tenant).seen("late:fired"), record.id)
         elif record.topic == "quarantine":
             set_aside = msgspec.json.decode(record.body, type=Quarantined)
             pipe.pfadd(_Keys(self._tenant).seen(f"quarantine:{set_aside.reason}"), record.id)
@@ -249,6 +265,7 @@ class RedisFollower:
             }
             evidence = self._client.pfcount(self._key.seen("evidence"))
             late = self._client.pfcount(self._key.seen("late"))
+            fired = self._client.pfcount(self._key.seen("late:fired"))
         except RedisError as error:
             raise unreachable("redis", self._url, error) from None
         return {
@@ -256,6 +273,8 @@ class RedisFollower:
             "evidence": int(evidence),
             "quarantine": reasons,
             "late": int(late),
+            "late_would_have_fired": int(fired),
+            "retracted": count.get("retracted", 0),
             "by_rule": _with_prefix(count, "rule:"),
             "by_response": _with_prefix(count, "response:"),
         }
@@ -269,5 +288,5 @@ def _with_prefix(count: dict[str, int], prefix: str) -> dict[str, int]:
     return {
         key.removeprefix(prefix): value
         for key, value in sorted(count.items())
-        if key.startswith(prefix)
+        if value and key.startswith(prefix)
     }

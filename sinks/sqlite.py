@@ -17,7 +17,7 @@ from typing import IO
 
 import msgspec
 
-from rules.alert import Alert, Evidence, Late, Quarantined
+from rules.alert import FINAL, RANKS, SPECULATIVE, Alert, Evidence, Late, Quarantined
 from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.fulltext import index_terms
@@ -191,26 +191,22 @@ def _put_alert(db: sqlite3.Connection, record: Record) -> bool:
     ).fetchone()
     values = (alert.tenant, alert.rule.name, alert.rule.response, alert.actor, alert.status)
     values_at = (*values, alert.time, record.body)
-    if old is None:
-        n = db.execute(
-            "INSERT INTO alerts (alert_id, tenant, rule, response, actor, status, time, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (record.id, *values_at),
-        ).lastrowid
-    elif old[1] == "speculative" and alert.status == "final":
-        # the one change an alert may see: what came at once is confirmed under the same id
-        n = old[0]
+    if old is not None:
+        if RANKS.get(old[1], RANKS[FINAL]) >= RANKS.get(alert.status, RANKS[FINAL]):
+            return False
+        # what was told ahead is settled under the same id
         db.execute(
             "INSERT INTO alerts_text (alerts_text, rowid, terms) VALUES ('delete', ?, ?)",
-            (n, _alert_terms(msgspec.json.decode(old[2], type=Alert))),
+            (old[0], _alert_terms(msgspec.json.decode(old[2], type=Alert))),
         )
-        db.execute(
-            "UPDATE alerts SET tenant = ?, rule = ?, response = ?, actor = ?, status = ?,"
-            " time = ?, body = ? WHERE n = ?",
-            (*values_at, n),
-        )
-    else:
-        return False
+        db.execute("DELETE FROM alerts WHERE n = ?", (old[0],))
+    # one that is taken back is news to who follows, one that is confirmed is not
+    confirmed = old is not None and (old[1], alert.status) == (SPECULATIVE, FINAL)
+    n = db.execute(
+        "INSERT INTO alerts (n, alert_id, tenant, rule, response, actor, status, time, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (old[0] if confirmed else None, record.id, *values_at),
+    ).lastrowid
     db.execute("INSERT INTO alerts_text (rowid, terms) VALUES (?, ?)", (n, _alert_terms(alert)))
     return True
 

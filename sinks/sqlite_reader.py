@@ -125,15 +125,19 @@ class SqliteReader:
     def counts(self) -> dict[str, Any]:
         """See `AlertReader`."""
         mine = (self.tenant, self.tenant)
-        only = "WHERE ? = '' OR tenant = ?"
+        only = "WHERE (? = '' OR tenant = ?)"
 
-        def number(table: str) -> int:
-            query = f"SELECT count(*) FROM {table} {only}"  # noqa: S608
+        taken_back = "AND status = 'retracted'"
+        stands = "AND status != 'retracted'"
+        fired = "AND json_extract(CAST(body AS TEXT), '$.would_have_fired') = 'true'"
+
+        def number(table: str, which: str = "") -> int:
+            query = f"SELECT count(*) FROM {table} {only} {which}"  # noqa: S608
             return int(self._db.execute(query, mine).fetchone()[0])
 
         def grouped(column: str) -> dict[str, int]:
             query = (
-                f"SELECT {column}, count(*) FROM alerts {only}"  # noqa: S608
+                f"SELECT {column}, count(*) FROM alerts {only} {stands}"  # noqa: S608
                 f" GROUP BY {column} ORDER BY {column}"
             )
             return {str(key): count for key, count in self._db.execute(query, mine)}
@@ -142,10 +146,12 @@ class SqliteReader:
             "SELECT reason, count(*) FROM quarantine GROUP BY reason ORDER BY reason"
         )
         return {
-            "alerts": number("alerts"),
+            "alerts": number("alerts", stands),
             "evidence": number("evidence"),
             "quarantine": dict(reasons.fetchall()),
             "late": number("late"),
+            "late_would_have_fired": number("late", fired),
+            "retracted": number("alerts", taken_back),
             "by_rule": grouped("rule"),
             "by_response": grouped("response"),
         }

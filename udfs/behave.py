@@ -9,7 +9,7 @@ from pyflink.common import Types
 from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
 from pyflink.datastream.state import ValueStateDescriptor
 
-from rules.behave import Behaviour, Step
+from rules.behave import COUNTED, Behaviour, Step
 from rules.findings import Findings
 from rules.items import key_of
 from udfs.spec import JobSpec
@@ -42,6 +42,7 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         self._level = level
         self._behaviour: Behaviour | None = None
         self._state: Any = None
+        self._counters: dict[str, Any] = {}
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Load the rules and find the state."""
@@ -52,6 +53,9 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
             self._level,
         )
         self._state = runtime_context.get_state(STATE)
+        # true counters: in thread mode they are Flink's own, unlike those of `udfs.match`
+        group = runtime_context.get_metrics_group().add_group("mingjian")
+        self._counters = {name: group.counter(name) for name in COUNTED}
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """One item; see `Behaviour.add`."""
@@ -80,6 +84,11 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
                 self._state.clear()
         elif step.state is not before:
             self._state.update(step.state)
+        assert self._behaviour is not None  # noqa: S101
+        if counts := self._behaviour.counts:
+            for name, number in counts.items():
+                self._counters[name].inc(number)
+            counts.clear()
         for timer in step.timers:
             timers.register_event_time_timer(timer)
         for name, body in step.outputs:

@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.cli.app import say
-from jobs.cli.words import colour, level, visible
+from jobs.cli.words import colour, level, status, visible
+from rules.alert import FINAL, RETRACTED
 from rules.quarantine import REASONS
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -165,7 +166,12 @@ def _actor(row: Row) -> Text:
 
 
 def _what(row: Row) -> Text:
-    return Text(visible(row["summary"]), colour(row["rule"]["response"]))
+    """What happened; before it, unless it is settled, how sure that is."""
+    how_sure = row.get("status", FINAL)
+    if how_sure == FINAL:
+        return Text(visible(row["summary"]), colour(row["rule"]["response"]))
+    style = "dim strike" if how_sure == RETRACTED else colour(row["rule"]["response"])
+    return Text(f"[{status(how_sure)}] ", "dim") + Text(visible(row["summary"]), style)
 
 
 def _hanging(console: Console, start: Text, text: Text, width: int) -> Text:

@@ -11,9 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jobs.cli.alert_list import ZONE, when
+from jobs.cli.alert_list import SHORT_ID, ZONE, when
 from jobs.cli.app import say
 from jobs.cli.words import flag, kind, level, message_type, severity, status, variant, visible
+from rules.speculation import RETRACTIONS
 
 _RESPONSE_STATES = {
     "enforced": ("blocked before it was sent", "发送前已拦截"),
@@ -47,7 +48,7 @@ def alert_page(row: dict[str, Any], evidence: Sequence[dict[str, Any]]) -> Rende
         (say("rule", "规则"), f"{rule['title']}  {rule['name']} v{rule['version']} {rule['item']}"),
         (say("response", "响应"), say(*_RESPONSE_STATES.get(row["response_state"], unknown))),
         (say("severity", "严重程度"), severity(rule["level"])),
-        (say("state", "状态"), status(row["status"])),
+        (say("state", "状态"), _state(row)),
         (say("ruleset", "规则集"), row["ruleset"]),
         (say("flags", "标记"), say(", ", "、").join(map(flag, row.get("flags", ()))) or "-"),
     ):
@@ -67,6 +68,16 @@ def alert_page(row: dict[str, Any], evidence: Sequence[dict[str, Any]]) -> Rende
         Text(say("Evidence", "证据"), "bold"),
         _evidence(row, evidence),
     )
+
+
+def _state(row: dict[str, Any]) -> str:
+    """Whether it is settled; of one that was taken back why, and what stands instead."""
+    said = status(row["status"])
+    if reason := RETRACTIONS.get(row.get("retraction", "")):
+        said += say(f": {reason[0]}", f"：{reason[1]}")
+    if instead := row.get("replaced_by", ""):
+        said += say(f"; see {instead[:SHORT_ID]}", f"；见 {instead[:SHORT_ID]}")
+    return said
 
 
 def _hits(row: dict[str, Any]) -> RenderableType:

@@ -28,6 +28,7 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.words import level, plural, visible
+from rules.alert import RETRACTED, SPECULATIVE
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import AlertReader, NoIndexYet
 from sinks.readers import open_reader
@@ -169,6 +170,7 @@ def tail(
     end = time.monotonic() + for_seconds if for_seconds else math.inf
     reader, cursor, rows = _first(settings, limit, end)
     shown = {row["alert_id"] for row in rows}
+    waiting: set[str] = set()  # shown, not settled: told again only when taken back
     table = AlertList(out)
     while True:
         if output is Output.json:
@@ -179,8 +181,11 @@ def tail(
         left = end - time.monotonic()
         if left <= 0 or reader is None:
             return
+        waiting |= {row["alert_id"] for row in rows if row["status"] == SPECULATIVE}
         fresh, cursor = reader.follow(cursor, timeout=min(1.0, left))
-        rows = [row for row in fresh if row["alert_id"] not in shown]
+        known = shown | waiting
+        rows = [r for r in fresh if r["status"] == RETRACTED or r["alert_id"] not in known]
+        waiting -= {row["alert_id"] for row in fresh if row["status"] != SPECULATIVE}
 
 
 @alerts_app.command("stats", help="按规则和级别统计。\n\nCounts by rule and level.")
@@ -205,8 +210,11 @@ def stats(
         table.add_row(level(int(key)), str(number))
     for key, number in sorted(counts["by_rule"].items(), key=lambda item: -item[1]):
         table.add_row(f"  {key}", str(number))
+    table.add_row(f"[bold]{say('taken back', '已撤回')}[/]", str(counts["retracted"]))
     table.add_row(f"[bold]{say('evidence', '证据')}[/]", str(counts["evidence"]))
     table.add_row(f"[bold]{say('late', '迟到')}[/]", str(counts["late"]))
+    if fired := counts["late_would_have_fired"]:
+        table.add_row(say("  would have fired", "  准时则会告警"), str(fired))
     table.add_row(f"[bold]{say('quarantined', '隔离')}[/]", str(sum(counts["quarantine"].values())))
     for key, number in counts["quarantine"].items():
         table.add_row(f"  {reason(key)}", str(number))

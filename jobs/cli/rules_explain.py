@@ -22,6 +22,7 @@ from rules.engine import Engine
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.explain import Setting, judge
 from rules.explain_behaviour import behaviour_lines, counted, reads_correlations
+from rules.explain_beyond import told_ahead
 from rules.explain_names import condition_text, selections
 from rules.explain_split import as_plain, pieces, pieces_lines
 from rules.explain_text import message_lines, tree_lines, verdict_lines
@@ -125,6 +126,8 @@ def explain(
         )
         if chosen.suppress and raised > alerts:
             _print([f"· {_suppressed(raised - alerts, chosen.suppress.duration).text(language())}"])
+        if chosen.speculative:
+            _print([f"· {told_ahead().text(language())}"])
         _print([_sum(chosen, alerts).text(language())])
         return
     names = selections(ruleset, chosen.ref.name, named)

@@ -25,7 +25,7 @@ SEVERITIES = {
     "critical": "严重",
 }
 _KINDS = {"employee": "员工", "customer": "客户", "bot": "机器人", "system": "系统"}
-_STATUSES = {"final": "已定", "speculative": "待定"}
+_STATUSES = {"final": "已定", "speculative": "待定", "retracted": "已撤回"}
 _VARIANTS = {
     "chaizi": ("characters taken apart", "拆字"),
     "chinese_digit": ("Chinese digits", "中文数字"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rules.alert import SPECULATIVE
+from rules.correlation.plan import Plan
+from rules.correlation.section import OUR_KEYS, parse_correlation
 from rules.errors import RuleError
 from rules.lint.emitted import TYPES_OF, possible
 from rules.model import DetectionRule
@@ -46,6 +49,7 @@ def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> It
             fix_zh="请补上后一步的规则；只数一条规则请用 event_count",
             code="MJ314",
         )
+    yield from _told_ahead(document, section, ours)
     yield from _counts(document, section, group_by)
     yield from _never_emitted(document, section, rules, group_by, bases)
 
@@ -59,6 +63,24 @@ def _window(document: Document, section: dict[str, Any]) -> Iterator[RuleError]:
             fix_en=f"use at most {MAX_DAYS}d, or a report over the archive",
             fix_zh=f"请用不超过 {MAX_DAYS}d 的窗口，更长的请用归档数据统计",
             code="MJ311",
+        )
+
+
+def _told_ahead(
+    document: Document, section: dict[str, Any], ours: dict[str, Any]
+) -> Iterator[RuleError]:
+    if ours.get("alerts") != SPECULATIVE:
+        return
+    how = parse_correlation(section, {key: ours[key] for key in OUR_KEYS if key in ours})
+    plan = Plan(how, every=False)
+    if plan.absent and not plan.present:
+        yield document.error(
+            ("mingjian", "alerts"),
+            "an absence is known at its deadline: nothing is told before it",
+            "“没有发生”到期才知道：期限之前什么也不会发出",
+            fix_en="leave 'alerts' out; or write absent: before, which is known with the event",
+            fix_zh="请删去 alerts；或写 absent: before，事件一到就知道",
+            code="MJ349",
         )
 
 

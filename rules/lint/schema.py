@@ -15,7 +15,7 @@ from rules.correlation.model import ABSENT, EMITS, MISSING, OPERATORS, TYPES, UN
 from rules.correlation.section import KEYS as CORRELATION
 from rules.detection_text import MODIFIERS
 from rules.detectors import DETECTORS
-from rules.extension import MODES, ROOMS, SCOPE_KEYS
+from rules.extension import ALERTS, MODES, ROOMS, SCOPE_KEYS
 from rules.fields import CLOSED, FIELDS
 from rules.filters import FILTER_KEYS
 from rules.lexicon_file import KEYS as LEXICON
@@ -174,6 +174,7 @@ def _ours() -> Json:
         "window": {"enum": list(WINDOWS)},
         "gap": span,
         "emit": {"enum": list(EMITS)},
+        "alerts": {"enum": list(ALERTS)},
         "missing_group": {"enum": list(MISSING)},
         "absent": {"enum": list(ABSENT)},
         "between": {"type": "array", "minItems": 1, "maxItems": 16, "items": _comparison()},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 import pytest
 from elasticsearch import Elasticsearch
@@ -10,7 +12,7 @@ from rules.alert import Alert, Evidence, Late, Quarantined
 from rules.errors import EXIT_ENVIRONMENT, MingjianError
 from sinks.base import NoIndexYet, Record
 from sinks.elasticsearch import ElasticsearchSink
-from sinks.elasticsearch_mapping import mapped_fields
+from sinks.elasticsearch_mapping import mapped_fields, templates
 from sinks.elasticsearch_reader import ElasticsearchReader
 from sinks.progress import PartlyBusy
 from tests.support.records import T0, alert, evidence, late, quarantined, rule, with_field
@@ -63,6 +65,8 @@ def test_writing_twice_shows_once(sink, reader, refresh):
         "evidence": 1,
         "quarantine": {"not_json": 1},
         "late": 1,
+        "late_would_have_fired": 0,
+        "retracted": 0,
         "by_rule": {"a07_01_guarantee": 3},
         "by_response": {"2": 3},
     }
@@ -127,6 +131,48 @@ def test_a_final_alert_replaces_the_speculative_one_and_never_back(sink, reader,
     assert sink.write([early])[:2] == (0, 1)
     refresh()
     assert [row["status"] for row in reader.alerts()[0]] == ["final"]
+
+
+@pytest.mark.parametrize("last", ["retracted", "final"])
+def test_in_whatever_order_the_records_of_an_alert_come_one_of_them_stands(
+    sink, reader, refresh, last
+):
+    told = ["speculative", "retracted", *["final"] * (last == "final")]
+    orders = list(itertools.permutations([*told, "speculative"]))
+    for number, order in enumerate(orders):
+        for status in order:
+            sink.write([alert(number, status=status)])
+    refresh()
+    assert [row["status"] for row in reader.alerts()[0]] == [last] * len(orders)
+    counts, open_ = reader.counts(), len(orders) * (last == "final")
+    assert (counts["alerts"], counts["retracted"]) == (open_, len(orders) - open_)
+    assert counts["by_rule"] == ({"a07_01_guarantee": open_} if open_ else {})
+
+
+def test_what_came_late_and_would_have_fired_is_counted(sink, reader, refresh):
+    group = {"tenant": "demo", "sender": "zhangwei"}
+    answers = ("true", "changed", "")
+    sink.write([late(n, would_have_fired=one, group=group) for n, one in enumerate(answers)])
+    refresh()
+    counts = reader.counts()
+    assert (counts["late"], counts["late_would_have_fired"]) == (3, 1)
+
+
+def test_an_index_of_an_earlier_version_takes_the_fields_that_are_new(
+    client, prefix, elasticsearch_server
+):
+    body = templates(prefix)[f"{prefix}-alerts"]["template"]
+    old = {k: v for k, v in body["mappings"]["properties"].items() if k != "retraction"}
+    client.indices.create(
+        index=f"{prefix}-alerts-000001",
+        aliases={f"{prefix}-alerts": {"is_write_index": True}},
+        mappings={**body["mappings"], "properties": old},
+    )
+    target = ElasticsearchSink("es", elasticsearch_server.address, prefix=prefix)
+    target.open()
+    written = target.write([alert(1, status="retracted", retraction="undone")])
+    target.close()
+    assert (written.written, written.rejected) == (1, ())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 
@@ -47,6 +48,8 @@ def test_writing_twice_shows_once_everywhere(sink, client, prefix):
         "evidence": 1,
         "quarantine": {"not_json": 2},
         "late": 0,
+        "late_would_have_fired": 0,
+        "retracted": 0,
         "by_rule": {"a07_01_guarantee": 3},
         "by_response": {"2": 3},
     }
@@ -73,6 +76,48 @@ def test_a_final_alert_replaces_the_speculative_one_and_stays_one(sink, client, 
     assert json.loads(client.get(f"{base}:alert:{early.id}"))["status"] == "final"
     assert client.xlen(f"{base}:alerts") == 1
     assert client.hget(f"{base}:count", "alerts") == b"1"
+
+
+@pytest.mark.parametrize("last", ["retracted", "final"])
+def test_in_whatever_order_the_records_of_an_alert_come_one_of_them_stands(
+    sink, client, prefix, last
+):
+    base = f"mingjian:{{{prefix}}}"
+    told = [alert(1, tenant=prefix, status=status) for status in ("speculative", "retracted")]
+    told += [alert(1, tenant=prefix)] * (last == "final")
+    for order in itertools.permutations([*told, told[0]]):
+        for key in client.scan_iter(match=f"{base}:*"):
+            client.delete(key)
+        for record in order:
+            sink.write([record])
+        stored = json.loads(client.get(f"{base}:alert:{told[0].id}"))
+        assert stored["status"] == last
+        open_ = int(last == "final")
+        assert client.zcard(f"{base}:queue") == open_, "what is taken back waits for nobody"
+        counts = follower(client, prefix).counts()
+        assert (counts["alerts"], counts["retracted"]) == (open_, 1 - open_)
+        assert counts["by_rule"] == ({"a07_01_guarantee": 1} if open_ else {})
+
+
+def test_what_came_late_and_would_have_fired_is_counted(sink, client, prefix):
+    told = [late(n, tenant=prefix, would_have_fired=one) for n, one in enumerate(("true", "false"))]
+    assert sink.write([*told, alert(1, tenant=prefix)])[:2] == (1, 0)
+    counts = follower(client, prefix).counts()
+    assert (counts["late"], counts["late_would_have_fired"]) == (2, 1)
+
+
+def test_who_follows_is_told_what_is_taken_back_and_not_what_is_confirmed(sink, client, prefix):
+    ahead = [alert(n, tenant=prefix, status="speculative") for n in (1, 2)]
+    sink.write(ahead)
+    rows, cursor = follower(client, prefix).follow("")
+    assert [row["status"] for row in rows] == ["speculative"] * 2
+    sink.write([alert(1, tenant=prefix), alert(2, tenant=prefix, status="retracted")])
+    rows, _ = follower(client, prefix).follow(cursor)
+    assert [(row["alert_id"], row["status"]) for row in rows] == [(ahead[1].id, "retracted")]
+
+
+def follower(client: Redis, prefix: str) -> RedisFollower:
+    return RedisFollower(client_url(client), tenant=prefix)
 
 
 def test_follow_and_live_show_an_alert_as_it_comes(sink, client, prefix, redis_server):

@@ -38,12 +38,16 @@ class KeyedHarness:
         self.outputs: dict[str, list[str]] = {}
         self.watermark = -(2**63)
         self.key = ""
+        self.metrics = MetricContext()
         self._function, self._key_of = function, key_of
         function.open(self)
 
     # RuntimeContext, Context and TimerService, as far as they are used
     def get_state(self, _descriptor: Any) -> ValueState:
         return ValueState(self)
+
+    def get_metrics_group(self) -> MetricContext:
+        return self.metrics
 
     def timer_service(self) -> KeyedHarness:
         return self
@@ -80,16 +84,35 @@ class KeyedHarness:
 
 
 class MetricContext:
-    """A FunctionContext whose gauges can be read."""
+    """A FunctionContext, or RuntimeContext, whose gauges and counters can be read."""
 
     def __init__(self) -> None:
         self.gauges: dict[str, Callable[[], int]] = {}
+        self.counters: dict[str, Counter] = {}
 
     def get_metric_group(self) -> MetricContext:
         return self
+
+    get_metrics_group = get_metric_group
 
     def add_group(self, _name: str) -> MetricContext:
         return self
 
     def gauge(self, name: str, read: Callable[[], int]) -> None:
         self.gauges[name] = read
+
+    def counter(self, name: str) -> Counter:
+        return self.counters.setdefault(name, Counter())
+
+    def get_state(self, _descriptor: Any) -> None:
+        return None
+
+
+class Counter:
+    """What was counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def inc(self, number: int = 1) -> None:
+        self.count += number

@@ -116,21 +116,19 @@ def quarantined(raw: bytes, source: str = "kafka:messages", **changes: Any) -> R
     return record("quarantine", msgspec.structs.replace(value, **changes))
 
 
-def late(number: int) -> Record:
-    return record(
-        "late",
-        Late(
-            late_id=content_id("late", str(number)),
-            tenant="demo",
-            rule="a05_01_recall_burst",
-            msgid=f"m{number}",
-            seq=number,
-            time=T0,
-            watermark=T0 + 60_000,
-            raw_sm3=sm3(b"late"),
-            position=Position(source="kafka:messages", partition=0, offset=number),
-        ),
+def late(number: int, **changes: Any) -> Record:
+    value = Late(
+        late_id=content_id("late", str(number)),
+        tenant="demo",
+        rule="a05_01_recall_burst",
+        msgid=f"m{number}",
+        seq=number,
+        time=T0,
+        watermark=T0 + 60_000,
+        raw_sm3=sm3(b"late"),
+        position=Position(source="kafka:messages", partition=0, offset=number),
     )
+    return record("late", msgspec.structs.replace(value, **changes))
 
 
 def record(topic: str, value: msgspec.Struct) -> Record:

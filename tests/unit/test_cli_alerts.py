@@ -146,10 +146,29 @@ def test_stats_count_by_level_rule_and_reason(delivered):
         "evidence": 1,
         "quarantine": {"not_json": 1},
         "late": 1,
+        "late_would_have_fired": 0,
+        "retracted": 0,
         "by_rule": {"a07_01_guarantee": 1, "a08_01_resident_id": 1, "a09_09_credential": 1},
         "by_response": {"1": 1, "2": 1, "3": 1},
     }
     assert "not valid JSON" in delivered("alerts", "stats")[1]
+
+
+def test_what_is_not_settled_or_was_taken_back_is_shown_so(delivered, tmp_path):
+    back = alert(6, status="retracted", retraction="replaced", replaced_by=ALERT.id)
+    told = [alert(5, status="speculative"), alert(6, status="speculative"), back]
+    write_part(tmp_path / "outputs", told, "part-0-1")
+    delivered("deliver", "--once")
+    lines = delivered("alerts", "list")[1].splitlines()
+    assert [re.findall(r"\[(\w+)\]", line) for line in lines[:2]] == [
+        ["retracted"],
+        ["speculative"],
+    ]
+    page = delivered("alerts", "show", back.id)[1]
+    assert f"another alert has these messages; see {ALERT.id[:12]}" in page
+    stats = json.loads(delivered("alerts", "stats", "--output", "json")[1])
+    assert (stats["alerts"], stats["retracted"]) == (4, 1)
+    assert "taken back" in delivered("alerts", "stats")[1]
 
 
 def test_quarantine_list_and_show(delivered):

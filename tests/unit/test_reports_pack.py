@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import io
 import json
@@ -19,11 +20,13 @@ from hypothesis import strategies as st
 
 from reports.evidence import build_bundle
 from reports.pack import build_pack, save
+from reports.pdf import page
 from reports.pieces import pieces, plain
 from reports.signing import Signer, openssl_program
 from reports.standalone import single_file
 from reports.standalone.checks import Verifier, canonical
 from reports.standalone.verify import verify
+from reports.view import view
 from rules.alert import sm3_raw
 from rules.decode import Decoder
 from rules.errors import MingjianError
@@ -115,6 +118,24 @@ def test_it_holds_what_the_list_of_a_pack_asks_for(files):
         "inner-manifest.json", "events.jsonl", "alert.json", "rule.yaml", "rule.canonical",
         "device.json", "custody.jsonl", "completeness.json", "VERIFY.md", "verify.py",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "最终"),
+        ({"status": "speculative"}, "暂定"),
+        (
+            {"status": "retracted", "retraction": "replaced", "replaced_by": "ab12"},
+            "已撤回：后到的消息排在它前面：这些消息归入另一条告警（ab12）",
+        ),
+    ],
+)
+def test_the_report_says_whether_the_alert_stands(bundle, signer, changes, said):
+    changed = dataclasses.replace(bundle, alert={**bundle.alert, **changes})
+    html = page(view(changed, "0" * 64, signer.info()), 0)
+    assert said in html
+    assert ("本告警已撤回" in html) == (changes.get("status") == "retracted")
 
 
 def test_a_flipped_byte_in_any_file_is_named(files, failures):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def test_writing_twice_shows_once(sink):
         "evidence": 1,
         "quarantine": {"not_json": 1},
         "late": 1,
+        "late_would_have_fired": 0,
+        "retracted": 0,
         "by_rule": {"a07_01_guarantee": 3},
         "by_response": {"2": 3},
     }
@@ -60,6 +63,52 @@ def test_a_final_alert_replaces_the_speculative_one_and_never_the_other_way_roun
     assert [row["status"] for row in found] == ["final"]
     assert reader(sink).alerts(text="也许")[0] == [], "the old words must not be found any more"
     assert len(reader(sink).alerts(text="承诺")[0]) == 1
+
+
+STANDS = [
+    (["speculative"], "speculative"),
+    (["speculative", "final"], "final"),
+    (["speculative", "retracted"], "retracted"),
+    (["speculative", "retracted", "final"], "final"),
+]
+
+
+@pytest.mark.parametrize(("told", "stands"), STANDS)
+def test_in_whatever_order_the_records_of_an_alert_come_one_of_them_stands(tmp_path, told, stands):
+    records = [alert(1, status=status, summary=f"张三 {status}") for status in told]
+    for number, order in enumerate(itertools.permutations([*records, records[0]])):
+        sink = SqliteSink("index", tmp_path / f"{number}.db")
+        sink.open()
+        for record in order:
+            sink.write([record])
+        sink.close()
+        read = SqliteReader(sink.path)
+        assert [row["status"] for row in read.alerts()[0]] == [stands]
+        assert [row["status"] for row in read.alerts(text=stands)[0]] == [stands]
+        for status in {"speculative", "final", "retracted"} - {stands}:
+            assert read.alerts(text=status)[0] == [], "words of a record that does not stand"
+        counts, open_ = read.counts(), int(stands != "retracted")
+        assert (counts["alerts"], counts["retracted"]) == (open_, 1 - open_)
+        assert counts["by_rule"] == ({"a07_01_guarantee": 1} if open_ else {})
+        assert counts["by_response"] == ({"2": 1} if open_ else {})
+        read.close()
+
+
+def test_what_came_late_and_would_have_fired_is_counted(sink):
+    answers = ("true", "true", "changed", "false", "unknown", "")
+    sink.write([late(n, would_have_fired=one) for n, one in enumerate(answers)])
+    counts = reader(sink).counts()
+    assert (counts["late"], counts["late_would_have_fired"]) == (6, 2)
+
+
+def test_who_follows_is_told_what_is_taken_back_and_not_what_is_confirmed(sink):
+    sink.write([alert(1, status="speculative"), alert(2, status="speculative"), alert(3)])
+    rows, cursor = reader(sink).follow("", timeout=0)
+    assert len(rows) == 3
+    sink.write([alert(1), alert(2, status="retracted", retraction="undone")])
+    rows, cursor = reader(sink).follow(cursor, timeout=0)
+    assert [(row["alert_id"], row["retraction"]) for row in rows] == [(alert(2).id, "undone")]
+    assert reader(sink).follow(cursor, timeout=0)[0] == []
 
 
 @pytest.mark.parametrize(
