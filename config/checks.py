@@ -44,6 +44,8 @@ RANGES: dict[str, tuple[int, int]] = {
     "flink.heap_mb": (128, 65_536),  # the JVM starts with 128
     "limits.record_bytes": (1, 16 * _MIB),
     "limits.quarantine_keep_bytes": (0, 16 * _MIB),
+    "limits.key_bytes": (64 * 1024, 64 * _MIB),
+    "limits.open_groups": (1, 1_000_000_000),
 }
 # inside the range and still of no use
 NOT: dict[str, int] = {"kafka.retention_ms": 0}

@@ -78,10 +78,12 @@ class Flink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a record may be before it is set aside."""
+    """What a record may be before it is set aside, and what rules that count may keep."""
 
     record_bytes: int = 1024 * 1024
     quarantine_keep_bytes: int = 4096
+    key_bytes: int = 2 * 1024 * 1024  # of one group of one rule; as much again may wait
+    open_groups: int = 1_000_000  # more of them are warned of; nothing is dropped
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

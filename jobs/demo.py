@@ -127,7 +127,7 @@ def _detect(settings: Settings) -> dict[str, float]:
     )
     beside.start()
     try:
-        with ProgressLine() as line:
+        with ProgressLine(settings.limits) as line:
             done = run(settings, on_progress=line.show)
     finally:
         stop.set()

@@ -70,6 +70,7 @@ def job_spec(settings: Settings) -> tuple[JobSpec, RuleTimeline]:
         registry=str(Path(settings.rules.registry).resolve()),
         packs=settings.rules.packs,
         feeds=settings.rules.feeds,
+        key_bytes=settings.limits.key_bytes,
         record_bytes=settings.limits.record_bytes,
         keep_bytes=settings.limits.quarantine_keep_bytes,
         assume_received_at=int(time.time() * 1000),

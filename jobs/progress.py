@@ -12,6 +12,7 @@ from typing import Any
 FINAL = ("FINISHED", "CANCELED", "FAILED", "SUSPENDED")
 _POLL_SECONDS = 0.3
 _TIMEOUT = 5
+_LIST_AGAIN = 20  # looks
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class JobMonitor:
     def __init__(self, rest_url: str, job_id: str) -> None:
         self._base = f"{rest_url}/jobs/{job_id}"
         self._metrics: dict[str, dict[str, str]] = {}
+        self._looks = 0
 
     def look(self) -> Snapshot | None:
         """The job now; None when the interface does not answer."""
@@ -44,6 +46,7 @@ class JobMonitor:
             return None
         counters: dict[str, int] = {}
         watermark = 0
+        self._looks += 1
         for vertex in job.get("vertices", ()):
             for name, number in self._counters(vertex["id"]).items():
                 counters[name] = counters.get(name, 0) + number  # each level of a chain has its own
@@ -71,7 +74,7 @@ class JobMonitor:
     def _counters(self, vertex: str) -> dict[str, int]:
         path = f"/vertices/{vertex}/subtasks/metrics"
         names = self._metrics.get(vertex)
-        if not names:
+        if not names or self._looks % _LIST_AGAIN == 0:  # some come when there is need of them
             listed = self._get(path) or []
             names = {
                 entry["id"]: entry["id"].rsplit(".", 1)[1]

@@ -7,7 +7,6 @@ watermark is an argument.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -22,15 +21,15 @@ from rules.alert import (
     Evidence,
     Late,
     Quarantined,
-    sm3_raw,
 )
+from rules.bounds import KEY_BYTES, newest_within
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.chains import handed_up, messages_of
 from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
 from rules.findings import Findings
-from rules.held import State, due_of, fresh, read, with_item, written
+from rules.held import State, due_of, fresh, overflowed, read, with_item, written
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
 from rules.late import FIRED, MAX_BYTES, UNKNOWN, would_have_fired
 from rules.members import entries_of, remembered
@@ -41,7 +40,7 @@ from rules.split import TAG, Splits, SplitStep
 from rules.suppression import Quiet
 from rules.view import field_value
 
-COUNTED = ("late", "late_would_have_fired", "told_ahead", "retracted")
+COUNTED = ("late", "late_would_have_fired", "told_ahead", "retracted", "hot_key")
 Output = tuple[str, bytes]  # (one of rules.alert.OUTPUTS, JSON)
 _json = msgspec.json.Encoder()
 
@@ -63,6 +62,7 @@ class Behaviour:
         timeline: rulesets by digest.
         findings: builds alerts and evidence.
         level: which correlations this stage judges (`RuleSet.levels`); others are handed up.
+        key_bytes: how much of messages the window of one key may keep, and may wait besides.
         calendar: for rules that are asked about numbers in pieces; the shipped one by default.
     """
 
@@ -72,9 +72,11 @@ class Behaviour:
         findings: Findings,
         calendar: OfficeCalendar | None = None,
         level: int = 1,
+        key_bytes: int = KEY_BYTES,
     ) -> None:
         self._timeline = timeline
         self._level = level
+        self._key_bytes = key_bytes
         self._findings = findings
         self._plans: dict[tuple[str, str], Plan] = {}
         self.counts: Counter[str] = Counter()  # of COUNTED; whoever reads it may empty it
@@ -88,8 +90,9 @@ class Behaviour:
             return Step(state, [("quarantine", _json.encode(self._findings.quarantined(item)))], [])
         if item.kind == ALERT:
             return Step(state, self._single(item)[1], [])
-        if item.kind == QUIETED and item.time <= watermark:
-            # too late to be put in order: told by itself rather than lost
+        full = state is not None and len(state) + len(packed) > 2 * self._key_bytes
+        if item.kind == QUIETED and (item.time <= watermark or full):
+            # not to be put in order: told by itself rather than lost
             kept = read(state) if state else fresh()
             return Step(state, self._quieted(kept, item), [])
         if item.kind == FRAGMENT:
@@ -98,6 +101,10 @@ class Behaviour:
             return Step(state, [], [], [packed])
         if item.time <= watermark:
             return Step(state, [("late", _json.encode(self._late(state, item, watermark)))], [])
+        if state and full:
+            self.counts["hot_key"] += 1
+            aside = self._findings.set_aside(item, "hot_key", item.rule)
+            return Step(overflowed(state), [("quarantine", _json.encode(aside))], [])
         longer, first = with_item(state, packed, item.time)
         timers = [item.time] if first or not state else []
         rule = self._rule(item)
@@ -127,7 +134,7 @@ class Behaviour:
                 outputs.append(("quarantine", _json.encode(self._orphaned(item))))
             else:
                 judged.append(item)
-        found, timers, up = self._settle(held, judged, watermark)
+        found, timers, up = self._settle(held, judged, watermark, len(state))
         outputs += found
         if held.quiet and held.quiet.until < watermark:
             held.quiet = None
@@ -140,10 +147,10 @@ class Behaviour:
         return Step(written(held, due), outputs, [due], up)
 
     def _settle(
-        self, held: State, judged: list[Item], watermark: int
+        self, held: State, judged: list[Item], watermark: int, size: int
     ) -> tuple[list[Output], list[int], list[bytes]]:
         """What a correlation says of these items, the timers it needs, and what goes up; updates
-        its window."""
+        its window. `size`: bytes of all that is held."""
         outputs: list[Output] = []
         up: list[bytes] = []
         stood: list[Stood] = []
@@ -152,9 +159,14 @@ class Behaviour:
         if rule is None:
             held.window, held.marks, held.alert_id, held.last = [], None, "", None
             return self._ended(held, stood, watermark, known=False), [], up
-        group = self._group(rule, held)
+        most = MAX_WINDOW
+        if size > self._key_bytes:
+            most = newest_within(self._key_bytes, MAX_WINDOW, held.window, judged)
+        group = self._group(rule, held, most)
         parents = self._ruleset(newest[0]).readers.get(rule.ref.name, ())
         rows = advance(group, entries_of(self._plan(rule), judged), watermark)
+        if held.truncated:
+            rows = [row._replace(truncated=True) for row in rows]
         for number, row in enumerate(rows):
             if parents:
                 up += handed_up(rule, row, number, parents, self._read)
@@ -172,6 +184,7 @@ class Behaviour:
             held.window = [remembered(item) for item in held.window]
         held.marks = group.marks
         held.last = None if held.window else remembered(newest[0])
+        held.truncated = held.truncated and bool(held.window)
         due = group.deadline()
         times = [*group.rests(), *([] if due is None else [due])]
         return outputs, [time for time in times if time > watermark], up
@@ -215,10 +228,10 @@ class Behaviour:
             self._plans[key] = Plan(rule.how, every=False, read=read)
         return self._plans[key]
 
-    def _group(self, rule: CorrelationRule, held: State) -> Group:
+    def _group(self, rule: CorrelationRule, held: State, most: int = MAX_WINDOW) -> Group:
         plan = self._plan(rule)
         entries = entries_of(plan, held.window)
-        group = Group(plan, held.marks, entries, MAX_WINDOW)
+        group = Group(plan, held.marks, entries, most)
         if held.marks is None and entries:  # written by an earlier version
             group.marks.open[0] = bool(held.alert_id)
             group.marks.last = entries[-1].time
@@ -250,16 +263,8 @@ class Behaviour:
 
     def _orphaned(self, item: Item) -> Quarantined:
         """An item whose rule was removed while it waited: said, not swallowed."""
-        return self._findings.quarantined(
-            msgspec.structs.replace(
-                item,
-                rule="rule_failed",
-                value=f"{item.rule}: no longer in any ruleset",
-                size=len(item.raw),
-                sm3=sm3_raw(item.raw),
-                sha256=hashlib.sha256(item.raw).hexdigest(),
-            )
-        )
+        gone = f"{item.rule}: no longer in any ruleset"
+        return self._findings.set_aside(item, "rule_failed", gone)
 
     def _report(self, rule: CorrelationRule, held: State, row: Row) -> tuple[bool, list[Output]]:
         """(whether an alert was given, outputs): an alert for a new episode; while it goes on the

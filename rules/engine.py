@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping
 
 from rules.behave import Behaviour, Output, Step
+from rules.bounds import KEY_BYTES
 from rules.calendar import OfficeCalendar
 from rules.decode import Decoder
 from rules.findings import Findings
@@ -31,6 +32,7 @@ class Engine:
     Args:
         lateness: how far (ms) the watermark stays behind the newest time seen; None holds it
             until `finish`, so that any order of arrival is judged alike.
+        key_bytes: see `Behaviour`.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class Engine:
         seal: object = unsealed,
         lateness: int | None = None,
         compiled: Mapping[str, CompiledRules] | None = None,
+        key_bytes: int = KEY_BYTES,
     ) -> None:
         self.matcher = Matcher(timeline, decoder, calendar, compiled=compiled)
+        findings = Findings(decoder, seal)  # type: ignore[arg-type]
         self._stages = [
-            Behaviour(timeline, Findings(decoder, seal), calendar, level)  # type: ignore[arg-type]
+            Behaviour(timeline, findings, calendar, level, key_bytes)
             for level in range(1, timeline.depth + 1)
         ]
         self._lateness = lateness

@@ -6,6 +6,8 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from rules.alert import (
     FINAL,
     Alert,
@@ -178,6 +180,18 @@ class Findings:
             sealed=self.seal(item.raw, known.tenant, identity),
             flags=known.flags,
         )
+
+    def set_aside(self, item: Item, reason: str, detail: str) -> Quarantined:
+        """An item that was on its way to be counted; `reason` is one of `rules.quarantine`."""
+        whole = msgspec.structs.replace(
+            item,
+            rule=reason,
+            value=detail,
+            size=len(item.raw),
+            sm3=sm3_raw(item.raw),
+            sha256=hashlib.sha256(item.raw).hexdigest(),
+        )
+        return self.quarantined(whole)
 
     def quarantined(self, item: Item) -> Quarantined:
         """A record that could not be judged, or only as far as possible."""

@@ -30,7 +30,8 @@ _ALWAYS = -(2**62)
 
 
 class State(msgspec.Struct, array_like=True):
-    """What one key remembers. `truncated` is of states written before there were `marks`."""
+    """What one key remembers. `truncated`: more came at once than it keeps; in states written
+    before there were `marks`, also that its window was full."""
 
     version: int
     pending: list[Item]
@@ -72,6 +73,12 @@ def with_item(state: bytes | None, packed: bytes, time: int) -> tuple[bytes, boo
     return b"".join((head, memoryview(state)[_BODY:], _LENGTH.pack(len(body)), body)), first
 
 
+def overflowed(state: bytes) -> bytes:
+    """The state of a key for which an item came that it does not keep."""
+    mark = _LENGTH.pack(0)  # no item is empty, and none ends in zeros
+    return state if state.endswith(mark) else state + mark
+
+
 def read(state: bytes) -> State:
     """The state with the items that wait, in the order in which they came."""
     if state[:1] != TAG:
@@ -83,6 +90,9 @@ def read(state: bytes) -> State:
     while at < len(view):
         (length,) = _LENGTH.unpack_from(view, at)
         at += _LENGTH.size
+        if not length:
+            found.truncated = True
+            continue
         found.pending.append(_item(view[at : at + length]))
         at += length
     return found

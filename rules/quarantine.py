@@ -32,6 +32,11 @@ REASONS: dict[str, Reason] = {
     "unknown_type": Reason(
         False, "a type this version does not know; kept raw", "本版本不认识的类型；原样保留"
     ),
+    "hot_key": Reason(
+        False,
+        "more messages of one group wait to be counted than are kept; this one was not counted",
+        "同一分组等待计数的消息超过可保留的数量；此条未计入",
+    ),
     "rule_failed": Reason(
         False,
         "a rule failed on this record; the other rules ran",

@@ -12,6 +12,7 @@ from pyflink.datastream.state import ValueStateDescriptor
 from rules.behave import COUNTED, Behaviour, Step
 from rules.findings import Findings
 from rules.items import key_of
+from udfs.open_groups import OpenGroups
 from udfs.spec import JobSpec
 
 # Pickled, not a primitive array: in thread mode PyFlink cannot read an empty primitive array
@@ -43,6 +44,7 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         self._behaviour: Behaviour | None = None
         self._state: Any = None
         self._counters: dict[str, Any] = {}
+        self._groups: OpenGroups | None = None
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Load the rules and find the state."""
@@ -51,11 +53,13 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
             Findings(self._spec.decoder_of_admitted(), self._spec.seal),
             self._spec.calendar(),
             self._level,
+            self._spec.key_bytes,
         )
         self._state = runtime_context.get_state(STATE)
         # true counters: in thread mode they are Flink's own, unlike those of `udfs.match`
         group = runtime_context.get_metrics_group().add_group("mingjian")
         self._counters = {name: group.counter(name) for name in COUNTED}
+        self._groups = OpenGroups(group)
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """One item; see `Behaviour.add`."""
@@ -63,7 +67,7 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         timers = ctx.timer_service()
         before = self._state.value()
         step = self._behaviour.add(before, self._packed(value), timers.current_watermark())
-        yield from self._settle(before, step, timers)
+        yield from self._settle(before, step, ctx)
 
     def _packed(self, value: Any) -> bytes:
         return bytes(value[0] if self._level == 1 else value)  # a row of SQL, or what came up
@@ -76,19 +80,24 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         # Flink has reached its watermark before it fires the first timer up to it: all that is
         # ready is judged at once, and the timers that follow find nothing due
         step = self._behaviour.advance(before, max(timestamp, timers.current_watermark()))
-        yield from self._settle(before, step, timers)
+        yield from self._settle(before, step, ctx)
 
-    def _settle(self, before: bytes | None, step: Step, timers: Any) -> Iterator[Any]:
+    def _settle(self, before: bytes | None, step: Step, ctx: Any) -> Iterator[Any]:
+        assert self._behaviour is not None  # noqa: S101
+        assert self._groups is not None  # noqa: S101
         if step.state is None:
             if before is not None:
                 self._state.clear()
+                self._groups.changed(ctx.get_current_key(), -1)
         elif step.state is not before:
             self._state.update(step.state)
-        assert self._behaviour is not None  # noqa: S101
+            if before is None:
+                self._groups.changed(ctx.get_current_key(), 1)
         if counts := self._behaviour.counts:
             for name, number in counts.items():
                 self._counters[name].inc(number)
             counts.clear()
+        timers = ctx.timer_service()
         for timer in step.timers:
             timers.register_event_time_timer(timer)
         for name, body in step.outputs:

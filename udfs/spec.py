@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rules.bounds import KEY_BYTES
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.decode import Decoder
 from rules.plain import LATEST
@@ -31,6 +32,7 @@ class JobSpec:
         rules, registry, packs, feeds: see `RuleTimeline.load`; paths exist where the workers run.
         assume_received_at: UTC ms, when the job was made; the earliest receipt of bare records.
         seal: (raw bytes, associated data) -> sealed text.
+        key_bytes: see `Behaviour`.
     """
 
     tenant: str
@@ -42,6 +44,7 @@ class JobSpec:
     seal: Callable[[bytes, str], str]
     packs: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
+    key_bytes: int = KEY_BYTES
 
     def timeline(self) -> RuleTimeline:
         """The rulesets, read from disk once a process and job: slots of one worker share them."""

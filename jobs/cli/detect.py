@@ -15,6 +15,7 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
+from config.settings import Limits
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -27,6 +28,7 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.health import troubles
 from jobs.progress import Snapshot
 
 _RATE_LOOKS = 8  # of half a second each
@@ -90,7 +92,10 @@ def detect(
                 out.print(say("no detection job is running", "没有正在运行的检测作业"))
         return
     try:
-        with _interrupts() as interrupted, ProgressLine(quiet=output is Output.json) as line:
+        with (
+            _interrupts() as interrupted,
+            ProgressLine(settings.limits, quiet=output is Output.json) as line,
+        ):
             report = run(settings, on_progress=line.show, detached=detach, interrupted=interrupted)
     except KeyboardInterrupt:
         if settings.flink.rest_url:
@@ -104,7 +109,8 @@ def detect(
             )
         raise
     if output is Output.json:
-        emit(dataclasses.asdict(report) | {"rate": report.rate})
+        warned = [one.kind for one in troubles(report.last.counters, settings.limits)]
+        emit(dataclasses.asdict(report) | {"rate": report.rate, "warnings": warned})
         return
     if detach:
         out.print(
@@ -148,9 +154,12 @@ def _interrupts() -> Iterator[threading.Event]:
 
 
 class ProgressLine:
-    """One line that is rewritten: counts, rate, watermark. Prints nothing when `quiet`."""
+    """One line that is rewritten: counts, rate, watermark; above it what is amiss, each once.
+    Prints nothing when `quiet`."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, limits: Limits, *, quiet: bool = False) -> None:
+        self._limits, self._quiet = limits, quiet
+        self._warned: set[str] = set()
         drawn = err.is_terminal and not quiet
         self._live = Live(console=err, refresh_per_second=4, transient=False) if drawn else None
         self._looks: deque[tuple[float, int]] = deque(maxlen=_RATE_LOOKS)
@@ -171,6 +180,10 @@ class ProgressLine:
 
     def show(self, seen: Snapshot, seconds: float) -> None:
         """Draw one snapshot, `seconds` after the tasks began to run."""
+        for one in () if self._quiet else troubles(seen.counters, self._limits):
+            if one.kind not in self._warned:
+                self._warned.add(one.kind)
+                err.print(f"⚠ {say(one.en, one.zh)}", style="yellow", soft_wrap=True)
         if self._live is not None:
             self._looks.append((seconds, seen.records))
             self._live.update(progress_text(seen, seconds, _rate(self._looks)))

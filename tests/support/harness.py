@@ -52,6 +52,9 @@ class KeyedHarness:
     def timer_service(self) -> KeyedHarness:
         return self
 
+    def get_current_key(self) -> str:
+        return self.key
+
     def current_watermark(self) -> int:
         return self.watermark
 

@@ -124,7 +124,8 @@ def test_a_watermark_between_elements_makes_late_ones(matching: MatchRecords) ->
     assert list(harness.outputs) == ["late"]
     assert json.loads(harness.outputs["late"][0])["msgid"] == "m2"
     counted = {name: counter.count for name, counter in harness.metrics.counters.items()}
-    assert counted == {"late": 1, "late_would_have_fired": 0, "told_ahead": 0, "retracted": 0}
+    assert {name: count for name, count in counted.items() if count} == {"late": 1}
+    assert counted["open_groups"] == 0  # one was opened, and it is over
     assert (harness.states, harness.timers) == ({}, [])
 
 

@@ -1,0 +1,50 @@
+"""What a running job's counts say that its operator should know and do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from config.settings import Limits
+from udfs.open_groups import ALL, OF
+
+
+class Trouble(NamedTuple):
+    """`kind` is the same for as long as the trouble is; English, Chinese."""
+
+    kind: str
+    en: str
+    zh: str
+
+
+def troubles(counters: Mapping[str, int], limits: Limits) -> list[Trouble]:
+    """The warnings of one look, worst first.
+
+    Args:
+        counters: those of `jobs.progress.Snapshot`.
+    """
+    found = []
+    if hot := counters.get("hot_key", 0):
+        found.append(
+            Trouble(
+                "hot_key",
+                f"{hot:,} messages were not counted, and set aside: more of one group came than"
+                " limits.key_bytes lets wait",
+                f"{hot:,} 条消息未计入并已隔离：同一分组等待的消息超过 limits.key_bytes",
+            )
+        )
+    if (groups := counters.get(ALL, 0)) > limits.open_groups:
+        by_rule = {n.removeprefix(OF): count for n, count in counters.items() if n.startswith(OF)}
+        most, their = max(by_rule.items(), key=lambda one: one[1], default=("", 0))
+        found.append(
+            Trouble(
+                "open_groups",
+                f"{groups:,} groups are open, more than limits.open_groups"
+                + (f"; most are of the rule {most} ({their:,})" if most else "")
+                + ": look at what it groups by, and at its timespan",
+                f"未结束的分组有 {groups:,} 个，超过 limits.open_groups"
+                + (f"；最多的是规则 {most}（{their:,} 个）" if most else "")
+                + "：请检查该规则的 group-by 与 timespan",
+            )
+        )
+    return found

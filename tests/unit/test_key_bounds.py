@@ -1,0 +1,153 @@
+"""What one busy group may keep, what is told when it is more, and how many groups are open."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import Limits
+from jobs.cli.detect import ProgressLine
+from jobs.health import troubles
+from jobs.progress import Snapshot
+from rules.decode import Decoder
+from rules.engine import Engine
+from rules.findings import FLAG_TRUNCATED
+from rules.ruleset import RuleSet, RuleTimeline
+from tests.support.harness import MetricContext
+from tests.support.rule_files import CALENDAR, COUNTING, SIMPLE, TENANT, outputs, raws, ruleset
+from udfs.open_groups import ALL, OF, TOLD_FROM, OpenGroups
+
+KEY_BYTES = 64 * 1024
+HOUR = 3_600_000
+LONG = "很长的编号" * 1000
+
+
+def engine(rules: RuleSet, lateness: int | None = None) -> Engine:
+    timeline = RuleTimeline([(0, rules)])
+    return Engine(timeline, Decoder(TENANT), CALENDAR, lateness=lateness, key_bytes=KEY_BYTES)
+
+
+def said(count: int, **more: Any) -> list[bytes]:
+    """A second apart, of one sender to one customer."""
+    return raws(
+        {"at": f"10:{n // 60:02d}:{n % 60:02d}", "from": "zhangwei", "to": "c1", "id": f"m{n}"}
+        | more
+        for n in range(count)
+    )
+
+
+def largest(running: Engine) -> int:
+    return max(map(len, running.states.values()), default=0)
+
+
+def judged_live(running: Engine, records: list[bytes]) -> tuple[list[tuple[str, bytes]], int]:
+    """(outputs, the largest state there was), event time going along with the records."""
+    found, most = [], 0
+    for offset, raw in enumerate(records):
+        found += running.judge(raw, offset=offset, time=json.loads(raw)["time"])
+        most = max(most, largest(running))
+    return found, most
+
+
+def test_what_waits_of_a_busy_group_is_bounded_and_the_rest_is_set_aside(tmp_path: Path) -> None:
+    running = engine(ruleset(tmp_path, COUNTING))
+    records = said(600, recall="z")
+    found = [one for n, raw in enumerate(records) for one in running.judge(raw, offset=n)]
+    aside = outputs(found, "quarantine")
+    assert {one["reason"] for one in aside} == {"hot_key"}
+    assert aside[0]["detail"] == "t2_burst"
+    assert not aside[0]["held"]
+    assert 100 < len(aside) < 500
+    assert largest(running) < 2 * KEY_BYTES + 100
+
+    found = running.finish()
+    (alert,) = outputs(found, "alerts")
+    counted = {one["msgid"] for one in outputs(found, "evidence")}
+    assert alert["flags"] == [FLAG_TRUNCATED]
+    assert len(counted) + len(aside) == len(records)
+    assert running.states == {}
+
+
+def test_a_group_that_was_quiet_is_counted_anew_without_the_mark(tmp_path: Path) -> None:
+    running = engine(ruleset(tmp_path, COUNTING), lateness=5_000)
+    found = [one for raw in said(600, recall="z") for one in running.judge(raw)]
+    later = []
+    for raw in said(605, recall="z")[600:]:  # the first still finds no room
+        body = json.loads(raw)
+        body["time"] += HOUR
+        body["received_at"] += HOUR
+        body["payload"]["msgtime"] += HOUR
+        later.append(json.dumps(body).encode())
+    found += judged_live(running, later)[0] + running.finish()
+    first, second = outputs(found, "alerts")
+    assert first["flags"] == [FLAG_TRUNCATED]
+    assert second.get("flags", []) == []
+
+
+def test_a_window_of_large_messages_keeps_the_newest(tmp_path: Path) -> None:
+    """A thousand messages are little or much: their bytes are bounded as well."""
+    records = said(40, type="text", text="转账" + LONG)
+    texts = COUNTING.replace("type: revoke", "type: text")
+    many = engine(ruleset(tmp_path / "many", texts.replace("{gte: 3}", "{gte: 10}")), lateness=0)
+    found, most = judged_live(many, records)
+    assert outputs(found + many.finish(), "alerts") == []  # ten are never there together
+    assert most < 2 * KEY_BYTES
+    few = engine(ruleset(tmp_path / "few", texts), lateness=0)
+    found, _ = judged_live(few, records)
+    (alert,) = outputs(found + few.finish(), "alerts")
+    assert [one["msgid"] for one in alert["members"]] == ["m0", "m1", "m2"]
+
+
+def test_a_hit_of_a_rule_that_suppresses_others_is_told_however_busy(tmp_path: Path) -> None:
+    """It waits to be put in order only; it is no count, and nothing to leave out."""
+    rules = SIMPLE.replace("mingjian: {", "mingjian: {suppress: {by: [sender], for: 1h}, ")
+    running = engine(ruleset(tmp_path, rules))
+    records = said(400, type="text", text="这款保本" + "好" * 200)
+    found = [one for n, raw in enumerate(records) for one in running.judge(raw, offset=n)]
+    assert outputs(found, "quarantine") == []
+    assert largest(running) < 2 * KEY_BYTES + 100
+    found += running.finish()
+    assert {one["msgid"] for one in outputs(found, "evidence")} == {f"m{n}" for n in range(400)}
+
+
+def test_open_groups_are_counted_and_those_of_a_rule_when_they_are_many() -> None:
+    context = MetricContext()
+    groups = OpenGroups(context)
+    for number in range(TOLD_FROM + 5):
+        groups.changed(f"c|busy|1|{number}", 1)
+    for number in range(3):
+        groups.changed(f"c|calm|1|{number}", 1)
+    groups.changed("c|busy|1|0", -1)
+    groups.changed("s|fragments", 1)
+    groups.changed("q|7", 1)
+    counted = {name: counter.count for name, counter in context.counters.items()}
+    assert counted == {ALL: TOLD_FROM + 7, OF + "busy": TOLD_FROM + 4}
+
+
+@pytest.mark.parametrize(
+    ("counters", "words"),
+    [
+        ({}, []),
+        ({"records": 9, ALL: 100}, []),
+        ({ALL: 101}, ["101 groups are open, more than limits.open_groups: look"]),
+        ({ALL: 2101, OF + "a": 1000, OF + "b": 1090}, ["most are of the rule b (1,090)"]),
+        ({"hot_key": 7, ALL: 101}, ["7 messages were not counted", "101 groups"]),
+    ],
+)
+def test_what_is_amiss_is_told_once_with_what_to_look_at(
+    counters: dict[str, int], words: list[str], capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    limits = Limits(open_groups=100)
+    found = troubles(counters, limits)
+    assert len(found) == len(words)
+    for one, part in zip(found, words, strict=True):
+        assert part in one.en
+        assert "limits." in one.zh
+    with ProgressLine(limits) as line:
+        for _ in range(3):
+            line.show(Snapshot("RUNNING", counters=counters), 1.0)
+    assert capsys.readouterr().err.count("⚠") == len(words)
