@@ -16,7 +16,6 @@ import msgspec
 
 from rules.alert import (
     FINAL,
-    SPECULATIVE,
     Alert,
     Evidence,
     Late,
@@ -32,10 +31,11 @@ from rules.findings import Findings
 from rules.held import State, due_of, fresh, overflowed, read, with_item, written
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
 from rules.late import FIRED, MAX_BYTES, UNKNOWN, would_have_fired
+from rules.lookahead import Lookahead
 from rules.members import entries_of, remembered
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
 from rules.ruleset import RuleSet, RuleTimeline
-from rules.speculation import MAX_TOLD, Stood, Told, ahead, ended, worth_a_look
+from rules.speculation import Stood, ended
 from rules.split import TAG, Splits, SplitStep
 from rules.suppression import Quiet
 from rules.view import field_value
@@ -80,6 +80,7 @@ class Behaviour:
         self._findings = findings
         self._plans: dict[tuple[str, str], Plan] = {}
         self.counts: Counter[str] = Counter()  # of COUNTED; whoever reads it may empty it
+        self._lookahead = Lookahead(findings, self._group)
         self._splits = Splits(timeline, findings, calendar or load_calendar())
 
     def add(self, state: bytes | None, packed: bytes, watermark: int) -> Step:
@@ -108,9 +109,10 @@ class Behaviour:
         longer, first = with_item(state, packed, item.time)
         timers = [item.time] if first or not state else []
         rule = self._rule(item)
-        if rule is None or not rule.speculative or not worth_a_look(len(state or b""), len(longer)):
+        if rule is None or not rule.speculative:
             return Step(longer, [], timers)
-        longer, found = self._ahead(rule, longer)
+        longer, found = self._lookahead.look(rule, state, longer, packed, item)
+        self.counts["told_ahead"] += sum(name == "alerts" for name, _ in found)
         return Step(longer, found, timers)
 
     def advance(self, state: bytes | None, watermark: int) -> Step:
@@ -283,29 +285,6 @@ class Behaviour:
         if rule.suppress:
             held.quiet = Quiet(alert.alert_id, row.time, row.time + rule.suppress.duration)
         return True, _outputs(alert, found)
-
-    def _ahead(self, rule: CorrelationRule, state: bytes) -> tuple[bytes, list[Output]]:
-        """Tells what would be an alert if nothing more came, and remembers that it was told."""
-        held = read(state)
-        known = {one.alert_id for one in held.told}
-        waiting = sorted(held.pending, key=Item.order)
-        outputs: list[Output] = []
-        told: list[Told] = []
-        for alert_id, row in ahead(rule, self._group(rule, held), waiting, held.quiet):
-            if alert_id in known:
-                continue
-            if len(known) >= MAX_TOLD:
-                break
-            known.add(alert_id)
-            found = _outputs(*self._findings.correlated(rule, row, SPECULATIVE))
-            told.append(Told(row.time, alert_id, found[0][1]))
-            outputs += found
-        if not told:
-            return state, []
-        self.counts["told_ahead"] += len(told)
-        held = read(state)  # as it was: looking ahead has moved its marks
-        held.told += told
-        return written(held, due_of(state) or 0), outputs
 
     def _ended(
         self, held: State, stood: list[Stood], watermark: int, *, known: bool = True

@@ -16,17 +16,14 @@ import msgspec
 
 from rules.alert import RETRACTED, Alert
 from rules.chains import messages_of
-from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
 from rules.findings import alert_id_of
-from rules.items import Item
-from rules.members import entries_of
 from rules.model import CorrelationRule
 from rules.suppression import Quiet
 
 MAX_TOLD = 16  # alerts of one key that wait for their end; more are told when they are final
-_STEPS = 64  # looks at a key while its state doubles: see `worth_a_look`
+_STEPS = 16  # looks at a key while its state doubles: see `worth_a_look`
 
 RETRACTIONS = {
     "undone": (
@@ -61,23 +58,14 @@ class Stood(NamedTuple):
 
 
 def worth_a_look(before: int, after: int) -> bool:
-    """Whether a key whose state has just grown from so many bytes to so many (0: there was none) is
-    judged ahead of event time.
+    """Whether all that a key holds is judged ahead of event time, now that its state has grown from
+    so many bytes (0: there was none) to so many.
 
-    A look costs as much as all that the key holds. So it is taken a fixed number of times while
-    the state doubles: at each item up to about ninety of one size, later at every ninetieth part.
-    The work for one item thereby stays the same however many the key holds.
+    That costs as much as the key holds. So it is done a fixed number of times while the state
+    doubles: at each item up to about twenty of one size, later at every twentieth part. The work
+    for one item thereby stays the same however many the key holds.
     """
     return not before or int(_STEPS * math.log2(before)) != int(_STEPS * math.log2(after))
-
-
-def ahead(
-    rule: CorrelationRule, group: Group, waiting: Sequence[Item], quiet: Quiet | None
-) -> Iterator[tuple[str, Row]]:
-    """(alert id, row) of each alert there would be if nothing more came; `waiting`, in order, is
-    what event time has not passed. Changes the group."""
-    rows = advance(group, entries_of(group.plan, waiting), waiting[-1].time)
-    return openings(rule, group.plan, rows, quiet)
 
 
 def openings(

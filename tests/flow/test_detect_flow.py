@@ -60,6 +60,23 @@ correlation:
 level: high
 mingjian: {version: 1, item: A05-01, response: 2}
 """
+AHEAD = """\
+name: t_pay
+detection: {it: {type: text, text|contains: 转账}, condition: it}
+mingjian: {signal: true}
+---
+name: t_warned
+detection: {it: {type: text, text|contains: 提醒}, condition: it}
+mingjian: {signal: true}
+---
+title: 两次要求转账
+id: 6a53a4e5-0d0a-4c55-8a54-1c8a7c1c1e0c
+name: t_twice
+correlation:
+  {type: event_count, rules: [t_pay], group-by: [sender], timespan: 5m, condition: {gte: 2}}
+level: high
+mingjian: {version: 1, item: A05-01, response: 2, until: t_warned, alerts: speculative}
+"""
 PRIVATE = {"at": "10:00", "from": "zhangwei", "to": "c1", "text": "尾款直接转我卡上"}
 RECALL = {"from": "zhangwei", "to": "c1"}
 
@@ -119,6 +136,39 @@ def test_a_chain_of_three_levels_is_judged_as_in_the_pure_engine(tmp_path):
         expected[kind].append(json.loads(body))
     assert sorted(one["actor"] for one in expected["alerts"]) == ["wangfang", "zhangwei"]
     assert comparable(found) == comparable(expected)
+
+
+def test_what_is_told_ahead_ends_under_its_id(tmp_path):
+    """Of three people one asks in order, one in disorder, and one was warned in between, which
+    comes last."""
+    rules = tmp_path / "rules" / "ahead.yaml"
+    rules.parent.mkdir()
+    rules.write_text(AHEAD, encoding="utf-8")
+    said = [
+        ("zhangwei", 1, "转账"), ("zhangwei", 2, "转账"), ("lina", 4, "转账"), ("lina", 3, "转账"),
+        ("wangfang", 1, "转账"), ("wangfang", 3, "转账"), ("wangfang", 2, "提醒"),
+    ]  # fmt: skip
+    records = [
+        record({"at": f"10:00:0{at}", "from": who, "to": "c1", "text": word}, f"m{n}", n + 1)
+        for n, (who, at, word) in enumerate(said)
+    ]
+    settings = embedded(tmp_path, f"rules.path={rules.parent}", "flink.parallelism=1")
+    write_files(tmp_path / "messages", [records])
+
+    run(settings)
+    found = read_outputs(settings)
+
+    told: dict[str, list[str]] = {}
+    for one in found["alerts"]:
+        told.setdefault(f"{one['actor']} {one['alert_id']}", []).append(one["status"])
+    assert sorted((name.split()[0], ends) for name, ends in told.items()) == [
+        ("lina", ["speculative", "final"]),
+        ("wangfang", ["speculative", "retracted"]),
+        ("zhangwei", ["speculative", "final"]),
+    ]
+    (back,) = [one for one in found["alerts"] if one["status"] == "retracted"]
+    assert back["retraction"] == "undone"
+    assert found["late"] == []
 
 
 def test_evidence_opens_to_the_very_bytes_of_the_source(tmp_path):

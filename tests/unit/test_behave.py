@@ -192,11 +192,13 @@ def behaviour(rules: RuleSet, level: int = 1) -> Behaviour:
 
 
 class Drive:
-    """Items and watermarks in any order; state is bytes between any two calls. Each level of a
-    chain is a stage that hears of event time after the one below."""
+    """Items and watermarks in any order; state is bytes between any two calls, and nothing else is
+    kept unless `keep` says so. Each level of a chain is a stage that hears of event time after the
+    one below."""
 
-    def __init__(self, rules: RuleSet) -> None:
+    def __init__(self, rules: RuleSet, *, keep: bool = False) -> None:
         self._rules = rules
+        self._kept: dict[int, Behaviour] | None = {} if keep else None
         self.depth = RuleTimeline([(0, rules)]).depth
         self.states: dict[str, bytes] = {}
         self.waiting: list[list[tuple[int, str]]] = [[] for _ in range(self.depth)]
@@ -209,16 +211,21 @@ class Drive:
 
     def send(self, item: bytes, stage: int = 0) -> None:
         key = key_of(item)
-        found = behaviour(self._rules, stage + 1).add(self.states.get(key), item, self.told[stage])
+        found = self._stage(stage).add(self.states.get(key), item, self.told[stage])
         self._settle(stage, key, found)
 
     def advance(self, watermark: int) -> None:
         for stage, timers in enumerate(self.waiting):
             while timers and timers[0][0] <= watermark:
                 due, key = heapq.heappop(timers)
-                judge = behaviour(self._rules, stage + 1)
+                judge = self._stage(stage)
                 self._settle(stage, key, judge.advance(self.states.get(key), due))
             self.told[stage] = watermark
+
+    def _stage(self, stage: int) -> Behaviour:
+        if self._kept is None:
+            return behaviour(self._rules, stage + 1)
+        return self._kept.setdefault(stage, behaviour(self._rules, stage + 1))
 
     def _settle(self, stage: int, key: str, step: Any) -> None:
         self.states.pop(key, None)
