@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rules.correlation.entry import Entry
+from rules.correlation.entry import LAST, Entry
 from rules.correlation.folds import Fold, Value, fold_of
 from rules.correlation.plan import Plan
 from rules.correlation.row import NEVER, Row, by_time
@@ -301,7 +301,8 @@ class Chain:
     def earliest(self, entries: Sequence[Entry]) -> Iterable[Entry]:
         """The earliest chain in these entries, with all that is of the same instants and rules."""
         step, time, seq = 0, NEVER, 0
-        for entry in entries:
+        # of one time, one that has a number leaves more to come after it
+        for entry in sorted(entries, key=lambda entry: (entry[0], entry[1] or LAST)):
             later = entry.time > time or (entry.time == time and 0 < seq < entry.seq)
             if step and entry[:2] == (time, seq) and self._slots[step - 1] in entry.slots:
                 yield entry

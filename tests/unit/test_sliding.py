@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rules.correlation.entry import Entry
 from rules.correlation.graph import Correlator
-from rules.correlation.group import Group
+from rules.correlation.group import Group, advance
 from rules.correlation.section import parse_correlation
 from rules.correlation.sliding import Folded, InOrder, Sliding, Together, quick
 from tests.support.correlating import planned
@@ -123,3 +123,20 @@ def test_order_of_arrival_does_not_matter_to_what_waits_in_line_and_what_waits_b
         assert correlator.open_groups() == 0
     assert answers[0]
     assert answers.count(answers[0]) == 3
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_an_event_without_a_number_does_not_hide_one_of_its_time_that_has_one(every: bool) -> None:
+    section = {"type": "temporal_ordered", "rules": ["a", "b", "c"]}
+    plan = planned(section, {}, every=every)
+    found = advance(
+        Group(plan),
+        [
+            Entry(0, 0, "a0", (0,)),
+            Entry(0, 1, "a1", (0,)),
+            Entry(0, 2, "b2", (1,)),
+            Entry(1000, 0, "c", (2,)),
+        ],
+        1000,
+    )
+    assert [[entry.id for entry in row.entries] for row in found] == [["a1", "b2", "c"]]
