@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-from rules.correlation.folds import Value, as_number
+from rules.correlation.folds import Value, as_number, is_whole
 from rules.correlation.model import NUMERIC, TEMPORAL, Bound, Clause, Correlation
 from rules.correlation.refusal import WrongCorrelation
 from rules.correlation.steps import COMPARE, steps_of
@@ -91,9 +91,9 @@ class Plan:
 
     def values(self, texts: Iterable[str]) -> tuple[str, ...]:
         """What an entry counts: each value once; of numbers only what is one."""
-        distinct = dict.fromkeys(texts)
-        if not self.numeric:
-            return tuple(distinct)
+        distinct = tuple(dict.fromkeys(texts))
+        if not self.numeric or (len(distinct) == 1 and is_whole(distinct[0])):
+            return distinct
         return tuple(text for text in distinct if as_number(text) is not None)
 
     def placed(
