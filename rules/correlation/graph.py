@@ -6,29 +6,24 @@ others refer to first. So the order of arrival is of no importance.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
+from heapq import heappop, heappush
 from itertools import groupby
 from typing import NamedTuple
 
 from rules.correlation.entry import Entry
 from rules.correlation.folds import Value
 from rules.correlation.group import Group
-from rules.correlation.membership import (
-    GroupKey,
-    Lookup,
-    group_of,
-    plain,
-    short,
-    sortable,
-    value_of,
-)
+from rules.correlation.membership import GroupKey, Lookup, group_of, plain, sortable, value_of
 from rules.correlation.model import Correlation
+from rules.correlation.nodes import Node, Reader, Target, each_once
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row, merged
+from rules.correlation.sliding import Sliding
 
 _Evidence = Mapping[str, Mapping[str, str | None]]  # event id -> fields that others will ask for
+_NO_FIELDS: Mapping[str, str | None] = {}
 _NOTHING = -(2**62)
 
 
@@ -41,14 +36,6 @@ class Found(NamedTuple):
     start: int
     value: int | float | None
     event_ids: tuple[str, ...]
-
-
-class _Node:
-    def __init__(self, name: str, plan: Plan, loud: bool) -> None:
-        self.name, self.plan, self.loud = name, plan, loud
-        self.groups: dict[GroupKey, Group] = {}
-        self.parents: list[tuple[int, int]] = []  # (index of the parent, slot there)
-        self.wanted: set[str] = set()  # fields that ancestors ask of the evidence
 
 
 class Correlator:
@@ -71,38 +58,41 @@ class Correlator:
             for source in how.sources():
                 read[source] = read.get(source, False) or how.generate
         self._nodes = [
-            _Node(
-                name,
-                Plan(correlations[name], every=every, read=name in read),
-                read.get(name, True),
-            )
-            for name in order
+            Node(name, place, Plan(correlations[name], every=every, read=name in read), loud)
+            for place, name in enumerate(order)
+            for loud in (read.get(name, True),)
         ]
-        place = {name: index for index, name in enumerate(order)}
-        self._readers: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for index, node in enumerate(self._nodes):
+        places = {name: place for place, name in enumerate(order)}
+        for node in self._nodes:
             for slot, source in enumerate(node.plan.correlation.sources()):
-                if source in place:
-                    self._nodes[place[source]].parents.append((index, slot))
-                else:
-                    self._readers[source].append((index, slot))
+                if source in places:
+                    self._nodes[places[source]].parents.append((node.place, slot))
         for node in reversed(self._nodes):
-            for index, _ in node.parents:
-                parent = self._nodes[index]
+            for place, _ in node.parents:
+                parent = self._nodes[place]
                 how = parent.plan.correlation
                 names = (*how.group_by, *how.fields)
                 node.wanted |= {how.field_of(name, node.name) for name in names} | parent.wanted
                 node.wanted.update(*map(how.compared, range(len(how.rules))))
+        self._mixed = not all(node.quick and not node.parents for node in self._nodes)
+        self._readers: dict[str, list[Reader]] = {}
+        for node in self._nodes:
+            for slot, source in enumerate(node.plan.correlation.sources()):
+                if source not in places:
+                    self._readers.setdefault(source, []).append(Reader(node, slot, source))
         self.silent = {name for name, loud in read.items() if not loud}
         self.counts: Counter[str] = Counter()
         self.watermark = _NOTHING
         self._span = max((n.plan.span + n.plan.correlation.gap for n in self._nodes), default=0)
         self._number = 0
-        self._waiting: list[tuple[int, int, int, GroupKey, Entry]] = []
+        # what waits for event time: as it came while that is in order, the rest in a heap
+        self._waiting: deque[tuple[int, list[Target]]] = deque()
+        self._behind: list[tuple[int, int, list[Target]]] = []
+        self._newest = _NOTHING
         self._deadlines: list[tuple[int, int, int, GroupKey]] = []
-        self._ends: list[tuple[int, int, int, GroupKey]] = []
+        self._rests: list[tuple[int, int, int, GroupKey]] = []
         self._known: dict[str, tuple[int, int]] = {}
-        self._known_order: deque[tuple[int, str]] = deque()
+        self._known_order: deque[str] = deque()
 
     def reads(self, rule: str) -> bool:
         """Whether some correlation refers to the rule."""
@@ -128,118 +118,134 @@ class Correlator:
         if time <= self.watermark:
             self.counts["late"] += 1
             return
-        mark = hash(content)
-        if identity in self._known:
-            same = self._known[identity] == (time, mark)
-            self.counts["repeated" if same else "conflict"] += 1
+        mark = 0 if content is None else hash(content)
+        before = self._known.get(identity)
+        if before is not None:
+            self.counts["repeated" if before == (time, mark) else "conflict"] += 1
             return
         self._known[identity] = (time, mark)
-        self._known_order.append((time, identity))
-        found: dict[tuple[int, GroupKey], tuple[list[int], list[str]]] = {}
+        self._known_order.append(identity)
+        targets: list[Target] = []
         missing = False
         for rule in rules:
-            for index, slot in self._readers.get(rule, ()):
-                how = self._nodes[index].plan.correlation
-                group = group_of(how, rule, lookup)
-                if group is None:
+            for reader in self._readers.get(rule, ()):
+                target = reader.read(identity, time, seq, lookup)
+                if target is None:
                     missing = True
-                    continue
-                slots, values = found.setdefault((index, group), ([], []))
-                slots.append(slot)
-                values += value_of(how, rule, lookup)
-        self.counts["missing_group"] += missing
-        for (index, group), (slots, values) in found.items():
-            node = self._nodes[index]
-            data = {identity: {name: short(lookup(name)) for name in node.wanted}}
-            entry = Entry(time, seq, identity, *node.plan.placed(slots, values), data)
-            self._push(self._waiting, time, index, group, entry)
-
-    def _push(self, heap: list, time: int, *rest: object) -> None:  # type: ignore[type-arg]
-        self._number += 1
-        heapq.heappush(heap, (time, self._number, *rest))
+                else:
+                    targets.append(target)
+        if missing:
+            self.counts["missing_group"] += 1
+        if len(targets) > 1:
+            targets = each_once(targets)
+        if time >= self._newest:
+            self._newest = time
+            self._waiting.append((time, targets))
+        else:
+            self._number += 1
+            heappush(self._behind, (time, self._number, targets))
 
     def advance(self, watermark: int) -> list[Found]:
         """Event time has reached `watermark`: no event up to it will come any more."""
         found: list[Found] = []
+        waiting, behind, deadlines = self._waiting, self._behind, self._deadlines
         while True:
-            time = min(
-                self._waiting[0][0] if self._waiting else watermark + 1,
-                self._deadlines[0][0] if self._deadlines else watermark + 1,
-            )
+            time = watermark + 1
+            if waiting and waiting[0][0] < time:
+                time = waiting[0][0]
+                alone = len(waiting) == 1 or waiting[1][0] != time
+            if behind and behind[0][0] <= time:
+                time, alone = behind[0][0], False
+            if deadlines and deadlines[0][0] <= time:
+                time, alone = deadlines[0][0], False
             if time > watermark:
                 break
-            found += self._moment(time)
+            if not (alone and self._alone(waiting[0][1], found)):
+                found += self._moment(time)
+            else:
+                waiting.popleft()
         self.watermark = max(self.watermark, watermark)
         self._forget()
         return found
+
+    def _alone(self, targets: list[Target], found: list[Found]) -> bool:
+        """The commonest case, an event that has its time for itself. False: it is another one."""
+        if self._mixed and not all(node.quick and not node.parents for node, _, _ in targets):
+            return False
+        for node, key, entry in targets:
+            groups = node.groups
+            group = groups.get(key)
+            if group is None:
+                group = groups[key] = node.kind(node.plan)
+            else:
+                groups.move_to_end(key)
+            row = group.one(entry)
+            if row is not None and node.loud:
+                found.append(_found(node, key, row))
+        return True
 
     def open_groups(self) -> int:
         """Groups that remember something."""
         return sum(len(node.groups) for node in self._nodes)
 
     def _forget(self) -> None:
-        while self._known_order and self._known_order[0][0] + self._span < self.watermark:
-            del self._known[self._known_order.popleft()[1]]
-        while self._ends and self._ends[0][0] <= self.watermark:
-            _, _, index, key = heapq.heappop(self._ends)
-            groups = self._nodes[index].groups
-            if key not in groups:
-                continue
-            if groups[key].over(self.watermark):
+        known, order, oldest = self._known, self._known_order, self.watermark - self._span
+        while order and known[order[0]][0] < oldest:
+            del known[order.popleft()]
+        for node in self._nodes:
+            groups = node.groups
+            while groups:
+                key, group = next(iter(groups.items()))
+                if not group.over(self.watermark):
+                    break
                 del groups[key]
-            else:
-                groups[key].rest(self.watermark)
-                self._push(self._ends, self.watermark + 1 + groups[key].plan.span, index, key)
+        while self._rests and self._rests[0][0] <= self.watermark:
+            _, _, place, key = heappop(self._rests)
+            node = self._nodes[place]
+            resting = node.groups.get(key)
+            if isinstance(resting, Group):
+                resting.rest(self.watermark)
+                self._push(self._rests, self.watermark + 1 + node.plan.span, place, key)
+
+    def _push(self, heap: list, time: int, *rest: object) -> None:  # type: ignore[type-arg]
+        self._number += 1
+        heappush(heap, (time, self._number, *rest))
 
     def _moment(self, time: int) -> list[Found]:
         """Everything of one time, from the correlations below to those above."""
-        if (alone := self._alone(time)) is not None:
-            return alone
         arrived: dict[int, dict[GroupKey, list[Entry]]] = defaultdict(lambda: defaultdict(list))
         due: dict[int, set[GroupKey]] = defaultdict(set)
         while self._waiting and self._waiting[0][0] == time:
-            _, _, index, key, entry = heapq.heappop(self._waiting)
-            arrived[index][key].append(entry)
+            for node, key, entry in self._waiting.popleft()[1]:
+                arrived[node.place][key].append(entry)
+        while self._behind and self._behind[0][0] == time:
+            for node, key, entry in heappop(self._behind)[2]:
+                arrived[node.place][key].append(entry)
         while self._deadlines and self._deadlines[0][0] == time:
-            _, _, index, key = heapq.heappop(self._deadlines)
-            due[index].add(key)
+            _, _, place, key = heappop(self._deadlines)
+            due[place].add(key)
         found: list[Found] = []
-        for index, node in enumerate(self._nodes):
-            here = arrived.get(index, {})
-            keys = here.keys() | due.get(index, set())
+        # rows go to places further on only, so what there is to do grows to the right
+        for place, node in enumerate(self._nodes):
+            here = arrived.get(place, {})
+            keys = here.keys() | due.get(place, set())
             for key in sorted(keys, key=sortable) if len(keys) > 1 else keys:
-                for number, row in enumerate(self._judge(index, key, time, here.get(key, []))):
-                    self._raise(index, key, row, arrived, number)
+                for number, row in enumerate(self._judge(node, key, time, here.get(key, []))):
+                    self._raise(node, key, row, arrived, number)
                     if node.loud and (row.opens or node.plan.every):
                         found.append(_found(node, key, row))
         return found
 
-    def _alone(self, time: int) -> list[Found] | None:
-        """The common case of one entry and nothing else at this time, else None."""
-        waiting, deadlines = self._waiting, self._deadlines
-        if not waiting or waiting[0][0] != time or (deadlines and deadlines[0][0] == time):
-            return None
-        if any(one[0] == time for one in waiting[1:3]):  # the two that could be next in the heap
-            return None
-        index, key, entry = waiting[0][2:]
-        node = self._nodes[index]
-        if node.parents:
-            return None
-        heapq.heappop(waiting)
-        return [
-            _found(node, key, row)
-            for row in self._judge(index, key, time, [entry])
-            if node.loud and (row.opens or node.plan.every)
-        ]
-
-    def _judge(self, index: int, key: GroupKey, time: int, entries: list[Entry]) -> list[Row]:
-        node = self._nodes[index]
+    def _judge(self, node: Node, key: GroupKey, time: int, entries: list[Entry]) -> list[Row]:
         group = node.groups.get(key)
         if group is None:
             if not entries:
                 return []
-            group = node.groups[key] = Group(node.plan)
-            self._push(self._ends, time + node.plan.span + 1, index, key)
+            group = node.groups[key] = node.kind(node.plan)
+            if node.plan.correlation.baseline:
+                self._push(self._rests, time + node.plan.span + 1, node.place, key)
+        elif entries:
+            node.groups.move_to_end(key)
         before = group.deadline()
         rows: list[Row] = []
         if len(entries) > 1:
@@ -249,24 +255,25 @@ class Correlator:
                     rows.append(row)
         elif entries and (row := group.step(entries)):
             rows.append(row)
+        if isinstance(group, Sliding):
+            return rows
         while group.deadline() == time:
             if row := group.settle(time):
                 rows = [*rows[:-1], merged(rows[-1], row)] if rows else [row]
         after = group.deadline()
         if after is not None and (after != before or not entries):
-            self._push(self._deadlines, after, index, key)
+            self._push(self._deadlines, after, node.place, key)
         return rows
 
     def _raise(
         self,
-        index: int,
+        node: Node,
         key: GroupKey,
         row: Row,
         arrived: dict[int, dict[GroupKey, list[Entry]]],
         number: int,
     ) -> None:
         """Hands a row to those that refer to this correlation, as an event of its own."""
-        node = self._nodes[index]
         if not node.parents:
             return
         how = node.plan.correlation
@@ -314,12 +321,15 @@ def in_order(reads: Mapping[str, Iterable[str]]) -> list[str]:
 def _evidence(row: Row) -> dict[str, Mapping[str, str | None]]:
     found: dict[str, Mapping[str, str | None]] = {}
     for entry in row.entries:
-        data: _Evidence = entry.data
-        found.update(data)
+        data: _Evidence | None = entry.data
+        if data is None:
+            found[entry.id] = _NO_FIELDS
+        else:
+            found.update(data)
     return found
 
 
-def _found(node: _Node, key: GroupKey, row: Row) -> Found:
+def _found(node: Node, key: GroupKey, row: Row) -> Found:
     group = dict(zip(node.plan.correlation.group_by, key, strict=True))
     value = plain(row.value)
     return Found(node.name, group, row.time, row.start, value, tuple(_evidence(row)))

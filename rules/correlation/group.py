@@ -67,6 +67,10 @@ class Group:
 
     # ---- events
 
+    def one(self, entry: Entry) -> Row | None:
+        """The only entry of its instant."""
+        return self.step((entry,))
+
     def step(self, entries: Sequence[Entry]) -> Row | None:
         """All entries of one instant, that is of equal time and seq."""
         marks, plan = self._marks, self.plan

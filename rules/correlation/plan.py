@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-from rules.correlation.folds import Value, as_number
+from rules.correlation.folds import Value, as_number, is_whole
 from rules.correlation.model import NUMERIC, TEMPORAL, Bound, Clause, Correlation
 from rules.correlation.refusal import WrongCorrelation
 from rules.correlation.steps import COMPARE, steps_of
@@ -32,6 +32,8 @@ class Plan:
         counts: the value is the number of rules of which there is an event.
         paths: the steps of `present`, where they have limits of their own.
         compares: entries carry what is compared, a text for each slot.
+        floor: a whole number below which the value satisfies no lower bound.
+        wants_all: there has to be an event of every rule.
         chain_of_all: `temporal_ordered` with an upper bound: those that came must be in order.
     """
 
@@ -58,6 +60,8 @@ class Plan:
         self.absent = tuple(c for c in clauses if c.negative and not at_once)
         self.numeric_condition = not clauses
         self.chain_of_all = False
+        lower = [_least(b) for b in correlation.bounds if b.operator in ("gt", "gte")]
+        self.floor = max(lower, default=0)
         if self.ordered and not clauses:
             self._chains()
         limited = correlation.within or correlation.between
@@ -66,15 +70,15 @@ class Plan:
         self.until = len(correlation.rules) if correlation.until else -1
         self.slots = len(correlation.sources())
         self.back = self.span if where == "around" else 0
+        self.wants_all = self.numeric_condition and self.floor >= len(correlation.rules)
 
     def _chains(self) -> None:
         """`gte 2` of three rules in order: any two of them, the third does not matter."""
         rules = len(self.correlation.rules)
-        lower = [_least(b) for b in self.correlation.bounds if b.operator in ("gt", "gte")]
-        if not lower:
+        least = self.floor
+        if not any(b.operator in ("gt", "gte") for b in self.correlation.bounds):
             self.chain_of_all = True
             return
-        least = max(lower)
         if math.comb(rules, max(0, min(least, rules))) > MAX_CHOICES:
             raise WrongCorrelation(
                 ("rules",),
@@ -87,9 +91,9 @@ class Plan:
 
     def values(self, texts: Iterable[str]) -> tuple[str, ...]:
         """What an entry counts: each value once; of numbers only what is one."""
-        distinct = dict.fromkeys(texts)
-        if not self.numeric:
-            return tuple(distinct)
+        distinct = tuple(dict.fromkeys(texts))
+        if not self.numeric or (len(distinct) == 1 and is_whole(distinct[0])):
+            return distinct
         return tuple(text for text in distinct if as_number(text) is not None)
 
     def placed(

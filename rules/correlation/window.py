@@ -140,6 +140,10 @@ class Window:
             if at == len(steps):
                 return None
             after = steps[at]
+            if not after[1]:  # of one time, one that has a number leaves more to come after it
+                at = bisect_right(steps, after, at)
+                if at < len(steps) and steps[at][0] == after[0]:
+                    after = steps[at]
             found.append((slot, after))
         return found
 
