@@ -1,5 +1,4 @@
-"""State and positions outlive a job: stopped and started again, on fewer or more slots; and event
-time goes on while nobody talks."""
+"""State and positions outlive a job: stopped and started again, on fewer or more slots."""
 
 from __future__ import annotations
 
@@ -7,56 +6,20 @@ import contextlib
 import json
 import subprocess
 import sys
-import threading
-import time
 import zlib
 
-import msgspec
 import pytest
-from kafka import KafkaConsumer
 
 from jobs import progress
-from jobs.detect import job_name, run, stop
-from jobs.heartbeat import beat
+from jobs.detect import job_name, run
 from jobs.servers.process import free_port
 from rules.calendar import load_calendar
-from rules.cases import record
 from rules.decode import Decoder, heartbeat
 from rules.engine import Engine
 from rules.errors import MingjianError
 from rules.ruleset import RuleTimeline
 from tests.integration.test_detect_cluster import consume, produce, wait_for
-from tests.support.flows import LONGEST_WINDOW, comparable, records_of_behaviours
-
-NO_ANSWER = """\
-name: t_asked
-detection: {it: {type: text, text|contains: 在吗}, condition: it}
-mingjian: {signal: true}
----
-name: t_answered
-detection: {it: {sender_kind: employee}, condition: it}
-mingjian: {signal: true}
----
-title: 客户问话无人回答
-id: 6a53a4e5-0d0a-4c55-8a54-1c8a7c1c1e0c
-name: t_no_answer
-correlation:
-  type: temporal_ordered
-  condition: t_asked and not t_answered
-  group-by: [conversation]
-  timespan: 2s
-level: high
-mingjian: {version: 1, item: A11-10, response: 2}
-"""
-
-
-def changed(settings, *, source=None, flink=None, **more):
-    return msgspec.structs.replace(
-        settings,
-        source=msgspec.structs.replace(settings.source, **(source or {})),
-        flink=msgspec.structs.replace(settings.flink, **(flink or {})),
-        **more,
-    )
+from tests.support.flows import LONGEST_WINDOW, changed, comparable, records_of_behaviours
 
 
 def started(settings, folder, *, slots, restore=""):
@@ -168,59 +131,3 @@ def test_a_place_without_state_is_refused(cluster_settings, tmp_path):
     )
     with pytest.raises(MingjianError, match="'latest' is looked for in a folder"):
         run(settings)
-
-
-def test_an_absence_is_told_while_nobody_talks(cluster_settings, flink_cluster, tmp_path):
-    """One question and silence: without heartbeats event time stands still."""
-    rules = tmp_path / "rules" / "no_answer.yaml"
-    rules.parent.mkdir()
-    rules.write_text(NO_ANSWER, encoding="utf-8")
-    settings = changed(
-        cluster_settings,
-        source={"follow": True},
-        flink={
-            "parallelism": 2,
-            "rest_url": flink_cluster.address,
-            "checkpoint_dir": str(tmp_path / "checkpoints"),
-            "checkpoint_interval_ms": 500,
-            "allowed_lateness_ms": 1000,
-        },
-        rules=msgspec.structs.replace(cluster_settings.rules, path=str(rules.parent)),
-        keys_dir=str(tmp_path / "keys"),
-    )
-    now = int(time.time() * 1000)
-    question = {"at": "10:00", "from": "c1", "to": "zhangwei", "text": "在吗"}
-    asked = json.loads(record(question, "q", 1))
-    asked |= {"time": now, "received_at": now}
-    asked["payload"]["msgtime"] = now
-    produce(settings, [json.dumps(asked, separators=(",", ":")).encode()])
-    report = run(settings, detached=True)
-    monitor = progress.JobMonitor(flink_cluster.address, report.job_id)
-    wait_for(monitor.look, lambda look: look and look.records == 1)
-    over = threading.Event()
-    beating = threading.Thread(
-        target=beat, args=(settings,), kwargs={"every": 0.5, "delay": 1.0, "stop": over}
-    )
-    alerts = KafkaConsumer(
-        f"{settings.outputs.topic_prefix}alerts",
-        bootstrap_servers=settings.kafka.bootstrap,
-        auto_offset_reset="earliest",
-        consumer_timeout_ms=60_000,
-    )
-    try:
-        time.sleep(4)  # twice the time in which an answer was due
-        assert alerts.poll(timeout_ms=0) == {}
-        beating.start()
-        alert = json.loads(next(alerts).value)
-    finally:
-        over.set()
-        if beating.is_alive():
-            beating.join()
-        alerts.close()
-        saved = stop(settings, savepoint=True)
-    assert alert["rule"]["name"] == "t_no_answer"
-    assert alert["time"] == now + 2000
-    (place,) = saved.values()
-    assert place.startswith("file:")
-    seen = monitor.look()
-    assert seen is None or seen.counters.get("quarantined", 0) == 0

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from config.settings import Settings, load
 from rules.alert import OUTPUTS
 from rules.cases import moment, record
@@ -30,6 +32,22 @@ def embedded(folder: Path, *overrides: str) -> Settings:
             f"targets=[{{kind: sqlite, name: sqlite, path: {folder}/index.db}}]",
             *overrides,
         ),
+    )
+
+
+def changed(
+    settings: Settings,
+    *,
+    source: dict[str, Any] | None = None,
+    flink: dict[str, Any] | None = None,
+    **more: Any,
+) -> Settings:
+    """These settings with some others; `source` and `flink` are keys of those sections."""
+    return msgspec.structs.replace(
+        settings,
+        source=msgspec.structs.replace(settings.source, **(source or {})),
+        flink=msgspec.structs.replace(settings.flink, **(flink or {})),
+        **more,
     )
 
 
