@@ -7,7 +7,8 @@ with what had arrived by then it makes no difference, or the group has the messa
 
 The answer is exact where the message is newer than all of its group that is settled: then its
 window is whole. Where it is older, some of its window is gone. Then `true` and `changed` are said
-only of conditions that further messages cannot make untrue, and judged by what is left.
+only of conditions that further messages cannot make untrue, and judged by what is left: an alert
+that began with what is gone may have had it as evidence.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from rules.model import MAX_WINDOW, CorrelationRule
 from rules.speculation import openings
 
 FIRED, CHANGED, NOTHING, UNKNOWN = "true", "changed", "false", "unknown"
-# a group whose state is larger is not asked: a flood of late messages must not stop the rest
-MAX_BYTES = 128 * 1024
+# a group whose state is larger is not asked: it would take more than about 2 ms a message, and a
+# flood of late messages must not stop the rest
+MAX_BYTES = 32 * 1024
 
 _LASTING = ("event_count", "value_count", "temporal", "temporal_ordered")
 
@@ -77,7 +79,7 @@ def _evidence(row: Row) -> tuple[Entry, ...]:
 def _whole(plan: Plan, held: State, late: Item) -> bool:
     """Is all there that the message would have met?"""
     marks = held.marks
-    if marks is None or marks.truncated or plan.correlation.baseline:
+    if marks is None or marks.truncated or held.truncated or plan.correlation.baseline:
         return False
     if plan.closing and marks.since < 0:
         return False  # a window it belongs to may be closed

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import Any, NamedTuple
 
+from rules.alert import FINAL
 from rules.calendar import OfficeCalendar
 from rules.case_reasons import reasons
 from rules.cases import WrongMessage, identities, records
@@ -181,7 +182,8 @@ def _outcome(
     for kind, raw in outputs:
         body = json.loads(raw)
         if kind == "alerts" and body["rule"]["name"] == name:
-            alerts.append(body)
+            if body["status"] == FINAL:  # a case is about what is settled
+                alerts.append(body)
         elif kind == "evidence":
             evidence.setdefault(body["alert_id"], []).append(body)
         elif kind == "quarantine" and body.get("held", True):

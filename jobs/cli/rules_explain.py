@@ -16,6 +16,7 @@ from jobs.cli.rules_paths import no_rule, say_left_out
 from jobs.cli.rules_test import coloured
 from jobs.rule_paths import needs_others
 from jobs.usable_rules import load_usable
+from rules.alert import FINAL
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.decode import Decoder
 from rules.engine import Engine
@@ -196,7 +197,8 @@ def _alerts(
     compiled = compile_timeline(timeline, KeptPatterns())
     engine = Engine(timeline, decoder, calendar, compiled=compiled)
     found = [json.loads(body) for kind, body in engine.run(raws) if kind == "alerts"]
-    return sum(body["rule"]["name"] == rule.ref.name for body in found)
+    named = [body for body in found if body["rule"]["name"] == rule.ref.name]
+    return sum(body["status"] == FINAL for body in named)
 
 
 def _suppressed(more: int, duration: int) -> Said:

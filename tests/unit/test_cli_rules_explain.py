@@ -77,6 +77,17 @@ def test_messages_are_counted_together_for_a_behaviour(rules: Path) -> None:
     assert seen.splitlines()[-1] == "The rule t2_burst does not fire."
 
 
+def test_a_rule_that_tells_ahead_says_so_and_counts_what_is_final(rules: Path) -> None:
+    write(
+        rules, COUNTING.replace("version: 1,", "version: 1, alerts: speculative,"), "counting.yaml"
+    )
+    recalls = ["{recall: a}", "{recall: b, at: +2m}", "{recall: c, at: +2m}"]
+    code, seen = run(rules, "t2_burst", *recalls)
+    assert code == 0
+    assert "an alert is told at once (speculative)" in seen
+    assert seen.splitlines()[-1] == "The rule t2_burst fires once."
+
+
 def test_the_json_holds_the_tree(rules: Path) -> None:
     found = json.loads(run(rules, "t1_words", "这款保本", "-o", "json")[1])
     assert found["fires"] is True

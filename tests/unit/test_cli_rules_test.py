@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from jobs.cli import app as cli
 from jobs.cli.main import app
 from rules.errors import MingjianError
-from tests.support.rule_files import SIMPLE, write
+from tests.support.rule_files import COUNTING, SIMPLE, write
 
 GOOD = (
     SIMPLE
@@ -43,6 +43,30 @@ def run(*words: str | Path) -> tuple[int, str]:
 
 def test_all_good_is_one_line(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
+    assert run(tmp_path) == (0, "2 passed, 0 failed\n")
+
+
+def test_a_case_is_about_final_alerts_whatever_is_told_ahead(tmp_path: Path) -> None:
+    """Here the last message belongs first, and what was told before it came is taken back."""
+    cases = """
+    - name: 到达次序颠倒
+      arrival: shuffled
+      messages:
+        - {at: "10:00", from: a, to: c1, recall: x}
+        - {at: "10:01", from: a, to: c1, recall: x}
+        - {at: "10:02", from: a, to: c1, recall: x}
+        - {at: "10:03", from: a, to: c1, recall: x}
+      alerts: [{evidence: [m1, m2, m3, m4], count: 3}]
+    - name: 两次不报
+      messages:
+        - {at: "10:00", from: a, to: c1, recall: x}
+        - {at: "10:01", from: a, to: c1, recall: x}
+      alerts: 0
+"""
+    mingjian = "mingjian: {version: 1, item: A05-01, response: 2, legal: [x], owner: y}"
+    lines = mingjian.removeprefix("mingjian: {").removesuffix("}").split(", ")
+    block = "mingjian:\n" + "".join(f"  {line}\n" for line in [*lines, "alerts: speculative"])
+    write(tmp_path, COUNTING.replace(mingjian, block + "  tests:") + cases[1:])
     assert run(tmp_path) == (0, "2 passed, 0 failed\n")
 
 

@@ -27,7 +27,7 @@ def home(tmp_path_factory):
     alert, evidence = sample_case.alert_and_evidence(Sealer.from_dir(home / "keys"))
     sink = SqliteSink("sqlite", home / "index.db")
     sink.open()
-    back = {**alert, "alert_id": "f" * 32, "status": "retracted", "time": alert["time"] + 1}
+    back = {**alert, "alert_id": "e" * 32, "status": "retracted", "time": alert["time"] + 1}
     sink.write(
         [
             # newer, and taken back: not the worst one
@@ -66,7 +66,7 @@ def test_pack_then_verify(mingjian, home):
     assert made.exit_code == 0, made.output
     said = json.loads(made.output)
     assert said["counts"] == {"member": 2, "context": 13, "event": 3}
-    assert said["alert_id"] != "f" * 32
+    assert said["alert_id"] != "e" * 32
     archive = home / "packs" / f"{said['alert_id']}.zip"
     assert said["archive"] == str(archive)
 
