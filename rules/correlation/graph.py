@@ -74,7 +74,7 @@ class Correlator:
                 names = (*how.group_by, *how.fields)
                 node.wanted |= {how.field_of(name, node.name) for name in names} | parent.wanted
                 node.wanted.update(*map(how.compared, range(len(how.rules))))
-        self._mixed = not all(node.quick and not node.parents for node in self._nodes)
+        self._mixed = not all(node.simple for node in self._nodes)
         self._readers: dict[str, list[Reader]] = {}
         for node in self._nodes:
             for slot, source in enumerate(node.plan.correlation.sources()):
@@ -85,7 +85,7 @@ class Correlator:
         self.watermark = _NOTHING
         self._span = max((n.plan.span + n.plan.correlation.gap for n in self._nodes), default=0)
         self._number = 0
-        # what waits for event time: as it came while that is in order, the rest in a heap
+        # what waits for event time: a line while each is later than all before it, the rest a heap
         self._waiting: deque[tuple[int, list[Target]]] = deque()
         self._behind: list[tuple[int, int, list[Target]]] = []
         self._newest = _NOTHING
@@ -138,7 +138,7 @@ class Correlator:
             self.counts["missing_group"] += 1
         if len(targets) > 1:
             targets = each_once(targets)
-        if time >= self._newest:
+        if time > self._newest:
             self._newest = time
             self._waiting.append((time, targets))
         else:
@@ -151,38 +151,33 @@ class Correlator:
         waiting, behind, deadlines = self._waiting, self._behind, self._deadlines
         while True:
             time = watermark + 1
-            if waiting and waiting[0][0] < time:
-                time = waiting[0][0]
-                alone = len(waiting) == 1 or waiting[1][0] != time
-            if behind and behind[0][0] <= time:
-                time, alone = behind[0][0], False
-            if deadlines and deadlines[0][0] <= time:
-                time, alone = deadlines[0][0], False
+            if behind and behind[0][0] < time:
+                time = behind[0][0]
+            if deadlines and deadlines[0][0] < time:
+                time = deadlines[0][0]
+            # the commonest case: events that have their time for themselves
+            while waiting and waiting[0][0] < time:
+                at, targets = waiting[0]
+                if self._mixed and not all(node.simple for node, _, _ in targets):
+                    time = at
+                    break
+                waiting.popleft()
+                for node, key, entry in targets:
+                    groups = node.groups
+                    group = groups.get(key)
+                    if group is None:
+                        group = groups[key] = node.kind(node.plan)
+                    else:
+                        groups.move_to_end(key)
+                    row = group.one(entry)
+                    if row is not None and node.loud:
+                        found.append(_found(node, key, row))
             if time > watermark:
                 break
-            if not (alone and self._alone(waiting[0][1], found)):
-                found += self._moment(time)
-            else:
-                waiting.popleft()
+            found += self._moment(time)
         self.watermark = max(self.watermark, watermark)
         self._forget()
         return found
-
-    def _alone(self, targets: list[Target], found: list[Found]) -> bool:
-        """The commonest case, an event that has its time for itself. False: it is another one."""
-        if self._mixed and not all(node.quick and not node.parents for node, _, _ in targets):
-            return False
-        for node, key, entry in targets:
-            groups = node.groups
-            group = groups.get(key)
-            if group is None:
-                group = groups[key] = node.kind(node.plan)
-            else:
-                groups.move_to_end(key)
-            row = group.one(entry)
-            if row is not None and node.loud:
-                found.append(_found(node, key, row))
-        return True
 
     def open_groups(self) -> int:
         """Groups that remember something."""
@@ -215,7 +210,7 @@ class Correlator:
         """Everything of one time, from the correlations below to those above."""
         arrived: dict[int, dict[GroupKey, list[Entry]]] = defaultdict(lambda: defaultdict(list))
         due: dict[int, set[GroupKey]] = defaultdict(set)
-        while self._waiting and self._waiting[0][0] == time:
+        if self._waiting and self._waiting[0][0] == time:
             for node, key, entry in self._waiting.popleft()[1]:
                 arrived[node.place][key].append(entry)
         while self._behind and self._behind[0][0] == time:

@@ -46,6 +46,11 @@ class Node:
         self.quick = kind is not None
         self.kind: type[Group | Sliding] = kind or Group
 
+    @property
+    def simple(self) -> bool:
+        """Whether an event needs nothing but its group to be judged."""
+        return self.quick and not self.parents
+
 
 Target = tuple[Node, GroupKey, Entry]  # where an event counts, and as what
 
