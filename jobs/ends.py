@@ -169,12 +169,14 @@ def _quoted(value: str) -> str:
 def select_items(settings: Settings) -> str:
     """The one query of the job: match in batches, keep what hit, one row an item.
 
+    Items become texts of a character a byte (`udfs.behave.packed_in`).
     Unnesting NULL gives no row, so it is the filter as well. A `WHERE items IS NOT NULL` would
     make the planner call the function twice, once for the filter and once for the value.
     """
     place = "`file.path`" if settings.source.kind == "files" else "`partition`, `offset`"
     return f"""
-        SELECT item FROM (SELECT match_records(record, {place}) AS items FROM messages)
+        SELECT DECODE(item, 'ISO-8859-1')
+        FROM (SELECT match_records(record, {place}) AS items FROM messages)
         CROSS JOIN UNNEST(items) AS found(item)"""
 
 

@@ -28,9 +28,10 @@ from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
 from rules.findings import Findings
-from rules.held import State, due_of, fresh, overflowed, read, with_item, written
+from rules.held import State, due_of, fresh, overflowed, read, with_item
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
 from rules.late import FIRED, MAX_BYTES, UNKNOWN, would_have_fired
+from rules.live import Live, Lives
 from rules.lookahead import Lookahead
 from rules.members import entries_of, remembered
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
@@ -80,6 +81,7 @@ class Behaviour:
         self._findings = findings
         self._plans: dict[tuple[str, str], Plan] = {}
         self.counts: Counter[str] = Counter()  # of COUNTED; whoever reads it may empty it
+        self._lives = Lives()
         self._lookahead = Lookahead(findings, self._group)
         self._splits = Splits(timeline, findings, calendar or load_calendar())
 
@@ -124,48 +126,52 @@ class Behaviour:
         due = due_of(state)
         if due is not None and watermark < due:
             return Step(state, [], [])
-        held = read(state)
-        ready = sorted((i for i in held.pending if i.time <= watermark), key=Item.order)
-        held.pending = [i for i in held.pending if i.time > watermark]
+        live = self._lives.take(state)
+        held = live.state
         outputs: list[Output] = []
         judged: list[Item] = []
-        for item in ready:
+        for item in live.ready(watermark):
             if item.kind == QUIETED:
                 outputs += self._quieted(held, item)
             elif self._rule(item) is None:
                 outputs.append(("quarantine", _json.encode(self._orphaned(item))))
             else:
                 judged.append(item)
-        found, timers, up = self._settle(held, judged, watermark, len(state))
+        found, timers, up = self._settle(live, judged, watermark, len(state))
         outputs += found
         if held.quiet and held.quiet.until < watermark:
             held.quiet = None
         elif held.quiet:
             timers.append(held.quiet.until + 1)
         timers += [item.time for item in held.pending]
-        if not held.window and not held.pending and held.marks is None and not held.quiet:
+        if live.empty:
             return Step(None, outputs, [], up)
         due = min(timers)
-        return Step(written(held, due), outputs, [due], up)
+        kept = live.written(due)
+        if len(state) <= self._key_bytes:  # else its group keeps less than others do
+            self._lives.put(live)
+        return Step(kept, outputs, [due], up)
 
     def _settle(
-        self, held: State, judged: list[Item], watermark: int, size: int
+        self, live: Live, judged: list[Item], watermark: int, size: int
     ) -> tuple[list[Output], list[int], list[bytes]]:
         """What a correlation says of these items, the timers it needs, and what goes up; updates
         its window. `size`: bytes of all that is held."""
         outputs: list[Output] = []
         up: list[bytes] = []
         stood: list[Stood] = []
-        newest = judged[-1:] or held.window[-1:] or ([held.last] if held.last else [])
-        rule = self._rule(newest[0]) if newest else None
-        if rule is None:
-            held.window, held.marks, held.alert_id, held.last = [], None, "", None
+        held = live.state
+        newest = judged[-1] if judged else live.newest()
+        rule = self._rule(newest) if newest else None
+        if rule is None or newest is None:
+            live.forget()
             return self._ended(held, stood, watermark, known=False), [], up
         most = MAX_WINDOW
         if size > self._key_bytes:
+            live.reread()
             most = newest_within(self._key_bytes, MAX_WINDOW, held.window, judged)
-        group = self._group(rule, held, most)
-        parents = self._ruleset(newest[0]).readers.get(rule.ref.name, ())
+        group = live.group = live.group or self._group(rule, held, most)
+        parents = self._ruleset(newest).readers.get(rule.ref.name, ())
         rows = advance(group, entries_of(self._plan(rule), judged), watermark)
         if held.truncated:
             rows = [row._replace(truncated=True) for row in rows]
@@ -178,15 +184,13 @@ class Behaviour:
                 stood.append(Stood(row.time, held.alert_id, opened))
         outputs += self._ended(held, stood, watermark)
         if group.over(watermark):
-            held.window, held.marks, held.alert_id, held.last = [], None, "", None
+            live.forget()
             return outputs, [], up
         group.rest(watermark)
-        held.window = [item for entry in group.entries() for item in entry.data]
-        if group.plan.first_seen:
-            held.window = [remembered(item) for item in held.window]
+        live.keep(group.entries())
         held.marks = group.marks
-        held.last = None if held.window else remembered(newest[0])
-        held.truncated = held.truncated and bool(held.window)
+        held.last = None if live.holds else remembered(newest)
+        held.truncated = held.truncated and live.holds
         due = group.deadline()
         times = [*group.rests(), *([] if due is None else [due])]
         return outputs, [time for time in times if time > watermark], up

@@ -1,32 +1,63 @@
-"""The bytes that one key keeps, so laid out that adding to them costs a copy and no decoding.
+"""The bytes that one key keeps, so laid out that adding to them decodes none of them.
 
-    b"W"  due (8 bytes)  length (4 bytes)  State as MessagePack  { length (4 bytes)  item } …
+    b"X"  due (8)  items (4)  lengths of seed, head, window (2, 4, 4)  seed  head  records …
 
 `due` is the earliest event time (ms) at which something is to be done; before it nothing but its
-first nine bytes is looked at. Behind the state stand the items that wait for event time, as they
-came. Numbers are big endian, `due` with its sign. State that an earlier version wrote is an array
-of MessagePack and has the waiting items in it.
+first nine bytes is looked at. `items` is how many records there are. `seed` is the first item, or
+its beginning; `head` (MessagePack) is what is not an item. Of the records as many bytes as `window`
+says are items of the open window; behind them stand those that wait for event time, as they came.
+Numbers are big endian, `due` with its sign.
+
+A record is its length (4 bytes) and an item as MessagePack, deflated against a dictionary: words
+that most records have, and the seed. Items of one key repeat the ruleset, the rule, the group and
+most of the message. An empty record is the seed itself. What is read is what was written, byte for
+byte.
+
+State that earlier versions wrote is read as well: b"W" had the items as they are, and before that
+all was one array of MessagePack.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from rules.correlation.row import Marks
+from rules.correlation.row import NEVER, Marks
 from rules.items import Item, body_of
 from rules.speculation import Told
 from rules.suppression import Quiet
 
-TAG = b"W"
-STATE_VERSION = 2
+TAG = b"X"
+FULL = b"Y"  # the same, of a key for which an item came that it did not keep
+LAID_OUT = (TAG, FULL)
+STATE_VERSION = 3
 
-_HEAD = struct.Struct(">cqI")
+_BEFORE = b"W"
+_HEAD = struct.Struct(">cqIHII")
+_HEAD_BEFORE = struct.Struct(">cqI")
 _LENGTH = struct.Struct(">I")
 _DUE = struct.Struct(">q")
-_BODY = 1 + _DUE.size
+_COUNT = struct.Struct(">I")
+_ITEMS = 1 + _DUE.size
+BODY = _ITEMS + _COUNT.size  # where what adding an item leaves as it is begins
 _ALWAYS = -(2**62)
+_SEED = 1_500  # bytes
+_BITS, _MEMORY, _EFFORT = 12, 4, 1  # 4 KB hold the dictionary and a message
+
+# Never changed: state was written against it. What is most common stands last.
+_WORDS = (
+    b'"subject":"","content":"approval_id":"operator":"external_userid":"wmpayload":{"source":"'
+    b'callback","type":"customer_"file":{"md5sum":"","filename":".docx","fileext":"filesize":"'
+    b'sdkfileid":"link":{"title":"","description":"","link_url":"https://","image_url":""revoke":{'
+    b'"pre_msgid":"action":"recall","room_idwrkind":"event","id":"'
+    b'\xd9 {"v":1,"kind":"archive","time":177,"received_at":177,"tenant":"demo","seq":,"payload":{'
+    b'"msgid":"_177","action":"send","from":"","tolist":["wm"],"roomid":"","msgtime":177,"msgtype":'
+    b'"text","text":{"content":"kafka:messages'
+)
 
 
 class State(msgspec.Struct, array_like=True):
@@ -44,8 +75,39 @@ class State(msgspec.Struct, array_like=True):
     told: list[Told] = []
 
 
+class _Head(msgspec.Struct, array_like=True, omit_defaults=True):
+    """A state without its items. Of marks that were never set only the number is kept."""
+
+    version: int
+    alert_id: str = ""
+    truncated: bool = False
+    marks: Marks | None = None
+    quiet: Quiet | None = None
+    last: bytes = b""
+    judged: int = 0
+    seen: int = 0
+    told: list[Told] = []
+
+
+class Seed(NamedTuple):
+    """What the records of a state are deflated against, and how it stands in the state."""
+
+    plain: bytes
+    deflated: bytes
+
+
+class Opened(NamedTuple):
+    """A state with the bytes of its items."""
+
+    state: State
+    seed: Seed
+    window: list[bytes]  # the records of state.window
+    waiting: list[bytes]  # and of state.pending
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(State).decode
+_head = msgspec.msgpack.Decoder(_Head).decode
+_state = msgspec.msgpack.Decoder(State).decode
 _item = msgspec.msgpack.Decoder(Item).decode
 
 
@@ -55,38 +117,195 @@ def fresh() -> State:
 
 
 def due_of(state: bytes) -> int | None:
-    """The earliest time at which something is to be done; None when an earlier version wrote it."""
-    return int(_DUE.unpack_from(state, 1)[0]) if state[:1] == TAG else None
+    """The earliest time at which something is to be done; None when the first version wrote it."""
+    return int(_DUE.unpack_from(state, 1)[0]) if state[:1] in (*LAID_OUT, _BEFORE) else None
+
+
+def items_in(state: bytes | None) -> int:
+    """How many items a key holds."""
+    if not state:
+        return 0
+    if state[:1] in LAID_OUT:
+        return int(_COUNT.unpack_from(state, _ITEMS)[0])
+    before = read(state)
+    return len(before.window) + len(before.pending)
 
 
 def with_item(state: bytes | None, packed: bytes, time: int) -> tuple[bytes, bool]:
     """(the state with one more waiting item, whether that is the first to be due)."""
-    if state is None:
-        state = written(fresh(), time)
-    elif state[:1] != TAG:
-        # an earlier version set a timer for each time at which something is to be done: look at all
-        state = written(read(state), _ALWAYS)
     body = body_of(packed)
+    if state is None:
+        seed = _seed(bytes(body[:_SEED]))
+        return joined(fresh(), time, seed, (), (_record(body, seed.plain),)), True
+    if state[:1] not in LAID_OUT:
+        # the first version set a timer for each time at which something is to be done: look at all
+        due = due_of(state)
+        state = written(read(state), _ALWAYS if due is None else due)
     due = int(_DUE.unpack_from(state, 1)[0])
-    first = time < due or due == _ALWAYS
-    head = TAG + _DUE.pack(min(due, time))
-    return b"".join((head, memoryview(state)[_BODY:], _LENGTH.pack(len(body)), body)), first
+    head = state[:1] + _DUE.pack(min(due, time)) + _COUNT.pack(items_in(state) + 1)
+    record = _record(body, seed_of(state).plain)
+    return b"".join((head, memoryview(state)[BODY:], record)), time < due or due == _ALWAYS
 
 
 def overflowed(state: bytes) -> bytes:
     """The state of a key for which an item came that it does not keep."""
-    mark = _LENGTH.pack(0)  # no item is empty, and none ends in zeros
-    return state if state.endswith(mark) else state + mark
+    if state[:1] not in LAID_OUT:
+        state = written(read(state), _ALWAYS if (due := due_of(state)) is None else due)
+    return FULL + state[1:]
 
 
 def read(state: bytes) -> State:
     """The state with the items that wait, in the order in which they came."""
-    if state[:1] != TAG:
-        return _decode(state)
+    return opened(state).state
+
+
+def opened(state: bytes) -> Opened:
+    """The state with the records of its items."""
+    if state[:1] not in LAID_OUT:
+        before = _read_before(state) if state[:1] == _BEFORE else _state(state)
+        seed = seed_for(before)
+        window = [record_of(item, seed) for item in before.window]
+        return Opened(before, seed, window, [record_of(item, seed) for item in before.pending])
+    seeds, heads, windows = _HEAD.unpack_from(state)[3:]
+    at, seed = _HEAD.size + seeds, seed_of(state)
+    head = _head(memoryview(state)[at : at + heads])
+    at += heads
+    window = list(_records(state, at, at + windows))
+    waiting = list(_records(state, at + windows, len(state)))
+    if head.marks:
+        head.marks.judged = head.marks.judged or [NEVER] * head.judged
+        head.marks.seen = head.marks.seen or [NEVER] * head.seen
+    found = State(
+        version=STATE_VERSION,
+        pending=[item_of(one, seed) for one in waiting],
+        window=[item_of(one, seed) for one in window],
+        alert_id=head.alert_id,
+        truncated=head.truncated or state[:1] == FULL,
+        marks=head.marks,
+        quiet=head.quiet,
+        last=item_of(head.last, seed) if head.last else None,
+        told=head.told,
+    )
+    return Opened(found, seed, window, waiting)
+
+
+def waiting_in(state: bytes) -> list[bytes]:
+    """The records of the items that wait."""
+    seeds, heads, windows = _HEAD.unpack_from(state)[3:]
+    return list(_records(state, _HEAD.size + seeds + heads + windows, len(state)))
+
+
+def settled(state: bytes) -> bytes:
+    """What of a state only judging changes: all but `due` and what waits."""
+    seeds, heads, windows = _HEAD.unpack_from(state)[3:]
+    return state[BODY : _HEAD.size + seeds + heads + windows]
+
+
+def written(state: State, due: int) -> bytes:
+    """The bytes of a state that is next looked at when event time reaches `due`."""
+    seed = seed_for(state)
+    window = [record_of(item, seed) for item in state.window]
+    return joined(state, due, seed, window, [record_of(item, seed) for item in state.pending])
+
+
+def joined(
+    state: State, due: int, seed: Seed, window: Sequence[bytes], waiting: Sequence[bytes]
+) -> bytes:
+    """The same, of records that are there already."""
+    marks, judged, seen = state.marks, 0, 0
+    if marks:
+        judged = len(marks.judged) if _unset(marks.judged) else 0
+        seen = len(marks.seen) if _unset(marks.seen) else 0
+        marks = msgspec.structs.replace(
+            marks, judged=[] if judged else marks.judged, seen=[] if seen else marks.seen
+        )
+    last = record_of(state.last, seed) if state.last else b""
+    head = _encode(
+        _Head(
+            STATE_VERSION,
+            state.alert_id,
+            state.truncated,
+            marks,
+            state.quiet,
+            last,
+            judged,
+            seen,
+            state.told,
+        )
+    )
+    inside = b"".join(window)
+    count = len(window) + len(waiting)
+    front = _HEAD.pack(TAG, due, count, len(seed.deflated), len(head), len(inside))
+    return b"".join((front, seed.deflated, head, inside, *waiting))
+
+
+def record_of(item: Item, seed: Seed) -> bytes:
+    """An item as it stands in the state: its length, then the bytes."""
+    return _record(_encode(item), seed.plain)
+
+
+def item_of(record: bytes, seed: Seed) -> Item:
+    """The item of a record."""
+    deflated = memoryview(record)[_LENGTH.size :]
+    return _item(_inflated(deflated, seed.plain) if deflated else seed.plain)
+
+
+def seed_in(state: bytes) -> bytes:
+    """The seed of a state as it stands there; b"" in one of an earlier version."""
+    return (
+        state[_HEAD.size : _HEAD.size + _HEAD.unpack_from(state)[3]]
+        if state[:1] in (TAG, FULL)
+        else b""
+    )
+
+
+def seed_of(state: bytes) -> Seed:
+    """The seed of a state of this version."""
+    deflated = seed_in(state)
+    return Seed(_inflated(deflated, b""), deflated)
+
+
+def _seed(plain: bytes) -> Seed:
+    return Seed(plain, _deflated(plain, b""))
+
+
+def seed_for(state: State) -> Seed:
+    """The seed of a state that has none yet."""
+    items = state.window or state.pending or ([state.last] if state.last else [])
+    return _seed(_encode(items[0])[:_SEED] if items else b"")
+
+
+def _record(body: bytes | memoryview, seed: bytes) -> bytes:
+    deflated = b"" if body == seed else _deflated(body, seed)
+    return _LENGTH.pack(len(deflated)) + deflated
+
+
+def _deflated(body: bytes | memoryview, seed: bytes) -> bytes:
+    packer = zlib.compressobj(_EFFORT, zlib.DEFLATED, -_BITS, _MEMORY, zlib.Z_FIXED, _WORDS + seed)
+    return packer.compress(body) + packer.flush()
+
+
+def _inflated(body: bytes | memoryview, seed: bytes) -> bytes:
+    return zlib.decompressobj(-_BITS, zdict=_WORDS + seed).decompress(body)
+
+
+def _records(state: bytes, at: int, end: int) -> Iterator[bytes]:
+    while at < end:
+        after = at + _LENGTH.size + int(_LENGTH.unpack_from(state, at)[0])
+        yield state[at:after]
+        at = after
+
+
+def _unset(times: Iterable[int]) -> bool:
+    return all(time == NEVER for time in times)
+
+
+def _read_before(state: bytes) -> State:
+    """Of the second version: the items stood there as they are."""
     view = memoryview(state)
-    _, _, length = _HEAD.unpack_from(state)
-    at = _HEAD.size + length
-    found = _decode(view[_HEAD.size : at])
+    _, _, length = _HEAD_BEFORE.unpack_from(state)
+    at = _HEAD_BEFORE.size + length
+    found = _state(view[_HEAD_BEFORE.size : at])
     while at < len(view):
         (length,) = _LENGTH.unpack_from(view, at)
         at += _LENGTH.size
@@ -96,13 +315,3 @@ def read(state: bytes) -> State:
         found.pending.append(_item(view[at : at + length]))
         at += length
     return found
-
-
-def written(state: State, due: int) -> bytes:
-    """The bytes of a state that is next looked at when event time reaches `due`."""
-    body = _encode(msgspec.structs.replace(state, pending=[]))
-    parts = [_HEAD.pack(TAG, due, len(body)), body]
-    for item in state.pending:
-        one = _encode(item)
-        parts += (_LENGTH.pack(len(one)), one)
-    return b"".join(parts)

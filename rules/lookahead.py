@@ -18,7 +18,7 @@ from rules.alert import SPECULATIVE
 from rules.correlation.group import Group, advance
 from rules.correlation.row import Row
 from rules.findings import Findings
-from rules.held import State, due_of, read, written
+from rules.held import State, due_of, items_in, read, written
 from rules.items import Item, key_of
 from rules.members import entries_of
 from rules.model import CorrelationRule
@@ -89,7 +89,7 @@ class Lookahead:
         same = known is not None and known.state == before
         if known and same and (item.time, item.seq) > known.newest:
             found = known.judge(rule, [item])
-        elif (known and not same) or worth_a_look(len(before or b""), len(after)):
+        elif (known and not same) or worth_a_look(items_in(before), items_in(after)):
             held = read(after)
             known = _Judged(self._group(rule, held), held.quiet, held.told)
             found = known.judge(rule, sorted(held.pending, key=Item.order))

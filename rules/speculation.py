@@ -58,11 +58,11 @@ class Stood(NamedTuple):
 
 
 def worth_a_look(before: int, after: int) -> bool:
-    """Whether all that a key holds is judged ahead of event time, now that its state has grown from
-    so many bytes (0: there was none) to so many.
+    """Whether all that a key holds is judged ahead of event time, now that its items have become
+    so many instead of so many.
 
-    That costs as much as the key holds. So it is done a fixed number of times while the state
-    doubles: at each item up to about twenty of one size, later at every twentieth part. The work
+    That costs as much as the key holds. So it is done a fixed number of times while they double:
+    at each item up to about twenty, later at every twentieth part. The work
     for one item thereby stays the same however many the key holds.
     """
     return not before or int(_STEPS * math.log2(before)) != int(_STEPS * math.log2(after))

@@ -73,13 +73,18 @@ def columns(raws: Iterable[bytes | None]) -> tuple[pd.Series, pd.Series, pd.Seri
     )
 
 
+def row_of(item: bytes) -> tuple[str]:
+    """As the job's SQL hands it on."""
+    return (item.decode("latin-1"),)
+
+
 def by_flink(matching: MatchRecords, raws: list[bytes]) -> dict[str, list[str]]:
     """Outputs of both functions, items handed on in one row each as the job's SQL does."""
     matching._matcher._recent.__init__()  # cases use the same ids
     harness = KeyedHarness(Behave(LOADED), item_key)
     for found in matching.eval(*columns(raws)):
         for item in found or ():
-            harness.send((item,))
+            harness.send(row_of(item))
     harness.finish()
     assert harness.states == {}
     assert harness.timers == []
@@ -115,11 +120,11 @@ def test_a_watermark_between_elements_makes_late_ones(matching: MatchRecords) ->
     ]
     harness = KeyedHarness(Behave(LOADED), item_key)
     for item in items[:3]:
-        harness.send((item,))
+        harness.send(row_of(item))
     assert len(harness.states) == 1
     assert len(harness.timers) == 1  # the first; those that follow are set when it has gone
     harness.advance(json.loads(records(case)[2])["time"])
-    harness.send((items[1],))
+    harness.send(row_of(items[1]))
     harness.finish()
     assert list(harness.outputs) == ["late"]
     assert json.loads(harness.outputs["late"][0])["msgid"] == "m2"
@@ -159,7 +164,7 @@ def test_what_was_let_in_under_a_larger_limit_is_still_judged() -> None:
     items = [i for row in opened()[0].eval(*columns(records(case))) for i in row or ()]
     harness = KeyedHarness(Behave(dataclasses.replace(LOADED, record_bytes=10)), item_key)
     for item in items:
-        harness.send((item,))
+        harness.send(row_of(item))
     harness.finish()
     assert [json.loads(row)["rule"]["name"] for row in harness.outputs["main"]] == [
         "a05_01_recall_burst"
@@ -188,6 +193,6 @@ def test_files_are_named_by_their_path() -> None:
     assert [row is None for row in rows] == [False, True, True]
     row = rows[0]
     harness = KeyedHarness(Behave(LOADED), item_key)
-    harness.send((row[0],))
+    harness.send(row_of(row[0]))
     position = json.loads(harness.outputs["quarantine"][0])["position"]
     assert position == {"source": "file:/data/messages-p0.jsonl"}
