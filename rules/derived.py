@@ -24,7 +24,7 @@ def link_domain(message: Message) -> str | None:
 def text_gist(message: Message) -> str | None:
     """What is alike in copies of one text: folded, without up to two short parts in front (whom it
     greets), digits, punctuation and emoji. None when fewer than eight letters are left."""
-    parts = [_letters(part) for part in _PAUSE.split(fold(message.text).text)]
+    parts = [_letters(fold(part).text) for part in _PAUSE.split(message.text)]
     parts = [part for part in parts if part]
     for _ in range(2):
         if len(parts) > 1 and len(parts[0]) <= _SALUTATION:

@@ -30,7 +30,7 @@ class Span(NamedTuple):
 
 
 def field_value(message: Message, reference: Reference, name: str) -> Any:
-    """Value of a field; those of the directory are looked up in the lists, derived ones worked out."""
+    """Value of a field; those of the directory are looked up, derived ones worked out."""
     if name in DIRECTORY_FIELDS:
         return reference.value(name, message)
     if name in DERIVED:
