@@ -33,7 +33,7 @@ DATA = Path(__file__).parents[1] / "data"
 CASES = [(file, case) for file in RULES.files for case in file.tests]
 # one message shows a part of it, what several show is a rule of its own: the first answers at once,
 # and other rules ask what it hit
-IN_TWO_RULES = {"A03-02", "A05-01", "A08-13", "A10-13", "A11-07"}
+IN_TWO_RULES = {"A03-02", "A05-01", "A06-18", "A08-13", "A10-13", "A11-07"}
 OVER_TIME = [(file, case) for file, case in CASES
              if main_name(file) in RULES.correlations and len(case["messages"]) > 1]  # fmt: skip
 
