@@ -12,7 +12,8 @@ from rules.message import Message
 _HOST = re.compile(r"https?://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]+)", re.IGNORECASE)
 _PAUSE = re.compile(r"[，,。.！!？?：:；;、~～\s]+")
 _SALUTATION = 8  # letters; 尊敬的客户您好 has 7
-_SHORTEST = 8  # letters; less is no text that anybody would copy
+_BODY = 8  # letters that must be left behind a salutation: of less, what stands in front is a part
+_SHORTEST = 4  # letters
 
 
 def link_domain(message: Message) -> str | None:
@@ -23,11 +24,11 @@ def link_domain(message: Message) -> str | None:
 
 def text_gist(message: Message) -> str | None:
     """What is alike in copies of one text: folded, without up to two short parts in front (whom it
-    greets), digits, punctuation and emoji. None when fewer than eight letters are left."""
+    greets), digits, punctuation and emoji. None when fewer than four letters are left."""
     parts = [_letters(fold(part).text) for part in _PAUSE.split(message.text)]
     parts = [part for part in parts if part]
     for _ in range(2):
-        if len(parts) > 1 and len(parts[0]) <= _SALUTATION:
+        if parts and len(parts[0]) <= _SALUTATION and len("".join(parts[1:])) >= _BODY:
             del parts[0]
     gist = "".join(parts)
     return gist if len(gist) >= _SHORTEST else None
