@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rules import feeds
+from rules.derived import DERIVED
 from rules.message import DIRECT_FIELDS, DIRECTIONS, KINDS, SENDER_KINDS
 
 _BY_PREFIX = {
@@ -38,6 +39,7 @@ _BY_PREFIX = {
 TYPED_FIELDS = frozenset(
     {f"{prefix}.{name}" for prefix, names in _BY_PREFIX.items() for name in names.split()}
     | {"customer", "items"}
+    | DERIVED.keys()
 )
 # joined from the reference lists of staff and customers (rules.reference)
 DIRECTORY_FIELDS = frozenset(

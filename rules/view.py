@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from rules.calendar import OfficeCalendar
+from rules.derived import DERIVED
 from rules.fields import DIRECTORY_FIELDS
 from rules.fold import Folded, fold
 from rules.message import Message
@@ -29,9 +30,11 @@ class Span(NamedTuple):
 
 
 def field_value(message: Message, reference: Reference, name: str) -> Any:
-    """Value of a field; those of the directory are looked up in the lists."""
+    """Value of a field; those of the directory are looked up, derived ones worked out."""
     if name in DIRECTORY_FIELDS:
         return reference.value(name, message)
+    if name in DERIVED:
+        return DERIVED[name](message)
     return message.field(name)
 
 

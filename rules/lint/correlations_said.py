@@ -50,7 +50,7 @@ def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> It
             code="MJ314",
         )
     yield from _told_ahead(document, section, ours)
-    yield from _counts(document, section, group_by)
+    yield from _counts(document, section, ours, group_by)
     yield from _never_emitted(document, section, rules, group_by, bases)
 
 
@@ -85,7 +85,7 @@ def _told_ahead(
 
 
 def _counts(
-    document: Document, section: dict[str, Any], group_by: list[str]
+    document: Document, section: dict[str, Any], ours: dict[str, Any], group_by: list[str]
 ) -> Iterator[RuleError]:
     condition = section.get("condition")
     if not isinstance(condition, dict):
@@ -102,7 +102,8 @@ def _counts(
             code="MJ319",
         )
     field = condition.get("field")
-    if isinstance(field, str) and field in group_by:
+    alone = ours.get("first_seen") and least <= 1  # each group asks whether its one value is new
+    if isinstance(field, str) and field in group_by and not alone:
         yield document.error(
             (*_AT, "condition", "field"),
             f"'{field}' is grouped by, so a group has one value of it and never {max(least, 2)}",

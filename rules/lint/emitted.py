@@ -29,12 +29,12 @@ _CUSTOMER = ("customer_added", "customer_deleted", "customer_edited")
 _BY_CUSTOMER = ("customer_left", "audit_approved")
 _PACKETS = ("redpacket", "external_redpacket")
 _ROWS: dict[str, tuple[str, ...]] = {
-    "text": (
+    "text text.gist": (
         *_TYPED, "link", "news", "weapp", "docmsg", *_PACKETS, "meeting", "calendar", "collect",
         "vote", *_FEEDS, "*",
     ),
     "quoted": (*_TYPED, "chatrecord", "*"),
-    "link.url link.canonical link.urls": (*_TYPED, "link", "news", "docmsg"),
+    "link.url link.canonical link.urls link.domain": (*_TYPED, "link", "news", "docmsg"),
     "link.title": ("link", "news", "weapp", "docmsg"),
     "weapp.username weapp.name": ("weapp",),
     "sph.name sph.type": ("sphfeed",),

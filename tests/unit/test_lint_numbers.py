@@ -10,7 +10,7 @@ import pytest
 from jobs.rule_checks import check_rules
 from rules.detectors import DETECTORS
 from rules.errors import RuleError
-from rules.lint.examples import FILTER, RULE
+from rules.lint.examples import BASE_RULE, CORRELATION, FILTER, RULE
 from rules.lint.registry import severity
 from rules.variant_names import VARIANT_NAMES
 from tests.support.lint_examples import TODAY, written
@@ -127,3 +127,20 @@ def test_a_detector_is_as_sure_as_it_says() -> None:
         finds = [one.confidence for one in DETECTORS[name].find(text.lower())]
         assert finds
         assert max(finds) <= DETECTORS[name].surest
+
+
+@pytest.mark.parametrize(
+    ("condition", "ours", "codes"),
+    [
+        ("{field: sender, gte: 1}", "first_seen: true", []),
+        ("{field: sender, gte: 2}", "first_seen: true", ["MJ320"]),
+        ("{field: sender, gte: 1}", "window: sliding", ["MJ320"]),
+        ("{field: conversation, gte: 3}", "window: sliding", []),
+    ],
+)
+def test_a_group_of_one_value_counts_only_whether_it_is_new(
+    tmp_path: Path, condition: str, ours: str, codes: list[str]
+) -> None:
+    text = CORRELATION.replace("type: event_count", "type: value_count")
+    text = text.replace("{gte: 3}", condition).replace("  version: 1", f"  version: 1\n  {ours}")
+    assert [one for one, _ in told(tmp_path, f"{BASE_RULE}---\n{text}")] == codes
