@@ -15,6 +15,7 @@ from rules.lint.bounds import and_more, bounded, collected
 from rules.lint.file_said import in_order
 from rules.lint.ignores import without_ignored
 from rules.lint.layout_said import of_text
+from rules.lint import quotes_said
 from rules.lint.lexicons_said import of_lexicon
 from rules.lint.together import unused_lexicon
 from rules.problems import Problems
@@ -65,6 +66,7 @@ def of_lexicon_source(
     found = list(source.problems)
     if source.document is not None and not source.problems:
         found += of_lexicon(source.document, today)
+        found += quotes_said.of_document(source.document)
         if used is not None and source.lexicon.name not in used:
             found.append(unused_lexicon(source.document))
     if not source.broken or len(source.text) <= MAX_RULE:
