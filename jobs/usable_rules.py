@@ -11,7 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from jobs.rule_paths import HOLDS_FILTER, filters_on, holds_filter, load_rules, named_for, needs_others
+from jobs.rule_paths import (
+    HOLDS_FILTER,
+    filters_on,
+    holds_filter,
+    load_rules,
+    named_for,
+    needs_others,
+)
 from rules.alert import sm3_hex
 from rules.calendar import load_calendar
 from rules.errors import RuleError
@@ -58,9 +65,7 @@ class Usable(NamedTuple):
 
     def holding(self, is_asked: Callable[[str], bool]) -> list[RuleError]:
         """The problems of files that seem to hold the asked rules."""
-        return [
-            one for one in self.problems if any(map(is_asked, _names_in(self.root / one.path)))
-        ]
+        return [one for one in self.problems if any(map(is_asked, _names_in(self.root / one.path)))]
 
 
 def load_usable(path: str, *, judged: bool = True) -> Usable:

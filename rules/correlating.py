@@ -16,7 +16,7 @@ from rules.field_hints import unknown_field
 from rules.fields import FIELDS
 from rules.model import MAX_WINDOW, CorrelationRule
 from rules.spans import parse_span
-from rules.spoken_spans import meant
+from rules.spoken_times import meant
 from rules.yaml_source import Document
 
 _MOST_EN = "a window keeps no more messages"

@@ -25,7 +25,7 @@ from rules.model import Intercept, Suppress
 from rules.nearest import nearest
 from rules.refused import UnknownName
 from rules.spans import UNITS, parse_span
-from rules.spoken_spans import meant
+from rules.spoken_times import meant
 from rules.yaml_source import Document
 from rules.zone import Zone
 
@@ -117,9 +117,7 @@ def suppress(document: Document, ours: Mapping[str, Any]) -> Suppress | None:
     _texts(document, (*at, "by"), by)
     for index, name in enumerate(by):
         if name not in FIELDS:
-            raise document.explained(
-                (*at, "by", str(index)), unknown_field(name, groups=True)
-            )
+            raise document.explained((*at, "by", str(index)), unknown_field(name, groups=True))
     return Suppress(length, tuple(by))
 
 

@@ -12,7 +12,7 @@ from rules.time_conditions import TIME_MODIFIERS
 
 # our name -> what others call it, in lower case without _ and blanks
 _CALLED = {
-    "text": "content contents message messages msg body words word textcontent msgcontent 内容 文本",
+    "text": "content contents message messages msg body words word textcontent msgcontent 内容",
     "quoted": "quote quotes quotedtext reply 引用",
     "sender": "user userid employee staff speaker author owner senderid fromuser 发送人 员工",
     "recipients": "receiver receivers recipient to touser tousers 接收人",

@@ -163,8 +163,8 @@ def explain(text: str, problem: str, line: int, column: int = 1) -> Hint:
 
 
 def _not_closed(text: str, line: int, column: int) -> Hint | None:
-    """A quotation mark that is not closed where it was to be: what stands behind the next one, often
-    many lines below, is what cannot be read."""
+    """A quotation mark that is not closed where it was to be: what stands behind the next one,
+    often many lines below, is what cannot be read."""
     place = opening(text, line, column)
     if place is None:
         return None

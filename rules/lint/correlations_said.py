@@ -143,7 +143,7 @@ def _never_emitted(
                     f"no message that '{rule}' hits has '{field}' ({', '.join(some)}), so nothing"
                     " is ever counted",
                     f"“{rule}”命中的消息（{'、'.join(some)}）都没有 {field}，永远数不到",
-                    fix_en=f"group by a field these types have{of[0]}, or give an alias for '{rule}'",
+                    fix_en=f"group by a field these types have{of[0]}, or give '{rule}' an alias",
                     fix_zh=f"请按这些类型有的字段分组{of[1]}，或为“{rule}”写别名",
                     code="MJ317",
                 )

@@ -17,7 +17,7 @@ from rules.lint import quotes_said
 from rules.lint.metadata_said import read_date
 from rules.lint.registry import severity
 from rules.lint.typing_slips import corrected
-from rules.spoken_spans import meant
+from rules.spoken_times import meant, moment_meant
 from rules.yaml_nodes import spans
 from rules.yaml_texts import is_inside, texts
 
@@ -260,6 +260,14 @@ def _span(text: str, problem: RuleError) -> str | None:
     return _put(text, found[1], right) if right else None
 
 
+def _moment(text: str, problem: RuleError) -> str | None:
+    found = _found(text, problem)
+    if found is None or not isinstance(found[1], yaml.ScalarNode):
+        return None
+    right = moment_meant(found[1].value)
+    return _put(text, found[1], right if right[:1] == "+" else f'"{right}"') if right else None
+
+
 def _raised(text: str, problem: RuleError) -> str | None:
     found = _found(text, problem)
     number = re.search(r"\d+$", problem.fix_en)
@@ -281,6 +289,7 @@ _FIXES: Mapping[str, Callable[[str, RuleError], str | None]] = {
     "MJ730": _span,
     "MJ502": _key_meant,
     "MJ507": _quoted,
+    "MJ508": _moment,
     "MJ601": _new_uuid,
     "MJ613": _iso_date,
     "MJ624": _raised,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,11 @@ from rules.errors import RuleError
 from rules.heads import flood_in
 from rules.lexicon import Lexicon
 from rules.lexicon_file import build, read_document
+from rules.lint import quotes_said
 from rules.lint.bounds import and_more, bounded, collected
 from rules.lint.file_said import in_order
 from rules.lint.ignores import without_ignored
 from rules.lint.layout_said import of_text
-from rules.lint import quotes_said
 from rules.lint.lexicons_said import of_lexicon
 from rules.lint.together import unused_lexicon
 from rules.problems import Problems
@@ -59,11 +60,15 @@ def read_lexicon(file: Path, label: str, given: str | None = None) -> LexiconSou
 
 
 def of_lexicon_source(
-    source: LexiconSource, used: set[str] | None, today: date | None
+    source: LexiconSource,
+    used: set[str] | None,
+    today: date | None,
+    between: Iterable[RuleError] = (),
 ) -> list[RuleError]:
     """Errors, warnings and notes about a lexicon file, in order. `used`: names of the lists that
-    the rules beside it name, None when that is not known."""
-    found = list(source.problems)
+    the rules beside it name, None when that is not known. `between`: what is known of it from other
+    files."""
+    found = [*source.problems, *between]
     if source.document is not None and not source.problems:
         found += of_lexicon(source.document, today)
         found += quotes_said.of_document(source.document)

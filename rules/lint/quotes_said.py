@@ -55,7 +55,7 @@ def of_document(document: Document) -> Iterator[RuleError]:
 
 def _may_be_meant(at: Path) -> bool:
     ours = at[1:] if at[:1] == ("mingjian",) else at
-    return ours[:1] == ("tests",) and not _SAID.isdisjoint(at) or not _PROSE.isdisjoint(ours[:1])
+    return (ours[:1] == ("tests",) and not _SAID.isdisjoint(at)) or not _PROSE.isdisjoint(ours[:1])
 
 
 def quoted(value: str) -> str:

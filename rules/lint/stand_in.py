@@ -12,7 +12,7 @@ from rules.correlation.section import OUR_KEYS as OF_WINDOWS
 from rules.errors import RuleError
 from rules.nearest import nearest
 from rules.rule_shape import CORRELATION_KEYS, OUR_KEYS, SIGMA_KEYS
-from rules.spoken_spans import meant
+from rules.spoken_times import meant
 from rules.yaml_source import Document
 
 Path = tuple[str, ...]
@@ -189,22 +189,13 @@ def _correlation(error: RuleError, value: dict[str, Any], at: Path) -> bool:
         section["group-by"] = section["group-by"] or [_GROUP]
         (section.get("aliases") or {}).pop(at[2], None)
     elif key == "type":
-        section["type"] = nearest(str(section.get("type")), TYPES)
-        if not section["type"]:
-            _counting(value, section)
-            _forget(value, "first_seen", "baseline", "within", "between", "absent")
+        _type(value, section)
     elif key == "condition":
         _counting(value, section)
     elif key == "timespan":
-        section["timespan"] = meant(section.get("timespan")) or _SPAN
-        if section["timespan"] == _SPAN:
-            _forget(value, "within", "baseline")
+        _span(value, section)
     elif key == "rules":
-        section["rules"] = [f"x{number}" for number in range(2)]
-        section["aliases"] = {}
-        if isinstance(section.get("condition"), str):
-            _counting(value, section)
-        _forget(value, "within", "between")
+        _rules(value, section)
     elif key == "group-by":
         section["group-by"] = [_GROUP]
         section["aliases"] = {}
@@ -213,6 +204,27 @@ def _correlation(error: RuleError, value: dict[str, Any], at: Path) -> bool:
     else:
         section.pop(key, None)
     return bool(section != before)
+
+
+def _type(value: dict[str, Any], section: dict[str, Any]) -> None:
+    section["type"] = nearest(str(section.get("type")), TYPES)
+    if not section["type"]:
+        _counting(value, section)
+        _forget(value, "first_seen", "baseline", "within", "between", "absent")
+
+
+def _span(value: dict[str, Any], section: dict[str, Any]) -> None:
+    section["timespan"] = meant(section.get("timespan")) or _SPAN
+    if section["timespan"] == _SPAN:
+        _forget(value, "within", "baseline")
+
+
+def _rules(value: dict[str, Any], section: dict[str, Any]) -> None:
+    section["rules"] = [f"x{number}" for number in range(2)]
+    section["aliases"] = {}
+    if isinstance(section.get("condition"), str):
+        _counting(value, section)
+    _forget(value, "within", "between")
 
 
 def _counting(value: dict[str, Any], section: dict[str, Any]) -> None:
