@@ -135,7 +135,7 @@ OF_RULES = (
     ("a summary of placeholders", _in_rule('"{actor} 向', '"', "{x{n}}"), "MJ108", 19, 12),
     ("test cases", _in_rule("    - name: 向", "", "    - {x{n}: 1}\n", "    - name: 向"), "MJ019", 1, 1),
     ("messages of a test case", _in_rule("messages: [{", "messages: [{x: 1}", ", {x{n}: 1}", ", {"), "MJ019", 1, 1),
-    ("a span of time out of all bounds", _changed(RULE, "  item", "  suppress: {for: " + "9" * 5000 + "d}\n  item"), "MJ730", 15, 14),
+    ("a span of time out of all bounds", _changed(RULE, "  item", "  suppress: {for: " + "9" * 5000 + "d}\n  item"), "MJ730", 15, 19),
     ("unknown scopes", _in_rule("  item", "  scope: {x: 1", ", x{n}: 1", "}\n  item"), "MJ019", 1, 1),
     ("100 000 characters of filters", _filled("", "---\n" + FILTER.replace("x01_guarantee", "x{n}")), "MJ019", 1, 1),
     ("a filter without a reason", _changed(FILTER, "reason", "raeson"), "MJ737", 4, 11),

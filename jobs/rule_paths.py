@@ -15,7 +15,7 @@ from rules.model import RuleFile
 from rules.named import Named
 from rules.ruleset import CALENDAR, CATALOG, RuleSet, assemble, beside, load_ruleset, rule_files
 
-_HOLDS_FILTER = re.compile(r"^[\"']?filter[\"']?\s*:", re.MULTILINE)
+HOLDS_FILTER = re.compile(r"^[\"']?filter[\"']?\s*:", re.MULTILINE)
 
 
 def load_rules(path: str) -> RuleSet:
@@ -65,7 +65,7 @@ def needs_others(file: RuleFile) -> bool:
 
 def holds_filter(file: Path, label: str) -> bool:
     """Does a rule file, called `label` in errors, seem to hold filters?"""
-    return bool(_HOLDS_FILTER.search(read_rule_text(file, label)))
+    return bool(HOLDS_FILTER.search(read_rule_text(file, label)))
 
 
 def filters_on(chosen: RuleFile, others: Iterable[RuleFile]) -> Iterator[RuleFile]:

@@ -5,12 +5,20 @@ A job loads all or nothing (`rules.ruleset.load_ruleset`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from jobs.rule_paths import filters_on, holds_filter, load_rules, named_for, needs_others
+from jobs.rule_paths import (
+    HOLDS_FILTER,
+    filters_on,
+    holds_filter,
+    load_rules,
+    named_for,
+    needs_others,
+)
 from rules.alert import sm3_hex
 from rules.calendar import load_calendar
 from rules.errors import RuleError
@@ -22,22 +30,42 @@ from rules.named import Named
 from rules.reference import Reference, RefList
 from rules.reference_file import list_files, load_list
 from rules.ruleset import CALENDAR, CATALOG, Beside, RuleSet, assemble, beside, rule_files
+from rules.yaml_source import MAX_RULE
 
 T = TypeVar("T")
+_NAME = re.compile(r"^name\s*[:：]\s*[\"'“]?([\w.-]+)", re.MULTILINE)
 _UNSEEN = ("\ue000\ue000",)  # a word that no text holds
 
 
 class Usable(NamedTuple):
-    """Rules, what they may name, and the first error of each file that is left out."""
+    """Rules, what they may name, and the first error of each file that is left out; `root` is the
+    directory that the paths of these files start from."""
 
     ruleset: RuleSet
     named: Named
     problems: list[RuleError]
+    root: Path = Path()
 
     @property
     def left_out(self) -> list[str]:
         """The files that cannot be used."""
         return list(dict.fromkeys(one.path for one in self.problems))
+
+    def concerning(self, is_asked: Callable[[str], bool]) -> list[RuleError]:
+        """The problems that may change how the asked rules judge: all but those of other rules,
+        as far as the text of a broken file tells their names."""
+        files = rule_files(self.root)
+        return [
+            one
+            for one in self.problems
+            if self.root / one.path not in files
+            or HOLDS_FILTER.search(_text_of(self.root / one.path))
+            or any(map(is_asked, _names_in(self.root / one.path)))
+        ]
+
+    def holding(self, is_asked: Callable[[str], bool]) -> list[RuleError]:
+        """The problems of files that seem to hold the asked rules."""
+        return [one for one in self.problems if any(map(is_asked, _names_in(self.root / one.path)))]
 
 
 def load_usable(path: str, *, judged: bool = True) -> Usable:
@@ -89,8 +117,22 @@ def _beside_broken(place: Path, judged: bool) -> Usable | None:
             kept = fewer if len(fewer) < len(kept) else []
         else:
             missing = single and place.name not in (one.path for one in kept)
-            return None if missing else Usable(ruleset, named, problems)
+            return None if missing else Usable(ruleset, named, problems, folder)
     return None
+
+
+def _names_in(file: Path) -> list[str]:
+    """Names of rules in the text of a file that may be broken."""
+    return _NAME.findall(_text_of(file))
+
+
+def _text_of(file: Path) -> str:
+    """As much of a file as can be read."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(4 * MAX_RULE).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _concerns(folder: Path, problem: RuleError) -> bool:

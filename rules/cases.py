@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from rules.refused import Refused
+from rules.spoken_times import moment_meant
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 DAY = "2026-03-04"
@@ -39,6 +40,11 @@ _FORMS = {
 _ALWAYS = ("at", "id", "seq")
 _N = "([0-9]{1,9})"
 _LATER = re.compile(rf"\+(?=[0-9])(?:{_N}d)?(?:{_N}h)?(?:{_N}m)?(?:{_N}s)?(?:{_N}ms)?")
+_TIMES_EN = 'write "10:00", "10:00:30" or "2026-03-07 10:00"; or +90s, +5m after the one before'
+_TIMES_ZH = '请写成 "10:00"、"10:00:30" 或 "2026-03-07 10:00"；或写比上一条晚多久：+90s、+5m'
+_MOMENT = re.compile(
+    r"(?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-].*)?", re.A
+)
 _UNITS = (86_400_000, 3_600_000, 60_000, 1_000, 1)  # of the groups of _LATER, in ms
 
 
@@ -88,6 +94,9 @@ def identities(messages: Sequence[Mapping[str, Any]]) -> list[str]:
 def moment(text: Any) -> int:
     """UTC milliseconds of an `at`. Raises ValueError."""
     text = str(text)
+    if not _MOMENT.fullmatch(text):  # Python reads 10.30 as three tenths of a second past ten
+        message = f"{text} is no time"
+        raise ValueError(message)
     full = text if re.match(r"\d{4}-", text) else f"{DAY} {text}"
     time = dt.datetime.fromisoformat(full)
     if time.tzinfo is not None:
@@ -175,12 +184,14 @@ def _check_time(message: Mapping[str, Any], *, first: bool) -> None:
     try:
         moment(at)
     except ValueError:
+        right = moment_meant(at)
+        right = right if right.startswith("+") or not right else f'"{right}"'
         raise WrongMessage(
             "at",
             f"'{at}' is no time",
             f"“{at}”不是有效的时间",
-            'write "10:00", "10:00:30" or "2026-03-07 10:00"; or +90s, +5m after the one before',
-            '请写成 "10:00"、"10:00:30" 或 "2026-03-07 10:00"；或写比上一条晚多久：+90s、+5m',
+            f"write at: {right}" if right else _TIMES_EN,
+            f"请写 at: {right}" if right else _TIMES_ZH,
             code="MJ508",
         ) from None
 

@@ -12,9 +12,11 @@ from rules.correlation.section import OUR_KEYS, parse_correlation
 from rules.correlation.shapes import known_keys
 from rules.errors import RuleError
 from rules.extension import intercept, suppress, told_ahead
+from rules.field_hints import unknown_field
 from rules.fields import FIELDS
 from rules.model import MAX_WINDOW, CorrelationRule
-from rules.refused import UnknownName
+from rules.spans import parse_span
+from rules.spoken_times import meant
 from rules.yaml_source import Document
 
 _MOST_EN = "a window keeps no more messages"
@@ -31,7 +33,7 @@ def correlation_rule(
         RuleError: the first thing wrong, with its place.
     """
     try:
-        _no_months(document)
+        _spans(document)
         how = parse_correlation(
             document.value["correlation"], {key: ours[key] for key in OUR_KEYS if key in ours}
         )
@@ -50,11 +52,12 @@ def correlation_rule(
     )
 
 
-def _no_months(document: Document) -> None:
-    """Raises for 2M, which is two months in Sigma: minutes are meant, and days say the rest."""
-    ours = document.value.get("mingjian") or {}
+def _spans(document: Document) -> None:
+    """Raises for 2M, which is two months in Sigma: minutes are meant, and days say the rest. And
+    for spans as people write them, with the right spelling."""
+    section, ours = document.value["correlation"], document.value.get("mingjian") or {}
     spans: list[tuple[tuple[str, ...], Any, bool]] = [
-        (("timespan",), document.value["correlation"].get("timespan"), False),
+        (("timespan",), section.get("timespan"), False),
         (("gap",), ours.get("gap"), True),
     ]
     spans.append((("baseline", "over"), (ours.get("baseline") or {}).get("over"), True))
@@ -69,6 +72,18 @@ def _no_months(document: Document) -> None:
                 f"“{at[-1]}: {written}”：M 会是月，而每月长短不一",
                 fix_en=f"write {minutes} for minutes, or {days} for days",
                 fix_zh=f"分钟请写 {minutes}，按天请写 {days}",
+                code="MJ310",
+                offset=0,
+                ours=is_ours,
+            )
+        right = meant(span)
+        if right and parse_span(span) is None:
+            raise WrongCorrelation(
+                at,
+                f"'{at[-1]}: {written}' is not how a span of time is written",
+                f"“{at[-1]}: {written}”不是时长的写法",
+                fix_en=f"write {right}",
+                fix_zh=f"请写 {right}",
                 code="MJ310",
                 offset=0,
                 ours=is_ours,
@@ -133,7 +148,7 @@ def _aliases(document: Document, how: Correlation) -> None:
 
 def _known_field(document: Document, at: tuple[str, ...], field: str) -> None:
     if field not in FIELDS:
-        raise document.explained(at, UnknownName("field", field, sorted(FIELDS)))
+        raise document.explained(at, unknown_field(field, groups=at[1] == "group-by"))
 
 
 def _countable(how: Correlation) -> None:

@@ -13,9 +13,10 @@ from rules.correlation.steps import compared_text
 from rules.expectations import clock
 from rules.explain import Setting, Verdict, judge
 from rules.explain_course import course_said, pairs
+from rules.explain_entries import Counted
 from rules.explain_names import selections
 from rules.explain_text import conclusion
-from rules.explain_windows import Counted, Stretch, courses
+from rules.explain_windows import Course, Stretch, courses
 from rules.explain_words import Said
 from rules.grouping import as_group
 from rules.message import Message
@@ -76,10 +77,9 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def reached(rule: CorrelationRule, found: Sequence[Counted]) -> list[Stretch]:
+def reached(ran: Iterable[Course]) -> list[Stretch]:
     """For each group the window that came to the most."""
-    each = (one.stretches for one in courses(rule.how, found))
-    return [max(of, key=lambda one: one.reached or 0) for of in each if of]
+    return [max(of.stretches, key=lambda one: one.reached or 0) for of in ran if of.stretches]
 
 
 def reads_correlations(rule: CorrelationRule, found: Sequence[Counted]) -> list[str]:
@@ -100,13 +100,7 @@ def _chained(name: str) -> Said:
 
 def behaviour_lines(rule: CorrelationRule, found: Sequence[Counted], language: str) -> list[str]:
     """What counted and what did not, message by message, then the best of each group."""
-    lines = []
-    for one in found:
-        message = one.verdict.message
-        mark = "✓" if one.counts else "✗"
-        lines.append(
-            f"{mark} {message.msgid}  {clock(message.time)}  {_of(one, rule.how).text(language)}"
-        )
+    lines = [message_line(one, rule.how, language) for one in found]
     if chained := reads_correlations(rule, found):
         return lines + [f"· {_chained(one).text(language)}" for one in chained]
     groups = courses(rule.how, found)
@@ -116,6 +110,13 @@ def behaviour_lines(rule: CorrelationRule, found: Sequence[Counted], language: s
         said = Said("no message counts, so there is no group", "没有一条消息计入，所以没有任何一组")
         lines.append(f"· {said.text(language)}")
     return lines
+
+
+def message_line(one: Counted, how: Correlation, language: str) -> str:
+    """Whether a message counts, and why."""
+    message = one.verdict.message
+    mark = "✓" if one.counts else "✗"
+    return f"{mark} {message.msgid}  {clock(message.time)}  {_of(one, how).text(language)}"
 
 
 def _of(one: Counted, how: Correlation) -> Said:

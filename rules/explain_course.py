@@ -14,6 +14,7 @@ from rules.explain_windows import (
     SLIDING,
     Clock,
     Course,
+    Measure,
     Stretch,
 )
 from rules.explain_words import Said
@@ -27,15 +28,17 @@ _THINGS = {
 }
 
 
-def course_said(how: Correlation, course: Course) -> Iterator[Said]:
-    """One line for each window and each clock of a group."""
+def course_said(how: Correlation, course: Course, *, signal: bool = False) -> Iterator[Said]:
+    """One line for each window and each clock of a group. A `signal` raises no alert itself."""
+    for measure in course.measures:
+        yield _of_group(course.group, usual(how, measure))
     only_clocks = bool(how.clauses) and all(clause.negative for clause in how.clauses)
     if not only_clocks:
         for one in course.stretches:
             if one.messages:
-                yield _of_group(course.group, _stretch(how, one))
+                yield _of_group(course.group, _stretch(how, one, signal))
     for ran in course.clocks:
-        yield _of_group(course.group, _clock(ran))
+        yield _of_group(course.group, _clock(ran, signal))
     if only_clocks and course.clocks:
         yield _of_group(course.group, needed(how))
 
@@ -46,7 +49,7 @@ def _of_group(group: Mapping[str, str], said: Said) -> Said:
     return Said(f"group {pairs(group)}: {said.en}", f"分组 {pairs(group)}：{said.zh}")
 
 
-def _stretch(how: Correlation, one: Stretch) -> Said:
+def _stretch(how: Correlation, one: Stretch, signal: bool) -> Said:
     came, wanted = _reached(how, one), needed(how)
     ids = ", ".join(one.messages)
     cancelled = Said("", "")
@@ -59,7 +62,7 @@ def _stretch(how: Correlation, one: Stretch) -> Said:
     lacks = Said("", "")
     if absent and (how.clauses or how.type in TEMPORAL):
         lacks = Said(f"; not seen: {absent}", f"；没有出现：{absent}")
-    outcome = _outcome(one)
+    outcome = _outcome(one, signal)
     if one.cut == SLIDING:
         when = clock(one.time)
         return Said(
@@ -101,9 +104,11 @@ def _cut(how: Correlation, one: Stretch) -> Said:
     )
 
 
-def _outcome(one: Stretch) -> Said:
+def _outcome(one: Stretch, signal: bool) -> Said:
+    times = ", ".join(map(clock, one.fired))
+    if one.fired and signal:
+        return Said(f": reached at {times}", f"：{times} 达到")
     if one.fired:
-        times = ", ".join(map(clock, one.fired))
         return Said(f": reached, alert at {times}", f"：达到，{times} 报警")
     if one.held:
         return Said(": reached, part of the alert before", "：达到，并入前一条告警")
@@ -119,7 +124,7 @@ def _reached(how: Correlation, one: Stretch) -> Said:
     return Said(f"{how.type} {number}", f"{how.type} {number}")
 
 
-def _clock(ran: Clock) -> Said:
+def _clock(ran: Clock, signal: bool) -> Said:
     start, end, names = clock(ran.start), clock(ran.end), ", ".join(ran.waits_for)
     en = f"{ran.message} starts the clock at {start}, waiting for {names} until {end}: "
     zh = f"{ran.message} 在 {start} 开始计时，等待 {names}，到 {end} 为止："
@@ -131,6 +136,8 @@ def _clock(ran: Clock) -> Said:
         came = ", ".join(f"{rule} ({one}, {clock(time)})" for one, rule, time in ran.came)
         zh_came = "、".join(f"{rule}（{one}，{clock(time)}）" for one, rule, time in ran.came)
         return Said(f"{en}{came} came, no alert", f"{zh}出现了 {zh_came}，不报警")
+    if ran.fired and signal:
+        return Said(f"{en}nothing came, so it holds at {end}", f"{zh}没有出现，{end} 成立")
     if ran.fired:
         return Said(f"{en}nothing came, alert at {end}", f"{zh}没有出现，{end} 报警")
     if ran.held:
@@ -173,3 +180,31 @@ def _clause(how: Correlation, positive: Sequence[int], negative: Sequence[int]) 
 def pairs(group: Mapping[str, str]) -> str:
     """A group as rules write it: {sender: zhangwei}."""
     return "{" + ", ".join(f"{name}: {value}" for name, value in group.items()) + "}"
+
+
+def usual(how: Correlation, one: Measure) -> Said:
+    """What a window came to beside what is usual for its group."""
+    ids, when, value = ", ".join(one.messages), clock(one.time), _short(one.value)
+    asked = how.baseline
+    en, zh = f"{when} {ids}: {value}", f"{when} {ids}：{value}"
+    if asked is None:
+        return Said(en, zh)
+    over, since = span_text(asked.over), clock(one.known)
+    if one.mean is None:
+        counts = asked.unknown == "alert"
+        return Said(
+            f"{en}; the mean of the {over} before is not known yet (first message: {since})"
+            + (", and that counts (unknown: alert)" if counts else ", so it does not count"),
+            f"{zh}；此前 {over} 的平均值还不知道（第一条消息在 {since}）"
+            + ("，照样算（unknown: alert）" if counts else "，所以不算"),
+        )
+    mean, least = _short(one.mean), _short(one.mean * float(asked.ratio))
+    return Said(
+        f"{en}; the mean of the {over} before is {mean}, {least} or more is wanted: "
+        + ("enough" if one.enough else "not enough"),
+        f"{zh}；此前 {over} 的平均值是 {mean}，至少要 {least}：" + ("够" if one.enough else "不够"),
+    )
+
+
+def _short(number: float | None) -> str:
+    return "-" if number is None else f"{number:.4g}"

@@ -6,7 +6,7 @@ explanation cannot cut a window otherwise than the engine does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -17,33 +17,10 @@ from rules.correlation.membership import plain
 from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
-from rules.explain import Verdict
 from rules.explain_beyond import steps_taken
+from rules.explain_entries import Counted, entries_of
 
 SLIDING, CLOCK, SILENCE, LONGEST, CLOSED = "sliding", "clock", "silence", "longest", "closed"
-
-
-@dataclass(frozen=True)
-class Counted:
-    """One message as a base rule sees it.
-
-    Args:
-        group: the values the message is grouped by, name -> value; "" where it has none.
-        value: of the fields that are counted or added up; "" for other types.
-        missing: fields without a value, for want of which the message does not count.
-        compared: what it is compared by with other steps, as the engine writes it.
-    """
-
-    verdict: Verdict
-    group: Mapping[str, str]
-    value: str
-    missing: tuple[str, ...]
-    compared: str = ""
-
-    @property
-    def counts(self) -> bool:
-        """Does the message count for the correlation?"""
-        return self.verdict.held and not self.missing
 
 
 @dataclass
@@ -98,12 +75,30 @@ class Clock:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What a window came to with the messages of one time, and what was usual for the group then.
+
+    Args:
+        mean: of its past; None while that is not known. known: time (UTC ms) of the first message
+            of that past. enough: it was so many times as large; of an unknown mean, it counts.
+    """
+
+    time: int
+    messages: tuple[str, ...]
+    value: int | float | None
+    mean: float | None
+    known: int
+    enough: bool
+
+
+@dataclass(frozen=True)
 class Course:
     """What happened in one group: its windows in order of time, and the clocks that ran."""
 
     group: Mapping[str, str]
     stretches: tuple[Stretch, ...]
     clocks: tuple[Clock, ...]
+    measures: tuple[Measure, ...] = ()
 
     def alerts(self) -> int:
         """How many were raised, before any is suppressed."""
@@ -117,18 +112,29 @@ def courses(how: Correlation, found: Sequence[Counted]) -> list[Course]:
     for one in found:
         if one.counts:
             groups.setdefault(tuple(one.group.values()), []).append(one)
-    return [_Replay(how, members).course() for members in groups.values()]
+    plan = Plan(how, every=False)
+    return [
+        course(how, members[0].group, list(entries_of(plan, how.sources(), members)))
+        for members in groups.values()
+    ]
+
+
+def course(how: Correlation, group: Mapping[str, str], entries: Sequence[Entry]) -> Course:
+    """Of one group, whose entries are in order."""
+    return _Replay(how, group, entries).course()
 
 
 class _Replay:
     """One group, judged again."""
 
-    def __init__(self, how: Correlation, members: Sequence[Counted]) -> None:
+    def __init__(
+        self, how: Correlation, shown: Mapping[str, str], entries: Sequence[Entry]
+    ) -> None:
         self._how, self._names = how, how.sources()
         self._plan = Plan(how, every=False)
         self._group = Group(self._plan)
-        self._entries = list(_entries(self._plan, self._names, members))
-        self._shown = members[0].group
+        self._entries, self._shown = entries, shown
+        self._measures: list[Measure] = []
         self._stretches: list[Stretch] = []
         self._now: Stretch | None = None
         self._clocks: list[Clock] = []
@@ -139,7 +145,9 @@ class _Replay:
             self._step(time, list(instant))
         self._settle(2**62)
         self._end(self._last_cut())
-        return Course(self._shown, tuple(self._stretches), tuple(self._clocks))
+        return Course(
+            self._shown, tuple(self._stretches), tuple(self._clocks), tuple(self._measures)
+        )
 
     def _step(self, time: int, instant: list[Entry]) -> None:
         group, plan = self._group, self._plan
@@ -162,6 +170,7 @@ class _Replay:
             return
         self._start_clocks(time, instant)
         self._look(time, group)
+        self._measure(time, instant, row)
         self._note(row)
 
     def _look(self, time: int, group: Group) -> None:
@@ -182,6 +191,19 @@ class _Replay:
             now.absent = tuple(name for name in self._how.rules if name not in seen)
             if not growing:
                 now.start, now.end = time - self._how.span, time
+
+    def _measure(self, time: int, instant: Sequence[Entry], row: Row | None) -> None:
+        usually = self._group.usually()
+        if usually is None:
+            return
+        mean, known = usually
+        ids = tuple(dict.fromkeys(entry.id for entry in instant))
+        value, asked = self._group.value(), self._how.baseline
+        shown, enough = None, row is not None
+        if mean is not None and asked is not None:
+            shown = float(mean)
+            enough = value is not None and value >= mean * asked.ratio
+        self._measures.append(Measure(time, ids, plain(value), shown, known, enough))
 
     def _bounds(self, first: int, time: int) -> tuple[int, int]:
         span = self._how.span
@@ -269,24 +291,6 @@ class _Replay:
                 }
                 wanted = (name for name in self._how.rules if name not in clock.waits_for)
                 clock.lacking = tuple(name for name in wanted if name not in seen)
-
-
-def _entries(plan: Plan, names: Sequence[str], members: Sequence[Counted]) -> Iterator[Entry]:
-    """Messages in order as the evaluator takes them: one for each, however many rules it fits."""
-
-    def order(one: Counted) -> tuple[int, int, str]:
-        message = one.verdict.message
-        return message.time, message.seq, message.msgid
-
-    for (time, seq, msgid), same in groupby(sorted(members, key=order), key=order):
-        both = list(same)
-        texts = {names.index(one.verdict.rule.ref.name): one.compared for one in both}
-        slots = tuple(sorted(texts))
-        if plan.compares:
-            yield Entry(time, seq, msgid, slots, tuple(texts[slot] for slot in slots))
-            continue
-        counted = [one.value for one in both if one.value and slots != (plan.until,)]
-        yield Entry(time, seq, msgid, slots, plan.values(counted))
 
 
 def _value(how: Correlation, entries: Sequence[Entry], value: Value) -> Value:

@@ -19,11 +19,13 @@ from rules import feeds
 from rules.alert import FINAL, SPECULATIVE
 from rules.conditions import And, Compare, Concerns, Node, Not, Or
 from rules.correlation.model import Correlation
+from rules.field_hints import unknown_field
 from rules.fields import CLOSED, FIELDS
 from rules.model import Intercept, Suppress
 from rules.nearest import nearest
 from rules.refused import UnknownName
 from rules.spans import UNITS, parse_span
+from rules.spoken_times import meant
 from rules.yaml_source import Document
 from rules.zone import Zone
 
@@ -92,10 +94,13 @@ def suppress(document: Document, ours: Mapping[str, Any]) -> Suppress | None:
     document.only(at, ("for", "by"))
     length = parse_span(written.get("for"), longest="w")
     if length is None or length > MAX_SUPPRESS:
+        right = meant(written.get("for"))
         raise document.error(
             (*at, "for"),
             "'for' is like 30m, 24h, 7d, at most 366d",
             "for 写成 30m、24h、7d 这样，最长 366d",
+            fix_en=f"write {right}" if right else "",
+            fix_zh=f"请写 {right}" if right else "",
             code="MJ730",
             offset=0,
         )
@@ -112,9 +117,7 @@ def suppress(document: Document, ours: Mapping[str, Any]) -> Suppress | None:
     _texts(document, (*at, "by"), by)
     for index, name in enumerate(by):
         if name not in FIELDS:
-            raise document.explained(
-                (*at, "by", str(index)), UnknownName("field", name, sorted(FIELDS))
-            )
+            raise document.explained((*at, "by", str(index)), unknown_field(name, groups=True))
     return Suppress(length, tuple(by))
 
 

@@ -31,6 +31,7 @@ from rules.conditions import (
 )
 from rules.detection_text import OURS, compiled_regex
 from rules.detectors import DETECTORS
+from rules.field_hints import unknown_field
 from rules.fields import CLOSED, FIELDS
 from rules.fold import fold
 from rules.named import Named
@@ -55,7 +56,7 @@ def leaf(name: str, modifiers: list[str], value: Any, named: Named, zone: Zone |
         Refused, UnknownName: see `rules.sigma_parse.parse_detection`.
     """
     if name not in FIELDS and name not in HIT_FIELDS:
-        raise UnknownName("field", name, sorted(FIELDS | HIT_FIELDS))
+        raise unknown_field(name, modifiers, known=FIELDS | HIT_FIELDS)
     if isinstance(value, date):  # YAML made it of an unquoted 2026-11-22
         value = value.isoformat()
     if ours := next((one for one in modifiers if one in OURS), ""):
@@ -305,7 +306,7 @@ def _field(name: str, modifiers: list[str], value: Any, named: Named) -> Node:
         if not any(isinstance(part, SpecialChars) for part in middle):
             return _compare(name, "".join(str(part) for part in middle), lead, tail)
     if "fieldref" in modifiers and isinstance(value, str) and value not in FIELDS:
-        raise UnknownName("field", value, sorted(FIELDS))
+        raise unknown_field(value)
     try:
         return Asked(name, tuple(questions(name, modifiers, value, named.placeholders())))
     except SigmaRefused as error:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 _NEAR, _APART = 0.75, 0.12  # shares of letters in common, for a slip that has one meaning
 _LONGEST = 60  # characters of a name that somebody mistyped; longer ones are no slip
 _MOST = 300  # names that are compared letter by letter
+_SHOWN = 30  # names of a list that a sentence holds
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -30,7 +31,23 @@ def only_near(name: str, known: Iterable[str]) -> tuple[str, str] | None:
     return name, rows[0][1]
 
 
-def listed(names: Iterable[str], joint: str = ", ", most: int = 30) -> str:
+def by_nearness(name: str, known: Iterable[str]) -> list[str]:
+    """The known names, those first that share the most pairs of letters with `name`; few names stay
+    in their order, which says something too."""
+    names = list(known)
+    if len(names) <= _SHOWN or len(name) > _LONGEST:
+        return names
+    pairs = _pairs(name)
+    return sorted(names, key=lambda one: -len(pairs & _pairs(one)) / (len(one) + len(name)))
+
+
+def _pairs(name: str) -> set[str]:
+    """Each two letters that stand side by side, and the first one alone."""
+    low = name[:_LONGEST].casefold()
+    return {low[:1], *(low[at : at + 2] for at in range(len(low) - 1))}
+
+
+def listed(names: Iterable[str], joint: str = ", ", most: int = _SHOWN) -> str:
     """The names for a sentence; of many only the first."""
     all_of = list(names)
     return joint.join(all_of[:most]) + (f"{joint}…" if len(all_of) > most else "")

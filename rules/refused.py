@@ -33,13 +33,20 @@ class UnknownName(ValueError):
     """A rule names something that does not exist: `what` it is, its `name`, and what is `known`.
 
     `what` is a key of `WHAT_ZH`, or the name of a field whose every value is known. `offset` is
-    where in the text of the value the name begins; None: to be looked for.
+    where in the text of the value the name begins; None: to be looked for. `meant` is the right
+    one, where it is known other than by its letters.
     """
 
     def __init__(
-        self, what: str, name: str, known: Iterable[str], *, offset: int | None = None
+        self,
+        what: str,
+        name: str,
+        known: Iterable[str],
+        *,
+        offset: int | None = None,
+        meant: str = "",
     ) -> None:
-        self.offset = offset
+        self.offset, self.meant = offset, meant
         self.what, self.name, self.known = what, name, list(known)
         self.code = WHAT_CODE.get(
             what, "MJ217"

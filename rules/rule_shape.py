@@ -38,6 +38,7 @@ def _number(value: Any) -> bool:
 _Kind = tuple[Callable[[Any], bool], str, str]
 _TEXT: _Kind = (_text, "a text (in quotation marks)", "文本（请加引号）")
 _TEXTS: _Kind = (_texts, "a list of texts", "文本列表")
+_SPAN: _Kind = (_text, "a span of time with its unit, such as 20m", "带单位的时长，如 20m")
 _NUMBER: _Kind = (_number, "a whole number", "整数")
 _VERSION: _Kind = (
     lambda value: _number(value) and value > 0,
@@ -90,7 +91,7 @@ OUR_KEYS: dict[str, _Kind] = {
     "runbook": _TEXT,
     "blind_spots": _PROSE,
     "window": _TEXT,
-    "gap": _TEXT,
+    "gap": _SPAN,
     "until": _TEXT,
     "emit": _TEXT,
     "missing_group": _TEXT,
@@ -112,7 +113,7 @@ CORRELATION_KEYS: dict[str, _Kind] = {
     "type": _TEXT,
     "rules": _TEXTS,
     "group-by": _TEXTS,
-    "timespan": _TEXT,
+    "timespan": _SPAN,
     "condition": _CONDITION,
     "aliases": _MAPPING,
 }
@@ -137,8 +138,16 @@ def typed(document: Document, at: Path, value: dict[Any, Any], kinds: dict[str, 
     for key, item in value.items():
         fits, en, zh = kinds[key]
         if not fits(item):
+            one = isinstance(item, str) and kinds[key] is _TEXTS
+            shown = ", ".join(part.strip() for part in re.split("[,，、]", str(item)))
             raise document.error(
-                (*at, key), f"'{key}' must be {en}", f"“{key}”必须是{zh}", code="MJ102", offset=0
+                (*at, key),
+                f"'{key}' must be {en}",
+                f"“{key}”必须是{zh}",
+                fix_en=f"write {key}: [{shown}]" if one else "",
+                fix_zh=f"请写 {key}: [{shown}]" if one else "",
+                code="MJ102",
+                offset=0,
             )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rules.errors import RuleError
-from rules.nearest import listed, nearest, only_near
+from rules.nearest import by_nearness, listed, nearest, only_near
 from rules.refused import Refused, UnknownName
 from rules.yaml_hints import mistyped
 from rules.yaml_place import Start, place_of
@@ -97,8 +97,9 @@ class Document:
                 code=error.code,
                 offset=offset,
             )
-        near = nearest(error.name, error.known)
-        en, zh = f"there are: {listed(error.known)}", f"现有：{listed(error.known, '、')}"
+        near = error.meant or nearest(error.name, error.known)
+        known = by_nearness(error.name, error.known)
+        en, zh = f"there are: {listed(known)}", f"现有：{listed(known, '、')}"
         if not error.known:
             en, zh = "there is none at all", "目前一个也没有"
         made = self.error(
@@ -111,7 +112,9 @@ class Document:
             offset=offset,
             in_key=in_key,
         )
-        made.better = only_near(error.name, error.known)
+        better = only_near(error.name, error.known)
+        if better and better[1] == near:
+            made.better = better
         return made
 
     def _word(
@@ -152,6 +155,7 @@ class Document:
                 at, hint.en, hint.zh, fix_en=hint.fix_en, fix_zh=hint.fix_zh, code=hint.code
             )
         near = nearest(key, names)
+        names = by_nearness(key, names)
         error = self.error(
             at,
             f"unknown key '{key}'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from rules.yaml_texts import is_inside, texts
+from rules.yaml_texts import closing_meant, is_inside, opening, texts
 
 
 class Hint(NamedTuple):
@@ -117,6 +117,8 @@ _NO_BLANK = re.compile(r"\s*+(?:- )?[A-Za-z_][\w.|-]*+:(?=[^\s:/])")
 
 def explain(text: str, problem: str, line: int, column: int = 1) -> Hint:
     """The hint for what libyaml reported at `line` and `column` (from 1) of `text`."""
+    if hint := _not_closed(text, line, column):
+        return hint
     lines = text.splitlines()
     here = lines[line - 1][column - 1 :] if 0 < line <= len(lines) else ""
     if "cannot start" in problem and here.startswith("\t"):
@@ -158,6 +160,31 @@ def explain(text: str, problem: str, line: int, column: int = 1) -> Hint:
         if any(sign in problem for sign in signs):
             return Hint(en, zh, fix_en, fix_zh, code=code)
     return Hint(problem, "这里写法有误")
+
+
+def _not_closed(text: str, line: int, column: int) -> Hint | None:
+    """A quotation mark that is not closed where it was to be: what stands behind the next one,
+    often many lines below, is what cannot be read."""
+    place = opening(text, line, column)
+    if place is None:
+        return None
+    number, start = place
+    rest = text.split("\n")[number - 1][start - 1 :]
+    mark = rest[0]
+    wide = closing_meant(rest)
+    fix_en, fix_zh = f"close it: {mark}…{mark}", f"请补上另一半：{mark}…{mark}"
+    if wide:
+        fix_en = f"write {mark} in place of the Chinese {wide}"
+        fix_zh = f"请把中文的 {wide} 换成英文的 {mark}"
+    return Hint(
+        f"the quotation mark {mark} that opens here is not closed",
+        f"从这里开始的引号 {mark} 没有闭合",
+        fix_en,
+        fix_zh,
+        number,
+        start,
+        "MJ007",
+    )
 
 
 def _wide_comma(line: str, column: int) -> int:

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _DIGITS = 300  # of a whole number; no double has more
+_WHOLE = re.compile(r"-?[0-9]{1,30}")
 _DEPTH = 200  # brackets inside brackets
 
 
@@ -265,6 +267,22 @@ def time_of(place: Path, number: int, fields: dict[str, Any], name: str) -> int 
             exit_code=EXIT_FINDINGS,
         )
     return found
+
+
+def seq_of(place: Path, number: int, fields: dict[str, Any], name: str) -> int:
+    """What orders events of equal time: the whole number in the field; 0 when none was named."""
+    if not name:
+        return 0
+    for value in Event(fields).values(name):
+        if type(value) is int or (isinstance(value, str) and _WHOLE.fullmatch(value)):
+            return int(value)
+    raise MingjianError(
+        f"{named(place)}:{number}: no whole number in '{name}'",
+        f"{named(place)}:{number}：“{name}”里没有整数",
+        fix_en="--seq-field names a field that every event has, such as the number of its record",
+        fix_zh="--seq-field 要写每个事件都有的字段，如记录的序号",
+        exit_code=EXIT_FINDINGS,
+    )
 
 
 TIMES_EN = "ISO 8601, or seconds, milliseconds, microseconds or nanoseconds since 1970"

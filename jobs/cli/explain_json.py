@@ -7,10 +7,12 @@ from typing import Any
 
 from rules.explain import LEAF, LEAST, Part, Verdict
 from rules.explain_behaviour import reached, reads_correlations
+from rules.explain_chains import Level
 from rules.explain_course import needed
+from rules.explain_entries import Counted
 from rules.explain_refused import Occurrence
 from rules.explain_text import conclusion
-from rules.explain_windows import Clock, Counted, Stretch, courses
+from rules.explain_windows import Clock, Measure, Stretch, courses
 from rules.explain_words import REFUSALS, Said
 from rules.model import CorrelationRule
 
@@ -29,10 +31,12 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def counted_json(rule: CorrelationRule, found: Sequence[Counted], alerts: int) -> dict[str, Any]:
-    """A correlation and some messages."""
+def counted_json(
+    rule: CorrelationRule, found: Sequence[Counted], alerts: int, below: Sequence[Level] = ()
+) -> dict[str, Any]:
+    """A correlation and some messages; `below` are the levels of one that reads correlations."""
     chained = reads_correlations(rule, found)
-    ran = [] if chained else courses(rule.how, found)
+    ran = list(below[-1].courses) if below else [] if chained else courses(rule.how, found)
     return {
         "rule": rule.ref.name,
         "fires": alerts > 0,
@@ -40,9 +44,11 @@ def counted_json(rule: CorrelationRule, found: Sequence[Counted], alerts: int) -
         "needed": _both(needed(rule.how)),
         "timespan_ms": rule.timespan,
         "reads_correlations": chained,
-        "groups": [] if chained else [_group(best) for best in reached(rule, found)],
+        "groups": [_group(best) for best in reached(ran)],
         "windows": [_window(one) for course in ran for one in course.stretches],
         "clocks": [_clock(one) for course in ran for one in course.clocks],
+        "levels": [_level(one) for one in below],
+        "usual": [_measure(one) for course in ran for one in course.measures],
         "messages": [
             {
                 "base_rule": one.verdict.rule.ref.name,
@@ -78,6 +84,37 @@ def _window(one: Stretch) -> dict[str, Any]:
         "messages": list(one.messages),
         "holds": one.held,
         "alerts_at": list(one.fired),
+    }
+
+
+def _level(one: Level) -> dict[str, Any]:
+    return {
+        "rule": one.rule.ref.name,
+        "rows": [
+            {
+                "row": row.label,
+                "rule": row.rule,
+                "time": row.time,
+                "group": dict(row.group),
+                "messages": list(row.messages),
+                "completed_by": row.by[0] or None,
+                "sender": row.by[1] or None,
+            }
+            for row in one.rows
+        ],
+        "windows": [_window(each) for of in one.courses for each in of.stretches],
+        "clocks": [_clock(each) for of in one.courses for each in of.clocks],
+    }
+
+
+def _measure(one: Measure) -> dict[str, Any]:
+    return {
+        "time": one.time,
+        "messages": list(one.messages),
+        "value": one.value,
+        "mean": one.mean,
+        "known_since": one.known,
+        "enough": one.enough,
     }
 
 

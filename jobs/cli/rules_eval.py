@@ -20,6 +20,7 @@ from jobs.cli.eval_events import (
     identity_of,
     lines,
     named,
+    seq_of,
     shown_id,
     time_of,
 )
@@ -67,6 +68,14 @@ def evaluate(
         str,
         typer.Option(
             "--id-field", help="事件编号的字段，缺省为行号 · field with the id, else the line"
+        ),
+    ] = "",
+    seq_field: Annotated[
+        str,
+        typer.Option(
+            "--seq-field",
+            help="同一时刻事件的先后次序，整数字段 · field with a whole number that orders those"
+            " of one time",
         ),
     ] = "",
     placeholders: Annotated[
@@ -130,7 +139,7 @@ def evaluate(
         until=_until(until),
     )
     broken = len(found.problems)
-    sorted_events: list[tuple[int, str, Event]] = []
+    sorted_events: list[tuple[int, int, str, Event]] = []
     seen = 0
     today = int(datetime.now(UTC).timestamp() * 1000)  # when events have no time, filters need one
     for number, line in lines(events):
@@ -138,6 +147,7 @@ def evaluate(
         try:
             fields = fields_of(events, number, line)
             time = time_of(events, number, fields, time_field)
+            seq = seq_of(events, number, fields, seq_field)
         except MingjianError as error:
             report(error)
             if not keep_going:
@@ -147,11 +157,11 @@ def evaluate(
         event = Event(fields, today if time is None else time)
         name = identity_of(event, id_field, number)
         if arrival is Arrival.time and time is not None:
-            sorted_events.append((time, name, event))
+            sorted_events.append((time, seq, name, event))
         else:
-            _print(evaluation.feed(name, event, time), output)
-    for moment, name, event in sorted(sorted_events, key=lambda one: one[0]):
-        _print(evaluation.feed(name, event, moment), output)
+            _print(evaluation.feed(name, event, time, seq), output)
+    for moment, seq, name, event in sorted(sorted_events, key=lambda one: one[:2]):
+        _print(evaluation.feed(name, event, moment, seq), output)
     _print(evaluation.finish(), output)
     _tell(evaluation.counts)
     if not seen:

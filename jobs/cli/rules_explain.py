@@ -19,11 +19,11 @@ from jobs.usable_rules import load_usable
 from rules.alert import FINAL
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.decode import Decoder
-from rules.engine import Engine
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.explain import Setting, judge
 from rules.explain_behaviour import behaviour_lines, counted, reads_correlations
 from rules.explain_beyond import told_ahead
+from rules.explain_chains import Watched, level_lines, levels
 from rules.explain_names import condition_text, selections
 from rules.explain_split import as_plain, pieces, pieces_lines
 from rules.explain_text import message_lines, tree_lines, verdict_lines
@@ -111,20 +111,23 @@ def explain(
     setting = Setting.of(ruleset, calendar)
     if isinstance(chosen, CorrelationRule):
         steps = counted(chosen, ruleset, messages, setting, named)
-        alerts = _alerts(ruleset, file, chosen, raws, messages, calendar)
+        engine, alerts = _judged(ruleset, file, chosen, raws, messages, calendar)
+        chained = bool(reads_correlations(chosen, steps))
+        below = levels(chosen, ruleset, messages, engine.came, setting, named) if chained else []
         if output is Output.json:
-            emit(counted_json(chosen, steps, alerts))
+            emit(counted_json(chosen, steps, alerts, below))
             return
         for one in messages:
             _print(message_lines(one, language()))
         for step in steps if len(messages) == 1 else ():
             _print([f"{step.verdict.rule.ref.name}:", *tree_lines(step.verdict, language())])
-        _print(behaviour_lines(chosen, steps, language()))
-        raised = (
-            0
-            if reads_correlations(chosen, steps)
-            else sum(course.alerts() for course in courses(chosen.how, steps))
+        _print(
+            level_lines(below, language())
+            if chained
+            else behaviour_lines(chosen, steps, language())
         )
+        found = below[-1].courses if chained else courses(chosen.how, steps)
+        raised = sum(course.alerts() for course in found)
         if chosen.suppress and raised > alerts:
             _print([f"· {_suppressed(raised - alerts, chosen.suppress.duration).text(language())}"])
         if chosen.speculative:
@@ -180,25 +183,25 @@ def _rule(ruleset: RuleSet, name: str, path: str) -> tuple[Any, RuleFile]:
 # --- correlations
 
 
-def _alerts(
+def _judged(
     ruleset: RuleSet,
     file: RuleFile,
     rule: CorrelationRule,
     raws: Sequence[bytes],
     messages: Sequence[Message],
     calendar: OfficeCalendar,
-) -> int:
-    """How many alerts the engine raises for the messages."""
+) -> tuple[Watched, int]:
+    """The engine after the messages, and how many alerts it raised."""
     if not needs_others(file) and not any(one.filters for one in ruleset.files):
         # quicker to compile than all rules
         ruleset = assemble([file], file.path, ruleset.reference, ruleset.calendar)
     decoder = Decoder(TENANT, assume_received_at=max(one.time for one in messages))
     timeline = RuleTimeline([(0, ruleset)])
     compiled = compile_timeline(timeline, KeptPatterns())
-    engine = Engine(timeline, decoder, calendar, compiled=compiled)
+    engine = Watched(timeline, decoder, calendar, compiled=compiled)
     found = [json.loads(body) for kind, body in engine.run(raws) if kind == "alerts"]
     named = [body for body in found if body["rule"]["name"] == rule.ref.name]
-    return sum(body["status"] == FINAL for body in named)
+    return engine, sum(body["status"] == FINAL for body in named)
 
 
 def _suppressed(more: int, duration: int) -> Said:

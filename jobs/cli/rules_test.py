@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -18,7 +19,7 @@ from jobs.cli.app import emit, err, language, out, say
 from jobs.cli.rules_paths import PathArgument, near_names, say_left_out
 from jobs.cli.rules_test_junit import Case, junit
 from jobs.rule_paths import needs_others
-from jobs.usable_rules import load_usable
+from jobs.usable_rules import Usable, load_usable
 from rules.alert import sm3_hex
 from rules.calendar import load_calendar
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
@@ -82,7 +83,7 @@ def run_tests(
     """
     with err.status(say("reading and compiling the rules", "正在读取并编译规则")):
         usable = load_usable(path)
-        ruleset, files = _chosen(usable.ruleset, path, names or [])
+        ruleset, files = _chosen(usable, path, names or [])
         timeline = RuleTimeline([(0, ruleset)])
         compiled = compile_timeline(timeline, KeptPatterns())
     say_left_out(usable, path)
@@ -97,18 +98,22 @@ def run_tests(
     else:
         _print(results, gaps)
     failed = any(one.failure for one in results)
-    if failed or not results or usable.problems or (strict and gaps):
+    lost = usable.concerning(partial(_is_any, names)) if names else usable.problems
+    if failed or not results or lost or (strict and gaps):
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _chosen(ruleset: RuleSet, path: str, names: Sequence[str]) -> tuple[RuleSet, list[RuleFile]]:
+def _chosen(usable: Usable, path: str, names: Sequence[str]) -> tuple[RuleSet, list[RuleFile]]:
     """The rules to load and the files to test. A few rules chosen by name are compiled alone,
     where no other rule is heard by them."""
+    ruleset = usable.ruleset
     wanted = Path(path).name if path and Path(path).is_file() else ""
     files = [file for file in ruleset.files if not wanted or file.path == wanted]
     if not names:
         return ruleset, files
-    chosen = [file for file in files if any(_is(name, file) for name in names)]
+    chosen = [file for file in files if any(_is_any(names, one) for one in _rule_names(file))]
+    for problem in () if chosen else usable.holding(partial(_is_any, names)):
+        raise problem
     if not chosen:
         known = [rule for file in files for rule in _rule_names(file)]
         near = ", ".join(near_names(names[0], known))
@@ -125,10 +130,14 @@ def _chosen(ruleset: RuleSet, path: str, names: Sequence[str]) -> tuple[RuleSet,
     return assemble(chosen, digest, ruleset.reference, ruleset.calendar), chosen
 
 
-def _is(name: str, file: RuleFile) -> bool:
-    sought = name.casefold()
-    pattern = sought if any(sign in sought for sign in "*?[") else f"*{sought}*"
-    return any(fnmatchcase(one.casefold(), pattern) for one in _rule_names(file))
+def _is_any(names: Sequence[str], rule: str) -> bool:
+    """Is the rule one of those asked for?"""
+    for name in names:
+        sought = name.casefold()
+        pattern = sought if any(sign in sought for sign in "*?[") else f"*{sought}*"
+        if fnmatchcase(rule.casefold(), pattern):
+            return True
+    return False
 
 
 def _rule_names(file: RuleFile) -> list[str]:

@@ -108,6 +108,11 @@ class Baseline:
         usual = total if isinstance(total, int) else Fraction(total)
         return value * self._share >= self._times * usual
 
+    def mean(self) -> Fraction | None:
+        """What is usual, as `exceeded` has it; None of a group not known for long enough."""
+        known = self.usual.known <= self._oldest * self._span
+        return Fraction(self._total) / self._slices if known else None
+
     def end(self) -> int:
         """From when on the group would be a new one."""
         past = self.usual.past

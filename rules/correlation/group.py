@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from itertools import groupby
 
 from rules.correlation.baseline import Baseline
@@ -64,6 +65,12 @@ class Group:
     def value(self) -> Value:
         """What is kept comes to."""
         return self._window.value()
+
+    def usually(self) -> tuple[Fraction | None, int] | None:
+        """(mean of the past, or None while that is not known; time of the first event of that
+        past); None where nothing is asked of it."""
+        usual = self._baseline
+        return (usual.mean(), usual.usual.known) if usual else None
 
     # ---- events
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from rules import archive, feeds, side_events
 from rules.calendar import OfficeCalendar
 from rules.cases import records
 from rules.conditions import TEXT_FIELDS, And, AtLeast, Concerns, Node, Not, Or, Until
 from rules.decode import Decoder
 from rules.errors import RecordError, RuleError
 from rules.expectations import wanted_alerts
+from rules.explain_refused import refused
 from rules.model import RuleFile
 from rules.reference import Reference
-from rules.refused import Refused
+from rules.refused import Refused, UnknownName
 from rules.view import View
 from rules.yaml_source import Document
 
 Path = tuple[str, ...]
+EVENTS = side_events.TYPES | {*feeds.events()}
 _TESTS: Path = ("mingjian", "tests")
 
 
@@ -43,6 +46,7 @@ def of_document(
         )
         return
     yield from _names(document, cases)
+    yield from _types(document, cases)
     for index, case in enumerate(cases):
         if wanted_alerts(case) > len(case["messages"]) and (not loaded or not loaded.correlations):
             yield document.error(
@@ -108,13 +112,28 @@ def _names(document: Document, cases: Iterable[dict[str, Any]]) -> Iterator[Rule
         seen.add(name)
 
 
+def _types(document: Document, cases: Iterable[dict[str, Any]]) -> Iterator[RuleError]:
+    """Types of messages and events that no source sends: they are kept, and no rule knows them."""
+    for index, case in enumerate(cases):
+        for number, message in enumerate(case["messages"]):
+            for key, known in (("event", EVENTS), ("type", archive.TYPES)):
+                if isinstance(message.get(key), str) and message[key] not in known:
+                    at = (*_TESTS, str(index), "messages", str(number), key)
+                    error = document.explained(
+                        at, UnknownName(key, message[key], sorted(known), offset=0)
+                    )
+                    error.code = "MJ528"
+                    yield error
+
+
 def _near(
     loaded: RuleFile,
     cases: Iterable[dict[str, Any]],
     calendar: OfficeCalendar,
     reference: Reference,
 ) -> bool:
-    """Does some message of these cases hold what the rule looks for, in part at least?"""
+    """Does some message of these cases hold what the rule looks for, in part at least? A word that
+    is there and does not count, as in "we never promise it", comes nearest of all."""
     wanted = [node for rule in loaded.detections for node in _sought(rule.condition)]
     if not wanted:
         return True
@@ -131,7 +150,7 @@ def _near(
             except RecordError:
                 continue
             view = View(message, calendar, reference=lists)
-            if any(node.holds(view) for node in wanted):
+            if any(node.holds(view) or refused(node, view) for node in wanted):
                 return True
     return False
 

@@ -9,13 +9,14 @@ from rules.alert import SPECULATIVE
 from rules.correlation.plan import Plan
 from rules.correlation.section import OUR_KEYS, parse_correlation
 from rules.errors import RuleError
-from rules.lint.emitted import TYPES_OF, possible
+from rules.lint.emitted import FEED_TYPES, TYPES_OF, possible
 from rules.model import DetectionRule
 from rules.spans import UNITS, parse_span
 from rules.yaml_source import Document
 
 MAX_DAYS = 92  # a quarter; every hit of every group is kept as long
 _AT = ("correlation",)
+_WHO = (", such as conversation: who talks with whom", "，如 conversation（谁与谁的会话）")
 
 
 def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> Iterator[RuleError]:
@@ -123,6 +124,7 @@ def _never_emitted(
 ) -> Iterator[RuleError]:
     """A message without the field that groups it is not counted."""
     aliases: dict[str, Any] = section.get("aliases") or {}
+    requires = (document.value.get("mingjian") or {}).get("requires")
     for index, name in enumerate(group_by):
         for rule in rules:
             of_rule = aliases.get(name)
@@ -131,14 +133,18 @@ def _never_emitted(
             if base is None or not isinstance(field, str) or field not in TYPES_OF:
                 continue
             types = possible(base.condition)
-            if types and not types & TYPES_OF[field]:
-                some = sorted(types - {"*"})[:3]
+            there = types & TYPES_OF[field]
+            # what no system that the rule asks for delivers is never there
+            waiting = there <= FEED_TYPES and not types <= FEED_TYPES
+            if types and (not there or (waiting and not requires)):
+                some = sorted(types - {"*"} - FEED_TYPES, key=lambda one: (one != "text", one))[:3]
+                of = _WHO if field == "customer" else ("", "")
                 yield document.error(
                     (*_AT, "group-by", str(index)),
                     f"no message that '{rule}' hits has '{field}' ({', '.join(some)}), so nothing"
                     " is ever counted",
                     f"“{rule}”命中的消息（{'、'.join(some)}）都没有 {field}，永远数不到",
-                    fix_en=f"group by a field these types have, or give an alias for '{rule}'",
-                    fix_zh=f"请按这些类型有的字段分组，或为“{rule}”写别名",
+                    fix_en=f"group by a field these types have{of[0]}, or give '{rule}' an alias",
+                    fix_zh=f"请按这些类型有的字段分组{of[1]}，或为“{rule}”写别名",
                     code="MJ317",
                 )

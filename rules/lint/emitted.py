@@ -12,6 +12,7 @@ from rules.conditions import And, AtLeast, Compare, Node, Not, Or, Until
 
 _FEEDS = tuple(feeds.events())  # may say something, and name a customer
 ALL = archive.TYPES | side_events.TYPES | {*_FEEDS, "*"}  # "*" stands for the types we do not know
+FEED_TYPES = frozenset(_FEEDS)
 _TYPED = (
     "text",
     "markdown",

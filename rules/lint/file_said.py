@@ -19,6 +19,7 @@ from rules.lint import (
     metadata_said,
     numbers_said,
     patterns_said,
+    quotes_said,
     scope_said,
     words_said,
 )
@@ -52,6 +53,7 @@ def of_source(
     for document in source.documents:
         said = _of_document(source, around, document)
         found += [one for one in said if not source.is_mended(document, one.at)]
+        found += quotes_said.of_document(document)  # of what is written, whatever stands in for it
     layout = list(layout_said.of_text(source.path, source.text))
     unseen = {one.line for one in layout if one.code == "MJ023"}
     # a key with such a character is unknown because of it

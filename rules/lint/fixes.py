@@ -1,6 +1,6 @@
 """What `check --fix` changes: slips with one meaning. The text is changed at the place alone, so
 comments, order and layout stay; nothing is changed that would make a rule that loads find more or
-less, but for the version, which says so.
+less, but for the version, which says so, and for quotation marks that were to be YAML's.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from typing import Any
 import yaml
 
 from rules.errors import RuleError
+from rules.lint import quotes_said
 from rules.lint.metadata_said import read_date
 from rules.lint.registry import severity
 from rules.lint.typing_slips import corrected
+from rules.spoken_times import meant, moment_meant
 from rules.yaml_nodes import spans
 from rules.yaml_texts import is_inside, texts
 
 Path = tuple[str, ...]
 MAX_FIXES = 500  # of one file
-_SLIPS = ("MJ002", "MJ011", "MJ012", "MJ013")
+_SLIPS = ("MJ002", "MJ007", "MJ011", "MJ012", "MJ013")
 
 
 def fixed(text: str, problem: RuleError) -> str | None:
@@ -249,6 +251,23 @@ def _iso_date(text: str, problem: RuleError) -> str | None:
     return _put(text, found[1], day.isoformat()) if day else None
 
 
+def _span(text: str, problem: RuleError) -> str | None:
+    """A span of time in the spelling of rules; in quotation marks it stays in them."""
+    found = _found(text, problem)
+    if found is None or not isinstance(found[1], yaml.ScalarNode):
+        return None
+    right = meant(found[1].value)
+    return _put(text, found[1], right) if right else None
+
+
+def _moment(text: str, problem: RuleError) -> str | None:
+    found = _found(text, problem)
+    if found is None or not isinstance(found[1], yaml.ScalarNode):
+        return None
+    right = moment_meant(found[1].value)
+    return _put(text, found[1], right if right[:1] == "+" else f'"{right}"') if right else None
+
+
 def _raised(text: str, problem: RuleError) -> str | None:
     found = _found(text, problem)
     number = re.search(r"\d+$", problem.fix_en)
@@ -258,6 +277,7 @@ def _raised(text: str, problem: RuleError) -> str | None:
 _FIXES: Mapping[str, Callable[[str, RuleError], str | None]] = {
     "MJ022": _no_blanks,
     "MJ023": _no_unseen,
+    "MJ026": quotes_said.put_right,
     "MJ101": _key_meant,
     "MJ213": _key_meant,
     "MJ214": _key_meant,
@@ -265,8 +285,11 @@ _FIXES: Mapping[str, Callable[[str, RuleError], str | None]] = {
     "MJ246": _once,
     "MJ248": _no_star,
     "MJ412": _once,
+    "MJ310": _span,
+    "MJ730": _span,
     "MJ502": _key_meant,
     "MJ507": _quoted,
+    "MJ508": _moment,
     "MJ601": _new_uuid,
     "MJ613": _iso_date,
     "MJ624": _raised,

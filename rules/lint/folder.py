@@ -16,6 +16,7 @@ from rules.lint.file_said import Surroundings, in_order, of_source
 from rules.lint.lexicon_source import LexiconSource, of_lexicon_source, read_lexicon
 from rules.lint.list_source import read_list
 from rules.lint.lists_said import of_list
+from rules.lint.scenes_said import of_scenes
 from rules.lint.source import Source, read
 from rules.lint.together import lexicons_named, missing_names, of_files
 from rules.loader import read_rule_text
@@ -84,7 +85,11 @@ def check(request: Request) -> list[RuleError]:
             and all(one.whole and not one.mended for one in sources)
         )
         for lexicon in lexicons:
-            found += of_lexicon_source(lexicon, used if complete else None, request.today)
+            scenes: list[RuleError] = []
+            if lexicon.document is not None:
+                beside = [one.lexicon for one in lexicons if one is not lexicon]
+                scenes += of_scenes(lexicon.document, beside, named.reference, everything)
+            found += of_lexicon_source(lexicon, used if complete else None, request.today, scenes)
     else:  # lists of somebody else: only what keeps the rules from loading
         found += [problem for lexicon in lexicons for problem in lexicon.problems]
     return in_order(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from rules.errors import RuleError
 from rules.heads import flood_in
 from rules.lexicon import Lexicon
 from rules.lexicon_file import build, read_document
+from rules.lint import quotes_said
 from rules.lint.bounds import and_more, bounded, collected
 from rules.lint.file_said import in_order
 from rules.lint.ignores import without_ignored
@@ -58,13 +60,18 @@ def read_lexicon(file: Path, label: str, given: str | None = None) -> LexiconSou
 
 
 def of_lexicon_source(
-    source: LexiconSource, used: set[str] | None, today: date | None
+    source: LexiconSource,
+    used: set[str] | None,
+    today: date | None,
+    between: Iterable[RuleError] = (),
 ) -> list[RuleError]:
     """Errors, warnings and notes about a lexicon file, in order. `used`: names of the lists that
-    the rules beside it name, None when that is not known."""
-    found = list(source.problems)
+    the rules beside it name, None when that is not known. `between`: what is known of it from other
+    files."""
+    found = [*source.problems, *between]
     if source.document is not None and not source.problems:
         found += of_lexicon(source.document, today)
+        found += quotes_said.of_document(source.document)
         if used is not None and source.lexicon.name not in used:
             found.append(unused_lexicon(source.document))
     if not source.broken or len(source.text) <= MAX_RULE:

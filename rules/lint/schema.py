@@ -35,6 +35,7 @@ _NAME = "^[a-z][a-z0-9_]*$"
 # what the shape tables say in words -> schema
 _KINDS: Mapping[str, Json] = {
     "a text (in quotation marks)": _TEXT,
+    "a span of time with its unit, such as 20m": _TEXT,
     "a list of texts": _TEXTS,
     "a whole number": {"type": "integer", "minimum": 0},
     "a whole number from 1 on": {"type": "integer", "minimum": 1},

@@ -7,10 +7,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from rules.correlation.model import TEMPORAL, TYPES, VALUED
 from rules.correlation.section import OUR_KEYS as OF_WINDOWS
 from rules.errors import RuleError
 from rules.nearest import nearest
 from rules.rule_shape import CORRELATION_KEYS, OUR_KEYS, SIGMA_KEYS
+from rules.spoken_times import meant
 from rules.yaml_source import Document
 
 Path = tuple[str, ...]
@@ -30,12 +32,8 @@ _REQUIRED: dict[Path, Any] = {
 _COMPLETE = [at for at in _REQUIRED if at not in (("mingjian",), ("detection",))]
 _FILTER: dict[str, Any] = {"rules": "any", "x": _ANY, "condition": "not x"}
 _OF_NAMES = ("MJ102", "MJ202", "MJ203")  # errors about the name of a selection, not about the rest
-_OF_CORRELATION: dict[str, Any] = {
-    "type": "event_count",
-    "timespan": "1h",
-    "condition": {"gte": 2},
-    "aliases": {},
-}
+_FIELD, _GROUP = "msgid", "conversation"  # that every message has
+_SPAN = "1h"
 _KNOWN_KEYS = {
     (): SIGMA_KEYS,
     ("mingjian",): OUR_KEYS,
@@ -64,10 +62,10 @@ def put_right(error: RuleError) -> bool:
         return False
     if at[0] == "detection" and len(at) > 1:
         return _selection(error, value, at)
-    if at[0] == "mingjian" and at[1:2] and at[1] in OF_WINDOWS:
+    if at[0] == "mingjian" and at[1:2] and at[1] in (*OF_WINDOWS, "suppress", "intercept"):
         return value["mingjian"].pop(at[1], None) is not None
     if at[0] == "correlation":
-        return _meant(error, document, at) or _correlation(value, at)
+        return _meant(error, document, at) or _correlation(error, value, at)
     if at[:2] == ("mingjian", "tests") and len(at) > 2:  # noqa: PLR2004
         return _case(value, at)
     if at == ("name",):
@@ -172,7 +170,9 @@ def _deep(part: Any, at: Path) -> bool:
     return isinstance(part, dict) and len(at) > 2  # noqa: PLR2004
 
 
-def _correlation(value: dict[str, Any], at: Path) -> bool:
+def _correlation(error: RuleError, value: dict[str, Any], at: Path) -> bool:
+    """What goes with the part that is wrong is put right beside it, so that nothing is told of what
+    stands in; of keys whose meaning hangs on it, nothing can be told."""
     section = value.get("correlation")
     if not isinstance(section, dict):
         value.pop("correlation", None)
@@ -180,28 +180,69 @@ def _correlation(value: dict[str, Any], at: Path) -> bool:
         return True
     if len(at) == 1:
         return False
+    before = copy.deepcopy(section)
     key = at[1]
-    before = {one: section.get(one) for one in _OF_CORRELATION}
-    if key in ("condition", "type"):
-        section["type"] = "event_count"
-    if key == "aliases" and len(at) > 2:  # noqa: PLR2004
+    if at[1:] == ("condition", "field") and error.code == "MJ213":
+        section["condition"]["field"] = _FIELD
+    elif key == "aliases" and len(at) > 2:  # noqa: PLR2004
         section["group-by"] = [one for one in section.get("group-by", ()) if one != at[2]]
-        section["group-by"] = section["group-by"] or ["sender"]
-        return (section.get("aliases") or {}).pop(at[2], None) is not None
-    if key in _OF_CORRELATION:
-        section[key] = _OF_CORRELATION[key]
-        if key == "type":
-            section["condition"] = {"gte": 2}
-        return before != {one: section.get(one) for one in _OF_CORRELATION}
-    if key == "rules":
-        section["rules"] = [f"x{number}" for number in range(2)]
+        section["group-by"] = section["group-by"] or [_GROUP]
+        (section.get("aliases") or {}).pop(at[2], None)
+    elif key == "type":
+        _type(value, section)
+    elif key == "condition":
+        _counting(value, section)
+    elif key == "timespan":
+        _span(value, section)
+    elif key == "rules":
+        _rules(value, section)
+    elif key == "group-by":
+        section["group-by"] = [_GROUP]
         section["aliases"] = {}
-        return True
-    if key == "group-by":
-        section["group-by"] = []
+    elif key == "aliases":
         section["aliases"] = {}
-        return True
-    return section.pop(key, None) is not None
+    else:
+        section.pop(key, None)
+    return bool(section != before)
+
+
+def _type(value: dict[str, Any], section: dict[str, Any]) -> None:
+    section["type"] = nearest(str(section.get("type")), TYPES)
+    if not section["type"]:
+        _counting(value, section)
+        _forget(value, "first_seen", "baseline", "within", "between", "absent")
+
+
+def _span(value: dict[str, Any], section: dict[str, Any]) -> None:
+    section["timespan"] = meant(section.get("timespan")) or _SPAN
+    if section["timespan"] == _SPAN:
+        _forget(value, "within", "baseline")
+
+
+def _rules(value: dict[str, Any], section: dict[str, Any]) -> None:
+    section["rules"] = [f"x{number}" for number in range(2)]
+    section["aliases"] = {}
+    if isinstance(section.get("condition"), str):
+        _counting(value, section)
+    _forget(value, "within", "between")
+
+
+def _counting(value: dict[str, Any], section: dict[str, Any]) -> None:
+    """A condition that fits the type."""
+    if section.get("type") not in TYPES:
+        section["type"] = "event_count"
+    if section["type"] in TEMPORAL:
+        section.pop("condition", None)
+        _forget(value, "absent")
+    elif section["type"] in VALUED:
+        section["condition"] = {"field": _FIELD, "gte": 2}
+    else:
+        section["condition"] = {"gte": 2}
+
+
+def _forget(value: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        value.get("mingjian", {}).pop(key, None)
 
 
 def _case(value: dict[str, Any], at: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rules.errors import RuleError
 from rules.yaml_source import parse_documents
-from rules.yaml_texts import is_inside, texts
+from rules.yaml_texts import closing_meant, is_inside, texts
 
 _WIDE = {"MJ011": ("：", ": "), "MJ013": ("，", ", ")}
 
@@ -26,6 +26,12 @@ def corrected(text: str, error: RuleError) -> str | None:
         )
     elif error.code == "MJ012":
         line = line[: error.column] + " " + line[error.column :]
+    elif error.code == "MJ007":
+        wide = closing_meant(line[at:]) if line[at:] else ""
+        if not wide:
+            return None
+        at = line.index(wide, at)
+        line = line[:at] + line[error.column - 1] + line[at + 1 :]
     elif error.code == "MJ002":
         blank = line[: len(line) - len(line.lstrip())]
         if "\t" not in blank or is_inside(texts(text), error.line, 1):

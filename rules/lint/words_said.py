@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from rules.conditions import TEXT_FIELDS
 from rules.errors import RuleError
 from rules.fold import fold
+from rules.lint.quotes_said import bare
 from rules.yaml_source import Document
 
 Path = tuple[str, ...]
@@ -194,7 +195,7 @@ def joined(document: Document, at: Path, words: Sequence[Any]) -> Iterator[RuleE
         here = (*at, str(index))
         if not isinstance(word, str) or here in document.quoted or not _SEPARATORS.search(word):
             continue
-        parts = ", ".join(part.strip() for part in _SEPARATORS.split(word) if part.strip())
+        parts = ", ".join(bare(part.strip()) for part in _SEPARATORS.split(word) if part.strip())
         yield document.error(
             here,
             f"'{word}' is one word: only an English comma and a blank part the words of a list",

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from jobs.cli import app as cli
 from jobs.cli.main import app
+from rules.errors import RuleError
 from rules.lint.examples import LEXICON, RULE
 from tests.support.lint_examples import written
 
@@ -100,3 +101,34 @@ def test_a_line_of_a_million_characters_is_shown_in_part(tmp_path: Path) -> None
     assert "own.yaml:6:500011: '5' in 'words' is not a text [MJ410]" in done.stdout
     assert "…" in done.stdout
     assert len(done.stdout) < 2_000
+
+
+@pytest.mark.parametrize("broken", ['title: "x\nname: x01_broken\n', "name: x01_broken\n\t\n"])
+def test_a_broken_file_beside_the_rule_that_is_asked_for_does_not_fail_it(
+    tmp_path: Path, broken: str
+) -> None:
+    written(tmp_path, {"good.yaml": RULE, "broken.yaml": broken})
+    done = run("test", tmp_path, "-k", "guarantee")
+    assert (done.exit_code, "left out: broken.yaml" in done.stderr) == (0, True)
+    (tmp_path / "broken.yaml").write_bytes(b"name: \xff\n")
+    assert run("test", tmp_path, "-k", "guarantee").exit_code == 0
+    assert run("test", tmp_path).exit_code == 1
+
+
+def test_a_rule_that_is_asked_for_and_cannot_be_read_is_told(tmp_path: Path) -> None:
+    written(tmp_path, {"good.yaml": RULE, "broken.yaml": LEVLE})
+    error = run("test", tmp_path, "-k", "x01_brok").exception
+    assert isinstance(error, RuleError)
+    assert "unknown key 'levle'" in error.en
+    both = run("test", tmp_path, "-k", "x01_")
+    assert (both.exit_code, "2 passed" in both.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("beside", ["lexicons/own.yaml", "except.yaml"])
+def test_what_may_change_how_the_rule_judges_fails_it(tmp_path: Path, beside: str) -> None:
+    text = (
+        LEXICON.replace("回扣", "5") if "lexicons" in beside else "name: e\nfilter:\n  rules: any\n"
+    )
+    written(tmp_path, {"good.yaml": RULE, beside: text})
+    done = run("test", tmp_path, "-k", "guarantee")
+    assert (done.exit_code, "2 passed" in done.stdout) == (1, True)

@@ -20,6 +20,7 @@ from rules.explain import LEAF, Part, Setting, Verdict, blamed, judge
 from rules.explain_behaviour import behaviour_lines, counted, reached
 from rules.explain_names import CONDITION, condition_text, selections
 from rules.explain_text import cells, conclusion, tree_lines, verdict_lines, visible
+from rules.explain_windows import courses
 from rules.explain_words import REFUSALS
 from rules.lexicon import Lexicon
 from rules.matcher import CompiledRules
@@ -339,7 +340,7 @@ def behaviour(folder: Path, text: str, messages: list[dict]) -> tuple[list, list
     (rule,) = file.correlations
     setting = Setting.of(rules, CALENDAR)
     found = counted(rule, rules, map(DECODER.decode, raws(messages)), setting, NAMED)
-    return reached(rule, found), behaviour_lines(rule, found, "en")
+    return reached(courses(rule.how, found)), behaviour_lines(rule, found, "en")
 
 
 def recall(minute: int, who: str = "zhangwei", **more: object) -> dict:

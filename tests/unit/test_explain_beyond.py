@@ -59,3 +59,21 @@ def test_what_is_asked_and_how_far_it_came(
         lines = "\n".join(behaviour_lines(rule, found, language))
         for text in expected:
             assert text in lines, lines
+
+
+def test_the_mean_of_the_past_is_told_for_each_message(tmp_path: Path) -> None:
+    how = "type: event_count, rules: [t_a], condition: {gte: 1}"
+    file = load_text(tmp_path, correlation(how, "baseline: {over: 10m, ratio: 2.5}"))
+    rules = assemble([file], "d")
+    (rule,) = file.correlations
+    decoded = map(Decoder(TENANT).decode, raws(messages("a---------------aaa")))
+    found = counted(rule, rules, decoded, Setting.of(rules, CALENDAR), NAMED)
+    en, zh = (behaviour_lines(rule, found, language) for language in ("en", "zh"))
+    first = "10:00 a0: 1; the mean of the 10m before is not known yet (first message: 10:00)"
+    assert any(first in one and one.endswith("so it does not count") for one in en)
+    assert any("10:00 a0：1；此前 10m 的平均值还不知道（第一条消息在 10:00）" in one for one in zh)
+    assert any("10:16 a16: 1; the mean of the 10m before is 0.5" in one for one in en)
+    wanted = "the mean of the 10m before is 0.5, 1.25 or more is wanted"
+    assert any(f"a16: 1; {wanted}: not enough" in one for one in en)
+    assert any(f"a18: 3; {wanted}: enough" in one for one in en)
+    assert any("a18：3；此前 10m 的平均值是 0.5，至少要 1.25：够" in one for one in zh)

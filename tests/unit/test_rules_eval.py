@@ -152,3 +152,47 @@ def test_a_wrong_correlation_is_told_with_its_place(
     assert (code, found) == (EXIT_FINDINGS, [])
     assert place in beside.replace("\n", "")
     assert says in beside
+
+
+ORDER = """\
+title: refused
+name: refused
+detection: {s: {user.action: refuse}, condition: s}
+---
+title: granted
+name: granted
+detection: {s: {user.action: grant}, condition: s}
+---
+title: Refused, then granted
+name: then
+correlation:
+  type: temporal_ordered
+  rules: [refused, granted]
+  group-by: [user.name]
+  timespan: 10s
+"""
+
+
+@pytest.mark.parametrize("arrival", ["file", "time"])
+@pytest.mark.parametrize(("first", "then", "alerts"), [(7, 8, 1), ("7", "11", 1), (8, 7, 0)])
+def test_events_of_one_time_are_ordered_by_their_number(
+    folder: Path, first: object, then: object, alerts: int, arrival: str
+) -> None:
+    (folder / "rules.yml").write_text(ORDER)
+    lines = [
+        {"id": "b", "at": 100, "no": {"seq": then}, "user": {"action": "grant", "name": "li"}},
+        {"id": "a", "at": 100, "no": {"seq": first}, "user": {"action": "refuse", "name": "li"}},
+    ]
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    code, found, _ = run(
+        folder, "--time-field", "at", "--seq-field", "no.seq", "--arrival", arrival
+    )
+    assert (code, len(found)) == (0, alerts)
+    code, found, _ = run(folder, "--time-field", "at", "--arrival", arrival)
+    assert (code, found) == (0, []), "without a number nothing of one time comes before anything"
+
+
+def test_an_event_without_its_number_is_told(folder: Path) -> None:
+    code, found, said = run(folder, "--time-field", "at", "--seq-field", "user.name")
+    assert (code, found) == (EXIT_FINDINGS, [])
+    assert "events.jsonl:1: no whole number in 'user.name'" in said

@@ -18,6 +18,7 @@ from rules.errors import RuleError
 from rules.expectations import EXPECTATION_KEYS, wanted_alerts
 from rules.extension import SCOPE_KEYS
 from rules.findings import SUMMARY_WORDS
+from rules.layout import formatted
 from rules.lexicon_file import load_lexicon
 from rules.matcher import compile_timeline
 from rules.message import DIRECTIONS, SENDER_KINDS
@@ -62,6 +63,13 @@ def written(folder: Path, files: dict[str, str]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     return folder
+
+
+@pages
+def test_every_example_is_in_the_form_of_rules_fmt(page: Path) -> None:
+    for name, text in examples(page).items():
+        if not name.startswith("lists/"):
+            assert text == formatted(name, text, lexicon=name.startswith("lexicons/")), name
 
 
 @pages
