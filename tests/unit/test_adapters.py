@@ -20,7 +20,7 @@ from rules.model import RuleFile
 from rules.ruleset import CATALOG, RuleTimeline, load_ruleset
 from tests.support.harness import KeyedHarness, MetricContext
 from tests.support.rule_files import CALENDAR, TENANT
-from udfs.behave import Behave, item_key
+from udfs.behave import Behave, item_key, up_key
 from udfs.match import GAUGES, MatchRecords
 from udfs.spec import JobSpec
 
@@ -81,14 +81,23 @@ def row_of(item: bytes) -> tuple[str]:
 def by_flink(matching: MatchRecords, raws: list[bytes]) -> dict[str, list[str]]:
     """Outputs of both functions, items handed on in one row each as the job's SQL does."""
     matching._matcher._recent.__init__()  # cases use the same ids
-    harness = KeyedHarness(Behave(LOADED), item_key)
-    for found in matching.eval(*columns(raws)):
-        for item in found or ():
-            harness.send(row_of(item))
-    harness.finish()
-    assert harness.states == {}
-    assert harness.timers == []
-    return {name: sorted(rows) for name, rows in harness.outputs.items()}
+    stages = [KeyedHarness(Behave(LOADED), item_key)]
+    stages += [
+        KeyedHarness(Behave(LOADED, level), up_key) for level in range(2, TIMELINE.depth + 1)
+    ]
+    coming = [row_of(item) for found in matching.eval(*columns(raws)) for item in found or ()]
+    outputs: dict[str, list[str]] = {}
+    for harness in stages:
+        for row in coming:
+            harness.send(row)
+        harness.finish()
+        assert harness.states == {}
+        assert harness.timers == []
+        coming = harness.outputs.pop("up", [])
+        for name, rows in harness.outputs.items():
+            outputs.setdefault(name, []).extend(rows)
+    assert coming == []
+    return {name: sorted(rows) for name, rows in outputs.items()}
 
 
 def by_engine(compiled: Mapping[str, Any], raws: list[bytes]) -> dict[str, list[str]]:
