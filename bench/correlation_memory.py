@@ -76,7 +76,7 @@ def _bare(name: str, groups: int, each: int) -> float:
     entries = list(_entries(plan, groups * each))
     begun = _traced()
     for number, entry in enumerate(entries):
-        key = (f"host-{number % groups:07d}",)
+        key = f"host-{number % groups:07d}"
         group = node.groups.get(key)
         if group is None:
             group = node.groups[key] = (quick(plan) or Group)(plan)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.correlation_load import PLAIN, SHUFFLED, TYPES, correlation_of, entries_of, events_of
+from bench.correlation_load import SHUFFLED, correlation_of, entries_of, events_of
 from rules.correlation.graph import Correlator
 from rules.correlation.group import Group
 from rules.correlation.sliding import quick
@@ -17,7 +17,6 @@ WINDOWS = (100, 1_000, 10_000, 100_000)
 GROUPS = (1, 100, 10_000, 1_000_000)
 RULES = (1, 10, 100)
 LATE = (0.0, 0.01, 0.2)
-TWO = ("event_count", "temporal_ordered")
 COMPARED = 3_000_000  # comparisons of steps that are measured
 STEP = 100  # event time goes on after so many events
 
@@ -41,36 +40,36 @@ def windows(events: int, rounds: int, names: tuple[str, ...]) -> list[dict[str, 
     return _sweep("window", WINDOWS, names, run, rounds)
 
 
-def whole_windows(events: int, rounds: int) -> list[dict[str, Any]]:
+def whole_windows(events: int, rounds: int, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """The whole engine with one group."""
     return _sweep(
-        "window", WINDOWS, PLAIN, lambda name, n: whole(name, n, 1, 1, 0.0, events), rounds
+        "window", WINDOWS, names, lambda name, n: whole(name, n, 1, 1, 0.0, events), rounds
     )
 
 
-def groups(events: int, rounds: int) -> list[dict[str, Any]]:
+def groups(events: int, rounds: int, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """The whole engine, by groups that are open; the window holds as many events as there are
     groups, at least 1,000."""
     return _sweep(
         "groups",
         GROUPS,
-        PLAIN,
+        names,
         lambda name, n: whole(name, max(1_000, n), n, 1, 0.0, events),
         rounds,
     )
 
 
-def rules(events: int, rounds: int) -> list[dict[str, Any]]:
+def rules(events: int, rounds: int, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """The whole engine with so many correlations that all read every event; 100 groups each."""
     return _sweep(
-        "rules", RULES, TWO, lambda name, n: whole(name, 1_000, 100, n, 0.0, events // n), rounds
+        "rules", RULES, names, lambda name, n: whole(name, 1_000, 100, n, 0.0, events // n), rounds
     )
 
 
-def late(events: int, rounds: int) -> list[dict[str, Any]]:
+def late(events: int, rounds: int, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """The whole engine, by the share of events that arrive after younger ones; 100 groups."""
     return _sweep(
-        "late", LATE, PLAIN, lambda name, share: whole(name, 1_000, 100, 1, share, events), rounds
+        "late", LATE, names, lambda name, share: whole(name, 1_000, 100, 1, share, events), rounds
     )
 
 
@@ -116,6 +115,3 @@ def _sweep(
         }
         for (name, value), rates in found.items()
     ]
-
-
-ALL = tuple(TYPES)

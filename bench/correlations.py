@@ -1,144 +1,138 @@
-"""Correlations on one core: events a second of one group's evaluator, and of the whole graph.
+"""Correlations on one core: events a second, and bytes an open group.
 
-`python -m bench.correlations` prints a table. Windows are full from the start on: every event
-pushes one out, so the cost is that of a window that stays as large. `between` compares an event
-with all that may be the step before it, so it alone has to grow with the window: there every event
-that is measured has a whole window of them.
+`python -m bench.correlations` prints tables and stores the figures in
+`var/bench/correlations.json`. CPU time; the rounds of all cases alternate, figures are medians with
+the least and the most. `reference` is the rate of a small fixed piece of Python in the same
+minutes: on a machine that others use too it says how much of a core there was.
 """
 
 from __future__ import annotations
 
+import argparse
+import datetime as dt
+import json
+import os
+import platform
 import time
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
-from rules.correlation.entry import Entry
-from rules.correlation.graph import Correlator
-from rules.correlation.group import Group
-from rules.correlation.model import Correlation
-from rules.correlation.plan import Plan
-from rules.correlation.section import parse_correlation
+from bench import correlation_memory, correlation_speed
+from bench.correlation_load import TYPES
 
-EVENTS = 30_000
-NEVER = {"gte": 10**12}
-TYPES: dict[str, dict[str, Any]] = {
-    "event_count": {"rules": ["a"], "condition": NEVER},
-    "value_count": {"rules": ["a"], "condition": {**NEVER, "field": "v"}},
-    "value_sum": {"rules": ["a"], "condition": {**NEVER, "field": "v"}},
-    "value_avg": {"rules": ["a"], "condition": {**NEVER, "field": "v"}},
-    "value_median": {"rules": ["a"], "condition": {**NEVER, "field": "v"}},
-    "temporal": {"rules": ["a", "b", "d"]},
-    "temporal_ordered": {"rules": ["a", "b", "d"]},
-    "temporal_ordered not": {
-        "type": "temporal_ordered",
-        "rules": ["a", "b"],
-        "condition": "a and not b",
-    },
-    "value_count first_seen": {
-        "type": "value_count",
-        "rules": ["a"],
-        "condition": {**NEVER, "field": "v"},
-    },
-    "temporal_ordered within": {"type": "temporal_ordered", "rules": ["a", "b", "d"]},
-    "temporal_ordered between": {"type": "temporal_ordered", "rules": ["a", "b"]},
-    "temporal_ordered between, within 50": {"type": "temporal_ordered", "rules": ["a", "b"]},
-    "event_count baseline": {"type": "event_count", "rules": ["a"], "condition": {"gte": 1}},
-    "value_count baseline": {
-        "type": "value_count",
-        "rules": ["a"],
-        "condition": {"gte": 1, "field": "v"},
-    },
+PARTS = ("group", "windows", "groups", "rules", "late", "memory")
+TITLES = {
+    "group": "one group's evaluator, by events in the window",
+    "windows": "the whole engine, one group, by events in the window",
+    "groups": "the whole engine, by open groups",
+    "rules": "the whole engine, by correlations that read each event",
+    "late": "the whole engine, by share of late events",
 }
-SMALLER = [{"rule": "b", "field": "v", "lt": "v"}]
-WINDOWS = (100, 1_000, 10_000, 100_000)
-COMPARED = 3_000_000  # comparisons of steps that are measured
-ROUNDS = 2
-
-
-def _ours(name: str, window: int) -> dict[str, Any]:
-    """What stands in the `mingjian` section; events are a second apart."""
-    if name.endswith("first_seen"):
-        return {"first_seen": True}
-    if name.endswith("baseline"):
-        return {"baseline": {"over": f"{2 * window}s", "ratio": 1_000_000}}
-    if name.endswith("between"):
-        return {"between": SMALLER}
-    if name.endswith("within 50"):
-        return {"between": SMALLER, "within": {"b": "50s"}}
-    if name.endswith("within"):
-        return {"within": {"b": f"{window // 2}s", "d": f"{window // 2}s"}}
-    return {}
-
-
-def _prepared(name: str, window: int) -> tuple[Correlation, Plan, list[Entry], int]:
-    """The correlation, its events, and how many of them come before those that are measured."""
-    section = {"type": name, "group-by": ["h"], "timespan": f"{window}s", **TYPES[name]}
-    how = parse_correlation(section, _ours(name, window))
-    plan = Plan(how, every=False)
-    before = (4 if how.baseline else 1) * window  # a past has to be known
-    events = EVENTS
-    if how.between and not how.within:
-        events = min(EVENTS, COMPARED // window)
-    rules = len(how.rules)
-    values = before + events if how.first_seen else 97
-    entries = []
-    for n in range(before + events):
-        slot = rules - 1 - n % rules
-        if how.between and not how.within:
-            slot = int(n >= before)
-        text = f'["{n % 97}"]' if how.between else str(n % values)
-        entries.append(Entry(n * 1000, 0, str(n), *plan.placed((slot,), (text,))))
-    return how, plan, entries, before
-
-
-def of_group(name: str, window: int) -> float:
-    """Events/s of one group's evaluator, the best of ROUNDS."""
-    _, plan, entries, before = _prepared(name, window)
-    seconds = []
-    for _ in range(ROUNDS):
-        one = Group(plan)
-        for entry in entries[:before]:
-            _settle(one, entry)
-        begun = time.process_time()
-        for entry in entries[before:]:
-            _settle(one, entry)
-        seconds.append(time.process_time() - begun)
-    return (len(entries) - before) / min(seconds)
-
-
-def of_graph(name: str) -> float:
-    """Events/s with grouping, and with waiting for event time; a hundred groups."""
-    how, _, entries, _ = _prepared(name, 100)
-    correlator = Correlator({"it": how})
-    rules = [[rule] for rule in how.rules]
-    begun = time.process_time()
-    for number, entry in enumerate(entries[:EVENTS]):
-        value = str(number % 100)
-        correlator.observe(entry.id, entry.time, lambda _, v=value: v, rules[entry.slots[0]])
-        if number % 100 == 0:
-            correlator.advance(entry.time - 1)
-    return EVENTS / (time.process_time() - begun)
-
-
-def _settle(group: Group, entry: Entry) -> None:
-    while (due := group.deadline()) is not None and due < entry.time:
-        group.settle(due)
-    group.step((entry,))
 
 
 def main() -> None:
-    """Measure and print."""
-    shown = Table(title="correlations, events a second on one core (CPU time)")
-    shown.add_column("type")
-    for window in WINDOWS:
-        shown.add_column(f"window of {window:,}", justify="right")
-    shown.add_column("with grouping and waiting", justify="right")
-    for name in TYPES:
-        found = [*(of_group(name, window) for window in WINDOWS), of_graph(name)]
-        shown.add_row(name, *(f"{one:,.0f}" for one in found))
-    Console().print(shown)
+    """Measure what was asked for, all by default."""
+    parser = argparse.ArgumentParser(prog="python -m bench.correlations", description=__doc__)
+    parser.add_argument("--only", choices=PARTS, action="append", help="may be given several times")
+    parser.add_argument("--type", choices=TYPES, action="append", help="of the speeds; all")
+    parser.add_argument("--events", type=int, default=30_000, help="that are measured, of a case")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--open", type=int, default=100_000, help="groups of the memory figures")
+    options = parser.parse_args()
+    console = Console()
+    kinds = tuple(options.type or TYPES)
+    parts = tuple(options.only or PARTS)
+    figures = measure(parts, kinds, options.events, options.rounds, options.open)
+    for shown in tables(figures):
+        console.print(shown)
+    console.print(f"reference: {figures['reference_per_second']:,} steps a second")
+    from bench.__main__ import HOME  # noqa: PLC0415 - it imports this module
+
+    HOME.mkdir(parents=True, exist_ok=True)
+    target = HOME / "correlations.json"
+    target.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    console.print(f"figures: {target}")
+
+
+def measure(
+    parts: tuple[str, ...], kinds: tuple[str, ...], events: int, rounds: int, open_groups: int
+) -> dict[str, Any]:
+    """The figures of these parts, with those of the machine."""
+    found: dict[str, Any] = {
+        "measured_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_before": psutil.getloadavg()[0],
+        "reference_per_second": reference(),
+    }
+    speed = {
+        "group": correlation_speed.windows,
+        "windows": correlation_speed.whole_windows,
+        "groups": correlation_speed.groups,
+        "rules": correlation_speed.rules,
+        "late": correlation_speed.late,
+    }
+    for part in parts:
+        if part == "memory":
+            found[part] = correlation_memory.memory(open_groups)
+        else:
+            found[part] = speed[part](events, rounds, kinds)
+    found["load_after"] = psutil.getloadavg()[0]
+    return found
+
+
+def reference(steps: int = 300_000) -> int:
+    """Steps a second of a piece of Python that never changes."""
+    rates = []
+    for _ in range(5):
+        counts: dict[str, int] = {}
+        begun = time.process_time()
+        for number in range(steps):
+            key = str(number & 1023)
+            counts[key] = counts.get(key, 0) + 1
+        rates.append(steps / (time.process_time() - begun))
+    return round(sorted(rates)[2])
+
+
+def tables(figures: dict[str, Any]) -> list[Table]:
+    """One for each part."""
+    found = []
+    for part, title in TITLES.items():
+        if part not in figures:
+            continue
+        rows = figures[part]
+        by = next(key for key in rows[0] if key not in ("type", "per_second", "least", "most"))
+        values = list(dict.fromkeys(row[by] for row in rows))
+        shown = Table(title=f"{title}: events a second (least–most, thousands)")
+        shown.add_column("type", no_wrap=True)
+        for value in values:
+            shown.add_column(f"{value:.0%}" if by == "late" else f"{value:,}", justify="right")
+        for name in dict.fromkeys(row["type"] for row in rows):
+            cells = [
+                f"{row['per_second']:,} ({row['least'] // 1000}–{row['most'] // 1000})"
+                for row in rows
+                if row["type"] == name
+            ]
+            shown.add_row(name, *cells)
+        found.append(shown)
+    if "memory" in figures:
+        shown = Table(title="bytes an open group")
+        for head in ("type", "events", "live", "without evidence", "written", "without messages"):
+            shown.add_column(head, justify="left" if head == "type" else "right")
+        for row in figures["memory"]:
+            shown.add_row(
+                row["type"],
+                str(row["events"]),
+                f"{row['live']:,}",
+                f"{row['live_without_evidence']:,}",
+                f"{row['state']:,}",
+                f"{row['state_without_messages']:,}",
+            )
+        found.append(shown)
+    return found
 
 
 if __name__ == "__main__":

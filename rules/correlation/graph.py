@@ -15,7 +15,16 @@ from typing import NamedTuple
 from rules.correlation.entry import Entry
 from rules.correlation.folds import Value
 from rules.correlation.group import Group
-from rules.correlation.membership import GroupKey, Lookup, group_of, plain, sortable, value_of
+from rules.correlation.membership import (
+    Key,
+    Lookup,
+    compact,
+    group_of,
+    parts,
+    plain,
+    sortable,
+    value_of,
+)
 from rules.correlation.model import Correlation
 from rules.correlation.nodes import Node, Reader, Target, each_once
 from rules.correlation.plan import Plan
@@ -89,8 +98,8 @@ class Correlator:
         self._waiting: deque[tuple[int, list[Target]]] = deque()
         self._behind: list[tuple[int, int, list[Target]]] = []
         self._newest = _NOTHING
-        self._deadlines: list[tuple[int, int, int, GroupKey]] = []
-        self._rests: list[tuple[int, int, int, GroupKey]] = []
+        self._deadlines: list[tuple[int, int, int, Key]] = []
+        self._rests: list[tuple[int, int, int, Key]] = []
         self._known: dict[str, tuple[int, int]] = {}
         self._known_order: deque[str] = deque()
 
@@ -208,8 +217,8 @@ class Correlator:
 
     def _moment(self, time: int) -> list[Found]:
         """Everything of one time, from the correlations below to those above."""
-        arrived: dict[int, dict[GroupKey, list[Entry]]] = defaultdict(lambda: defaultdict(list))
-        due: dict[int, set[GroupKey]] = defaultdict(set)
+        arrived: dict[int, dict[Key, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+        due: dict[int, set[Key]] = defaultdict(set)
         if self._waiting and self._waiting[0][0] == time:
             for node, key, entry in self._waiting.popleft()[1]:
                 arrived[node.place][key].append(entry)
@@ -224,14 +233,16 @@ class Correlator:
         for place, node in enumerate(self._nodes):
             here = arrived.get(place, {})
             keys = here.keys() | due.get(place, set())
-            for key in sorted(keys, key=sortable) if len(keys) > 1 else keys:
+            for key in (
+                sorted(keys, key=lambda one: sortable(parts(one))) if len(keys) > 1 else keys
+            ):
                 for number, row in enumerate(self._judge(node, key, time, here.get(key, []))):
                     self._raise(node, key, row, arrived, number)
                     if node.loud and (row.opens or node.plan.every):
                         found.append(_found(node, key, row))
         return found
 
-    def _judge(self, node: Node, key: GroupKey, time: int, entries: list[Entry]) -> list[Row]:
+    def _judge(self, node: Node, key: Key, time: int, entries: list[Entry]) -> list[Row]:
         group = node.groups.get(key)
         if group is None:
             if not entries:
@@ -263,20 +274,20 @@ class Correlator:
     def _raise(
         self,
         node: Node,
-        key: GroupKey,
+        key: Key,
         row: Row,
-        arrived: dict[int, dict[GroupKey, list[Entry]]],
+        arrived: dict[int, dict[Key, list[Entry]]],
         number: int,
     ) -> None:
         """Hands a row to those that refer to this correlation, as an event of its own."""
         if not node.parents:
             return
         how = node.plan.correlation
-        own: dict[str, str | None] = dict(zip(how.group_by, key, strict=True))
+        own: dict[str, str | None] = dict(zip(how.group_by, parts(key), strict=True))
         own[how.type] = own["sigma_metric"] = _text(row.value)
         evidence = _evidence(row)
-        identity = f"{node.name}\x1f{row.time}\x1f{number}\x1f" + "\x1f".join(map(str, key))
-        found: dict[tuple[int, GroupKey], tuple[set[int], dict[str, None]]] = {}
+        identity = f"{node.name}\x1f{row.time}\x1f{number}\x1f" + "\x1f".join(map(str, parts(key)))
+        found: dict[tuple[int, Key], tuple[set[int], dict[str, None]]] = {}
         missing = False
         for fields in evidence.values():
             seen = {**fields, **own}
@@ -286,16 +297,16 @@ class Correlator:
                 if group is None:
                     missing = True
                     continue
-                slots, values = found.setdefault((parent, group), (set(), {}))
+                slots, values = found.setdefault((parent, compact(group)), (set(), {}))
                 slots.add(slot)
                 if reader.between:  # a row is compared by the newest of its events
                     values.clear()
                 values.update(dict.fromkeys(value_of(reader, node.name, seen.get)))
         self.counts["missing_group"] += missing
-        for (parent, group), (slots, values) in found.items():
+        for (parent, place), (slots, values) in found.items():
             placed = self._nodes[parent].plan.placed(tuple(slots), tuple(values))
             entry = Entry(row.time, 0, identity, *placed, evidence)
-            arrived[parent][group].append(entry)
+            arrived[parent][place].append(entry)
 
 
 def in_order(reads: Mapping[str, Iterable[str]]) -> list[str]:
@@ -324,8 +335,8 @@ def _evidence(row: Row) -> dict[str, Mapping[str, str | None]]:
     return found
 
 
-def _found(node: Node, key: GroupKey, row: Row) -> Found:
-    group = dict(zip(node.plan.correlation.group_by, key, strict=True))
+def _found(node: Node, key: Key, row: Row) -> Found:
+    group = dict(zip(node.plan.correlation.group_by, parts(key), strict=True))
     value = plain(row.value)
     return Found(node.name, group, row.time, row.start, value, tuple(_evidence(row)))
 

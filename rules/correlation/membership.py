@@ -10,6 +10,7 @@ from rules.correlation.model import Correlation
 from rules.correlation.steps import compared_text
 
 GroupKey = tuple[str | None, ...]
+Key = GroupKey | str
 Lookup = Callable[[str], str | None]
 MAX_TEXT = 256  # characters of a value that are kept
 _DIGEST = 32
@@ -42,6 +43,17 @@ def short(text: str | None) -> str | None:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
     return f"{text[: MAX_TEXT - _DIGEST - 1].rstrip(_NUMBERS)}…{digest}"
+
+
+def compact(key: GroupKey) -> Key:
+    """A group as it is remembered: of one value the value itself, which is smaller and found
+    faster."""
+    return key[0] if len(key) == 1 and key[0] is not None else key
+
+
+def parts(key: Key) -> GroupKey:
+    """What `compact` was given."""
+    return (key,) if isinstance(key, str) else key
 
 
 def sortable(key: GroupKey) -> tuple[tuple[bool, str], ...]:

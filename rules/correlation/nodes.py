@@ -10,9 +10,11 @@ from rules.correlation.entry import Entry
 from rules.correlation.group import Group
 from rules.correlation.membership import (
     MAX_TEXT,
-    GroupKey,
+    Key,
     Lookup,
+    compact,
     group_of,
+    parts,
     short,
     sortable,
     value_of,
@@ -39,7 +41,7 @@ class Node:
 
     def __init__(self, name: str, place: int, plan: Plan, loud: bool) -> None:
         self.name, self.place, self.plan, self.loud = name, place, plan, loud
-        self.groups: OrderedDict[GroupKey, Group | Sliding] = OrderedDict()
+        self.groups: OrderedDict[Key, Group | Sliding] = OrderedDict()
         self.parents: list[tuple[int, int]] = []
         self.wanted: set[str] = set()
         kind = quick(plan)
@@ -52,7 +54,7 @@ class Node:
         return self.quick and not self.parents
 
 
-Target = tuple[Node, GroupKey, Entry]  # where an event counts, and as what
+Target = tuple[Node, Key, Entry]  # where an event counts, and as what
 
 
 class Reader:
@@ -69,15 +71,16 @@ class Reader:
 
     def read(self, identity: str, time: int, seq: int, lookup: Lookup) -> Target | None:
         """An event that fits the rule; None when it is in no group."""
-        key: GroupKey | None = None
+        key: Key | None = None
         if self._field is not None:
             text = lookup(self._field)
             if text is not None and len(text) <= MAX_TEXT:
-                key = (text,)
+                key = text
         if key is None:
-            key = group_of(self._how, self._rule, lookup)
-            if key is None:
+            group = group_of(self._how, self._rule, lookup)
+            if group is None:
                 return None
+            key = compact(group)
         node = self._node
         if self._bare:
             return node, key, _make(Entry, (time, seq, identity, self._slots, (), None))
@@ -90,7 +93,7 @@ class Reader:
 
 def each_once(targets: Iterable[Target]) -> list[Target]:
     """Of an event that fits several rules of one correlation one entry, which has them all."""
-    found: dict[tuple[int, GroupKey], Target] = {}
+    found: dict[tuple[int, Key], Target] = {}
     for node, key, entry in targets:
         at = (node.place, key)
         merged = entry
@@ -101,4 +104,4 @@ def each_once(targets: Iterable[Target]) -> list[Target]:
             )
             merged = one._replace(slots=slots, values=values)
         found[at] = (node, key, merged)
-    return [found[at] for at in sorted(found, key=lambda at: (at[0], sortable(at[1])))]
+    return [found[at] for at in sorted(found, key=lambda at: (at[0], sortable(parts(at[1]))))]
