@@ -17,6 +17,7 @@ from rules.fields import FIELDS
 from rules.model import MAX_WINDOW, CorrelationRule
 from rules.spans import parse_span
 from rules.spoken_times import meant
+from rules.yaml_hints import mistyped
 from rules.yaml_source import Document
 
 _MOST_EN = "a window keeps no more messages"
@@ -33,12 +34,23 @@ def correlation_rule(
         RuleError: the first thing wrong, with its place.
     """
     try:
+        _type(document)
+        _parted(document)
         _spans(document)
         how = parse_correlation(
             document.value["correlation"], {key: ours[key] for key in OUR_KEYS if key in ours}
         )
         _fits_messages(document, how)
     except WrongCorrelation as error:
+        if error.code == "MJ101" and (slip := mistyped(error.at[-1], 0)):  # gte：3
+            raise document.error(
+                error.place(),
+                slip.en,
+                slip.zh,
+                fix_en=slip.fix_en,
+                fix_zh=slip.fix_zh,
+                code=slip.code,
+            ) from None
         raise document.explained(error.place(), error) from None
     return CorrelationRule(
         ref,
@@ -50,6 +62,54 @@ def correlation_rule(
         intercept(document, ours),
         told_ahead(document, ours, how),
     )
+
+
+_TYPES = {
+    "event_count": ("count", "frequency", "次数", "计数"),
+    "value_count": ("distinct", "distinct_count", "unique", "first_seen", "首次出现", "去重计数"),
+    "value_sum": ("sum", "total", "求和"),
+    "temporal_ordered": ("sequence", "ordered", "order", "顺序", "先后"),
+    "temporal": ("absence", "absent", "together", "没有发生"),
+}
+
+
+def _type(document: Document) -> None:
+    """Raises for a type by the name that others have for it."""
+    written = document.value["correlation"].get("type")
+    right = next((ours for ours, names in _TYPES.items() if written in names), "")
+    if not right:
+        return
+    more = {"value_count": ", mingjian: {first_seen: true}", "temporal": ", condition: a and not b"}
+    besides = (
+        more.get(right, "") if written in ("first_seen", "首次出现") or right == "temporal" else ""
+    )
+    raise WrongCorrelation(
+        ("type",),
+        f"there is no correlation type '{written}'",
+        f"没有名为“{written}”的关联类型",
+        fix_en=f"write type: {right}{besides}",
+        fix_zh=f"请写 type: {right}{besides}",
+        code="MJ301",
+    )
+
+
+def _parted(document: Document) -> None:
+    """Raises for names that a Chinese comma was to part: no name holds one."""
+    section = document.value["correlation"]
+    for key in ("rules", "group-by"):
+        for index, name in enumerate(section.get(key) or ()):
+            found = re.search("[，、]", name)
+            if found:
+                parts = ", ".join(part.strip() for part in re.split("[，、]", name))
+                raise WrongCorrelation(
+                    (key, str(index)),
+                    f"'{name}' is one name: '{found[0]}' does not separate",
+                    f"“{name}”是一个名字：“{found[0]}”不能作分隔",
+                    fix_en=f"write [{parts}], with English commas",
+                    fix_zh=f"请写 [{parts}]，用英文逗号加空格",
+                    code="MJ013",
+                    offset=found.start(),
+                )
 
 
 def _spans(document: Document) -> None:

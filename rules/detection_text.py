@@ -11,6 +11,7 @@ from rules.conditions import Regex, regex
 from rules.refused import Refused, UnknownName
 from rules.sigma.modifiers import MODIFIERS as SIGMA_MODIFIERS
 from rules.time_conditions import TIME_MODIFIERS
+from rules.yaml_hints import mistyped
 
 OURS = ("lexicon", "detect", "in_list", *TIME_MODIFIERS)
 MODIFIERS = (*SIGMA_MODIFIERS, *OURS)
@@ -64,6 +65,8 @@ def check_selections(part: Any) -> None:
 
 def _narrow(key: str) -> None:
     """Raises Refused for a key with a full-width character, which makes it another name."""
+    if slip := mistyped(key, 0):  # direction：outbound, in brackets
+        raise Refused(slip.en, slip.zh, fix_en=slip.fix_en, fix_zh=slip.fix_zh, code=slip.code)
     for char in key:
         if "\uff01" <= char <= "\uff5e":
             right = "".join(

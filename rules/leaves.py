@@ -39,6 +39,7 @@ from rules.refused import Refused, UnknownName
 from rules.sigma.modifiers import LONG_FLAGS, questions
 from rules.sigma.refusal import SigmaRefused
 from rules.time_conditions import TIME_MODIFIERS, time_condition
+from rules.value_hints import value_meant
 from rules.variant_names import VARIANT_NAMES
 from rules.zone import Zone
 
@@ -319,7 +320,7 @@ def _compare(name: str, word: str, lead: bool, tail: bool) -> Node:
     _something(name, word)
     allowed = VARIANT_NAMES if name == HIT_VARIANT else CLOSED.get(name)
     if allowed and not (lead or tail) and word not in allowed:
-        raise UnknownName(name, word, allowed)
+        raise UnknownName(name, word, allowed, meant=value_meant(word, allowed))
     operator = {
         (True, True): "contains",
         (True, False): "endswith",

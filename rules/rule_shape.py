@@ -15,6 +15,7 @@ from rules.condition_text import SELECTION_NAME, check_condition
 from rules.expectations import WrongCase, check_expectations
 from rules.findings import PLACEHOLDER, SUMMARY_WORDS
 from rules.refused import Refused, UnknownName
+from rules.value_hints import flag_meant, level_meant, number_meant
 from rules.yaml_source import Document
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
@@ -138,17 +139,25 @@ def typed(document: Document, at: Path, value: dict[Any, Any], kinds: dict[str, 
     for key, item in value.items():
         fits, en, zh = kinds[key]
         if not fits(item):
-            one = isinstance(item, str) and kinds[key] is _TEXTS
-            shown = ", ".join(part.strip() for part in re.split("[,，、]", str(item)))
+            right = _meant(kinds[key], item)
             raise document.error(
                 (*at, key),
                 f"'{key}' must be {en}",
                 f"“{key}”必须是{zh}",
-                fix_en=f"write {key}: [{shown}]" if one else "",
-                fix_zh=f"请写 {key}: [{shown}]" if one else "",
+                fix_en=f"write {key}: {right}" if right else "",
+                fix_zh=f"请写 {key}: {right}" if right else "",
                 code="MJ102",
                 offset=0,
             )
+
+
+def _meant(kind: _Kind, item: Any) -> str:
+    """A value of this kind that was meant, as it is written; "" when nobody knows."""
+    if kind is _TEXTS and isinstance(item, str):
+        return f"[{', '.join(part.strip() for part in re.split('[,，、]', item))}]"
+    if kind is _BOOL:
+        return flag_meant(item)
+    return number_meant(item) if kind in (_NUMBER, _VERSION, _ALERTS) else ""
 
 
 def check_shape(document: Document) -> dict[str, Any]:
@@ -176,12 +185,13 @@ def check_shape(document: Document) -> dict[str, Any]:
             code="MJ104",
         )
     if value.get("level", "informational") not in LEVELS:
+        right = level_meant(value["level"], LEVELS)
         raise document.error(
             ("level",),
             f"'{value['level']}' is no level",
             f"没有“{value['level']}”这个级别",
-            fix_en=f"one of {', '.join(LEVELS)}",
-            fix_zh=f"可用：{'、'.join(LEVELS)}",
+            fix_en=f"write {right}" if right else f"one of {', '.join(LEVELS)}",
+            fix_zh=f"请写 {right}" if right else f"可用：{'、'.join(LEVELS)}",
             code="MJ105",
             offset=0,
         )

@@ -16,6 +16,7 @@ from rules.explain_refused import refused
 from rules.model import RuleFile
 from rules.reference import Reference
 from rules.refused import Refused, UnknownName
+from rules.value_hints import value_meant
 from rules.view import View
 from rules.yaml_source import Document
 
@@ -120,7 +121,14 @@ def _types(document: Document, cases: Iterable[dict[str, Any]]) -> Iterator[Rule
                 if isinstance(message.get(key), str) and message[key] not in known:
                     at = (*_TESTS, str(index), "messages", str(number), key)
                     error = document.explained(
-                        at, UnknownName(key, message[key], sorted(known), offset=0)
+                        at,
+                        UnknownName(
+                            key,
+                            message[key],
+                            sorted(known),
+                            offset=0,
+                            meant=value_meant(message[key], known),
+                        ),
                     )
                     error.code = "MJ528"
                     yield error

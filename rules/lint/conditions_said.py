@@ -11,6 +11,7 @@ from rules.lint.emitted import ALL, TYPE_FIELDS, possible
 from rules.lint.logic import constant, shape
 from rules.refused import Refused, UnknownName
 from rules.sigma_parse import Named, parse_detection
+from rules.value_hints import value_meant
 from rules.yaml_source import Document
 
 Path = tuple[str, ...]
@@ -162,7 +163,7 @@ def _types(document: Document, section: dict[str, Any]) -> Iterator[RuleError]:
                 at: Path = ("detection", str(name), str(key))
                 error = document.explained(
                     (*at, str(index)) if isinstance(value, list) else at,
-                    UnknownName("type", one, known),
+                    UnknownName("type", one, known, meant=value_meant(one, known)),
                 )
                 error.code = "MJ245"
                 yield error

@@ -5,6 +5,7 @@ that nobody sees, so that what is wrong elsewhere is told in the same run.
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from rules.correlation.model import TEMPORAL, TYPES, VALUED
@@ -34,6 +35,7 @@ _FILTER: dict[str, Any] = {"rules": "any", "x": _ANY, "condition": "not x"}
 _OF_NAMES = ("MJ102", "MJ202", "MJ203")  # errors about the name of a selection, not about the rest
 _FIELD, _GROUP = "msgid", "conversation"  # that every message has
 _SPAN = "1h"
+_SECOND = re.compile(r"^mingjian:", re.MULTILINE)  # in a document that is an alerting rule
 _KNOWN_KEYS = {
     (): SIGMA_KEYS,
     ("mingjian",): OUR_KEYS,
@@ -50,6 +52,9 @@ def put_right(error: RuleError) -> bool:
     if "filter" in value:
         return _filter(value, at)
     if error.code == "MJ107":
+        if "mingjian" not in value and _SECOND.search(document.text):  # a base rule, most likely
+            value["mingjian"] = {"signal": True}
+            return True
         return _complete(value)
     if error.code == "MJ103":
         value.pop("correlation", None)
@@ -207,7 +212,12 @@ def _correlation(error: RuleError, value: dict[str, Any], at: Path) -> bool:
 
 
 def _type(value: dict[str, Any], section: dict[str, Any]) -> None:
-    section["type"] = nearest(str(section.get("type")), TYPES)
+    near = nearest(str(section.get("type")), TYPES)
+    condition = section.get("condition")
+    valued = isinstance(condition, dict) and "field" in condition
+    if near and valued != (near in VALUED):
+        near = "value_count" if valued else "event_count"
+    section["type"] = near
     if not section["type"]:
         _counting(value, section)
         _forget(value, "first_seen", "baseline", "within", "between", "absent")

@@ -403,3 +403,88 @@ def test_a_scene_of_ones_own_is_known_by_the_employees_or_by_rules(tmp_path: Pat
     assert scenes(tmp_path / "c", text, **{"lists/staff.yaml": same}) == []
     rule = changed(RULE, "contains: 保本", "lexicon: 'own, scene wealth'")
     assert scenes(tmp_path / "d", text, **{"lists/staff.yaml": staff, "b.yaml": rule}) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "right"),
+    [
+        ("level: high", "level: 高", "write high"), ("level: high", "level: High", "write high"),
+        ("level: high", "level: 严重", "write critical"),
+        ("level: high", "level: severe!!", "one of informational, low, medium, high, critical"),
+        ("response: 2", "response: 二级", "write response: 2"),
+        ("response: 2", 'response: "2"', "write response: 2"),
+        ("version: 1", "version: 第1", "write version: 1"),
+        ("alerts: 1", "alerts: 一条", "write alerts: 1"),
+        ("response: 2", "response: 2\n  signal: 否", "write signal: false"),
+        ("tests:", "requires: crm\n  tests:", "write requires: [crm]"),
+    ],
+)  # fmt: skip
+def test_a_value_in_words_is_told_with_the_one_that_was_meant(
+    old: str, new: str, right: str
+) -> None:
+    (only,) = told(changed(RULE, old, new))
+    assert only.fix_en == right
+    assert only.fix_zh
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{gte: 3}", "{gte：3}"), ("{direction: outbound}", "{direction：outbound}"),
+        ("{signal: true}", "{signal：true}"), ("alerts: 1", "alerts：1"),
+        ('at: "10:00", from', 'at："10:00", from'),
+    ],
+)  # fmt: skip
+def test_a_full_width_colon_in_brackets_is_put_right(old: str, new: str) -> None:
+    text = RULE if old in RULE else BURST
+    slip = changed(text, old, new)
+    assert {"MJ011", "MJ238"} & {one.code for one in told(slip)}
+    assert fixed(slip) == text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "right"),
+    [
+        ("{direction: outbound}", "{direction: 外发}", "outbound"),
+        ("{direction: outbound}", "{sender_kind: 员工}", "employee"),
+        ("{direction: outbound}", "{type: 图片}", "image"),
+        ("{direction: outbound}", "{type: recall}", "revoke"),
+        ("{direction: outbound}", "{type: [file, 链接]}", "link"),
+    ],
+)
+def test_a_value_by_its_chinese_name_is_told(old: str, new: str, right: str) -> None:
+    found = [one for one in told(changed(RULE, old, new)) if one.code in ("MJ217", "MJ245")]
+    assert [one.fix_zh for one in found] == [f"是不是“{right}”？"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "right"),
+    [
+        ("count", "event_count"), ("sequence", "temporal_ordered"), ("sum", "value_sum"),
+        ("first_seen", "value_count, mingjian: {first_seen: true}"),
+        ("absence", "temporal, condition: a and not b"),
+    ],
+)  # fmt: skip
+def test_a_type_by_the_name_that_others_have_for_it(kind: str, right: str) -> None:
+    (only,) = told(changed(BURST, "type: event_count", f"type: {kind}"))
+    assert (only.code, only.fix_zh) == ("MJ301", f"请写 type: {right}")
+
+
+@pytest.mark.parametrize("comma", ["，", "、"])
+def test_names_that_a_chinese_comma_was_to_part(comma: str) -> None:
+    ordered = changed(ASKED + CORRELATION, "type: event_count", "type: temporal_ordered")
+    ordered = changed(ordered, "  condition: {gte: 3}\n", "")
+    text = changed(ordered, "[x01_word]", f"[asked{comma}answered]")
+    (only,) = told(text)
+    assert (only.code, "[asked, answered]" in only.fix_zh) == ("MJ013", True)
+    assert text.split("\n")[only.line - 1][only.column - 1] == comma
+    right = text.replace(comma, ", ", 1) if comma == "，" else text
+    assert fixed(text) == right
+    fields = changed(BURST, "[sender]", f"[sender{comma}room]")
+    assert [one.code for one in told(fields)] == ["MJ013"]
+
+
+def test_a_base_rule_that_does_not_say_so_is_told_alone() -> None:
+    text = changed(BURST, "mingjian: {signal: true}\n", "")
+    (only,) = told(text)
+    assert (only.code, "signal: true" in only.fix_zh) == ("MJ107", True)
