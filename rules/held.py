@@ -47,6 +47,7 @@ BODY = _ITEMS + _COUNT.size  # where what adding an item leaves as it is begins
 _ALWAYS = -(2**62)
 _SEED = 1_500  # bytes
 _BITS, _MEMORY, _EFFORT = 12, 4, 1  # 4 KB hold the dictionary and a message
+_LARGE, _DENSEST = 1_024, 16  # a larger item is deflated to a sixteenth or not at all
 
 # Never changed: state was written against it. What is most common stands last.
 _WORDS = (
@@ -276,12 +277,15 @@ def seed_for(state: State) -> Seed:
 
 
 def _record(body: bytes | memoryview, seed: bytes) -> bytes:
+    """Bounded in density: a key is bounded by the bytes that stand here, and has to be inflated."""
     deflated = b"" if body == seed else _deflated(body, seed)
+    if len(body) > _LARGE and len(deflated) * _DENSEST < len(body) and body != seed:
+        deflated = _deflated(body, seed, 0)
     return _LENGTH.pack(len(deflated)) + deflated
 
 
-def _deflated(body: bytes | memoryview, seed: bytes) -> bytes:
-    packer = zlib.compressobj(_EFFORT, zlib.DEFLATED, -_BITS, _MEMORY, zlib.Z_FIXED, _WORDS + seed)
+def _deflated(body: bytes | memoryview, seed: bytes, effort: int = _EFFORT) -> bytes:
+    packer = zlib.compressobj(effort, zlib.DEFLATED, -_BITS, _MEMORY, zlib.Z_FIXED, _WORDS + seed)
     return packer.compress(body) + packer.flush()
 
 

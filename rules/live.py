@@ -29,6 +29,7 @@ from rules.items import Item
 from rules.members import remembered
 
 MAX_ENTRIES = 20_000  # of all groups that are remembered; a message is about a kilobyte
+MAX_BYTES = 8 * 1024 * 1024  # and of their states, which are denser (`rules.held`)
 LEAST = 16  # entries of a group: a smaller one is read in less time than Python's collector takes
 
 
@@ -38,6 +39,7 @@ class Live:
     Attributes:
         state: its `window` is only filled until there is a `group`.
         group: the evaluator, once it was made.
+        bytes: of the state that was last written.
     """
 
     def __init__(self, state: bytes) -> None:
@@ -49,6 +51,7 @@ class Live:
         self._waiting = dict(zip(map(id, found.state.pending), found.waiting, strict=True))
         self._kept: deque[tuple[Entry, tuple[bytes, ...]]] = deque()
         self._settled = b""
+        self.bytes = 0
 
     @property
     def seed(self) -> bytes:
@@ -139,6 +142,7 @@ class Live:
             self._seed = seed_for(self.state)
         state = joined(self.state, due, self._seed, window, waiting)
         self._settled = settled(state)
+        self.bytes = len(state)
         return state
 
     def _record(self, entry: Entry) -> tuple[bytes, ...]:
@@ -156,13 +160,13 @@ class Lives:
 
     def __init__(self, entries: int = MAX_ENTRIES) -> None:
         self._lives: dict[bytes, Live] = {}
-        self._size, self._most = 0, entries
+        self._size, self._most, self._bytes = 0, entries, 0
 
     def take(self, state: bytes) -> Live:
         """The state, opened."""
         live = self._lives.pop(seed_in(state), None) if self._lives else None
         if live is not None:
-            self._size -= live.size
+            self._forget(live)
             if live.reopen(state):
                 return live
         return Live(state)
@@ -173,8 +177,13 @@ class Lives:
             return
         self._lives[live.seed] = live
         self._size += live.size
-        while self._size > self._most:
-            self._size -= self._lives.pop(next(iter(self._lives))).size
+        self._bytes += live.bytes
+        while self._size > self._most or self._bytes > MAX_BYTES:
+            self._forget(self._lives.pop(next(iter(self._lives))))
+
+    def _forget(self, live: Live) -> None:
+        self._size -= live.size
+        self._bytes -= live.bytes
 
 
 def _by_item(items: Sequence[Item], records: Sequence[bytes]) -> dict[int, tuple[Item, bytes]]:

@@ -210,3 +210,34 @@ def compare(
     if steps[0].state is not None:
         states[key] = steps[0].state
     timers += [(due, key) for due in steps[0].timers if (due, key) not in timers]
+
+
+@given(st.integers(0, 20_000), st.sampled_from("rz1"))
+def test_what_is_large_is_not_much_larger_than_it_stands(length: int, letter: str) -> None:
+    """A key is bounded by what it keeps: a thousand megabytes of one letter would be a few
+    kilobytes."""
+    first, second = item(1), msgspec.structs.replace(item(2), raw=letter.encode() * length)
+    state, _ = with_item(None, pack("key", first), 1)
+    longer, _ = with_item(state, pack("key", second), 2)
+    assert read(longer).pending == [first, second]
+    assert len(longer) - len(state) >= len(body_of(pack("key", second))) // 16 or length < 1_024
+
+
+def test_groups_that_stay_open_in_memory_are_bounded_by_their_bytes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(live, "MAX_BYTES", 20_000)
+    rules = ruleset(tmp_path, COUNTING.replace("{gte: 3}", "{gte: 900}"))
+    stage, states = behaviour(rules), {}
+    talking = [
+        {"at": f"10:00:{n:02d}", "from": f"p{who}", "to": "c1", "recall": "z", "id": f"m{who}-{n}"}
+        for n in range(20)
+        for who in range(40)
+    ]
+    for one in packed(rules, talking):
+        states[key_of(one)] = stage.add(states.get(key_of(one)), one, 0).state
+    for key, state in states.items():
+        states[key] = stage.advance(state, 1_772_589_660_000).state
+    remembered = stage._lives._lives.values()
+    assert 1 < len(remembered) < len(states) == 40
+    assert sum(one.bytes for one in remembered) <= 20_000
