@@ -19,10 +19,10 @@ from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 from bench.behaviours_events import LATENESS, TENANT, Case
 from config.settings import Settings, load
 from jobs import ends
-from jobs.flink import Environment, environment
+from jobs.flink import Environment, environment, keyed_rows, side_output
 from rules.engine import unsealed
 from rules.matcher import compile_timeline
-from udfs.behave import SIDE_OUTPUTS, Behave, item_key
+from udfs.behave import SIDE_OUTPUTS, Behave
 from udfs.spec import JobSpec
 
 FIGURES = "figures.json"
@@ -188,14 +188,14 @@ def ours(env: Environment, case: Case, folder: Path, settings: Settings) -> None
     )
     compile_timeline(spec.timeline())
     items = env.tables.to_data_stream(
-        env.tables.sql_query("SELECT DECODE(item, 'ISO-8859-1') FROM events")
+        env.tables.sql_query(ends.keyed_texts("SELECT item FROM events"))
     )
     alerts = (
-        items.key_by(item_key, key_type=Types.STRING())
+        keyed_rows(items)
         .process(Timed(spec, str(folder)), output_type=Types.STRING())
         .uid("behave")
     )
-    sides = {side: alerts.get_side_output(tag) for side, tag in SIDE_OUTPUTS.items()}
+    sides = {side: side_output(alerts, tag) for side, tag in SIDE_OUTPUTS.items()}
     for name, stream in {"alerts": alerts, **sides}.items():
         stream.sink_to(ends.sink_for(settings, name))
 

@@ -14,7 +14,7 @@ from typing import Any
 from config.checks import writable
 from config.settings import Settings
 from jobs import ends, progress
-from jobs.flink import Environment, environment
+from jobs.flink import Environment, environment, keyed_rows, side_output
 from jobs.kept_state import savepoint_folder
 from jobs.progress import FINAL, JobMonitor, Snapshot
 from jobs.servers.jars import connector_jar
@@ -84,7 +84,7 @@ def build(env: Environment, settings: Settings, spec: JobSpec, levels: int = 1) 
     other; each level is a keyed stage."""
     from pyflink.common import Types  # noqa: PLC0415
 
-    from udfs.behave import SIDE_OUTPUTS, UP, Behave, item_key, up_key  # noqa: PLC0415
+    from udfs.behave import SIDE_OUTPUTS, UP, Behave  # noqa: PLC0415
     from udfs.match import match_records  # noqa: PLC0415
 
     topic = f"kafka:{settings.source.topic}" if settings.source.kind == "kafka" else ""
@@ -96,15 +96,15 @@ def build(env: Environment, settings: Settings, spec: JobSpec, levels: int = 1) 
     for level in range(1, levels + 1):
         name = "behave" if level == 1 else f"behave-{level}"
         alerts = (
-            below.key_by(item_key if level == 1 else up_key, key_type=Types.STRING())
+            keyed_rows(below)
             .process(Behave(spec, level), output_type=Types.STRING())
             .name(name)
             .uid(name)
         )
-        sides = {side: alerts.get_side_output(tag) for side, tag in SIDE_OUTPUTS.items()}
+        sides = {side: side_output(alerts, tag) for side, tag in SIDE_OUTPUTS.items()}
         for side, stream in {"alerts": alerts, **sides}.items():
             streams[side] = streams[side].union(stream) if side in streams else stream
-        below = alerts.get_side_output(UP)
+        below = side_output(alerts, UP)
     for name, stream in streams.items():
         stream.sink_to(ends.sink_for(settings, name)).name(f"to-{name}").uid(f"to-{name}")
 

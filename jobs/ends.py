@@ -167,17 +167,26 @@ def _quoted(value: str) -> str:
 
 
 def select_items(settings: Settings) -> str:
-    """The one query of the job: match in batches, keep what hit, one row an item.
+    """The one query of the job: match in batches, keep what hit, one row (key, item) an item.
 
-    Items become texts of a character a byte (`udfs.behave.packed_in`).
     Unnesting NULL gives no row, so it is the filter as well. A `WHERE items IS NOT NULL` would
     make the planner call the function twice, once for the filter and once for the value.
     """
     place = "`file.path`" if settings.source.kind == "files" else "`partition`, `offset`"
+    return keyed_texts(f"""
+            SELECT item FROM (SELECT match_records(record, {place}) AS items FROM messages)
+            CROSS JOIN UNNEST(items) AS found(item)""")
+
+
+def keyed_texts(items: str) -> str:
+    """SQL for rows (key, text) of a query that gives packed items, `item`.
+
+    An item becomes a text of a character a byte (`udfs.behave.as_text`). Its key stands in front,
+    behind two bytes that say its length (`rules.items`).
+    """
     return f"""
-        SELECT DECODE(item, 'ISO-8859-1')
-        FROM (SELECT match_records(record, {place}) AS items FROM messages)
-        CROSS JOIN UNNEST(items) AS found(item)"""
+        SELECT SUBSTRING(text, 3, ASCII(SUBSTRING(text, 2, 1))), text
+        FROM (SELECT DECODE(item, 'ISO-8859-1') AS text FROM ({items}))"""
 
 
 def sink_for(settings: Settings, output: str) -> Any:

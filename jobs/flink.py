@@ -10,7 +10,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -18,6 +18,9 @@ from config.java import java_home
 from config.settings import Settings
 from jobs.kept_state import restore_from, uri
 from jobs.servers.process import free_port
+
+if TYPE_CHECKING:
+    from pyflink.datastream import DataStream, KeyedStream, OutputTag
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -102,6 +105,35 @@ def environment(settings: Settings, *, jars: tuple[Path, ...] = ()) -> Environme
     stream.set_parallelism(settings.flink.parallelism)
     stream.set_max_parallelism(128)
     return Environment(stream, StreamTableEnvironment.create(stream), rest_url)
+
+
+def keyed_rows(rows: DataStream) -> KeyedStream:
+    """A stream of rows (key, text) as texts by key.
+
+    What `key_by` does, without its Python function: that is an operator of its own through which
+    each row would go into the interpreter and back. And a thread must not have two of them: where a
+    module made with pybind11, as re2 is, is first imported by an operator of a thread that has
+    opened another before, it takes that one's thread state for its own and waits for itself.
+    """
+    from pyflink.common import Types  # noqa: PLC0415
+    from pyflink.datastream.data_stream import KeyedStream  # noqa: PLC0415
+    from pyflink.java_gateway import get_gateway  # noqa: PLC0415
+
+    java = rows._j_data_stream  # noqa: SLF001
+    # of a table it has a type of the table's, which the keyed operator does not know
+    row = Types.ROW([Types.STRING(), Types.STRING()]).get_java_type_info()
+    java.getTransformation().setOutputType(row)
+    key = Types.ROW([Types.STRING()]).get_java_type_info()
+    by_key = java.keyBy(get_gateway().jvm.KeyByKeySelector(), key)
+    return KeyedStream(by_key, Types.STRING(), rows)
+
+
+def side_output(stream: DataStream, tag: OutputTag) -> DataStream:
+    """What `get_side_output` does, without its Python function, which gives each row back as it is.
+    See `keyed_rows`."""
+    from pyflink.datastream import DataStream as Stream  # noqa: PLC0415
+
+    return Stream(stream._j_data_stream.getSideOutput(tag.get_java_output_tag()))  # noqa: SLF001
 
 
 def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str, str], str]:

@@ -28,9 +28,9 @@ from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
 from rules.findings import Findings
-from rules.held import State, due_of, fresh, overflowed, read, with_item
+from rules.held import State, due_of, fresh, items_in, overflowed, read, with_item
 from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
-from rules.late import FIRED, MAX_BYTES, UNKNOWN, would_have_fired
+from rules.late import FIRED, MAX_ITEMS, UNKNOWN, would_have_fired
 from rules.live import Live, Lives
 from rules.lookahead import Lookahead
 from rules.members import entries_of, remembered
@@ -302,7 +302,7 @@ class Behaviour:
     def _late(self, state: bytes | None, item: Item, watermark: int) -> Late:
         """A member that came too late, and what it would have done."""
         rule, would = self._rule(item), UNKNOWN
-        if rule is not None and len(state or b"") <= MAX_BYTES:
+        if rule is not None and items_in(state) <= MAX_ITEMS:
             held = read(state) if state else fresh()
 
             def group() -> Group:

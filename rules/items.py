@@ -59,7 +59,9 @@ class Item(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return (self.time, self.seq, self.msgid, self.partition, self.offset)
 
 
-MAX_KEY_BYTES = 512  # a longer key is replaced by its digest: state stores keep keys in memory
+# A longer key is replaced by its digest: state stores keep keys in memory, and the job's SQL reads
+# its length as an ASCII character.
+MAX_KEY_BYTES = 127
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Item)

@@ -28,7 +28,7 @@ from rules.speculation import openings
 FIRED, CHANGED, NOTHING, UNKNOWN = "true", "changed", "false", "unknown"
 # a group whose state is larger is not asked: it would take more than about 2 ms a message, and a
 # flood of late messages must not stop the rest
-MAX_BYTES = 32 * 1024
+MAX_ITEMS = 64
 
 _LASTING = ("event_count", "value_count", "temporal", "temporal_ordered")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pyflink.common import Types
+from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
 from pyflink.datastream.state import ValueStateDescriptor
 
@@ -21,23 +21,19 @@ STATE = ValueStateDescriptor("behaviour-v1", Types.PICKLED_BYTE_ARRAY())
 SIDE_OUTPUTS = {
     name: OutputTag(name, Types.STRING()) for name in ("evidence", "quarantine", "late")
 }
-UP = OutputTag("up", Types.PICKLED_BYTE_ARRAY())  # what correlations found, for those above
+# what correlations found, for those above: key and item
+UP = OutputTag("up", Types.ROW([Types.STRING(), Types.STRING()]))
 
 
-def packed_in(row: Any) -> bytes:
-    """The item of a row of SQL. It is a text of a character a byte: PyFlink hands a text over as
-    it is, and bytes number by number, which took longer than all the rest."""
-    return bytes(row[0].encode("latin-1"))
+def as_text(packed: bytes) -> str:
+    """An item as the stages hand it on, a character a byte: PyFlink passes a text as it is, and
+    bytes number by number, which took longer than all the rest."""
+    return packed.decode("latin-1")
 
 
-def up_key(packed: Any) -> str:
-    """Key of an item from the stage below."""
-    return key_of(bytes(packed))
-
-
-def item_key(row: Any) -> str:
-    """Key of an item: rule, state version and group (see `rules.items`)."""
-    return key_of(packed_in(row))
+def packed_in(text: str) -> bytes:
+    """The item of such a text."""
+    return text.encode("latin-1")
 
 
 class Behave(KeyedProcessFunction):  # type: ignore[misc]
@@ -72,11 +68,8 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         assert self._behaviour is not None  # noqa: S101
         timers = ctx.timer_service()
         before = self._state.value()
-        step = self._behaviour.add(before, self._packed(value), timers.current_watermark())
+        step = self._behaviour.add(before, packed_in(value), timers.current_watermark())
         yield from self._settle(before, step, ctx)
-
-    def _packed(self, value: Any) -> bytes:
-        return packed_in(value) if self._level == 1 else bytes(value)  # or what came up
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
         """Event time has reached `timestamp`; see `Behaviour.advance`."""
@@ -110,4 +103,4 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
             text = body.decode()
             yield text if name == "alerts" else (SIDE_OUTPUTS[name], text)
         for packed in step.up:
-            yield UP, packed
+            yield UP, Row(key_of(packed), as_text(packed))

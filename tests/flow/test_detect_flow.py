@@ -261,8 +261,10 @@ def test_what_comes_after_its_window_is_settled_is_shown_as_late(tmp_path):
     run(settings)
     found = read_outputs(settings)
 
-    # the recall counts towards three rules: a burst, a recall after a hit, one of an account
+    # the recall counts towards rules of bursts, of a recall after a hit, and of an account
     assert {(row["msgid"], row["rule"]) for row in found["late"]} == {
+        ("e4", "a05_01_many"),
+        ("e4", "a05_01_mixed"),
         ("e4", "a05_01_recall_burst"),
         ("e4", "a05_02_recall_after_hit"),
         ("e4", "a05_03_recall_money"),

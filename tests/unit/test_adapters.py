@@ -20,7 +20,7 @@ from rules.model import RuleFile
 from rules.ruleset import CATALOG, RuleTimeline, load_ruleset
 from tests.support.harness import KeyedHarness, MetricContext
 from tests.support.rule_files import CALENDAR, TENANT
-from udfs.behave import Behave, item_key, up_key
+from udfs.behave import Behave, as_text
 from udfs.match import GAUGES, MatchRecords
 from udfs.spec import JobSpec
 
@@ -73,27 +73,26 @@ def columns(raws: Iterable[bytes | None]) -> tuple[pd.Series, pd.Series, pd.Seri
     )
 
 
-def row_of(item: bytes) -> tuple[str]:
-    """As the job's SQL hands it on."""
-    return (item.decode("latin-1"),)
+def item_key(text: str) -> str:
+    return key_of(text.encode("latin-1"))
 
 
 def by_flink(matching: MatchRecords, raws: list[bytes]) -> dict[str, list[str]]:
-    """Outputs of both functions, items handed on in one row each as the job's SQL does."""
+    """Outputs of both functions, items handed on as the job's SQL does."""
     matching._matcher._recent.__init__()  # cases use the same ids
-    stages = [KeyedHarness(Behave(LOADED), item_key)]
-    stages += [
-        KeyedHarness(Behave(LOADED, level), up_key) for level in range(2, TIMELINE.depth + 1)
-    ]
-    coming = [row_of(item) for found in matching.eval(*columns(raws)) for item in found or ()]
+    levels = range(1, TIMELINE.depth + 1)
+    stages = [KeyedHarness(Behave(LOADED, level), item_key) for level in levels]
+    coming = [as_text(item) for found in matching.eval(*columns(raws)) for item in found or ()]
     outputs: dict[str, list[str]] = {}
     for harness in stages:
-        for row in coming:
-            harness.send(row)
+        for text in coming:
+            harness.send(text)
         harness.finish()
         assert harness.states == {}
         assert harness.timers == []
-        coming = harness.outputs.pop("up", [])
+        handed_up = harness.outputs.pop("up", [])
+        assert [row[0] for row in handed_up] == [item_key(row[1]) for row in handed_up]
+        coming = [row[1] for row in handed_up]
         for name, rows in harness.outputs.items():
             outputs.setdefault(name, []).extend(rows)
     assert coming == []
@@ -129,11 +128,11 @@ def test_a_watermark_between_elements_makes_late_ones(matching: MatchRecords) ->
     ]
     harness = KeyedHarness(Behave(LOADED), item_key)
     for item in items[:3]:
-        harness.send(row_of(item))
+        harness.send(as_text(item))
     assert len(harness.states) == 1
     assert len(harness.timers) == 1  # the first; those that follow are set when it has gone
     harness.advance(json.loads(records(case)[2])["time"])
-    harness.send(row_of(items[1]))
+    harness.send(as_text(items[1]))
     harness.finish()
     assert list(harness.outputs) == ["late"]
     assert json.loads(harness.outputs["late"][0])["msgid"] == "m2"
@@ -173,7 +172,7 @@ def test_what_was_let_in_under_a_larger_limit_is_still_judged() -> None:
     items = [i for row in opened()[0].eval(*columns(records(case))) for i in row or ()]
     harness = KeyedHarness(Behave(dataclasses.replace(LOADED, record_bytes=10)), item_key)
     for item in items:
-        harness.send(row_of(item))
+        harness.send(as_text(item))
     harness.finish()
     assert [json.loads(row)["rule"]["name"] for row in harness.outputs["main"]] == [
         "a05_01_recall_burst"
@@ -202,6 +201,6 @@ def test_files_are_named_by_their_path() -> None:
     assert [row is None for row in rows] == [False, True, True]
     row = rows[0]
     harness = KeyedHarness(Behave(LOADED), item_key)
-    harness.send(row_of(row[0]))
+    harness.send(as_text(row[0]))
     position = json.loads(harness.outputs["quarantine"][0])["position"]
     assert position == {"source": "file:/data/messages-p0.jsonl"}

@@ -84,7 +84,7 @@ def test_a_group_that_holds_too_much_is_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rules = ruleset(tmp_path, correlation(THRICE))
-    monkeypatch.setattr(behave_module, "MAX_BYTES", 500)
+    monkeypatch.setattr(behave_module, "MAX_ITEMS", 1)
     (one,) = late(rules, "aaa", "a0 a1 |3 a2")
     assert one["would_have_fired"] == "unknown"
 

@@ -262,6 +262,6 @@ def test_the_values_an_alert_is_grouped_by_are_masked() -> None:
             for n in range(1, 8)
         )
     )
-    (alert,) = outputs(found, "alerts")
-    assert "13812345678" not in json.dumps(alert)
-    assert "138****5678" in alert["group"]["link"]
+    alerts = outputs(found, "alerts")
+    assert "13812345678" not in json.dumps(alerts)
+    assert any("138****5678" in alert["group"].get("link", "") for alert in alerts)

@@ -89,7 +89,7 @@ BROKEN = [
     ("neither", simple("detection:", "logsource2:"), 5, 1, "'logsource2'", "'logsource'"),
     ("both", simple("level:", "correlation: {}\nlevel:"), 1, 1, "either", ""),
     ("correlation type", counting("event_count", "event_cunt"), 11, 3, "'event_cunt'", "event_count"),
-    ("timespan", counting("10m", "10 minutes"), 14, 13, "'timespan'", ""),
+    ("timespan", counting("10m", "10 minutes"), 14, 13, "'timespan: 10 minutes'", "10m"),
     ("timespan of nothing", counting("10m", "0m"), 14, 13, "'timespan'", ""),
     ("timespan of years", counting("10m", "999999d"), 14, 13, "'timespan'", ""),
     ("no timespan", counting("  timespan: 10m\n", ""), 10, 1, "'timespan'", ""),
@@ -188,7 +188,7 @@ BROKEN = [
     ("rules a text", counting("[t2_base]", "t2_base"), 12, 10, "list of texts", ""),
     ("rules nested", counting("[t2_base]", "[[t2_base]]"), 12, 3, "list of texts", ""),
     ("group-by a text", counting("[sender]", "sender"), 13, 13, "list of texts", ""),
-    ("timespan a number", counting("10m", "600"), 14, 13, "must be a text", ""),
+    ("timespan a number", counting("10m", "600"), 14, 13, "a span of time with its unit", ""),
     # detection sections
     ("no condition in detection", simple("  condition: employee and words\n", ""), 5, 1,
      "'condition'", "employee"),
