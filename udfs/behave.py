@@ -12,6 +12,7 @@ from pyflink.datastream.state import ValueStateDescriptor
 from rules.behave import COUNTED, Behaviour, Step
 from rules.findings import Findings
 from rules.items import key_of
+from udfs import collector
 from udfs.open_groups import OpenGroups
 from udfs.spec import JobSpec
 
@@ -62,6 +63,7 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         group = runtime_context.get_metrics_group().add_group("mingjian")
         self._counters = {name: group.counter(name) for name in COUNTED}
         self._groups = OpenGroups(group)
+        collector.rest()
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """One item; see `Behaviour.add`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections import Counter
 from functools import partial
@@ -14,10 +13,10 @@ from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
 from rules.decode import Decoder
 from rules.matcher import Matcher, compile_timeline
+from udfs import collector
 from udfs.kept import KeptPatterns
 from udfs.spec import JobSpec
 
-_GC_ALLOCATIONS = 50_000  # a batch makes many short-lived tuples and no cycles
 # Gauges, not counters: PyFlink 2.3 takes the count of one bundle for the total so far, so its
 # counters show no more than the largest bundle. A gauge shows what we counted ourselves.
 GAUGES = (
@@ -53,10 +52,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
             compiled=compile_timeline(timeline, KeptPatterns()),
         )
         COUNTS.append(self._matcher.counts)
-        # what is loaded now lives as long as the worker; the collector need not look at it again
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_GC_ALLOCATIONS, 20, 100)
+        collector.rest()
         group = function_context.get_metric_group().add_group("mingjian")
         counts = self._matcher.counts
         for name in GAUGES:
