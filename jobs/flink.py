@@ -157,7 +157,11 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "table.exec.uid.generation": "ALWAYS",
         "execution.checkpointing.interval": f"{flink.checkpoint_interval_ms} ms",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        "table.exec.source.idle-timeout": f"{flink.idle_timeout_ms} ms",
+        # a partition of an input that ends is not idle, however long its records take: it holds the
+        # watermark until they are read, and then no more
+        "table.exec.source.idle-timeout": (
+            f"{flink.idle_timeout_ms if settings.source.follow else 0} ms"
+        ),
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "1 s",
         "restart-strategy.exponential-delay.max-backoff": "30 s",

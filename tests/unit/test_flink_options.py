@@ -50,3 +50,11 @@ def test_a_password_cannot_end_its_quotation(monkeypatch):
     overrides = ("kafka.sasl_mechanism=PLAIN", "kafka.sasl_username=job")
     properties = flink_properties(load("cluster", overrides=overrides).kafka)
     assert properties["sasl.jaas.config"].endswith('username="job" password="a\\"b\\\\c";')
+
+
+def test_only_an_input_that_goes_on_can_be_idle():
+    """A slow start must not make a partition idle, and what it holds late."""
+    idle = "table.exec.source.idle-timeout"
+    for follow, wanted in (("true", "1500 ms"), ("false", "0 ms")):
+        overrides = (f"source.follow={follow}", "flink.idle_timeout_ms=1500")
+        assert flink_options(load("cluster", overrides=overrides), ())[0][idle] == wanted
