@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 import zlib
+from functools import partial
 
 import msgspec
 import pytest
@@ -105,9 +106,13 @@ def test_kafka_to_targets_agrees_with_the_pure_engine(settings, redis_target, el
 
     for tenant in {alert["tenant"] for alert in expected["alerts"]}:
         reader = open_reader(msgspec.structs.replace(with_targets, tenant=tenant))
-        shown, _ = reader.alerts(limit=1000)
         wanted = {a["alert_id"] for a in expected["alerts"] if a["tenant"] == tenant}
-        assert {alert["alert_id"] for alert in shown} == wanted
+        # Elasticsearch shows what was written once it has refreshed, about a second later
+        wait_for(partial(_shown, reader), wanted.__eq__)
+
+
+def _shown(reader):
+    return {alert["alert_id"] for alert in reader.alerts(limit=1000)[0]}
 
 
 def test_a_job_left_running_says_how_far_it_is_until_it_is_stopped(settings):
