@@ -138,10 +138,7 @@ def with_item(state: bytes | None, packed: bytes, time: int) -> tuple[bytes, boo
     if state is None:
         seed = _seed(bytes(body[:_SEED]))
         return joined(fresh(), time, seed, (), (_record(body, seed.plain),)), True
-    if state[:1] not in LAID_OUT:
-        # the first version set a timer for each time at which something is to be done: look at all
-        due = due_of(state)
-        state = written(read(state), _ALWAYS if due is None else due)
+    state = _laid_out(state)
     due = int(_DUE.unpack_from(state, 1)[0])
     head = state[:1] + _DUE.pack(min(due, time)) + _COUNT.pack(items_in(state) + 1)
     record = _record(body, seed_of(state).plain)
@@ -150,9 +147,16 @@ def with_item(state: bytes | None, packed: bytes, time: int) -> tuple[bytes, boo
 
 def overflowed(state: bytes) -> bytes:
     """The state of a key for which an item came that it does not keep."""
-    if state[:1] not in LAID_OUT:
-        state = written(read(state), _ALWAYS if (due := due_of(state)) is None else due)
-    return FULL + state[1:]
+    return FULL + _laid_out(state)[1:]
+
+
+def _laid_out(state: bytes) -> bytes:
+    """The state in the layout of this version."""
+    if state[:1] in LAID_OUT:
+        return state
+    # the first version set a timer for each time at which something is to be done: look at all
+    due = due_of(state)
+    return written(read(state), _ALWAYS if due is None else due)
 
 
 def read(state: bytes) -> State:
@@ -253,11 +257,9 @@ def item_of(record: bytes, seed: Seed) -> Item:
 
 def seed_in(state: bytes) -> bytes:
     """The seed of a state as it stands there; b"" in one of an earlier version."""
-    return (
-        state[_HEAD.size : _HEAD.size + _HEAD.unpack_from(state)[3]]
-        if state[:1] in (TAG, FULL)
-        else b""
-    )
+    if state[:1] not in LAID_OUT:
+        return b""
+    return state[_HEAD.size : _HEAD.size + _HEAD.unpack_from(state)[3]]
 
 
 def seed_of(state: bytes) -> Seed:
