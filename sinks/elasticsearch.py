@@ -124,9 +124,10 @@ class ElasticsearchSink:
         self._client.close()
 
     def _prepare(self) -> None:
+        bodies = templates(self._prefix)
         for kind in OUTPUTS:
             name = alias(self._prefix, kind)
-            self._client.indices.put_index_template(name=name, **templates(self._prefix)[name])
+            self._client.indices.put_index_template(name=name, **bodies[name])
             if self._client.indices.exists_alias(name=name):
                 # made by an earlier version, perhaps: it would refuse fields that are new since
                 self._client.indices.put_mapping(index=name, properties=properties(kind))

@@ -23,7 +23,7 @@ import msgspec
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoScriptError, RedisError
 
-from rules.alert import Alert, Evidence, Late, Quarantined
+from rules.alert import RANKS, Alert, Evidence, Late, Quarantined
 from rules.errors import MingjianError
 from rules.late import FIRED
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
@@ -36,8 +36,11 @@ STREAM_LENGTH = 1_000_000
 # KEYS: alert, stream, queue, count · ARGV: body, id, time, rule, response, status, keep, length,
 # live. Returns 1 new, 2 a record of the same id that stands instead, 0 nothing to do.
 # The stream tells news: an alert, or that one is taken back, and not that it is confirmed.
-_PUT = """
-local rank = {speculative = 1, retracted = 2, final = 3}
+_PUT = (
+    f"""
+local rank = {{{", ".join(f"{status} = {rank}" for status, rank in RANKS.items())}}}
+"""
+    + """
 local is, was = ARGV[6], nil
 local old = redis.call('GET', KEYS[1])
 if old then
@@ -65,6 +68,7 @@ end
 redis.call('PUBLISH', ARGV[9], ARGV[1])
 return old and 2 or 1
 """
+)
 
 
 def connect(url: str, username: str = "", ca_certs: str = "", timeout: float = 10.0) -> Any:

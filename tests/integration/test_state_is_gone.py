@@ -51,11 +51,15 @@ def test_after_all_windows_no_entry_and_no_timer_is_left(cluster_settings, flink
 def _next_sizes(url, job):
     """Bytes of keyed state of each stage, from the second checkpoint that ends from now on: the
     first may have begun before."""
-    done = _get(url, job, "")["counts"]["completed"]
-    wait_for(lambda: _get(url, job, "")["counts"]["completed"], lambda n: n >= done + 2, 240)
-    number = _get(url, job, "")["latest"]["completed"]["id"]
-    names = {one["id"]: one["name"] for one in _job(url, job)["vertices"]}
-    found = _get(url, job, f"/details/{number}")["tasks"]
+
+    def completed():
+        return _get(url, job, "/checkpoints")["counts"]["completed"]
+
+    done = completed()
+    wait_for(completed, lambda n: n >= done + 2, 240)
+    number = _get(url, job, "/checkpoints")["latest"]["completed"]["id"]
+    names = {one["id"]: one["name"] for one in _get(url, job, "")["vertices"]}
+    found = _get(url, job, f"/checkpoints/details/{number}")["tasks"]
     return {
         names[vertex]: task["state_size"]
         for vertex, task in found.items()
@@ -64,10 +68,5 @@ def _next_sizes(url, job):
 
 
 def _get(url, job, path):
-    with urllib.request.urlopen(f"{url}/jobs/{job}/checkpoints{path}", timeout=10) as answer:  # noqa: S310
-        return json.load(answer)
-
-
-def _job(url, job):
-    with urllib.request.urlopen(f"{url}/jobs/{job}", timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{url}/jobs/{job}{path}", timeout=10) as answer:  # noqa: S310
         return json.load(answer)
