@@ -28,20 +28,21 @@ from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
 from rules.findings import Findings
-from rules.held import State, due_of, fresh, items_in, overflowed, read, with_item
-from rules.items import ALERT, FRAGMENT, QUARANTINE, QUIETED, Item, unpack
+from rules.held import State, due_of, fresh, is_open, items_in, overflowed, read, with_item
+from rules.items import ALERT, FRAGMENT, MEMBER, QUARANTINE, QUIETED, ROW, Item, unpack
 from rules.late import FIRED, MAX_ITEMS, UNKNOWN, would_have_fired
-from rules.live import Live, Lives
+from rules.live import Live
 from rules.lookahead import Lookahead
 from rules.members import entries_of, remembered
 from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.speculation import Stood, ended
-from rules.split import TAG, Splits, SplitStep
+from rules.split import Splits, SplitStep
 from rules.suppression import Quiet
 from rules.view import field_value
 
 COUNTED = ("late", "late_would_have_fired", "told_ahead", "retracted", "hot_key")
+_WAITING = (MEMBER, ROW, QUIETED)
 Output = tuple[str, bytes]  # (one of rules.alert.OUTPUTS, JSON)
 _json = msgspec.json.Encoder()
 
@@ -54,6 +55,13 @@ class Step(NamedTuple):
     outputs: list[Output]
     timers: list[int]
     up: list[bytes] = []  # noqa: RUF012 - never changed
+
+
+class Judged(NamedTuple):
+    """What judging gave; see `Step`."""
+
+    outputs: list[Output]
+    up: list[bytes]
 
 
 class Behaviour:
@@ -81,7 +89,6 @@ class Behaviour:
         self._findings = findings
         self._plans: dict[tuple[str, str], Plan] = {}
         self.counts: Counter[str] = Counter()  # of COUNTED; whoever reads it may empty it
-        self._lives = Lives()
         self._lookahead = Lookahead(findings, self._group)
         self._splits = Splits(timeline, findings, calendar or load_calendar())
 
@@ -105,9 +112,7 @@ class Behaviour:
         if item.time <= watermark:
             return Step(state, [("late", _json.encode(self._late(state, item, watermark)))], [])
         if state and full:
-            self.counts["hot_key"] += 1
-            aside = self._findings.set_aside(item, "hot_key", item.rule)
-            return Step(overflowed(state), [("quarantine", _json.encode(aside))], [])
+            return Step(overflowed(state), [self._hot(item)], [])
         longer, first = with_item(state, packed, item.time)
         timers = [item.time] if first or not state else []
         rule = self._rule(item)
@@ -121,15 +126,43 @@ class Behaviour:
         """Event time has reached `watermark` (ms): judge what waited, drop what is over."""
         if not state:
             return Step(None, [], [])
-        if state[:1] == TAG:
+        if not is_open(state):
             return self._split(self._splits.advance(state, watermark), watermark)
-        due = due_of(state)
-        if due is not None and watermark < due:
+        if watermark < due_of(state):
             return Step(state, [], [])
-        live = self._lives.take(state)
+        live = Live(state)
+        found = self.judge(live, watermark)
+        if live.empty:
+            return Step(None, found.outputs, [], found.up)
+        return Step(live.written(), found.outputs, [live.due], found.up)
+
+    def waits(self, item: Item, watermark: int) -> bool:
+        """Whether all that is to be done with an item is to let it wait (`Live.wait`)."""
+        if item.kind not in _WAITING or item.time <= watermark:
+            return False
+        ruleset = self._ruleset(item)
+        rule = ruleset.correlations.get(item.rule)
+        return self._level >= ruleset.levels.get(item.rule, 0) and not (rule and rule.speculative)
+
+    def wait(self, live: Live, item: Item, size: int) -> list[Output]:
+        """Let an item of `size` bytes wait, if there is room for it."""
+        most = 2 * self._key_bytes - size
+        if live.size <= most or len(live.written()) <= most:
+            live.wait(item, size)
+            return []
+        if item.kind == QUIETED:
+            return self._quieted(live.state, item)
+        live.state.truncated = True
+        return [self._hot(item)]
+
+    def judge(self, live: Live, watermark: int) -> Judged:
+        """Event time has reached `watermark` (ms): judge what waited, drop what is over."""
         held = live.state
         outputs: list[Output] = []
         judged: list[Item] = []
+        size = live.size
+        if size > self._key_bytes:
+            size = len(live.written())
         for item in live.ready(watermark):
             if item.kind == QUIETED:
                 outputs += self._quieted(held, item)
@@ -137,20 +170,19 @@ class Behaviour:
                 outputs.append(("quarantine", _json.encode(self._orphaned(item))))
             else:
                 judged.append(item)
-        found, timers, up = self._settle(live, judged, watermark, len(state))
-        outputs += found
+        found, timers, up = self._settle(live, judged, watermark, size)
+        if found:
+            outputs += found
         if held.quiet and held.quiet.until < watermark:
             held.quiet = None
         elif held.quiet:
             timers.append(held.quiet.until + 1)
         timers += [item.time for item in held.pending]
-        if live.empty:
-            return Step(None, outputs, [], up)
-        due = min(timers)
-        kept = live.written(due)
-        if len(state) <= self._key_bytes:  # else its group keeps less than others do
-            self._lives.put(live)
-        return Step(kept, outputs, [due], up)
+        if timers:
+            live.due = min(timers)
+        if size > self._key_bytes:  # its group keeps less than others do
+            live.reread()
+        return Judged(outputs, up)
 
     def _settle(
         self, live: Live, judged: list[Item], watermark: int, size: int
@@ -166,11 +198,15 @@ class Behaviour:
         if rule is None or newest is None:
             live.forget()
             return self._ended(held, stood, watermark, known=False), [], up
-        most = MAX_WINDOW
         if size > self._key_bytes:
             live.reread()
-            most = newest_within(self._key_bytes, MAX_WINDOW, held.window, judged)
-        group = live.group = live.group or self._group(rule, held, most)
+            live.made(self._group(rule, held, newest_within(
+                self._key_bytes, MAX_WINDOW, held.window, judged
+            )))  # fmt: skip
+        group = live.group
+        if group is None:
+            group = self._group(rule, held, MAX_WINDOW)
+            live.made(group)
         parents = self._ruleset(newest).readers.get(rule.ref.name, ())
         rows = advance(group, entries_of(self._plan(rule), judged), watermark)
         if held.truncated:
@@ -187,8 +223,6 @@ class Behaviour:
             live.forget()
             return outputs, [], up
         group.rest(watermark)
-        live.keep(group.entries())
-        held.marks = group.marks
         held.last = None if live.holds else remembered(newest)
         held.truncated = held.truncated and live.holds
         due = group.deadline()
@@ -266,6 +300,11 @@ class Behaviour:
             return self._timeline.by_digest(item.ruleset)
         except KeyError:
             return self._timeline.at(item.time)
+
+    def _hot(self, item: Item) -> Output:
+        self.counts["hot_key"] += 1
+        aside = self._findings.set_aside(item, "hot_key", item.rule)
+        return ("quarantine", _json.encode(aside))
 
     def _orphaned(self, item: Item) -> Quarantined:
         """An item whose rule was removed while it waited: said, not swallowed."""

@@ -6,19 +6,19 @@ the same `Matcher` and `Behaviour`; only the shuffling, the state store and the 
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from rules.behave import Behaviour, Output, Step
+from rules.behave import Behaviour, Output
 from rules.bounds import KEY_BYTES
+from rules.bucket import Bucket, Found, state_of
 from rules.calendar import OfficeCalendar
 from rules.decode import Decoder
 from rules.findings import Findings
-from rules.items import key_of
 from rules.matcher import CompiledRules, Matcher
 from rules.ruleset import RuleTimeline
 
 FOREVER = 2**62
+_MOST = 256 * 1024 * 1024  # bytes of groups in memory
 
 
 def unsealed(raw: bytes, _binding: str) -> str:
@@ -48,21 +48,28 @@ class Engine:
     ) -> None:
         self.matcher = Matcher(timeline, decoder, calendar, compiled=compiled)
         findings = Findings(decoder, seal)  # type: ignore[arg-type]
-        self._stages = [
-            Behaviour(timeline, findings, calendar, level, key_bytes)
-            for level in range(1, timeline.depth + 1)
-        ]
+        self._stored: list[_Memory] = []
+        self._stages: list[Bucket] = []
+        for level in range(1, timeline.depth + 1):
+            behaviour = Behaviour(timeline, findings, calendar, level, key_bytes)
+            self._stored.append(_Memory())
+            self._stages.append(Bucket(behaviour, self._stored[-1], most=_MOST))
         self._lateness = lateness
         self._told = [-1 for _ in self._stages]  # the watermark that each stage has seen
-        self._timers: list[list[tuple[int, str]]] = [[] for _ in self._stages]
-        self.states: dict[str, bytes] = {}
+
+    @property
+    def states(self) -> dict[str, bytes]:
+        """The bytes of every group, by key."""
+        for stage in self._stages:
+            stage.write()
+        return {key: state_of(value) for kept in self._stored for key, value in kept.items()}
 
     def judge(
         self, raw: bytes, source: str = "memory", partition: int = 0, offset: int = 0, time: int = 0
     ) -> list[Output]:
         """Outputs caused by one record. `time` (ms) moves the watermark; 0 does not."""
         outputs: list[Output] = []
-        for packed in self.matcher.match(raw, source, partition, offset) or ():
+        if packed := self.matcher.match(raw, source, partition, offset):
             outputs += self._add(0, packed)
         if self._lateness is not None and time - self._lateness > self._told[0]:
             outputs += self._advance(time - self._lateness)
@@ -80,30 +87,21 @@ class Engine:
 
     def _advance(self, watermark: int) -> list[Output]:
         outputs: list[Output] = []
-        for at, timers in enumerate(self._timers):
-            while timers and timers[0][0] <= watermark:
-                due, key = heapq.heappop(timers)
-                step = self._stages[at].advance(self.states.get(key), due)
-                outputs += self._settle(at, key, step)
+        for at, stage in enumerate(self._stages):
+            while (due := stage.due) is not None and due <= watermark:
+                outputs += self._settle(at, stage.advance(due))  # what is first, first
             self._told[at] = watermark  # after what the stage below found up to it
         return outputs
 
-    def _add(self, at: int, packed: bytes) -> list[Output]:
-        key = key_of(packed)
-        step = self._stages[at].add(self.states.get(key), packed, self._told[at])
-        return self._settle(at, key, step)
+    def _add(self, at: int, packed: Sequence[bytes]) -> list[Output]:
+        return self._settle(at, self._stages[at].add(packed, self._told[at]))
 
-    def _settle(self, at: int, key: str, step: Step) -> list[Output]:
-        self._keep(key, step.state)
-        for timer in step.timers:
-            heapq.heappush(self._timers[at], (timer, key))
-        outputs = step.outputs
-        for packed in step.up:
-            outputs = [*outputs, *self._add(at + 1, packed)]
-        return outputs
+    def _settle(self, at: int, found: Found) -> list[Output]:
+        return [*found.outputs, *self._add(at + 1, found.up)] if found.up else found.outputs
 
-    def _keep(self, key: str, state: bytes | None) -> None:
-        if state is None:
-            self.states.pop(key, None)
-        else:
-            self.states[key] = state
+
+class _Memory(dict[str, bytes]):
+    """A store of this process."""
+
+    put = dict.__setitem__
+    remove = dict.__delitem__

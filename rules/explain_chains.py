@@ -35,11 +35,11 @@ class Watched(Engine):
         super().__init__(*given, **named)
         self.came: dict[str, list[Item]] = {}
 
-    def _add(self, at: int, packed: bytes) -> list[Output]:
-        item = unpack(packed)
-        known = self.came.setdefault(item.rule, [])
-        if item.kind in (MEMBER, ROW) and item not in known:  # a member passes the levels below
-            known.append(item)
+    def _add(self, at: int, packed: Sequence[bytes]) -> list[Output]:
+        for item in map(unpack, packed):
+            known = self.came.setdefault(item.rule, [])
+            if item.kind in (MEMBER, ROW) and item not in known:  # it passes the levels below
+                known.append(item)
         return super()._add(at, packed)
 
 

@@ -34,9 +34,11 @@ from rules.suppression import Quiet
 TAG = b"X"
 FULL = b"Y"  # the same, of a key for which an item came that it did not keep
 LAID_OUT = (TAG, FULL)
+PIECES = b"S"  # a number in pieces: what follows `due` is read by `rules.split`
 STATE_VERSION = 3
 
 _BEFORE = b"W"
+_DATED = (*LAID_OUT, _BEFORE, PIECES)
 _HEAD = struct.Struct(">cqIHII")
 _HEAD_BEFORE = struct.Struct(">cqI")
 _LENGTH = struct.Struct(">I")
@@ -44,7 +46,7 @@ _DUE = struct.Struct(">q")
 _COUNT = struct.Struct(">I")
 _ITEMS = 1 + _DUE.size
 BODY = _ITEMS + _COUNT.size  # where what adding an item leaves as it is begins
-_ALWAYS = -(2**62)
+ALWAYS = -(2**62)
 _SEED = 1_500  # bytes
 _BITS, _MEMORY, _EFFORT = 12, 4, 1  # 4 KB hold the dictionary and a message
 _LARGE, _DENSEST = 1_024, 16  # a larger item is deflated to a sixteenth or not at all
@@ -117,9 +119,15 @@ def fresh() -> State:
     return State(STATE_VERSION, [], [])
 
 
-def due_of(state: bytes) -> int | None:
-    """The earliest time at which something is to be done; None when the first version wrote it."""
-    return int(_DUE.unpack_from(state, 1)[0]) if state[:1] in (*LAID_OUT, _BEFORE) else None
+def is_open(state: bytes) -> bool:
+    """Whether these are bytes of this module, and not of `rules.split`."""
+    return state[:1] != PIECES
+
+
+def due_of(state: bytes) -> int:
+    """The earliest time at which something is to be done; of what the first version wrote, which
+    does not say it: always."""
+    return int(_DUE.unpack_from(state, 1)[0]) if state[:1] in _DATED else ALWAYS
 
 
 def items_in(state: bytes | None) -> int:
@@ -142,7 +150,7 @@ def with_item(state: bytes | None, packed: bytes, time: int) -> tuple[bytes, boo
     due = int(_DUE.unpack_from(state, 1)[0])
     head = state[:1] + _DUE.pack(min(due, time)) + _COUNT.pack(items_in(state) + 1)
     record = _record(body, seed_of(state).plain)
-    return b"".join((head, memoryview(state)[BODY:], record)), time < due or due == _ALWAYS
+    return b"".join((head, memoryview(state)[BODY:], record)), time < due or due == ALWAYS
 
 
 def overflowed(state: bytes) -> bytes:
@@ -155,8 +163,7 @@ def _laid_out(state: bytes) -> bytes:
     if state[:1] in LAID_OUT:
         return state
     # the first version set a timer for each time at which something is to be done: look at all
-    due = due_of(state)
-    return written(read(state), _ALWAYS if due is None else due)
+    return written(read(state), due_of(state))
 
 
 def read(state: bytes) -> State:
@@ -192,18 +199,6 @@ def opened(state: bytes) -> Opened:
         told=head.told,
     )
     return Opened(found, seed, window, waiting)
-
-
-def waiting_in(state: bytes) -> list[bytes]:
-    """The records of the items that wait."""
-    seeds, heads, windows = _HEAD.unpack_from(state)[3:]
-    return list(_records(state, _HEAD.size + seeds + heads + windows, len(state)))
-
-
-def settled(state: bytes) -> bytes:
-    """What of a state only judging changes: all but `due` and what waits."""
-    seeds, heads, windows = _HEAD.unpack_from(state)[3:]
-    return state[BODY : _HEAD.size + seeds + heads + windows]
 
 
 def written(state: State, due: int) -> bytes:
@@ -255,16 +250,9 @@ def item_of(record: bytes, seed: Seed) -> Item:
     return _item(_inflated(deflated, seed.plain) if deflated else seed.plain)
 
 
-def seed_in(state: bytes) -> bytes:
-    """The seed of a state as it stands there; b"" in one of an earlier version."""
-    if state[:1] not in LAID_OUT:
-        return b""
-    return state[_HEAD.size : _HEAD.size + _HEAD.unpack_from(state)[3]]
-
-
 def seed_of(state: bytes) -> Seed:
     """The seed of a state of this version."""
-    deflated = seed_in(state)
+    deflated = state[_HEAD.size : _HEAD.size + _HEAD.unpack_from(state)[3]]
     return Seed(_inflated(deflated, b""), deflated)
 
 
@@ -272,10 +260,10 @@ def _seed(plain: bytes) -> Seed:
     return Seed(plain, _deflated(plain, b""))
 
 
-def seed_for(state: State) -> Seed:
-    """The seed of a state that has none yet."""
-    items = state.window or state.pending or ([state.last] if state.last else [])
-    return _seed(_encode(items[0])[:_SEED] if items else b"")
+def seed_for(state: State, first: Item | None = None) -> Seed:
+    """The seed of a state that has none yet; `first` of its window, if that stands elsewhere."""
+    first = first or next(iter((*state.window[:1], *state.pending[:1])), state.last)
+    return _seed(_encode(first)[:_SEED] if first else b"")
 
 
 def _record(body: bytes | memoryview, seed: bytes) -> bytes:

@@ -1,190 +1,177 @@
-"""Groups that need not be read again: what was last written of a key, with what it means.
+"""One key, opened: what its bytes (`rules.held`) mean, for as long as it stays in memory.
 
-A memory beside the state and never instead of it: a group is used again only when the bytes that
-the state store gives back are those it wrote. Forgetting one costs time and changes nothing.
+Its bytes are made when they are asked for. A record that stood in them, or was made once, is not
+made again.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rules.correlation.entry import Entry
 from rules.correlation.group import Group
-from rules.held import (
-    BODY,
-    FULL,
-    LAID_OUT,
-    State,
-    item_of,
-    joined,
-    opened,
-    record_of,
-    seed_for,
-    seed_in,
-    settled,
-    waiting_in,
-)
+from rules.correlation.row import NEVER
+from rules.held import Seed, due_of, fresh, joined, opened, record_of, seed_for
 from rules.items import Item
 from rules.members import remembered
 
-MAX_ENTRIES = 20_000  # of all groups that are remembered; a message is about a kilobyte
-MAX_BYTES = 8 * 1024 * 1024  # and of their states, which are denser (`rules.held`)
-LEAST = 16  # entries of a group: a smaller one is read in less time than Python's collector takes
+WEIGHT = 4_096  # bytes that a key takes in memory besides its messages, roughly
+_ITEM = 600  # and an item besides its message
 
 
 class Live:
-    """One key, opened.
+    """One key.
+
+    Args:
+        state: its bytes; None of a key that holds nothing yet.
 
     Attributes:
-        state: its `window` is only filled until there is a `group`.
+        state: its `window` is filled only while there is no `group`, and so is what `marks` say.
         group: the evaluator, once it was made.
-        bytes: of the state that was last written.
+        due: when something is next to be done (event time, ms).
+        size: bytes of its state when they were last made, and of the messages that came since as
+            they are: never less than its state has.
+        weight: bytes in memory, roughly.
     """
 
-    def __init__(self, state: bytes) -> None:
-        found = opened(state)
-        self.state: State = found.state
+    def __init__(self, state: bytes | None = None) -> None:
         self.group: Group | None = None
-        self._seed = found.seed
-        self._records = _by_item(found.state.window, found.window)
-        self._waiting = dict(zip(map(id, found.state.pending), found.waiting, strict=True))
+        self.due = NEVER
+        self.size, self.weight = 0, WEIGHT
         self._kept: deque[tuple[Entry, tuple[bytes, ...]]] = deque()
-        self._settled = b""
-        self.bytes = 0
+        self._kept_bytes = 0
+        self._seed: Seed | None = None
+        self._records: dict[int, tuple[Item, bytes]] = {}
+        if state is None:
+            self.state = fresh()
+            return
+        found = opened(state)
+        self.state, self._seed = found.state, found.seed
+        self._records = _by_item(found.state.window, found.window)
+        self._records |= _by_item(found.state.pending, found.waiting)
+        self.size = len(state)
+        self.weight += _bytes(found.state.window) + _bytes(found.state.pending)
+        self.due = due_of(state)
 
-    @property
-    def seed(self) -> bytes:
-        """The seed, as it stands in the state."""
-        return self._seed.deflated
-
-    @property
-    def size(self) -> int:
-        """How many entries it holds."""
-        return len(self._kept)
+    def wait(self, item: Item, size: int) -> None:
+        """One more item, of `size` bytes, waits until event time has passed it."""
+        self.due = min(self.due, item.time) if self.size else item.time
+        self.state.pending.append(item)
+        self.size += size
+        self.weight += size
 
     def newest(self) -> Item | None:
         """The newest item that was judged."""
-        if self._kept:
-            return self._kept[-1][0].data[-1]  # type: ignore[no-any-return]
-        window, last = self.state.window, self.state.last
-        return window[-1] if window else last
-
-    def reopen(self, state: bytes) -> bool:
-        """Take what waits from `state`; False when it is not what was written."""
-        if state[:1] not in LAID_OUT or not state.startswith(self._settled, BODY):
-            return False
-        records = waiting_in(state)
-        self.state.truncated = self.state.truncated or state[:1] == FULL
-        self.state.pending = [item_of(one, self._seed) for one in records]
-        self._waiting = dict(zip(map(id, self.state.pending), records, strict=True))
-        return True
+        if self.group and (entry := self.group.newest()):
+            return entry.data[-1]  # type: ignore[no-any-return]
+        return self.state.window[-1] if self.state.window else self.state.last
 
     def ready(self, watermark: int) -> list[Item]:
         """The items whose time has come, in order; they wait no more."""
         pending = self.state.pending
-        found = sorted((i for i in pending if i.time <= watermark), key=Item.order)
-        self.state.pending = [i for i in pending if i.time > watermark]
-        for item in found:
-            self._records[id(item)] = (item, self._waiting[id(item)])
-        return found
+        found = [item for item in pending if item.time <= watermark]
+        if len(found) == len(pending):
+            self.state.pending = []
+        else:
+            self.state.pending = [item for item in pending if item.time > watermark]
+        return sorted(found, key=Item.order) if len(found) > 1 else found
+
+    def made(self, group: Group) -> None:
+        """The evaluator of what is kept."""
+        self.group = group
+        self._kept.extend(
+            (entry, tuple(self._record(item) for item in entry.data)) for entry in group.entries()
+        )
+        self._kept_bytes = sum(_bytes(entry.data) for entry, _ in self._kept)
+        self.state.window = []
 
     def reread(self) -> None:
         """Let a new group be made of what is kept."""
-        for entry, _ in self._kept:
-            for item in entry.data:
-                self._records[id(item)] = (item, record_of(item, self._seed))
-        self.state.window = self.state.window or [i for e, _ in self._kept for i in e.data]
+        if self.group is None:
+            return
+        self._keep()
+        self.state.marks = self.group.marks
+        self.state.window = [item for entry, _ in self._kept for item in entry.data]
+        for entry, records in self._kept:
+            self._records |= _by_item(entry.data, records)
         self._kept.clear()
+        self._kept_bytes = 0
         self.group = None
-
-    def keep(self, entries: Sequence[Entry]) -> None:
-        """What the group holds now."""
-        kept = self._kept
-        if self.group and self.group.plan.first_seen:  # they may leave from anywhere
-            known = {id(entry): record for entry, record in kept}
-            kept = deque((one, known.get(id(one)) or self._record(one)) for one in entries)
-        else:  # the oldest leave first
-            first = entries[0] if entries else None
-            while kept and kept[0][0] is not first:
-                kept.popleft()
-            kept.extend((one, self._record(one)) for one in entries[len(kept) :])
-        self._kept = kept
-        self._records.clear()
-        self.state.window = []
 
     def forget(self) -> None:
         """Nothing is left of what was judged."""
         self.group = None
         self._kept.clear()
-        self._records.clear()
+        self._kept_bytes = 0
         held = self.state
         held.window, held.marks, held.alert_id, held.last = [], None, "", None
 
     @property
     def holds(self) -> bool:
         """Whether items of an open window are kept."""
-        return bool(self._kept)
+        return bool(self.group.newest() if self.group else self.state.window)
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to keep."""
         held = self.state
-        inside = self._kept or held.window or held.pending or held.quiet
-        return not inside and held.marks is None
+        kept = self.group or held.window or held.pending or held.quiet
+        return not kept and held.marks is None
 
-    def written(self, due: int) -> bytes:
+    def written(self) -> bytes:
         """See `held.written`."""
-        window = [record for _, records in self._kept for record in records]
-        window += [record for _, record in self._records.values()]
-        waiting = [self._waiting[id(item)] for item in self.state.pending]
-        if not window and not waiting:
-            self._seed = seed_for(self.state)
-        state = joined(self.state, due, self._seed, window, waiting)
-        self._settled = settled(state)
-        self.bytes = len(state)
+        held = self.state
+        if self.group:
+            self._keep()
+            held.marks = self.group.marks
+        first = next((i for e, _ in self._kept for i in e.data), None)
+        if self._seed is None or not (first or held.window or held.pending):
+            self._seed = seed_for(held, first)
+        inside = [self._record(item) for item in held.window]
+        waiting = [self._record(item) for item in held.pending]
+        self._records = _by_item((*held.window, *held.pending), (*inside, *waiting))
+        kept = [record for _, records in self._kept for record in records]
+        state = joined(held, self.due, self._seed, kept or inside, waiting)
+        self.size = len(state)
+        self.weight = WEIGHT + self._kept_bytes + _bytes(held.window) + _bytes(held.pending)
         return state
 
-    def _record(self, entry: Entry) -> tuple[bytes, ...]:
-        found = []
-        for item in entry.data:
-            only = remembered(item) if self.group and self.group.plan.first_seen else item
-            known = self._records.get(id(only))
-            found.append(known[1] if known else record_of(only, self._seed))
-        return tuple(found)
+    def _keep(self) -> None:
+        """Make the records of what the group holds now."""
+        assert self.group is not None  # noqa: S101
+        kept, entries = self._kept, self.group.entries()
+        if self.group.plan.first_seen:  # they may leave from anywhere
+            known = {id(entry): records for entry, records in kept}
+            kept.clear()
+            self._kept_bytes = 0
+            new, record = entries, self._remembered
+        else:  # the oldest leave first
+            known, record = {}, self._record
+            first = entries[0] if entries else None
+            while kept and kept[0][0] is not first:
+                self._kept_bytes -= _bytes(kept.popleft()[0].data)
+            new = entries[len(kept) :]
+        for entry in new:
+            records = known.get(id(entry)) or tuple(map(record, entry.data))
+            kept.append((entry, records))
+            self._kept_bytes += _bytes(entry.data)
 
+    def _record(self, item: Item) -> bytes:
+        known = self._records.pop(id(item), None)
+        if known:
+            return known[1]
+        if self._seed is None:
+            self._seed = seed_for(self.state, item)
+        return record_of(item, self._seed)
 
-class Lives:
-    """Those that are remembered, the longest unused going first. They are found by their seed,
-    which is of one message, one rule and one group."""
-
-    def __init__(self, entries: int = MAX_ENTRIES) -> None:
-        self._lives: dict[bytes, Live] = {}
-        self._size, self._most, self._bytes = 0, entries, 0
-
-    def take(self, state: bytes) -> Live:
-        """The state, opened."""
-        live = self._lives.pop(seed_in(state), None) if self._lives else None
-        if live is not None:
-            self._forget(live)
-            if live.reopen(state):
-                return live
-        return Live(state)
-
-    def put(self, live: Live) -> None:
-        """Remember what was just written."""
-        if live.group is None or live.size < LEAST or live.seed in self._lives:
-            return
-        self._lives[live.seed] = live
-        self._size += live.size
-        self._bytes += live.bytes
-        while self._size > self._most or self._bytes > MAX_BYTES:
-            self._forget(self._lives.pop(next(iter(self._lives))))
-
-    def _forget(self, live: Live) -> None:
-        self._size -= live.size
-        self._bytes -= live.bytes
+    def _remembered(self, item: Item) -> bytes:
+        return self._record(remembered(item))
 
 
 def _by_item(items: Sequence[Item], records: Sequence[bytes]) -> dict[int, tuple[Item, bytes]]:
     return {id(item): (item, record) for item, record in zip(items, records, strict=True)}
+
+
+def _bytes(items: Iterable[Item]) -> int:
+    return sum(len(item.raw) + _ITEM for item in items)

@@ -112,7 +112,7 @@ class Lookahead:
             held.told.append(Told(row.time, alert_id, body))
             outputs.append(("alerts", body))
             outputs += [("evidence", _json.encode(one)) for one in evidence]
-        return written(held, due_of(state) or 0), outputs
+        return written(held, due_of(state)), outputs
 
     def _keep(self, key: str, judged: _Judged, state: bytes) -> None:
         judged.state = state

@@ -11,6 +11,7 @@ may stand between. State is bounded by `MAX_KEPT` and gone a minute after the la
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from rules.calendar import OfficeCalendar
 from rules.conditions import And, Compare, Detected, Node, Not, Or, Span, View
 from rules.findings import Findings
 from rules.fold import DIGIT_FORMS, fold
+from rules.held import PIECES
 from rules.items import SPLIT, Item
 from rules.message import Message
 from rules.model import DetectionRule
@@ -139,7 +141,7 @@ class Kept(msgspec.Struct, array_like=True):
     used: int = 0  # how many of the window's first are parts of a number that was found
 
 
-TAG = b"S"  # state of this module, told from others by its first byte
+_HEAD = struct.Struct(">cq")  # PIECES, and when something is next to be done, as `rules.held`
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Kept).decode
 Finding = tuple[Alert, list[Evidence]]
@@ -169,7 +171,7 @@ class Splits:
     def add(self, state: bytes | None, item: Item, watermark: int) -> SplitStep:
         """A fragment waits until the watermark has passed its time. One that comes behind the
         watermark is told as late when it would have completed a number, else left out."""
-        kept = _decode(state[1:]) if state else Kept([], [])
+        kept = _decode(state[_HEAD.size :]) if state else Kept([], [])
         if item.time <= watermark:
             window = sorted([*kept.window[kept.used :], item], key=Item.order)
             for at in range(len(window)):
@@ -178,11 +180,11 @@ class Splits:
                         return SplitStep(state, [], [], (rule.ref.name, item))
             return SplitStep(state, [], [])
         kept.pending.append(item)
-        return SplitStep(TAG + _encode(kept), [], [item.time])
+        return SplitStep(_written(kept), [], [item.time])
 
     def advance(self, state: bytes, watermark: int) -> SplitStep:
         """Event time has reached `watermark`: join what waited, drop what is over."""
-        kept = _decode(state[1:])
+        kept = _decode(state[_HEAD.size :])
         ready = sorted((i for i in kept.pending if i.time <= watermark), key=Item.order)
         kept.pending = [item for item in kept.pending if item.time > watermark]
         found: list[Finding] = []
@@ -208,8 +210,7 @@ class Splits:
         _drop(kept, watermark - SPAN)
         if not kept.window and not kept.pending:
             return SplitStep(None, found, [])
-        timers = [kept.window[-1].time + SPAN + 1] if ready and kept.window else []
-        return SplitStep(TAG + _encode(kept), found, timers)
+        return SplitStep(_written(kept), found, [_due(kept)])
 
     def _judge(
         self, window: Sequence[Item], last: int
@@ -264,6 +265,15 @@ def _spans(rule: DetectionRule, view: View, joined: Joined) -> tuple[Span, ...]:
         and joined.place(span.end - 1) == len(joined.pieces) - 1
     ]  # fmt: skip
     return tuple(view.spans) if through else ()
+
+
+def _due(kept: Kept) -> int:
+    times = [item.time for item in kept.pending]
+    return min([*times, kept.window[-1].time + SPAN + 1] if kept.window else times)
+
+
+def _written(kept: Kept) -> bytes:
+    return _HEAD.pack(PIECES, _due(kept)) + _encode(kept)
 
 
 def _drop(kept: Kept, oldest: int) -> None:

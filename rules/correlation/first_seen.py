@@ -35,6 +35,10 @@ class Seen(Window):
         """The newest event of each value, in order."""
         return tuple({entry.id: entry for entry in self._latest.values()}.values())
 
+    def newest(self) -> Entry | None:
+        """The last of them."""
+        return next(reversed(self._latest.values()), None)
+
     def add(self, entry: Entry) -> None:
         """The newest entry; one value too many pushes out the event that is the oldest."""
         if entry[:2] != self._instant:

@@ -62,6 +62,10 @@ class Group:
         """What is kept, in order."""
         return self._window.entries()
 
+    def newest(self) -> Entry | None:
+        """The last of what is kept."""
+        return self._window.newest()
+
     def value(self) -> Value:
         """What is kept comes to."""
         return self._window.value()

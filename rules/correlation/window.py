@@ -49,6 +49,10 @@ class Window:
         """What is inside, in order."""
         return self._entries[self._head :]
 
+    def newest(self) -> Entry | None:
+        """The last of them."""
+        return self._entries[-1] if self.size else None
+
     def add(self, entry: Entry) -> None:
         """The newest entry; one too many pushes out the oldest."""
         if not self.size:
