@@ -11,18 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pandas as pd
 import psutil
 from pyflink.common import Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
+from pyflink.table import DataTypes
+from pyflink.table.udf import udf
 
 from bench.behaviours_events import LATENESS, TENANT, Case
 from config.settings import Settings, load
 from jobs import ends
 from jobs.flink import Environment, environment, keyed_rows, side_output
+from rules.batches import batched, items_of
 from rules.engine import unsealed
 from rules.matcher import compile_timeline
-from udfs.behave import SIDE_OUTPUTS, Behave
+from udfs.behave import SIDE_OUTPUTS, Behave, batch_in
 from udfs.spec import JobSpec
 
 FIGURES = "figures.json"
@@ -37,17 +41,19 @@ class Clock:
     def __init__(self, folder: str) -> None:
         self._file = Path(folder) / FIGURES
         self._begun: tuple[float, float] | None = None
-        self.elements = 0
+        self.elements, self._from = 0, WARM
         self.timers = 0
         self.inside = 0.0
         self.marks: list[float] = []
 
-    def tick(self) -> None:
-        """An element came."""
-        self.elements += 1
-        if self.elements % 1_000 == 0:
+    def tick(self, signals: int = 1) -> None:
+        """So many came."""
+        before = self.elements
+        self.elements += signals
+        if self.elements // 1_000 > before // 1_000:
             self.marks.append(round(_cpu_of(psutil.Process()), 2))
-        if self.elements == WARM:
+        if self.elements >= WARM and self._begun is None:
+            self._from = self.elements
             self._begun = (time.monotonic(), _cpu_of(psutil.Process()))
             self.timers, self.inside = 0, 0.0
 
@@ -62,7 +68,7 @@ class Clock:
         """The input has ended."""
         wall, cpu = self._begun or (time.monotonic(), _cpu_of(psutil.Process()))
         found = {
-            "elements": self.elements - WARM,
+            "elements": self.elements - self._from,
             "timers": self.timers,
             "wall": time.monotonic() - wall,
             "cpu": _cpu_of(psutil.Process()) - cpu,
@@ -87,7 +93,7 @@ class Timed(Behave):
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> list[Any]:
         """See Behave."""
-        self._clock.tick()
+        self._clock.tick(sum(1 for _ in items_of(batch_in(value))))
         return self._clock.drained(super().process_element(value, ctx))
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> list[Any]:
@@ -175,6 +181,12 @@ def _digits(case: Case) -> int:
     return max(2, len(str(case.span)))
 
 
+@udf(result_type=DataTypes.ARRAY(DataTypes.BYTES()), func_type="pandas")  # type: ignore[untyped-decorator]
+def batched_items(items: Any) -> Any:
+    """What the Arrow stage of the product does at its end."""
+    return pd.Series(batched([[bytes(item)] for item in items]), dtype=object)
+
+
 def ours(env: Environment, case: Case, folder: Path, settings: Settings) -> None:
     """The product's own keyed stage between its own ends."""
     spec = JobSpec(
@@ -187,9 +199,11 @@ def ours(env: Environment, case: Case, folder: Path, settings: Settings) -> None
         seal=unsealed,
     )
     compile_timeline(spec.timeline())
-    items = env.tables.to_data_stream(
-        env.tables.sql_query(ends.keyed_texts("SELECT item FROM events"))
-    )
+    env.tables.create_temporary_function("batched_items", batched_items)
+    unnested = """
+        SELECT batch AS item FROM (SELECT batched_items(item) AS found FROM events)
+        CROSS JOIN UNNEST(found) AS each_of(batch)"""
+    items = env.tables.to_data_stream(env.tables.sql_query(ends.keyed_texts(unnested)))
     alerts = (
         keyed_rows(items)
         .process(Timed(spec, str(folder)), output_type=Types.STRING())

@@ -99,7 +99,7 @@ def build(env: Environment, settings: Settings, spec: JobSpec, levels: int = 1) 
             keyed_rows(below)
             .process(Behave(spec, level), output_type=Types.STRING())
             .name(name)
-            .uid(name)
+            .uid(f"{name}-buckets")
         )
         sides = {side: side_output(alerts, tag) for side, tag in SIDE_OUTPUTS.items()}
         for side, stream in {"alerts": alerts, **sides}.items():

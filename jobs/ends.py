@@ -12,6 +12,7 @@ from config.settings import Kafka, Settings
 from jobs.kafka_client import flink_properties
 from jobs.kept_state import uri
 from rules.alert import OUTPUTS
+from rules.batches import NAME_BYTES
 from rules.errors import EXIT_USAGE, MingjianError
 
 # Without compression a file is read in blocks of this size, in no particular order.
@@ -167,7 +168,7 @@ def _quoted(value: str) -> str:
 
 
 def select_items(settings: Settings) -> str:
-    """The one query of the job: match in batches, keep what hit, one row (key, item) an item.
+    """The one query of the job: match in batches, keep what hit, one row (bucket, text) a batch.
 
     Unnesting NULL gives no row, so it is the filter as well. A `WHERE items IS NOT NULL` would
     make the planner call the function twice, once for the filter and once for the value.
@@ -178,15 +179,15 @@ def select_items(settings: Settings) -> str:
             CROSS JOIN UNNEST(items) AS found(item)""")
 
 
-def keyed_texts(items: str) -> str:
-    """SQL for rows (key, text) of a query that gives packed items, `item`.
+def keyed_texts(batches: str) -> str:
+    """SQL for rows (bucket, text) of a query that gives batches of items, `item`.
 
-    An item becomes a text of a character a byte (`udfs.behave.as_text`). Its key stands in front,
-    behind two bytes that say its length (`rules.items`).
+    A batch becomes a text of a character a byte (`udfs.behave.as_text`); it begins with the name of
+    its bucket (`rules.batches`).
     """
     return f"""
-        SELECT SUBSTRING(text, 3, ASCII(SUBSTRING(text, 2, 1))), text
-        FROM (SELECT DECODE(item, 'ISO-8859-1') AS text FROM ({items}))"""
+        SELECT SUBSTRING(text, 1, {NAME_BYTES}), text
+        FROM (SELECT DECODE(item, 'ISO-8859-1') AS text FROM ({batches}))"""
 
 
 def sink_for(settings: Settings, output: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from rules.behave import Behaviour, Output, Step
@@ -107,6 +107,10 @@ class Bucket:
     def __len__(self) -> int:
         """How many groups hold something."""
         return len(self._due)
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys of the groups that hold something."""
+        return iter(self._due)
 
     @property
     def due(self) -> int | None:

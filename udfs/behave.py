@@ -7,47 +7,57 @@ from typing import Any
 
 from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
-from pyflink.datastream.state import ValueStateDescriptor
+from pyflink.datastream.state import ListStateDescriptor, MapStateDescriptor
 
-from rules.behave import COUNTED, Behaviour, Step
+from rules.batches import NAME_BYTES, batches
+from rules.behave import COUNTED, Behaviour
+from rules.bucket import Bucket, Found
 from rules.findings import Findings
-from rules.items import key_of
+from rules.journal import Journal
 from udfs import collector
 from udfs.open_groups import OpenGroups
 from udfs.spec import JobSpec
 
-# Pickled, not a primitive array: in thread mode PyFlink cannot read an empty primitive array
-# state (it iterates over None) and copies it number by number.
-STATE = ValueStateDescriptor("behaviour-v1", Types.PICKLED_BYTE_ARRAY())
+# The bytes of groups, and what each bucket was told since they were stored. Bytes are pickled: in
+# thread mode PyFlink copies a primitive array number by number.
+GROUPS = MapStateDescriptor("groups-v1", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
+JOURNAL = ListStateDescriptor("journal-v1", Types.STRING())
 SIDE_OUTPUTS = {
     name: OutputTag(name, Types.STRING()) for name in ("evidence", "quarantine", "late")
 }
-# what correlations found, for those above: key and item
+# what correlations found, for those above: bucket and batch
 UP = OutputTag("up", Types.ROW([Types.STRING(), Types.STRING()]))
 
 
-def as_text(packed: bytes) -> str:
-    """An item as the stages hand it on, a character a byte: PyFlink passes a text as it is, and
+def as_text(batch: bytes) -> str:
+    """A batch as the stages hand it on, a character a byte: PyFlink passes a text as it is, and
     bytes number by number, which took longer than all the rest."""
-    return packed.decode("latin-1")
+    return batch.decode("latin-1")
 
 
-def packed_in(text: str) -> bytes:
-    """The item of such a text."""
+def batch_in(text: str) -> bytes:
+    """The batch of such a text."""
     return text.encode("latin-1")
 
 
 class Behave(KeyedProcessFunction):  # type: ignore[misc]
-    """Alerts are the main output, the rest goes to `SIDE_OUTPUTS`; all are JSON text. `UP` are
-    items for the stage above this `level`, where there is one."""
+    """Keyed by bucket. Alerts are the main output, the rest goes to `SIDE_OUTPUTS`; all are JSON
+    text. `UP` are batches for the stage above this `level`, where there is one.
+
+    Groups are judged in memory. What a bucket is told stands in Flink's state before it is judged,
+    and is told again to a bucket that is not in memory: after a failure, or in another task.
+    """
 
     def __init__(self, spec: JobSpec, level: int = 1) -> None:
         self._spec = spec
         self._level = level
         self._behaviour: Behaviour | None = None
-        self._state: Any = None
+        self._groups: Any = None
+        self._records: Any = None
         self._counters: dict[str, Any] = {}
-        self._groups: OpenGroups | None = None
+        self._open: OpenGroups | None = None
+        self._journals: dict[str, Journal] = {}
+        self._timers: dict[str, int] = {}  # the next one of each bucket
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Load the rules and find the state."""
@@ -58,51 +68,73 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
             self._level,
             self._spec.key_bytes,
         )
-        self._state = runtime_context.get_state(STATE)
+        self._groups = runtime_context.get_map_state(GROUPS)
+        self._records = runtime_context.get_list_state(JOURNAL)
         # true counters: in thread mode they are Flink's own, unlike those of `udfs.match`
         group = runtime_context.get_metrics_group().add_group("mingjian")
         self._counters = {name: group.counter(name) for name in COUNTED}
-        self._groups = OpenGroups(group)
+        self._open = OpenGroups(group)
         collector.rest()
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
-        """One item; see `Behaviour.add`."""
-        assert self._behaviour is not None  # noqa: S101
-        timers = ctx.timer_service()
-        before = self._state.value()
-        step = self._behaviour.add(before, packed_in(value), timers.current_watermark())
-        yield from self._settle(before, step, ctx)
+        """A batch of items (`rules.batches`), as text."""
+        batch = batch_in(value)
+        name = value[:NAME_BYTES]
+        journal = self._journal(name)
+        watermark = ctx.timer_service().current_watermark()
+        yield from self._settle(name, journal, journal.items(batch, watermark), ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
-        """Event time has reached `timestamp`; see `Behaviour.advance`."""
-        assert self._behaviour is not None  # noqa: S101
-        before = self._state.value()
-        timers = ctx.timer_service()
+        """Event time has reached `timestamp`."""
+        name = ctx.get_current_key()
+        journal = self._journal(name)
+        if self._timers.get(name, timestamp) <= timestamp:
+            self._timers.pop(name, None)
         # Flink has reached its watermark before it fires the first timer up to it: all that is
         # ready is judged at once, and the timers that follow find nothing due
-        step = self._behaviour.advance(before, max(timestamp, timers.current_watermark()))
-        yield from self._settle(before, step, ctx)
+        watermark = max(timestamp, ctx.timer_service().current_watermark())
+        due = journal.bucket.due
+        if due is not None and due <= watermark:
+            yield from self._settle(name, journal, journal.time(watermark), ctx)
 
-    def _settle(self, before: bytes | None, step: Step, ctx: Any) -> Iterator[Any]:
+    def _journal(self, name: str) -> Journal:
+        """Of the bucket on which Flink stands."""
+        journal = self._journals.get(name)
+        if journal is None:
+            assert self._behaviour is not None  # noqa: S101
+            bucket = Bucket(self._behaviour, self._groups, self._groups.items())
+            records = [batch_in(text) for text in self._records.get() or ()]
+            journal = self._journals[name] = Journal(bucket, records)
+            # what it found then is out, and counted
+            self._behaviour.counts.clear()
+            bucket.changes[:] = [(key, 1) for key in bucket]
+        return journal
+
+    def _settle(
+        self, name: str, journal: Journal, told: tuple[bytes, Found], ctx: Any
+    ) -> Iterator[Any]:
         assert self._behaviour is not None  # noqa: S101
-        assert self._groups is not None  # noqa: S101
-        if step.state is None:
-            if before is not None:
-                self._state.clear()
-                self._groups.changed(ctx.get_current_key(), -1)
-        elif step.state is not before:
-            self._state.update(step.state)
-            if before is None:
-                self._groups.changed(ctx.get_current_key(), 1)
+        assert self._open is not None  # noqa: S101
+        record, found = told
+        bucket = journal.bucket
+        if journal.full:
+            journal.write()
+            self._records.clear()
+        else:
+            self._records.add(as_text(record))
+        for key, by in bucket.changes:
+            self._open.changed(key, by)
+        bucket.changes.clear()
         if counts := self._behaviour.counts:
-            for name, number in counts.items():
-                self._counters[name].inc(number)
+            for counted, number in counts.items():
+                self._counters[counted].inc(number)
             counts.clear()
-        timers = ctx.timer_service()
-        for timer in step.timers:
-            timers.register_event_time_timer(timer)
-        for name, body in step.outputs:
+        due = bucket.due
+        if due is not None and due < self._timers.get(name, due + 1):
+            self._timers[name] = due
+            ctx.timer_service().register_event_time_timer(due)
+        for output, body in found.outputs:
             text = body.decode()
-            yield text if name == "alerts" else (SIDE_OUTPUTS[name], text)
-        for packed in step.up:
-            yield UP, Row(key_of(packed), as_text(packed))
+            yield text if output == "alerts" else (SIDE_OUTPUTS[output], text)
+        for batch in batches(found.up):
+            yield UP, Row(batch[:NAME_BYTES].decode(), as_text(batch))

@@ -1,4 +1,4 @@
-"""The Arrow stage: batches of raw records in, packed items out (`rules.matcher`)."""
+"""The Arrow stage: raw records in, batches of items out (`rules.matcher`, `rules.batches`)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 from pyflink.table import DataTypes
 from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
+from rules.batches import batched
 from rules.decode import Decoder
 from rules.matcher import Matcher, compile_timeline
 from udfs import collector
@@ -59,7 +60,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
             group.gauge(name, partial(counts.__getitem__, name))
 
     def eval(self, records: Any, *place: Any) -> Any:
-        """Series of lists of packed items; None where nothing is to be done.
+        """Series of lists of batches of items (`rules.batches`); None where there are none.
 
         `place` is (partition, offset) for a topic and (path,) for files.
         """
@@ -80,7 +81,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
                 for record, path in zip(records, place[0], strict=True)
             ]
         matcher.counts["records"] += len(found)
-        return pd.Series(found, dtype=object)
+        return pd.Series(batched(found), dtype=object)
 
 
 def _now_ms() -> int:

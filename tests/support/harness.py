@@ -1,11 +1,12 @@
 """Runs a keyed process function without Flink: fake state, timers and watermark.
 
-Only what the job's functions use is modelled: one value state per key, event-time timers (each
+Only what the job's functions use is modelled: map and list states per key, event-time timers (each
 time once per key, fired in order of time), side outputs as `(tag, value)` results.
 """
 
 from __future__ import annotations
 
+import copy
 import heapq
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,27 +14,37 @@ from typing import Any
 from pyflink.datastream import OutputTag
 
 
-class ValueState:
+class ListState(list[Any]):
+    """State of one key."""
+
+    def get(self) -> list[Any]:
+        return self
+
+    add = list.append
+
+
+class MapState(dict[str, Any]):
+    """State of one key."""
+
+    put = dict.__setitem__
+    remove = dict.__delitem__
+
+
+class OfKey:
     """State of the key the harness stands on."""
 
-    def __init__(self, harness: KeyedHarness) -> None:
-        self._harness = harness
+    def __init__(self, harness: KeyedHarness, of_key: dict[str, Any], kind: type) -> None:
+        self._harness, self._of_key, self._kind = harness, of_key, kind
 
-    def value(self) -> Any:
-        return self._harness.states.get(self._harness.key)
-
-    def update(self, value: Any) -> None:
-        self._harness.states[self._harness.key] = value
-
-    def clear(self) -> None:
-        self._harness.states.pop(self._harness.key, None)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._of_key.setdefault(self._harness.key, self._kind()), name)
 
 
 class KeyedHarness:
     """Drives one function as one parallel task would. `outputs` by name, main output "main"."""
 
     def __init__(self, function: Any, key_of: Any) -> None:
-        self.states: dict[str, Any] = {}
+        self._states: list[dict[str, Any]] = []
         self.timers: list[tuple[int, str]] = []
         self.outputs: dict[str, list[str]] = {}
         self.watermark = -(2**63)
@@ -43,8 +54,13 @@ class KeyedHarness:
         function.open(self)
 
     # RuntimeContext, Context and TimerService, as far as they are used
-    def get_state(self, _descriptor: Any) -> ValueState:
-        return ValueState(self)
+    def get_map_state(self, _descriptor: Any) -> OfKey:
+        self._states.append({})
+        return OfKey(self, self._states[-1], MapState)
+
+    def get_list_state(self, _descriptor: Any) -> OfKey:
+        self._states.append({})
+        return OfKey(self, self._states[-1], ListState)
 
     def get_metrics_group(self) -> MetricContext:
         return self.metrics
@@ -63,6 +79,29 @@ class KeyedHarness:
             heapq.heappush(self.timers, (time, self.key))
 
     # what a test does
+    @property
+    def states(self) -> dict[str, list[Any]]:
+        """Of each key all that it keeps."""
+        found: dict[str, list[Any]] = {}
+        for one in self._states:
+            for key, kept in one.items():
+                if kept:
+                    found.setdefault(key, []).append(kept)
+        return found
+
+    def restarted(self, function: Any) -> KeyedHarness:
+        """Another task, with what this one's state and timers are, and nothing of its memory."""
+        other = KeyedHarness.__new__(KeyedHarness)
+        other.__dict__.update(self.__dict__)
+        kept, other._states = [copy.deepcopy(one) for one in self._states], []
+        other.timers = list(self.timers)
+        other.outputs, other.metrics = {}, MetricContext()
+        other.watermark, other._function = -(2**63), function
+        function.open(other)
+        for one, before in zip(other._states, kept, strict=True):
+            one.update(before)
+        return other
+
     def send(self, row: Any) -> None:
         """One element arrives."""
         self.key = self._key_of(row)
@@ -107,8 +146,10 @@ class MetricContext:
     def counter(self, name: str) -> Counter:
         return self.counters.setdefault(name, Counter())
 
-    def get_state(self, _descriptor: Any) -> None:
+    def get_map_state(self, _descriptor: Any) -> None:
         return None
+
+    get_list_state = get_map_state
 
 
 class Counter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,10 +12,11 @@ import cloudpickle
 import pandas as pd
 import pytest
 
+from rules.batches import NAME_BYTES, batches, items_of
 from rules.cases import records
 from rules.decode import Decoder
 from rules.engine import Engine, unsealed
-from rules.items import key_of
+from rules.items import ALERT, MEMBER, QUARANTINE, key_of, unpack
 from rules.matcher import compile_timeline
 from rules.model import RuleFile
 from rules.ruleset import CATALOG, RuleTimeline, load_ruleset
@@ -73,15 +75,20 @@ def columns(raws: Iterable[bytes | None]) -> tuple[pd.Series, pd.Series, pd.Seri
     )
 
 
-def item_key(text: str) -> str:
-    return key_of(text.encode("latin-1"))
+def bucket(text: str) -> str:
+    return text[:NAME_BYTES]
+
+
+def one_batch(*items: bytes) -> str:
+    (batch,) = batches(items)
+    return as_text(batch)
 
 
 def by_flink(matching: MatchRecords, raws: list[bytes]) -> dict[str, list[str]]:
     """Outputs of both functions, items handed on as the job's SQL does."""
     matching._matcher._recent.__init__()  # cases use the same ids
     levels = range(1, TIMELINE.depth + 1)
-    stages = [KeyedHarness(Behave(LOADED, level), item_key) for level in levels]
+    stages = [KeyedHarness(Behave(LOADED, level), bucket) for level in levels]
     coming = [as_text(item) for found in matching.eval(*columns(raws)) for item in found or ()]
     outputs: dict[str, list[str]] = {}
     for harness in stages:
@@ -91,7 +98,7 @@ def by_flink(matching: MatchRecords, raws: list[bytes]) -> dict[str, list[str]]:
         assert harness.states == {}
         assert harness.timers == []
         handed_up = harness.outputs.pop("up", [])
-        assert [row[0] for row in handed_up] == [item_key(row[1]) for row in handed_up]
+        assert [row[0] for row in handed_up] == [bucket(row[1]) for row in handed_up]
         coming = [row[1] for row in handed_up]
         for name, rows in harness.outputs.items():
             outputs.setdefault(name, []).extend(rows)
@@ -123,16 +130,17 @@ def test_a_watermark_between_elements_makes_late_ones(matching: MatchRecords) ->
     items = [
         item
         for found in matching.eval(*columns(records(case)))
-        for item in found or ()
+        for batch in found or ()
+        for item in items_of(batch)
         if "a05_01_recall_burst" in key_of(item)  # a recall counts for another rule, too
     ]
-    harness = KeyedHarness(Behave(LOADED), item_key)
+    harness = KeyedHarness(Behave(LOADED), bucket)
     for item in items[:3]:
-        harness.send(as_text(item))
+        harness.send(one_batch(item))
     assert len(harness.states) == 1
     assert len(harness.timers) == 1  # the first; those that follow are set when it has gone
     harness.advance(json.loads(records(case)[2])["time"])
-    harness.send(as_text(items[1]))
+    harness.send(one_batch(items[1]))
     harness.finish()
     assert list(harness.outputs) == ["late"]
     assert json.loads(harness.outputs["late"][0])["msgid"] == "m2"
@@ -157,10 +165,15 @@ def test_eval_gives_one_row_a_record_and_counts() -> None:
     clean = good.replace("保本".encode(), "很好".encode()).replace("稳赚不赔".encode(), b"ok")
     clean = clean.replace(b'"m1"', b'"m2"')
     series = function.eval(*columns([good, b"\x00", clean, None, good]))
-    rows = [None if row is None else len(row) for row in series]
-    assert rows[0] >= 2  # the alert, and what a correlation counts
-    assert rows[1:] == [1, None, 1, None]
-    assert all(type(item) is bytes for row in series if row for item in row)
+    assert len(series) == 5
+    rows = [row for row in series if row]
+    assert len(rows) == 1  # all stand with the first record that has something
+    assert all(type(batch) is bytes for batch in rows[0])
+    items = [unpack(item) for batch in rows[0] for item in items_of(batch)]
+    kinds = Counter(item.kind for item in items)
+    assert kinds[ALERT] == 1
+    assert kinds[MEMBER] >= 1  # what a correlation counts
+    assert kinds[QUARANTINE] == 2
     counts = {name: read() for name, read in context.gauges.items()}
     assert set(counts) == set(GAUGES)
     assert counts["records"] == 5
@@ -170,7 +183,7 @@ def test_eval_gives_one_row_a_record_and_counts() -> None:
 def test_what_was_let_in_under_a_larger_limit_is_still_judged() -> None:
     case = next(case for path, case in CASES if path.startswith("a05_01"))
     items = [i for row in opened()[0].eval(*columns(records(case))) for i in row or ()]
-    harness = KeyedHarness(Behave(dataclasses.replace(LOADED, record_bytes=10)), item_key)
+    harness = KeyedHarness(Behave(dataclasses.replace(LOADED, record_bytes=10)), bucket)
     for item in items:
         harness.send(as_text(item))
     harness.finish()
@@ -200,7 +213,7 @@ def test_files_are_named_by_their_path() -> None:
     )
     assert [row is None for row in rows] == [False, True, True]
     row = rows[0]
-    harness = KeyedHarness(Behave(LOADED), item_key)
+    harness = KeyedHarness(Behave(LOADED), bucket)
     harness.send(as_text(row[0]))
     position = json.loads(harness.outputs["quarantine"][0])["position"]
     assert position == {"source": "file:/data/messages-p0.jsonl"}

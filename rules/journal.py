@@ -1,0 +1,82 @@
+"""What a bucket was told since its groups were stored, so that it can be told again.
+
+Judging has no chance and no clock in it: told the same again, a bucket finds the same, and what it
+found then is out already. A record is its kind, its number (8 bytes), the event time at which it
+was told (8 bytes, signed, both big endian), and of ITEMS the batch (`rules.batches`).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+
+from rules.batches import items_of
+from rules.bucket import Bucket, Found
+
+MAX_BYTES = 256 * 1024  # of records: then the groups are stored, and the records are forgotten
+MAX_RECORDS = 2_000
+MAX_AGE = 10 * 60 * 1000  # ms of event time: what a group forgets must not stand here for long
+
+ITEMS, TIME = b"i", b"t"
+_HEAD = struct.Struct(">cQq")
+
+
+class Journal:
+    """Tells a bucket, and gives a record of what it told.
+
+    Args:
+        bucket: with what its store has.
+        records: of what it was told since then, in any order. They are told again.
+    """
+
+    def __init__(self, bucket: Bucket, records: Iterable[bytes] = ()) -> None:
+        self.bucket = bucket
+        self._bytes, self._records = 0, 0
+        self._since, self._newest = 0, 0
+        for record in sorted(records, key=_number):
+            kind, bucket.number, time = _HEAD.unpack_from(record)
+            self._tell(kind, time, record[_HEAD.size :])
+            self._note(len(record), time)
+
+    def items(self, batch: bytes, watermark: int) -> tuple[bytes, Found]:
+        """(record, what was found): these have come while event time is at `watermark`."""
+        return self._told(ITEMS, watermark, batch)
+
+    def time(self, watermark: int) -> tuple[bytes, Found]:
+        """(record, what was found): event time has reached `watermark`."""
+        return self._told(TIME, watermark, b"")
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to store the groups and forget the records."""
+        if not self._records:
+            return False
+        many = self._bytes > MAX_BYTES or self._records > MAX_RECORDS
+        return many or not len(self.bucket) or self._newest - self._since > MAX_AGE
+
+    def write(self) -> None:
+        """Store the groups; the records that there are must go."""
+        self.bucket.write()
+        self._bytes, self._records = 0, 0
+
+    def _told(self, kind: bytes, watermark: int, batch: bytes) -> tuple[bytes, Found]:
+        self.bucket.number += 1
+        record = _HEAD.pack(kind, self.bucket.number, watermark) + batch
+        self._note(len(record), watermark)
+        return record, self._tell(kind, watermark, batch)
+
+    def _tell(self, kind: bytes, time: int, batch: bytes) -> Found:
+        return (
+            self.bucket.add(items_of(batch), time) if kind == ITEMS else self.bucket.advance(time)
+        )
+
+    def _note(self, size: int, time: int) -> None:
+        if not self._records:
+            self._since = time
+        self._records += 1
+        self._bytes += size
+        self._newest = time
+
+
+def _number(record: bytes) -> int:
+    return int(_HEAD.unpack_from(record)[1])
