@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from rules.alert import content_id
-from rules.correlation.graph import in_order
 from rules.correlation.membership import plain
+from rules.correlation.network import in_order
 from rules.correlation.row import Row
 from rules.grouping import counted_value, group_values, key_of_group
 from rules.items import ROW, Item, pack

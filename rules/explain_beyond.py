@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+import msgspec
+
 from rules.correlation.entry import Entry
 from rules.correlation.group import Group, advance
 from rules.correlation.model import Bound, Correlation
@@ -70,4 +72,5 @@ def _of_first(entry: Entry, most: int) -> Entry:
     """The entry without what it is to later rules than the first so many."""
     places = [place for place, slot in enumerate(entry.slots) if slot < most]
     values = tuple(entry.values[place] for place in places) if entry.values else ()
-    return entry._replace(slots=tuple(entry.slots[place] for place in places), values=values)
+    slots = tuple(entry.slots[place] for place in places)
+    return msgspec.structs.replace(entry, slots=slots, values=values)

@@ -140,7 +140,7 @@ class _Replay:
         self._clocks: list[Clock] = []
 
     def course(self) -> Course:
-        for (time, _), instant in groupby(self._entries, key=lambda entry: entry[:2]):
+        for (time, _), instant in groupby(self._entries, key=lambda entry: entry.instant):
             self._settle(time)
             self._step(time, list(instant))
         self._settle(2**62)
@@ -301,6 +301,6 @@ def _value(how: Correlation, entries: Sequence[Entry], value: Value) -> Value:
         return steps_taken(how, entries)
     step, after = 0, (-1, -1)
     for entry in entries:
-        if step < len(how.rules) and step in entry.slots and entry[:2] > after:
-            step, after = step + 1, entry[:2]
+        if step < len(how.rules) and step in entry.slots and entry.instant > after:
+            step, after = step + 1, entry.instant
     return step

@@ -41,8 +41,8 @@ class Seen(Window):
 
     def add(self, entry: Entry) -> None:
         """The newest entry; one value too many pushes out the event that is the oldest."""
-        if entry[:2] != self._instant:
-            self._instant = entry[:2]
+        if entry.instant != self._instant:
+            self._instant = entry.instant
             self._new.clear()
             self.news = []
         latest = self._latest

@@ -318,7 +318,7 @@ def advance(group: Group, entries: Sequence[Entry], watermark: int) -> list[Row]
             elif row:
                 rows.append(row)
 
-    for (time, _), instant in groupby(entries, key=lambda entry: entry[:2]):
+    for (time, _), instant in groupby(entries, key=lambda entry: entry.instant):
         settle(time)
         if row := group.step(list(instant)):
             rows.append(row)

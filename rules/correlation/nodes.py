@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import msgspec
 
 from rules.correlation.entry import Entry
 from rules.correlation.group import Group
@@ -22,8 +24,6 @@ from rules.correlation.membership import (
 from rules.correlation.plan import Plan
 from rules.correlation.sliding import Sliding, quick
 
-_make = tuple.__new__  # an entry in less than half the time that its class takes
-
 
 class Node:
     """One correlation and its groups.
@@ -37,6 +37,7 @@ class Node:
         parents: (place of the parent, slot there).
         wanted: fields that those above ask of the evidence.
         kind: what judges its groups; `quick` when that has no deadlines.
+        simple: an event needs nothing but its group to be judged; set when `parents` are known.
     """
 
     def __init__(self, name: str, place: int, plan: Plan, loud: bool) -> None:
@@ -44,51 +45,80 @@ class Node:
         self.groups: OrderedDict[Key, Group | Sliding] = OrderedDict()
         self.parents: list[tuple[int, int]] = []
         self.wanted: set[str] = set()
+        self.simple = False
         kind = quick(plan)
         self.quick = kind is not None
         self.kind: type[Group | Sliding] = kind or Group
 
-    @property
-    def simple(self) -> bool:
-        """Whether an event needs nothing but its group to be judged."""
-        return self.quick and not self.parents
+    def touched(self, key: Key) -> Group | Sliding:
+        """The group, which now has the newest event; a new one when there is none."""
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = self.kind(self.plan)
+        else:
+            self.groups.move_to_end(key)
+        return group
+
+    def forget(self, time: int) -> None:
+        """Let go of the groups that are over at `time`."""
+        gone = []
+        for key, group in self.groups.items():
+            if not group.over(time):
+                break
+            gone.append(key)
+        for key in gone:
+            del self.groups[key]
 
 
 Target = tuple[Node, Key, Entry]  # where an event counts, and as what
+Read = Callable[[str, int, int, Lookup], Target | None]
 
 
-class Reader:
-    """A rule as one correlation reads it."""
+def reader(node: Node, slot: int, rule: str) -> Read:
+    """A rule as one correlation reads it: (id, time, seq, lookup) of an event that fits the rule ->
+    where it counts; None when it is in no group. As a closure, because it runs for every event."""
+    how, plan, slots = node.plan.correlation, node.plan, (slot,)
+    wanted = sorted(node.wanted)
+    fields = how.group_fields(rule)
+    only = fields[0] if len(fields) == 1 else ""
+    numeric, valued = plan.numeric, bool(how.fields or how.between)
+    field = how.field_of(how.fields[0], rule) if len(how.fields) == 1 and not how.between else ""
 
-    def __init__(self, node: Node, slot: int, rule: str) -> None:
-        how = node.plan.correlation
-        self._node, self._how, self._rule, self._slots = node, how, rule, (slot,)
-        fields = how.group_fields(rule)
-        self._field = fields[0] if len(fields) == 1 else None
-        self._wanted = sorted(node.wanted)
-        # nothing matters but that it is there
-        self._bare = not (how.fields or how.between or self._wanted)
+    def key_of(lookup: Lookup) -> Key | None:
+        group = group_of(how, rule, lookup)
+        return None if group is None else compact(group)
 
-    def read(self, identity: str, time: int, seq: int, lookup: Lookup) -> Target | None:
-        """An event that fits the rule; None when it is in no group."""
-        key: Key | None = None
-        if self._field is not None:
-            text = lookup(self._field)
-            if text is not None and len(text) <= MAX_TEXT:
-                key = text
-        if key is None:
-            group = group_of(self._how, self._rule, lookup)
-            if group is None:
+    def bare(identity: str, time: int, seq: int, lookup: Lookup) -> Target | None:
+        """Nothing matters but that it is there."""
+        key: Key | None = lookup(only) if only else None
+        if key is None or len(key) > MAX_TEXT:
+            key = key_of(lookup)
+            if key is None:
                 return None
-            key = compact(group)
-        node = self._node
-        if self._bare:
-            return node, key, _make(Entry, (time, seq, identity, self._slots, (), None))
-        slots, values = node.plan.placed(self._slots, value_of(self._how, self._rule, lookup))
+        return node, key, Entry(time, seq, identity, slots)
+
+    def full(identity: str, time: int, seq: int, lookup: Lookup) -> Target | None:
+        key: Key | None = lookup(only) if only else None
+        if key is None or len(key) > MAX_TEXT:
+            key = key_of(lookup)
+            if key is None:
+                return None
         data: Any = None
-        if self._wanted:
-            data = {identity: {name: short(lookup(name)) for name in self._wanted}}
-        return node, key, _make(Entry, (time, seq, identity, slots, values, data))
+        if wanted:
+            data = {identity: {name: short(lookup(name)) for name in wanted}}
+        if field:
+            text = lookup(field)
+            if text is None:
+                values: tuple[str, ...] = ()
+            elif numeric or len(text) > MAX_TEXT:
+                values = plan.values((short(text) or "",))
+            else:
+                values = (text,)
+            return node, key, Entry(time, seq, identity, slots, values, data)
+        placed = plan.placed(slots, value_of(how, rule, lookup))
+        return node, key, Entry(time, seq, identity, *placed, data)
+
+    return full if valued or wanted else bare
 
 
 def each_once(targets: Iterable[Target]) -> list[Target]:
@@ -102,6 +132,6 @@ def each_once(targets: Iterable[Target]) -> list[Target]:
             slots, values = node.plan.placed(
                 (*one.slots, *entry.slots), (*one.values, *entry.values)
             )
-            merged = one._replace(slots=slots, values=values)
+            merged = msgspec.structs.replace(one, slots=slots, values=values)
         found[at] = (node, key, merged)
     return [found[at] for at in sorted(found, key=lambda at: (at[0], sortable(parts(at[1]))))]

@@ -40,7 +40,7 @@ class Reach:
 
     def add(self, number: int, entry: Entry) -> None:
         """The newest entry of the window."""
-        if self._newest and self._newest[-1][1].entry[:2] != entry[:2]:
+        if self._newest and self._newest[-1][1].entry.instant != entry.instant:
             self._settle(entry)
         for place, step in enumerate(self._steps):
             if step.slot not in entry.slots:
@@ -93,7 +93,7 @@ class Reach:
     def _settle(self, entry: Entry) -> None:
         """What is surely before `entry` may be followed from now on. Without a sequence number
         equal times are not ordered."""
-        time, seq = entry[:2]
+        time, seq = entry.instant
         waiting: list[tuple[int, Node]] = []
         ready: list[tuple[int, Node]] = []
         for one in self._newest:
@@ -103,7 +103,7 @@ class Reach:
         self._newest = waiting
         # of one moment the smallest id comes last: among equals the last is taken
         ready.sort(key=lambda one: one[1].entry.id, reverse=True)
-        ready.sort(key=lambda one: one[1].entry[:2])
+        ready.sort(key=lambda one: one[1].entry.instant)
         for place, node in ready:
             ends, follower = self._ends[place], self._steps[place + 1]
             self._forget(ends, follower, node.entry.time)
@@ -116,5 +116,5 @@ class Reach:
         best = self._whole
         if best is None or node.start > best.start:
             self._whole = node
-        elif node.start == best.start and node.entry[:2] == best.entry[:2]:
+        elif node.start == best.start and node.entry.instant == best.entry.instant:
             self._whole = min(best, node, key=lambda one: one.entry.id)

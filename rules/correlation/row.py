@@ -74,4 +74,4 @@ def merged(first: Row, second: Row) -> Row:
 
 def by_time(entry: Entry) -> tuple[int, int, str]:
     """What evidence is sorted by."""
-    return entry[:3]
+    return entry.order

@@ -33,8 +33,8 @@ class Sliding:
         """The only entry of its instant."""
         plan, entries = self.plan, self._entries
         entries.append(entry)
-        start = entry[0] - plan.span
-        if entries[self._head][0] < start:
+        start = entry.time - plan.span
+        if entries[self._head].time < start:
             self._evict(start, 1)
         value = len(entries) - self._head
         if value < plan.floor:
@@ -45,14 +45,14 @@ class Sliding:
     def step(self, entries: Sequence[Entry]) -> Row | None:
         """All entries of one instant, that is of equal time and seq."""
         self._take(entries)
-        start = entries[0][0] - self.plan.span
-        if self._entries[self._head][0] < start:
+        start = entries[0].time - self.plan.span
+        if self._entries[self._head].time < start:
             self._evict(start, len(entries))
         return self._judged(start, self._value(start), tuple(entries))
 
     def over(self, time: int) -> bool:
         """Whether at `time` nothing that has been is of any importance."""
-        return self._entries[-1][0] + self.plan.span < time
+        return self._entries[-1].time + self.plan.span < time
 
     def deadline(self) -> None:
         """Nothing is decided without an event."""
@@ -66,7 +66,7 @@ class Sliding:
     def _evict(self, start: int, new: int) -> None:
         """Let go of everything before `start`; the last `new` entries stay."""
         entries, head = self._entries, self._head + 1
-        while entries[head][0] < start:
+        while entries[head].time < start:
             head += 1
         self._left(head, new)
 
@@ -116,9 +116,9 @@ class Folded(Sliding):
         """See Sliding."""
         plan, entries = self.plan, self._entries
         entries.append(entry)
-        self._fold.add(entry[4])
-        start = entry[0] - plan.span
-        if entries[self._head][0] < start:
+        self._fold.add(entry.values)
+        start = entry.time - plan.span
+        if entries[self._head].time < start:
             self._evict(start, 1)
         return self._judged(start, self._fold.result(), (entry,))
 
@@ -129,8 +129,8 @@ class Folded(Sliding):
 
     def _evict(self, start: int, new: int) -> None:
         entries, head, remove = self._entries, self._head, self._fold.remove
-        while entries[head][0] < start:
-            remove(entries[head][4])
+        while entries[head].time < start:
+            remove(entries[head].values)
             head += 1
         self._left(head, new)
 
@@ -158,11 +158,11 @@ class Together(Sliding):
         """See Sliding."""
         plan, entries, seen = self.plan, self._entries, self._seen
         entries.append(entry)
-        time = entry[0]
-        for slot in entry[3]:
+        time = entry.time
+        for slot in entry.slots:
             seen[slot] = time
         start = time - plan.span
-        if entries[self._head][0] < start:
+        if entries[self._head].time < start:
             self._evict(start, 1)
         if plan.wants_all and min(seen) < start:
             self._open = False
@@ -211,13 +211,13 @@ class InOrder(Sliding):
         """See Sliding."""
         entries = self._entries
         entries.append(entry)
-        time = entry[0]
+        time = entry.time
         start = time - self.plan.span
-        if entries[self._head][0] < start:
+        if entries[self._head].time < start:
             self._evict(start, 1)
         held = False
         for chain in self._chains:
-            chain.add(time, entry[1], entry[3])
+            chain.add(time, entry.seq, entry.slots)
             if chain.begin >= start:
                 held = True
         if not held or self._open:
@@ -302,9 +302,9 @@ class Chain:
         """The earliest chain in these entries, with all that is of the same instants and rules."""
         step, time, seq = 0, NEVER, 0
         # of one time, one that has a number leaves more to come after it
-        for entry in sorted(entries, key=lambda entry: (entry[0], entry[1] or LAST)):
+        for entry in sorted(entries, key=lambda entry: (entry.time, entry.seq or LAST)):
             later = entry.time > time or (entry.time == time and 0 < seq < entry.seq)
-            if step and entry[:2] == (time, seq) and self._slots[step - 1] in entry.slots:
+            if step and entry.instant == (time, seq) and self._slots[step - 1] in entry.slots:
                 yield entry
             elif step < len(self._slots) and later and self._slots[step] in entry.slots:
                 step, time, seq = step + 1, entry.time, entry.seq

@@ -67,7 +67,7 @@ class Window:
                 self._present[slot] += 1
                 self.there += self._present[slot] == 1
                 if self._steps:
-                    self._steps[slot].append(entry[:2])
+                    self._steps[slot].append(entry.instant)
             if self._reach:
                 for reach in self._reach:
                     reach.add(self._added, entry)
@@ -169,8 +169,8 @@ class Window:
 
     def at(self, slot: int, key: Key) -> Iterator[Entry]:
         """The entries of a slot at one instant."""
-        at = bisect_left(self._entries, key, self._head, key=lambda entry: entry[:2])
-        while at < len(self._entries) and self._entries[at][:2] == key:
+        at = bisect_left(self._entries, key, self._head, key=lambda entry: entry.instant)
+        while at < len(self._entries) and self._entries[at].instant == key:
             if slot in self._entries[at].slots:
                 yield self._entries[at]
             at += 1

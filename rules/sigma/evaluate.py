@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rules.correlation.graph import Correlator, Found
+from rules.correlation.found import Found
+from rules.correlation.graph import Correlator
 from rules.sigma.contents import Collection, key
 from rules.sigma.event import Event, as_text
 

@@ -244,22 +244,22 @@ def check(plan: Plan, entries: list[Entry]) -> int:
     assert told(straight(plan, entries, cap=4)) == told(reborn(plan, entries, cap=4))
     place = {entry.id: number for number, entry in enumerate(entries)}
     expected = []
-    for key in sorted({entry[:2] for entry in entries}):
-        window = [e for e in entries if key[0] - how.span <= e.time and e[:2] <= key]
+    for key in sorted({entry.instant for entry in entries}):
+        window = [e for e in entries if key[0] - how.span <= e.time and e.instant <= key]
         best = []
         for clause in plan.present:
             found = list(chains(how, window, clause.positive))
             if found:
                 begin = max(place[chain[0].id] for chain in found)
                 last = [chain for chain in found if place[chain[0].id] == begin]
-                best.append((begin, min(chain[-1][:2] for chain in last)))
+                best.append((begin, min(chain[-1].instant for chain in last)))
         if best:
             expected.append((key[0], best))
     assert [row.time for row in rows] == [time for time, _ in expected]
     if len(plan.present) == 1:
         for row, (_, best) in zip(rows, expected, strict=True):
             first, last = row.entries[0], row.entries[-1]
-            assert [(place[first.id], last[:2])] == best
+            assert [(place[first.id], last.instant)] == best
             for slot, (one, other) in zip(
                 plan.present[0].positive[1:], pairwise(row.entries), strict=True
             ):
@@ -282,7 +282,7 @@ def events(rng: random.Random, plan: Plan, most: int = 12) -> list[Entry]:
         texts = tuple(compared_text(how, slot, fields.get) for slot in slots)
         values = texts if plan.compares else ()
         found.append(Entry(time, seq, f"e{number:02}", slots, values, fields))
-    return sorted(found, key=lambda entry: entry[:3])
+    return sorted(found, key=lambda entry: entry.order)
 
 
 CONDITIONS = [None, None, "a and b and c", "a and (b or c)", "(a and b) or (b and c)"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,8 +56,8 @@ def entries(plan: Any, moments: list[tuple[int, int, set[int], str]]) -> list[En
         for number, (time, seq, slots, value) in enumerate(moments)
     ]
     return sorted(
-        (one._replace(slots=tuple(sorted(set(one.slots)))) for one in found),
-        key=lambda one: one[:3],
+        (msgspec.structs.replace(one, slots=tuple(sorted(set(one.slots)))) for one in found),
+        key=lambda one: one.order,
     )
 
 
@@ -72,7 +73,7 @@ def test_the_quick_one_says_what_the_general_one_says(
         assert (kind, every) == (InOrder, True)  # of every row the chain: the general one has it
         return
     ours, general, alone = kind(plan), Group(plan), kind(plan)
-    for _, same in groupby(entries(plan, moments), key=lambda entry: entry[:2]):
+    for _, same in groupby(entries(plan, moments), key=lambda entry: entry.instant):
         instant = list(same)
         expected = general.step(instant)
         if expected and not expected.opens and not plan.full:
