@@ -87,6 +87,7 @@ class Behaviour:
         self._level = level
         self._key_bytes = key_bytes
         self._findings = findings
+        self._plain: dict[tuple[str, str], bool] = {}
         self._plans: dict[tuple[str, str], Plan] = {}
         self.counts: Counter[str] = Counter()  # of COUNTED; whoever reads it may empty it
         self._lookahead = Lookahead(findings, self._group)
@@ -137,12 +138,17 @@ class Behaviour:
         return Step(live.written(), found.outputs, [live.due], found.up)
 
     def waits(self, item: Item, watermark: int) -> bool:
-        """Whether all that is to be done with an item is to let it wait (`Live.wait`)."""
+        """Whether all that is to be done with an item is to let it wait (`wait`)."""
         if item.kind not in _WAITING or item.time <= watermark:
             return False
-        ruleset = self._ruleset(item)
-        rule = ruleset.correlations.get(item.rule)
-        return self._level >= ruleset.levels.get(item.rule, 0) and not (rule and rule.speculative)
+        named = (item.ruleset, item.rule)
+        plain = self._plain.get(named)
+        if plain is None:
+            ruleset = self._ruleset(item)
+            rule = ruleset.correlations.get(item.rule)
+            plain = self._level >= ruleset.levels.get(item.rule, 0)
+            plain = self._plain[named] = plain and not (rule and rule.speculative)
+        return plain
 
     def wait(self, live: Live, item: Item, size: int) -> list[Output]:
         """Let an item of `size` bytes wait, if there is room for it."""

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from rules.behave import Behaviour, Output, Step
 from rules.held import due_of, is_open
-from rules.items import MEMBER, ROW, key_of, unpack
+from rules.items import MEMBER, ROW, opened
 from rules.live import Live
 
 MAX_WEIGHT = 8 * 1024 * 1024  # bytes in memory of the groups of one bucket
@@ -127,13 +127,11 @@ class Bucket:
         told: list[str] = []
         behaviour, known = self._behaviour, self._known
         for one in packed:
-            key = key_of(one)
+            key, item = opened(one)
             if known and known.get(key, -1) >= self.number:
                 continue
-            item = unpack(one)
             if behaviour.waits(item, watermark):
-                live = self._live(key)
-                outputs += behaviour.wait(live, item, len(one))
+                outputs += behaviour.wait(self._live(key), item, len(one))
                 self._changed(key)
                 continue
             place = self._place(key)
@@ -193,6 +191,9 @@ class Bucket:
             self._over(key)
 
     def _live(self, key: str) -> Live:
+        place = self._open.get(key)
+        if place is not None and isinstance(place.group, Live):
+            return place.group  # it is as used as it was: judging it is what counts
         place = self._place(key)
         if place is not None and isinstance(place.group, Live):
             return place.group

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from rules.batches import items_of
 from rules.bucket import Bucket, Found
 
-MAX_BYTES = 256 * 1024  # of records: then the groups are stored, and the records are forgotten
+MAX_BYTES = 1024 * 1024  # of records: then the groups are stored, and the records are forgotten
 MAX_RECORDS = 2_000
 MAX_AGE = 10 * 60 * 1000  # ms of event time: what a group forgets must not stand here for long
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from itertools import groupby
 
 from rules.correlation.baseline import Baseline
 from rules.correlation.entry import Entry
@@ -318,9 +317,15 @@ def advance(group: Group, entries: Sequence[Entry], watermark: int) -> list[Row]
             elif row:
                 rows.append(row)
 
-    for (time, _), instant in groupby(entries, key=lambda entry: entry.instant):
+    at, count = 0, len(entries)
+    while at < count:
+        first, begin = entries[at], at
+        time, seq = first.time, first.seq
+        at += 1
+        while at < count and entries[at].time == time and entries[at].seq == seq:
+            at += 1
         settle(time)
-        if row := group.step(list(instant)):
+        if row := group.step(entries[begin:at]):
             rows.append(row)
     settle(watermark + 1)
     return rows
