@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pyflink.datastream import DataStream, KeyedStream, OutputTag
 
 ROOT = Path(__file__).resolve().parent.parent
+MAX_PARALLELISM = 128  # Flink divides keyed state into so many parts, for good
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,12 @@ def environment(settings: Settings, *, jars: tuple[Path, ...] = ()) -> Environme
     else:
         stream = StreamExecutionEnvironment.get_execution_environment(configuration)
     stream.set_parallelism(settings.flink.parallelism)
-    stream.set_max_parallelism(128)
+    stream.set_max_parallelism(MAX_PARALLELISM)
     return Environment(stream, StreamTableEnvironment.create(stream), rest_url)
 
 
 def keyed_rows(rows: DataStream) -> KeyedStream:
-    """A stream of rows (key, text) as texts by key.
+    """A stream of rows (bucket, text) as texts by bucket.
 
     What `key_by` does, without its Python function: that is an operator of its own through which
     each row would go into the interpreter and back. And a thread must not have two of them: where a

@@ -14,19 +14,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from rules.alert import (
-    FINAL,
-    Alert,
-    Evidence,
-    Late,
-    Quarantined,
-)
+from rules.alert import Late
 from rules.bounds import KEY_BYTES, newest_within
 from rules.calendar import OfficeCalendar, load_calendar
-from rules.chains import handed_up, messages_of
+from rules.chains import handed_up
 from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
-from rules.correlation.row import Row
 from rules.findings import Findings
 from rules.held import State, due_of, fresh, is_open, items_in, overflowed, read, with_item
 from rules.items import ALERT, FRAGMENT, MEMBER, QUARANTINE, QUIETED, ROW, Item, unpack
@@ -34,16 +27,15 @@ from rules.late import FIRED, MAX_ITEMS, UNKNOWN, would_have_fired
 from rules.live import Live
 from rules.lookahead import Lookahead
 from rules.members import entries_of, remembered
-from rules.model import MAX_WINDOW, CorrelationRule, DetectionRule, Suppress
+from rules.model import MAX_WINDOW, CorrelationRule
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.speculation import Stood, ended
 from rules.split import Splits, SplitStep
-from rules.suppression import Quiet
+from rules.telling import Output, Telling, outputs_of
 from rules.view import field_value
 
 COUNTED = ("late", "late_would_have_fired", "told_ahead", "retracted", "hot_key")
 _WAITING = (MEMBER, ROW, QUIETED)
-Output = tuple[str, bytes]  # (one of rules.alert.OUTPUTS, JSON)
 _json = msgspec.json.Encoder()
 
 
@@ -87,6 +79,7 @@ class Behaviour:
         self._level = level
         self._key_bytes = key_bytes
         self._findings = findings
+        self._telling = Telling(timeline, findings)
         self._plain: dict[tuple[str, str], bool] = {}
         self._plans: dict[tuple[str, str], Plan] = {}
         self.counts: Counter[str] = Counter()  # of COUNTED; whoever reads it may empty it
@@ -100,12 +93,12 @@ class Behaviour:
         if item.kind == QUARANTINE:
             return Step(state, [("quarantine", _json.encode(self._findings.quarantined(item)))], [])
         if item.kind == ALERT:
-            return Step(state, self._single(item)[1], [])
+            return Step(state, self._telling.single(item)[1], [])
         full = state is not None and len(state) + len(packed) > 2 * self._key_bytes
         if item.kind == QUIETED and (item.time <= watermark or full):
             # not to be put in order: told by itself rather than lost
             kept = read(state) if state else fresh()
-            return Step(state, self._quieted(kept, item), [])
+            return Step(state, self._telling.quieted(kept, item), [])
         if item.kind == FRAGMENT:
             return self._split(self._splits.add(state, item, watermark), watermark)
         if self._level < self._ruleset(item).levels.get(item.rule, 0):
@@ -113,7 +106,8 @@ class Behaviour:
         if item.time <= watermark:
             return Step(state, [("late", _json.encode(self._late(state, item, watermark)))], [])
         if state and full:
-            return Step(overflowed(state), [self._hot(item)], [])
+            self.counts["hot_key"] += 1
+            return Step(overflowed(state), [self._telling.hot(item)], [])
         longer, first = with_item(state, packed, item.time)
         timers = [item.time] if first or not state else []
         rule = self._rule(item)
@@ -157,9 +151,10 @@ class Behaviour:
             live.wait(item, size)
             return []
         if item.kind == QUIETED:
-            return self._quieted(live.state, item)
+            return self._telling.quieted(live.state, item)
         live.state.truncated = True
-        return [self._hot(item)]
+        self.counts["hot_key"] += 1
+        return [self._telling.hot(item)]
 
     def judge(self, live: Live, watermark: int) -> Judged:
         """Event time has reached `watermark` (ms): judge what waited, drop what is over."""
@@ -171,9 +166,9 @@ class Behaviour:
             size = len(live.written())
         for item in live.ready(watermark):
             if item.kind == QUIETED:
-                outputs += self._quieted(held, item)
+                outputs += self._telling.quieted(held, item)
             elif self._rule(item) is None:
-                outputs.append(("quarantine", _json.encode(self._orphaned(item))))
+                outputs.append(("quarantine", _json.encode(self._telling.orphaned(item))))
             else:
                 judged.append(item)
         found, timers, up = self._settle(live, judged, watermark, size)
@@ -221,7 +216,7 @@ class Behaviour:
             if parents:
                 up += handed_up(rule, row, number, parents, self._read)
             if not rule.signal:
-                opened, found = self._report(rule, held, row)
+                opened, found = self._telling.report(rule, held, row, every=self._plan(rule).every)
                 outputs += found
                 stood.append(Stood(row.time, held.alert_id, opened))
         outputs += self._ended(held, stood, watermark)
@@ -239,33 +234,6 @@ class Behaviour:
         """The fields of the message of an item."""
         message = self._findings.decode(item.raw)
         return partial(field_value, message, self._ruleset(item).reference)
-
-    def _single(self, item: Item) -> tuple[DetectionRule | None, list[Output]]:
-        """The alert of one message, and its rule."""
-        rule = self._ruleset(item).detections.get(item.rule)
-        if rule is None:
-            return None, [("quarantine", _json.encode(self._orphaned(item)))]
-        by = rule.suppress.by if rule.suppress else ()
-        alert, evidence = self._findings.build(
-            rule.ref,
-            rule.summary,
-            item.ruleset,
-            item.group,
-            (item,),
-            group_by=("tenant", *by) if item.group else (),
-            intercept=rule.intercept,
-        )
-        return rule, _outputs(alert, evidence)
-
-    def _quieted(self, held: State, item: Item) -> list[Output]:
-        """A hit of a rule with `suppress`: a new alert, or evidence of the one before."""
-        if held.quiet and held.quiet.covers(item.time):
-            found = self._findings.evidence(held.quiet.alert_id, item)
-            return [("evidence", _json.encode(found))]
-        rule, outputs = self._single(item)
-        if rule and rule.suppress and not (held.quiet and item.time < held.quiet.since):
-            held.quiet = _quiet(outputs, item.time, rule.suppress)
-        return outputs
 
     def _plan(self, rule: CorrelationRule) -> Plan:
         key = (rule.ref.name, rule.state_version)
@@ -285,7 +253,9 @@ class Behaviour:
         return group
 
     def _split(self, step: SplitStep, watermark: int) -> Step:
-        outputs = [output for alert, evidence in step.found for output in _outputs(alert, evidence)]
+        outputs = [
+            output for alert, evidence in step.found for output in outputs_of(alert, evidence)
+        ]
         if step.late:
             rule, item = step.late
             named = msgspec.structs.replace(item, rule=rule)
@@ -302,38 +272,7 @@ class Behaviour:
         return self._ruleset(item).correlations.get(item.rule)
 
     def _ruleset(self, item: Item) -> RuleSet:
-        try:
-            return self._timeline.by_digest(item.ruleset)
-        except KeyError:
-            return self._timeline.at(item.time)
-
-    def _hot(self, item: Item) -> Output:
-        self.counts["hot_key"] += 1
-        aside = self._findings.set_aside(item, "hot_key", item.rule)
-        return ("quarantine", _json.encode(aside))
-
-    def _orphaned(self, item: Item) -> Quarantined:
-        """An item whose rule was removed while it waited: said, not swallowed."""
-        gone = f"{item.rule}: no longer in any ruleset"
-        return self._findings.set_aside(item, "rule_failed", gone)
-
-    def _report(self, rule: CorrelationRule, held: State, row: Row) -> tuple[bool, list[Output]]:
-        """(whether an alert was given, outputs): an alert for a new episode; while it goes on the
-        alert stands and its evidence grows."""
-        hushed = row.opens and held.quiet is not None and held.quiet.covers(row.time)
-        if hushed and held.quiet:
-            held.alert_id = held.quiet.alert_id
-        if hushed or (not row.opens and not self._plan(rule).every):
-            new = messages_of(entry.data[0] for entry in (row.entries if hushed else row.fresh))
-            return False, [
-                ("evidence", _json.encode(self._findings.evidence(held.alert_id, item)))
-                for item in new
-            ]
-        alert, found = self._findings.correlated(rule, row, FINAL)
-        held.alert_id = alert.alert_id
-        if rule.suppress:
-            held.quiet = Quiet(alert.alert_id, row.time, row.time + rule.suppress.duration)
-        return True, _outputs(alert, found)
+        return self._timeline.of(item.ruleset, item.time)
 
     def _ended(
         self, held: State, stood: list[Stood], watermark: int, *, known: bool = True
@@ -358,15 +297,3 @@ class Behaviour:
         self.counts["late_would_have_fired"] += would == FIRED
         by = ("tenant", *rule.group_by) if rule else ()
         return self._findings.late(item, watermark, group_by=by, would=would)
-
-
-def _outputs(alert: Alert, evidence: list[Evidence]) -> list[Output]:
-    return [
-        ("alerts", _json.encode(alert)),
-        *(("evidence", _json.encode(one)) for one in evidence),
-    ]
-
-
-def _quiet(outputs: list[Output], time: int, suppress: Suppress) -> Quiet:
-    alert_id = msgspec.json.decode(outputs[0][1], type=Alert).alert_id
-    return Quiet(alert_id, time, time + suppress.duration)

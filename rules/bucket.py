@@ -13,10 +13,11 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from rules.behave import Behaviour, Output, Step
+from rules.behave import Behaviour, Step
 from rules.held import due_of, is_open
 from rules.items import MEMBER, ROW, opened
 from rules.live import Live
+from rules.telling import Output
 
 MAX_WEIGHT = 8 * 1024 * 1024  # bytes in memory of the groups of one bucket
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from rules.behave import Behaviour, Output
+from rules.behave import Behaviour
 from rules.bounds import KEY_BYTES
 from rules.bucket import Bucket, Found, state_of
 from rules.calendar import OfficeCalendar
@@ -16,6 +16,7 @@ from rules.decode import Decoder
 from rules.findings import Findings
 from rules.matcher import CompiledRules, Matcher
 from rules.ruleset import RuleTimeline
+from rules.telling import Output
 
 FOREVER = 2**62
 _MOST = 256 * 1024 * 1024  # bytes of groups in memory

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from rules.behave import Output
 from rules.chains import messages_of
 from rules.correlation.plan import Plan
 from rules.engine import Engine
@@ -26,6 +25,7 @@ from rules.message import Message
 from rules.model import CorrelationRule
 from rules.named import Named
 from rules.ruleset import RuleSet
+from rules.telling import Output
 
 
 class Watched(Engine):

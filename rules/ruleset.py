@@ -251,6 +251,7 @@ class RuleTimeline:
             raise ValueError(message)
         self._starts = [start for start, _ in ordered]
         self.rulesets = tuple(ruleset for _, ruleset in ordered)
+        self._by_digest = {ruleset.digest: ruleset for ruleset in reversed(self.rulesets)}
 
     @property
     def depth(self) -> int:
@@ -265,12 +266,10 @@ class RuleTimeline:
         """The ruleset in force at event time `time` (ms); the first one for anything earlier."""
         return self.rulesets[max(0, bisect.bisect_right(self._starts, time) - 1)]
 
-    def by_digest(self, digest: str) -> RuleSet:
-        """The ruleset of that digest. Raises KeyError."""
-        for ruleset in self.rulesets:
-            if ruleset.digest == digest:
-                return ruleset
-        raise KeyError(digest)
+    def of(self, digest: str, time: int) -> RuleSet:
+        """The ruleset of that digest; where it is gone, because state outlives rulesets, that of
+        event time `time` (ms), as a replay would have it."""
+        return self._by_digest.get(digest) or self.at(time)
 
     @classmethod
     def load(

@@ -245,10 +245,7 @@ class Splits:
 
     def _of(self, item: Item) -> SplitRules:
         if item.ruleset not in self._rules:
-            try:
-                ruleset = self._timeline.by_digest(item.ruleset)
-            except KeyError:  # of a run with other rules: those of the item's time judge
-                ruleset = self._timeline.at(item.time)
+            ruleset = self._timeline.of(item.ruleset, item.time)
             self._rules[item.ruleset] = SplitRules(ruleset)
         return self._rules[item.ruleset]
 

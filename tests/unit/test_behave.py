@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import behave as behave_module
-from rules.behave import Behaviour, Output
+from rules.behave import Behaviour
 from rules.decode import Decoder
 from rules.engine import FOREVER, unsealed
 from rules.findings import FLAG_TRUNCATED, Findings
 from rules.items import key_of
 from rules.matcher import Matcher
 from rules.ruleset import RuleSet, RuleTimeline
+from rules.telling import Output
 from tests.support.rule_files import (
     CALENDAR,
     COUNTING,

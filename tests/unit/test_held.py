@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import base64
-import random
 from pathlib import Path
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules import live
-from rules.behave import Step
-from rules.held import State, due_of, fresh, items_in, opened, read, with_item, written
-from rules.items import MEMBER, Item, body_of, key_of, pack
+from rules.held import ALWAYS, State, due_of, fresh, items_in, opened, read, with_item, written
+from rules.items import MEMBER, Item, body_of, pack
 from tests.support.rule_files import COUNTING, ruleset
-from tests.unit.test_behave import CHAIN, FOREVER, VALUES, Drive, behaviour, packed, talk
-from tests.unit.test_behave_types import ABSENT, AROUND, BETWEEN, correlation, messages
+from tests.unit.test_behave import FOREVER, Drive, packed, talk
 
 TIMES = st.lists(st.integers(-5, 10**13), min_size=1, max_size=8)
 
@@ -82,7 +77,7 @@ def test_state_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
         then.send(one)
     for key, state in then.states.items():
         then.states[key] = msgspec.msgpack.encode(read(state))
-        assert due_of(then.states[key]) is None
+        assert due_of(then.states[key]) == ALWAYS
     now.send(items[2])
     then.send(items[2])
     for drive in (now, then):
@@ -112,7 +107,7 @@ def test_state_of_the_second_version_goes_on(tmp_path: Path) -> None:
     now.send(items[1])
     ((key, state),) = now.states.items()
     assert read(SECOND) == msgspec.structs.replace(read(state), version=2)
-    then.states, then.waiting = {key: SECOND}, [[(due_of(SECOND) or 0, key)]]
+    then.states, then.waiting = {key: SECOND}, [[(due_of(SECOND), key)]]
     for drive in (now, then):
         drive.send(items[2])
         drive.advance(FOREVER)
@@ -150,68 +145,6 @@ def test_an_open_count_is_small(tmp_path: Path) -> None:
     assert sizes[1] - sizes[0] < 60
 
 
-KINDS = {
-    "count": COUNTING,
-    "values": VALUES,
-    "order": CHAIN,
-    "new values": VALUES.replace("{gte: 3, field", "{gte: 1, field").replace(
-        "mingjian: {version: 1", "mingjian: {first_seen: true, version: 1"
-    ),
-    **{name: correlation(text) for name, text in
-       {"absent": ABSENT, "around": AROUND, "upper": BETWEEN}.items()},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("most", [live.MAX_ENTRIES, 12])
-def test_what_is_remembered_changes_nothing(
-    kind: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Outputs, timers and state are those of a stage that reads everything anew."""
-    monkeypatch.setattr(live, "LEAST", 1)
-    rules = ruleset(tmp_path, KINDS[kind])
-    chance = random.Random(kind)
-    people = ["zhangwei", "lina", "wanglei"]
-    said = talk(
-        [(n // 2, chance.choice(people), chance.random() < 0.7) for n in range(80)]
-        if kind in ("count", "values", "order", "new values")
-        else []
-    ) or [one | {"id": f"{one['id']}-{n}", "from": chance.choice(people)}
-          for n, one in enumerate(messages("ab-aaa-b-(ab)a-----aba" * 2))]  # fmt: skip
-    kept = behaviour(rules)
-    kept._lives._most = most
-    states: dict[str, bytes] = {}
-    timers: list[tuple[int, str]] = []
-    reopened = 0
-    for number, one in enumerate(packed(rules, said)):
-        key, before = key_of(one), states.get(key_of(one))
-        compare(states, timers, key, [
-            judge.add(before, one, -1) for judge in (kept, behaviour(rules))
-        ])  # fmt: skip
-        if number % 3:
-            continue
-        now = read(states[key]).pending[-1].time + 1
-        for due, found in sorted(set(timers)):
-            if due <= now:
-                timers.remove((due, found))
-                before = states.get(found)
-                reopened += before is not None and live.seed_in(before) in kept._lives._lives
-                compare(states, timers, found, [
-                    judge.advance(before, now) for judge in (kept, behaviour(rules))
-                ])  # fmt: skip
-    assert reopened
-
-
-def compare(
-    states: dict[str, bytes], timers: list[tuple[int, str]], key: str, steps: list[Step]
-) -> None:
-    assert steps[0] == steps[1]
-    states.pop(key, None)
-    if steps[0].state is not None:
-        states[key] = steps[0].state
-    timers += [(due, key) for due in steps[0].timers if (due, key) not in timers]
-
-
 @given(st.integers(0, 20_000), st.sampled_from("rz1"))
 def test_what_is_large_is_not_much_larger_than_it_stands(length: int, letter: str) -> None:
     """A key is bounded by what it keeps: a thousand megabytes of one letter would be a few
@@ -221,23 +154,3 @@ def test_what_is_large_is_not_much_larger_than_it_stands(length: int, letter: st
     longer, _ = with_item(state, pack("key", second), 2)
     assert read(longer).pending == [first, second]
     assert len(longer) - len(state) >= len(body_of(pack("key", second))) // 16 or length < 1_024
-
-
-def test_groups_that_stay_open_in_memory_are_bounded_by_their_bytes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(live, "MAX_BYTES", 20_000)
-    rules = ruleset(tmp_path, COUNTING.replace("{gte: 3}", "{gte: 900}"))
-    stage, states = behaviour(rules), {}
-    talking = [
-        {"at": f"10:00:{n:02d}", "from": f"p{who}", "to": "c1", "recall": "z", "id": f"m{who}-{n}"}
-        for n in range(20)
-        for who in range(40)
-    ]
-    for one in packed(rules, talking):
-        states[key_of(one)] = stage.add(states.get(key_of(one)), one, 0).state
-    for key, state in states.items():
-        states[key] = stage.advance(state, 1_772_589_660_000).state
-    remembered = stage._lives._lives.values()
-    assert 1 < len(remembered) < len(states) == 40
-    assert sum(one.bytes for one in remembered) <= 20_000
