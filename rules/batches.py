@@ -10,8 +10,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
-# Never changed: state is kept under them. Flink divides them by their hashes: so chosen, each of 1, 2,
-# 4, 8 or 16 tasks has as many of them (`tests/flow/test_buckets.py`).
+# Never changed: state is kept under them. Flink divides them by their hashes: so chosen, each of 1,
+# 2, 4, 8 or 16 tasks has as many of them (`tests/flow/test_buckets.py`).
 NAMES = (
     "0c", "22", "13", "02", "08", "07", "0b", "01", "37", "00", "05", "10", "06", "1d", "16", "3d",
 )  # fmt: skip
