@@ -61,12 +61,19 @@ class _Closed:
 
 
 class _Open:
-    """A place in memory. `stored`: whether the store has bytes of it; `weight`: as it counts."""
+    """A place in memory.
 
-    __slots__ = ("group", "stored", "weight")
+    Attributes:
+        stored: whether the store has bytes of it. weight: as it counts.
+        asked: its bytes, when they were asked for and nothing has changed since: late messages of
+            one group may be many.
+    """
+
+    __slots__ = ("asked", "group", "stored", "weight")
 
     def __init__(self, group: Live | _Closed, *, stored: bool) -> None:
         self.group, self.stored, self.weight = group, stored, 0
+        self.asked: bytes | None = None
 
 
 class Bucket:
@@ -136,7 +143,7 @@ class Bucket:
                 self._changed(key)
                 continue
             place = self._place(key)
-            before = place.group.written() if place else None
+            before = self._asked(place) if place else None
             step = behaviour.add(before, one, watermark)
             if step.state is not before:
                 self._settle(key, step)
@@ -224,6 +231,7 @@ class Bucket:
     def _changed(self, key: str) -> None:
         """A group that is open holds something else than before."""
         place = self._open[key]
+        place.asked = None
         self._weigh(place)
         self._unwritten[key] = None
         due, before = place.group.due, self._due.get(key)
@@ -250,9 +258,16 @@ class Bucket:
         self._unwritten.pop(key, None)
         self._weigh(place)
 
+    def _asked(self, place: _Open) -> bytes:
+        if place.asked is None:
+            place.asked = place.group.written()
+            self._weigh(place)
+        return place.asked
+
     def _weigh(self, place: _Open) -> None:
-        self._weight += place.group.weight - place.weight
-        place.weight = place.group.weight
+        weight = place.group.weight + len(place.asked or b"")
+        self._weight += weight - place.weight
+        place.weight = weight
 
     def _lighten(self, most: int) -> None:
         """Forget the groups that were not used for longest; one stays in any case."""
