@@ -29,9 +29,6 @@ def read(line: bytes) -> dict[str, Any]:
     Raises:
         WrongLine: with what is wrong.
     """
-    quick = _quick(line)
-    if quick is not None:
-        return quick
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
@@ -41,6 +38,12 @@ def read(line: bytes) -> dict[str, Any]:
             "save the file as UTF-8, for example: iconv -f GB18030 -t UTF-8",
             "请另存为 UTF-8，例如：iconv -f GB18030 -t UTF-8",
         ) from None
+    quick = _quick(text)
+    return careful(text) if quick is None else quick
+
+
+def careful(text: str) -> dict[str, Any]:
+    """The same by a parser that tells what is wrong; ten times as slow."""
     if text.count("[") + text.count("{") > _DEPTH:
         _check_depth(text)
     try:
@@ -64,22 +67,23 @@ def read(line: bytes) -> dict[str, Any]:
     return fields
 
 
-def _quick(line: bytes) -> dict[str, Any] | None:
+def _quick(text: str) -> dict[str, Any] | None:
     """The object of a line in which nothing can be wrong; None where that is not sure."""
-    deep = line.count(b"{") > 1
-    if deep and line.count(b"{") + line.count(b"[") > _DEPTH:
+    deep = text.find("{", 1) > 0
+    if deep and text.count("{") + text.count("[") > _DEPTH:
         return None
     try:
-        fields = _decode(line)
+        fields = _decode(text)
     except (ValueError, RecursionError):
         return None
     if type(fields) is not dict:
         return None
-    names = _names(fields) if deep or len(line) > _DIGITS else len(fields)
-    # as many colons after quotation marks as different keys: none of them stands there twice
-    if line.count(b'":') != names or b" :" in line or b"\t:" in line or b"\r:" in line:
-        return None
-    return fields
+    names = _names(fields) if deep or len(text) > _DIGITS else len(fields)
+    # as many colons, or as many after quotation marks, as different keys: no key is there twice
+    if text.count(":") == names:
+        return fields
+    apart = " :" in text or "\t:" in text or "\r:" in text
+    return None if apart or text.count('":') != names else fields
 
 
 def _names(value: dict[str, Any]) -> int:
