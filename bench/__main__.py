@@ -9,29 +9,31 @@ import os
 import platform
 import shutil
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench import core, corpus, jobs
+from bench import core, corpus, correlations, jobs
 from ingest.simulate.run import Parameters, Run
 from ingest.simulate.write import Files, write
 
 HOME = Path("var/bench").resolve()
+PARTS = ("core", "correlations", "embedded", "kafka")
 
 
 def main() -> None:
     """Run the chosen parts, all by default."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--messages", type=int, default=800_000, help="of the job runs")
-    parser.add_argument("--only", choices=("core", "embedded", "kafka"), default="")
+    parser.add_argument("--only", choices=PARTS, default="")
     parser.add_argument("--sigma", metavar="CORPUS", help="a clone of a repository of Sigma rules")
     options = parser.parse_args()
     shutil.rmtree(HOME / "run", ignore_errors=True)
-    wanted = {options.only} if options.only else {"core", "embedded", "kafka"}
+    wanted = {options.only} if options.only else set(PARTS)
     console = Console()
-    figures: dict[str, object] = {
+    figures: dict[str, Any] = {
         "measured_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
@@ -49,6 +51,9 @@ def main() -> None:
     if options.sigma:
         console.print("compiling the Sigma corpus …", style="dim")
         figures["sigma"] = corpus.measure(options.sigma)
+    if "correlations" in wanted:
+        console.print("measuring correlations of plain events …", style="dim")
+        figures["correlations"] = correlations.measure()
     if "embedded" in wanted:
         console.print("measuring the embedded job …", style="dim")
         figures["embedded_day"] = jobs.embedded(HOME / "run" / "embedded-day", day.resolve())
@@ -62,6 +67,10 @@ def main() -> None:
     target = HOME / "latest.json"
     target.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     console.print(table(figures))
+    if "correlations" in wanted:
+        for shown in correlations.tables(figures["correlations"]):
+            console.print(shown)
+        console.print(correlations.told(figures["correlations"]))
     console.print(f"figures: {target}")
 
 

@@ -19,6 +19,10 @@ TYPES: dict[str, dict[str, Any]] = {
     "value_count": VALUED,
     "value_sum": VALUED,
     "value_avg": VALUED,
+    "value_percentile": {
+        "rules": ["a"],
+        "condition": {**NEVER, "field": "v", "percentile": 95},
+    },
     "value_median": VALUED,
     "temporal": {"rules": ["a", "b", "d"]},
     "temporal_ordered": {"rules": ["a", "b", "d"]},
@@ -38,7 +42,8 @@ TYPES: dict[str, dict[str, Any]] = {
         "condition": {"gte": 1, "field": "v"},
     },
 }
-PLAIN = tuple(TYPES)[:7]  # without anything of our own
+PLAIN = tuple(TYPES)[:8]  # without anything of our own
+AIMED = ("event_count", "temporal_ordered")  # whose speed has a goal
 VALUES = 1_000  # different ones
 SHUFFLED = 50  # a late event comes after at most so many that are younger
 
@@ -96,20 +101,21 @@ def entries_of(name: str, window: int, events: int) -> tuple[Plan, list[Entry], 
 
 
 def events_of(
-    name: str, groups: int, count: int, late: float = 0.0, fields: int = 1
+    name: str, groups: int, count: int, late: float = 0.0, fields: int = 1, first: int = 0
 ) -> list[Event]:
     """Events a second apart in the order in which they arrive, over so many groups.
 
     Args:
+        first: number of the first of them.
         late: share of events that come after younger ones.
         fields: how many correlations group by a field of their own.
     """
     rules = TYPES[name]["rules"]
     lists = [[rule] for rule in rules]
-    rng = random.Random(groups)
+    rng = random.Random(groups + first)
     names = [f"h{number}" for number in range(fields)]
     found = []
-    for number in range(count):
+    for number in range(first, first + count):
         group = f"host-{number % groups:07d}"
         # the order of the rules goes backwards: chains begin all the time and are never complete
         turn = -(number // groups) % len(lists)

@@ -8,11 +8,13 @@ its id, its place among the known ids.
 from __future__ import annotations
 
 import gc
+import json
+import random
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
-from bench.correlation_load import PLAIN, correlation_of
+from bench.correlation_load import correlation_of
 from rules.correlation.entry import Entry
 from rules.correlation.graph import Correlator
 from rules.correlation.group import Group, advance
@@ -27,10 +29,10 @@ WINDOW = 10**7  # seconds: nothing leaves
 RAW = 441  # bytes of a simulated message (docs/performance.md)
 
 
-def memory(groups: int) -> list[dict[str, Any]]:
+def memory(groups: int, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """Of each type, with one and with ten events a group."""
     return [
-        _of(name, groups if each == 1 else groups // 5, each) for name in PLAIN for each in EACH
+        _of(name, groups if each == 1 else groups // 5, each) for name in names for each in EACH
     ]
 
 
@@ -100,10 +102,27 @@ def _written(name: str, each: int) -> tuple[int, int]:
     entries = list(_entries(plan, each))
     advance(group, entries, each * 1000)
     sizes = []
-    for raw in (b"x" * RAW, b""):
-        window = [_item(entry, raw) for entry in entries]
+    for whole in (True, False):
+        window = [_item(entry, _message(number) if whole else b"") for number, entry in
+                  enumerate(entries)]  # fmt: skip
         sizes.append(len(written(State(2, [], window, marks=group.marks), 0)))
     return sizes[0], sizes[1]
+
+
+def _message(number: int) -> bytes:
+    """A record of RAW bytes. What differs from one to the next does so as in a real one: ids, a
+    time and some words, which take their place however they are packed."""
+    rng = random.Random(number)
+    one = {
+        "msgid": f"{rng.getrandbits(64)}_{1_760_000_000 + number}_external",
+        "from": "wang_xiaoming",
+        "tolist": [f"wm{rng.getrandbits(120):030x}"],
+        "msgtime": 1_760_000_000_000 + rng.randrange(10**7),
+        "msgtype": "text",
+        "text": {"content": "".join(rng.choices("您好请问这只产品今天还能不能买入谢谢", k=24))},
+    }
+    raw = json.dumps(one, ensure_ascii=False).encode()
+    return raw + b" " * (RAW - len(raw))
 
 
 def _item(entry: Entry, raw: bytes) -> Item:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
-import math
 import re
 import sys
 import zlib
@@ -14,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from jobs.cli.event_json import WrongLine, read
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from rules.sigma.event import Event, as_text
 from rules.sigma.questions import as_millis
@@ -22,17 +21,7 @@ STDIN = "-"
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
-_DIGITS = 300  # of a whole number; no double has more
 _WHOLE = re.compile(r"-?[0-9]{1,30}")
-_DEPTH = 200  # brackets inside brackets
-
-
-class _Wrong(ValueError):
-    """What is wrong in a line, in English and Chinese, and what to do."""
-
-    def __init__(self, en: str, zh: str, fix_en: str = "", fix_zh: str = "") -> None:
-        super().__init__(en)
-        self.en, self.zh, self.fix_en, self.fix_zh = en, zh, fix_en, fix_zh
 
 
 def named(place: Path) -> str:
@@ -119,8 +108,8 @@ def fields_of(place: Path, number: int, line: bytes) -> dict[str, Any]:
             a number that no double holds, brackets deeper than 200.
     """
     try:
-        return _read(line)
-    except _Wrong as wrong:
+        return read(line)
+    except WrongLine as wrong:
         raise MingjianError(
             f"{named(place)}:{number}: {wrong.en}",
             f"{named(place)}:{number}：{wrong.zh}",
@@ -130,131 +119,13 @@ def fields_of(place: Path, number: int, line: bytes) -> dict[str, Any]:
         ) from None
 
 
-def _read(line: bytes) -> dict[str, Any]:
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        raise _Wrong(
-            f"not UTF-8, at byte {error.start + 1} of the line",
-            f"不是 UTF-8，在该行第 {error.start + 1} 个字节",
-            "save the file as UTF-8, for example: iconv -f GB18030 -t UTF-8",
-            "请另存为 UTF-8，例如：iconv -f GB18030 -t UTF-8",
-        ) from None
-    if text.count("[") + text.count("{") > _DEPTH:
-        _check_depth(text)
-    try:
-        fields = json.loads(
-            text,
-            object_pairs_hook=_pairs,
-            parse_int=_whole,
-            parse_float=_real,
-            parse_constant=_constant,
-        )
-    except json.JSONDecodeError as error:
-        raise _not_json(text, error) from None
-    if not isinstance(fields, dict):
-        kind = "array" if isinstance(fields, list) else "value"
-        raise _Wrong(
-            f"not a JSON object but {'an array' if kind == 'array' else 'a single value'}",
-            f"不是 JSON 对象，而是{'数组' if kind == 'array' else '单个值'}",
-            "write one object a line" + (", for example by: jq -c '.[]'" * (kind == "array")),
-            "请一行写一个对象" + ("，例如用：jq -c '.[]'" * (kind == "array")),
-        )
-    return fields
-
-
-def _not_json(text: str, error: json.JSONDecodeError) -> _Wrong:
-    start = text.strip()
-    opened = start.startswith(("{", "[")) and error.pos >= len(text.rstrip())
-    if opened:  # a value that goes on in the next line
-        tool = "jq -c '.[]'" if start.startswith("[") else "jq -c ."
-        return _Wrong(
-            "the JSON object does not end in this line",
-            "JSON 对象在这一行没有结束",
-            f"write one object a line, for example by: {tool}",
-            f"请一行写一个对象，例如用：{tool}",
-        )
-    return _Wrong(
-        f"not JSON: {error.msg.lower()}, at column {error.colno}",
-        f"不是 JSON：第 {error.colno} 列读不下去",
-        "write one object a line, with double quotation marks",
-        "请一行写一个对象，用英文双引号",
-    )
-
-
-def _check_depth(text: str) -> None:
-    depth, quoted, skip = 0, False, False
-    for place, letter in enumerate(text):
-        if skip:
-            skip = False
-        elif quoted:
-            skip = letter == "\\"
-            quoted = letter != '"'
-        elif letter == '"':
-            quoted = True
-        elif letter in "[{":
-            depth += 1
-            if depth > _DEPTH:
-                raise _Wrong(
-                    f"brackets more than {_DEPTH} deep, at column {place + 1}",
-                    f"括号嵌套超过 {_DEPTH} 层，在第 {place + 1} 列",
-                    "flatten the event, or write the inner part as a text",
-                    "请把事件拉平，或把里层写成文字",
-                )
-        elif letter in "]}":
-            depth -= 1
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        name = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise _Wrong(
-            f"the key '{name}' stands there twice",
-            f"键“{name}”写了两次",
-            "keep one of them: which one is meant cannot be known",
-            "请只留一个：无法知道指的是哪一个",
-        )
-    return found
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > _DIGITS:
-        raise _too_large(digits)
-    return int(digits)
-
-
-def _real(written: str) -> float:
-    number = float(written)
-    if math.isinf(number):
-        raise _too_large(written)
-    return number
-
-
-def _too_large(written: str) -> _Wrong:
-    shown = f"{written[:12]}…" if len(written) > 13 else written  # noqa: PLR2004
-    return _Wrong(
-        f"the number {shown} ({len(written)} characters) is too large",
-        f"数 {shown}（{len(written)} 个字符）太大",
-        "write it as a text, in quotation marks",
-        "请加引号写成文字",
-    )
-
-
-def _constant(name: str) -> None:
-    raise _Wrong(
-        f"{name} is no JSON",
-        f"{name} 不是 JSON",
-        "write null, or leave the field out",
-        "请写 null，或不写这个字段",
-    )
-
-
 def time_of(place: Path, number: int, fields: dict[str, Any], name: str) -> int | None:
     """The event's time in ms; None when no field was named. Never the clock instead."""
     if not name:
         return None
+    found = as_millis(fields.get(name))  # where it stands at the top
+    if found is not None:
+        return found
     values = Event(fields).values(name)
     found = next((t for v in values if (t := as_millis(v)) is not None), None)
     if found is None:

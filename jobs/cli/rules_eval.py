@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ from rules.sigma.event import Event
 from rules.sigma.questions import as_millis
 from rules.spans import UNITS
 from rules.yaml_files import is_yaml
+
+_ALLOCATIONS = 100_000
 
 
 class Arrival(StrEnum):
@@ -137,7 +140,9 @@ def evaluate(
         every=emit_rows is Emit.every,
         lateness=_duration(lateness),
         until=_until(until),
+        unique=not id_field,  # a line is one event
     )
+    gc.set_threshold(_ALLOCATIONS)  # what waits for its time is much, and has no cycles
     broken = len(found.problems)
     sorted_events: list[tuple[int, int, str, Event]] = []
     seen = 0

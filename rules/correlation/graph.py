@@ -218,6 +218,17 @@ class Correlator:
     def _several(self, targets: list[Target], found: list[Found]) -> None:
         """What is of one time, where each group is judged by itself. Alerts of one time are in
         order of correlation and group, however their events came."""
+        place = -1
+        for node, _, _ in targets:
+            if node.place <= place:
+                break
+            place = node.place
+        else:  # one event that several correlations read: it is in order as it stands
+            for node, key, entry in targets:
+                row = node.touched(key).one(entry)
+                if row is not None and node.loud:
+                    found.append(found_of(node, key, row))
+            return
         arrived: dict[tuple[int, Key], tuple[Node, Key, list[Entry]]] = {}
         for node, key, entry in targets:
             at = (node.place, key)

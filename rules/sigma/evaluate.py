@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+import msgspec
 
 from rules.correlation.found import Found
 from rules.correlation.graph import Correlator
+from rules.sigma.compiled import compiled
 from rules.sigma.contents import Collection, key
-from rules.sigma.event import Event, as_text
+from rules.sigma.event import Event
 
 
 class Hit(NamedTuple):
@@ -29,6 +32,7 @@ class Evaluation:
         every: all rows of correlations, not one an episode.
         lateness: how far (ms) an event may be behind the newest; None waits for all of them.
         until: event time (ms) ends there; None is the time of the last event.
+        unique: the caller vouches that no two events have one identity.
 
     Attributes:
         counts: see `Correlator.counts`; and `after`, events later than `until`.
@@ -41,48 +45,53 @@ class Evaluation:
         every: bool = False,
         lateness: int | None = None,
         until: int | None = None,
+        unique: bool = False,
     ) -> None:
         known = {name: one.how for name, one in collection.correlations.items()}
         self._labels = {name: one.label for name, one in collection.correlations.items()}
-        self._correlator = Correlator(known, every=every)
+        self._correlator = Correlator(known, every=every, unique=unique)
         silent = self._correlator.silent
-        # of each rule: itself, whether it raises alerts, whether correlations read it
+        # of each rule that somebody asks: its condition, what correlations that read it call it,
+        # what alerts call it, if it raises any
         self._rules = [
-            (rule, key(number), key(number) not in silent, self._correlator.reads(key(number)))
+            (
+                compiled(rule.condition),
+                name if self._correlator.reads(name) else "",
+                None if name in silent else rule.label,
+            )
             for number, rule in enumerate(collection.rules)
+            for name in (key(number),)
+            if name not in silent or self._correlator.reads(name)
         ]
+        self._unique = unique
         self._lateness, self._until = lateness, until
         self._newest: int | None = None
         self.counts = self._correlator.counts
 
-    def feed(self, identity: str, event: Event, time: int | None, seq: int = 0) -> Iterator[Hit]:
+    def feed(self, identity: str, event: Event, time: int | None, seq: int = 0) -> Iterable[Hit]:
         """What one event causes at once."""
         if time is not None and self._until is not None and time > self._until:
             self.counts["after"] += 1
-            return
-        read = []
-        for rule, name, loud, wanted in self._rules:
-            if (loud or wanted) and rule.matches(event):
-                if loud:
-                    yield Hit(rule.label, {}, time, (identity,), None)
-                if wanted:
+            return ()
+        found: list[Hit] = []
+        read: list[str] = []
+        for holds, name, label in self._rules:
+            if holds(event):
+                if label is not None:
+                    found.append(Hit(label, {}, time, (identity,), None))
+                if name:
                     read.append(name)
         if time is None:
-            return
+            return found
         if read:
-            self._correlator.observe(
-                identity,
-                time,
-                lambda name: field_text(event, name),
-                read,
-                seq=seq,
-                content=json.dumps(event.fields, sort_keys=True, default=str),
-            )
+            content = None if self._unique else _content(event)
+            self._correlator.observe(identity, time, event.text, read, seq=seq, content=content)
         if self._newest is None or time > self._newest:
             self._newest = time
             if self._lateness is not None:
                 # an event exactly as late as allowed is in time
-                yield from self._hits(self._correlator.advance(time - self._lateness - 1))
+                found += self._hits(self._correlator.advance(time - self._lateness - 1))
+        return found
 
     def finish(self) -> Iterator[Hit]:
         """The input has ended: what waited is judged, as far as event time has come."""
@@ -95,9 +104,9 @@ class Evaluation:
             yield Hit(self._labels[one.rule], one.group, one.time, one.event_ids, one.value)
 
 
-def field_text(event: Event, name: str) -> str | None:
-    """A field as correlations compare it: its text; of a list with several values, all of them."""
-    texts = [as_text(value) for value in event.values(name)]
-    if len(texts) == 1:
-        return texts[0]
-    return json.dumps(texts, ensure_ascii=False) if any(t is not None for t in texts) else None
+def _content(event: Event) -> int:
+    """What tells two events of one id apart: all that they say, in whatever order of fields."""
+    try:
+        return hash(msgspec.json.encode(event.fields, order="sorted"))
+    except (TypeError, ValueError):  # half of a surrogate pair, which JSON can carry
+        return hash(json.dumps(event.fields, sort_keys=True, default=str))

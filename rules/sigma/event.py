@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,17 +15,31 @@ class Event:
     def __init__(self, fields: Mapping[str, Any], time: int | None = None) -> None:
         self.fields = fields
         self.time = time
-        self._values: dict[str, list[Any]] = {}
+        self._values: dict[str, list[Any]] | None = None
 
     def values(self, name: str) -> list[Any]:
         """All values of a field: the elements of a list one by one; none when it is absent.
 
         An object counts as a value too (it exists), an empty list as one that equals nothing.
         """
-        found = self._values.get(name)
+        known = self._values
+        if known is None:
+            known = self._values = {}
+        found = known.get(name)
         if found is None:
-            found = self._values[name] = list(_find(self.fields, name))
+            found = known[name] = list(_find(self.fields, name))
         return found
+
+    def text(self, name: str) -> str | None:
+        """A field as correlations compare it: its text; of a list with several values, all of
+        them."""
+        value = self.fields.get(name)
+        if value.__class__ is str:  # most are
+            return value
+        texts = [as_text(value) for value in self.values(name)]
+        if len(texts) == 1:
+            return texts[0]
+        return json.dumps(texts, ensure_ascii=False) if any(t is not None for t in texts) else None
 
     def texts(self) -> Iterator[str]:
         """Every text, number and truth value anywhere in the event, for keyword searches."""

@@ -15,6 +15,8 @@ _NUMBER = re.compile(r"[+-]?(\d+|\d*\.\d+|\d+\.\d*)([eE][+-]?\d+)?", re.A)
 _INTEGER = re.compile(r"[+-]?\d{1,300}", re.A)
 # a number is in the coarsest unit in which it lies before the year 5138
 _UNITS = ((10**11, 1), (10**14, 10**3), (10**17, 10**6), (10**20, 10**9))  # below, a second
+_SECONDS_END, _MILLIS_END = 10**11, 10**14
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Question(Protocol):
@@ -160,7 +162,9 @@ class Part:
 def as_date(value: Any) -> datetime | None:
     """A date of ISO 8601 text, or of s, ms, µs or ns since 1970 by their size; else None."""
     try:
-        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        if isinstance(value, str) and (
+            value[4:8:3] == "--" or not _NUMBER.fullmatch(value)  # 2026-11-22 is no number
+        ):
             return datetime.fromisoformat(value.strip())
         number = as_number(value)
         if number is None:
@@ -173,12 +177,14 @@ def as_date(value: Any) -> datetime | None:
 
 def as_millis(value: Any) -> int | None:
     """The same as whole milliseconds since 1970, rounded half to even; without a zone: UTC."""
+    if type(value) is int and 0 <= value < _MILLIS_END:  # whole seconds, whole milliseconds
+        return value * 1000 if value < _SECONDS_END else value
     when = as_date(value)
     if when is None:
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
-    since = when - datetime(1970, 1, 1, tzinfo=UTC)
+    since = when - _EPOCH
     return round((since.days * 86_400 + since.seconds) * 1000 + since.microseconds / 1000)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from jobs.cli import event_json
 from jobs.cli.main import app
 from rules.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, MingjianError
 from rules.sigma.questions import as_millis
@@ -67,6 +71,9 @@ def test_an_id_that_no_file_can_write_is_escaped(tmp_path: Path) -> None:
         (b'{"a": NaN}', "NaN is no JSON", "null"),
         (b'{"a": -Infinity}', "-Infinity is no JSON", "null"),
         (b'{"a": 1, "b": {"c": 1, "c": 1}}', "the key 'c' stands there twice", "keep one"),
+        (b'{"a": 1, "b": 2, "a" : 3}', "the key 'a' stands there twice", "keep one"),
+        (b'{"a": 1, "b": "c:d", "a": 3}', "the key 'a' stands there twice", "keep one"),
+        (b'{"a": 1, "b": [{"c": ' + b"9" * 301 + b"}]}", "(301 characters) is too large", "as a"),
         (b'[{"a": 1}]', "an array", "jq -c '.[]'"),
         (b"[", "does not end in this line", "jq -c '.[]'"),
         (b"{", "does not end in this line", "jq -c ."),
@@ -136,7 +143,14 @@ def test_no_id_is_like_one_made_up_from_a_line(tmp_path: Path) -> None:
         (1795331229123, 1795331229123),
         (1795331229123456, 1795331229123),
         (1795331229123456789, 1795331229123),
+        (0, 0),
+        (10**11 - 1, 99999999999000),
+        (10**11, 10**11),
+        (10**14 - 1, 10**14 - 1),
+        (-1.5, -1500),
+        ("1e9", 10**12),
         ("2026-11-22T07:07:09Z", 1795331229000),
+        (" 2026-11-22T07:07:09 ", 1795331229000),
         ("2026-11-22T15:07:09.250+08:00", 1795331229250),
         ("2026-11-22 07:07:09", 1795331229000),
         ("2026-11-22", 1795305600000),
@@ -172,3 +186,33 @@ def test_rules_for_conversations_are_sent_to_their_own_command(tmp_path: Path) -
     code, ids, said = run(tmp_path, str(tmp_path / "e.jsonl"))
     assert (code, ids) == (EXIT_OK, ["1"])
     assert "! these are rules for conversations" in said
+
+
+NAMES = st.sampled_from(["a", "b", "\\u0061", "c:", '\\":', ""])
+NUMBERS = st.one_of(
+    st.integers(), st.floats(allow_nan=False), st.just(10**300), st.just(-(10**299))
+)
+SOUND = st.recursive(
+    st.one_of(st.text(max_size=3), NUMBERS, st.booleans(), st.none()).map(json.dumps)
+    | st.sampled_from(['"\\ud800"', "1E400", "NaN", "-0", '" :"', '"\\":"']),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda parts: f"[{','.join(parts)}]"),
+        st.lists(
+            st.tuples(NAMES, st.sampled_from([":", " :", ": ", "\t:"]), inner), max_size=3
+        ).map(lambda rows: "{" + ", ".join(f'"{a}"{b}{c}' for a, b, c in rows) + "}"),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=SOUND)
+def test_the_quick_parser_says_nothing_that_the_careful_one_does_not(text: str) -> None:
+    try:
+        careful = event_json.careful(text)
+    except event_json.WrongLine as wrong:
+        with pytest.raises(event_json.WrongLine, match=re.escape(str(wrong))):
+            event_json.read(text.encode())
+    else:
+        # as written down: 1, 1.0 and true are equal to Python
+        assert json.dumps(event_json.read(text.encode())) == json.dumps(careful)

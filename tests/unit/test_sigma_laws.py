@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.sigma.collection import load_collection
+from rules.sigma.compiled import compiled
 from rules.sigma.event import Event
 
 TEXTS = st.text("aAbB1*?\\-/ß", max_size=5)
@@ -196,6 +197,7 @@ def test_rules_mean_what_the_naive_evaluator_says(
     for event in events:
         held = {name: selection_holds(event, one) for name, one in named.items()}
         assert found.rules[0].matches(Event(event)) is condition_holds(condition, held)
+        assert compiled(found.rules[0].condition)(Event(event)) is condition_holds(condition, held)
 
 
 @settings(max_examples=1000, deadline=None)
@@ -206,6 +208,7 @@ def test_one_item_means_what_the_naive_evaluator_says(item: tuple[str, Any], val
     rule = load_collection([("r.yml", text)]).rules[0]
     for event in ({}, {"f": values}, *({"f": one} for one in values)):
         assert rule.matches(Event(event)) is item_holds(event, key, item[1]), event
+        assert compiled(rule.condition)(Event(event)) is item_holds(event, key, item[1]), event
 
 
 @settings(max_examples=150, deadline=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, islice, permutations
 from typing import Any
 
 import msgspec
@@ -124,6 +124,47 @@ def test_order_of_arrival_does_not_matter_to_what_waits_in_line_and_what_waits_b
         assert correlator.open_groups() == 0
     assert answers[0]
     assert answers.count(answers[0]) == 3
+
+
+def test_alerts_of_one_time_are_in_one_order_however_their_events_came() -> None:
+    sections = [
+        {"type": "event_count", "rules": ["a"], "group-by": ["h"], "condition": {"gte": 2}},
+        {"type": "temporal", "rules": ["a", "b"], "group-by": ["h"]},
+        {
+            "type": "value_sum",
+            "rules": ["b"],
+            "group-by": ["h"],
+            "condition": {"gte": 1, "field": "v"},
+        },
+    ]
+    events = [(f"{rule}{host}", rule, host) for rule in "ab" for host in "xyz"] + [("c", "a", "x")]
+    answers = []
+    for order in islice(permutations(events), 0, None, 97):
+        how = {
+            str(n): parse_correlation({**one, "timespan": "5s"}) for n, one in enumerate(sections)
+        }
+        correlator = Correlator(how)
+        for identity, rule, host in order:
+            correlator.observe(identity, 1_000, {"h": host, "v": "1"}.get, [rule])
+        answers.append(correlator.advance(1_000))
+    assert [(one.rule, one.group["h"]) for one in answers[0]] == [
+        ("0", "x"), *(("1", host) for host in "xyz"), *(("2", host) for host in "xyz"),
+    ]  # fmt: skip
+    assert answers.count(answers[0]) == len(answers)
+
+
+def test_an_id_is_known_for_as_long_as_a_window_and_then_forgotten() -> None:
+    section = {"type": "event_count", "rules": ["a"], "timespan": "5s", "condition": {"gte": 1}}
+    correlator = Correlator({"c": parse_correlation(section)})
+    given = []
+    for second, identity in ((0, "x"), (3, "y"), (5, "x"), (9, "y"), (11, "x"), (12, "x")):
+        correlator.observe(identity, second * 1000, lambda _: None, ["a"])
+        correlator.advance(second * 1000)
+        given.append((correlator.counts["conflict"], correlator.counts["repeated"]))
+    assert given == [(0, 0), (0, 0), (1, 0), (2, 0), (2, 0), (3, 0)]
+    correlator.observe("z", 13_000, lambda _: None, ["a"])
+    correlator.observe("z", 13_000, lambda _: None, ["a"])
+    assert correlator.counts["repeated"] == 1
 
 
 @pytest.mark.parametrize("every", [False, True])
