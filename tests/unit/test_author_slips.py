@@ -242,6 +242,66 @@ def test_a_span_as_people_write_it_is_told_with_its_spelling(slip: str, right: s
 
 
 @pytest.mark.parametrize(
+    ("slip", "right"),
+    [
+        ('gte: "3"', "gte: 3"), ("gte: '3'", "gte: 3"), ("gte: 三", "gte: 3"),
+        ("gte: 三次", "gte: 3"), ("gte: “3”", "gte: 3"), ("gte: ３", "gte: 3"),
+        ('gte: "3次以上"', "gte: 3"), ('gte: ">= 3"', "gte: 3"), ("gte: 至少3次", "gte: 3"),
+        ("gte: three", "gte: 3"), ("gte: at least 3", "gte: 3"), ("gte: 3 times", "gte: 3"),
+        ("gte: 十二", "gte: 12"), ('gte: "> 2"', "gt: 2"), ("gte: 超过两次", "gt: 2"),
+        ("gte: 不到5条", "lt: 5"), ("gte: 最多两次", "lte: 2"),
+    ],
+)  # fmt: skip
+def test_a_number_as_people_write_it_is_told_with_its_spelling(slip: str, right: str) -> None:
+    text = changed(BURST, "gte: 3", slip)
+    only = next(one for one in told(text) if one.code == "MJ307")
+    assert (only.fix_en, only.fix_zh) == (f"write {right}", f"请写 {right}")
+    better = changed(BURST, "gte: 3", right)
+    assert fixed(text) == (better if right.startswith("gte") else text)
+
+
+@pytest.mark.parametrize("slip", ["很多", "3-5", "null", "[3]", "true", '""', "3 days"])
+def test_a_number_that_nobody_knows_is_left_to_its_author(slip: str) -> None:
+    text = changed(BURST, "gte: 3", f"gte: {slip}")
+    (only,) = told(text)
+    assert (only.code, "gte: 3" in only.fix_en, "不加引号" in only.fix_zh) == ("MJ307", True, True)
+    assert fixed(text) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "slip", "right"),
+    [
+        ("window", "滚动窗口", "tumbling"), ("window", "滑动", "sliding"),
+        ("window", "Tumbling", "tumbling"), ("window", "tumblin", "tumbling"),
+        ("emit", "每次", "every"), ("emit", "once", "first"),
+        ("missing_group", "排除", "exclude"), ("missing_group", "归为一组", "group"),
+        ("alerts", "立即", "speculative"), ("alerts", "speculativ", "speculative"),
+        ("alerts", "已定", "final"),
+    ],
+)  # fmt: skip
+def test_a_word_in_chinese_is_told_with_the_one_that_is_meant(
+    key: str, slip: str, right: str
+) -> None:
+    text = changed(BURST, "\n  runbook: 约谈", f"\n  {key}: {slip}\n  runbook: 约谈")
+    (only,) = told(text)
+    assert (only.fix_en, only.fix_zh) == (f"did you mean '{right}'?", f"是不是“{right}”？")
+
+
+@pytest.mark.parametrize(
+    ("slip", "right"),
+    [("之前", "before"), ("消息之前", "before"), ("后", "after"), ("前后", "around"),
+     ("“之后”", "after"), ("Before", "before")],
+)  # fmt: skip
+def test_where_something_is_absent_may_be_thought_in_chinese(slip: str, right: str) -> None:
+    text = changed(ASKED + CORRELATION, "type: event_count", "type: temporal")
+    text = changed(text, "{gte: 3}", "asked and not answered")
+    text = changed(text, "[x01_word]", "[asked, answered]")
+    text = changed(text, "\n  runbook: 约谈", f"\n  absent: {slip}\n  runbook: 约谈")
+    errors = [one for one in told(text) if one.code == "MJ335"]
+    assert [one.fix_zh for one in errors] == [f"是不是“{right}”？"], told(text)
+
+
+@pytest.mark.parametrize(
     "slip", ["1个月", "10分钟后", "很久", "20：00", "十", "0分钟", "10M", "1ms"]
 )
 def test_a_span_that_nobody_knows_is_left_to_its_author(slip: str) -> None:
