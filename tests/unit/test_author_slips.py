@@ -425,6 +425,49 @@ def test_a_mistyped_event_of_a_test_case_is_told(message: str, right: str) -> No
     assert text.split("\n")[only.line - 1][only.column - 1 :].startswith(message.rpartition(" ")[2])
 
 
+@pytest.mark.parametrize(
+    ("message", "wrong", "right"),
+    [
+        ("event: customer_added, payload: {UserID: a, ExternalUserID: c1, state: qr}", "state",
+         "State"),
+        ("event: customer_added, payload: {UserID: a, ExternalUserId: c1}", "ExternalUserId",
+         "ExternalUserID"),
+        ("event: file_operation, payload: {userid: a, filesize: 3}", "filesize", "file_size"),
+        ("event: file_operation, payload: {userid: a, external_user: {nmae: x}}", "nmae", "name"),
+        ("event: crm_opportunity, payload: {stagee: x}", "stagee", "stage"),
+        ("from: zhangwei, to: c1, type: file, payload: {file_name: a.pdf}", "file_name",
+         "filename"),
+        ("from: zhangwei, to: c1, type: news, key: info, payload: {item: [{titel: x}]}", "titel",
+         "title"),
+    ],
+)  # fmt: skip
+def test_a_mistyped_key_of_a_payload_is_told(message: str, wrong: str, right: str) -> None:
+    old = '{at: "10:00", from: zhangwei, to: lina, text: 这款保本吗}'
+    text = changed(RULE, old, f'{old}, {{at: "10:01", {message}}}')
+    (only,) = [one for one in told(text) if one.code == "MJ529"]
+    assert (only.fix_en, only.fix_zh) == (f"did you mean '{right}'?", f"是不是“{right}”？")
+    assert f"'{wrong}'" in only.said_en
+    assert text.split("\n")[only.line - 1][only.column - 1 :].startswith(wrong)
+    assert "MJ529" not in [one.code for one in told(changed(text, wrong, right))]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        # of a real record: nothing comes of these keys, and none of them is another one mistyped
+        "event: customer_added, payload: {UserID: a, ExternalUserID: c1, WelcomeCode: x}",
+        "event: login_new_device, payload: {userid: a, device_name: x, detail: x}",
+        "from: zhangwei, to: c1, type: file, payload: {filename: a, sdkfileid: x, fileid: x}",
+        "from: zhangwei, to: c1, type: note, payload: {whatever: {content: x}}",
+        "event: unheard_of, payload: {anything: x}",
+    ],
+)
+def test_a_key_of_a_payload_that_means_nothing_is_left_alone(message: str) -> None:
+    old = '{at: "10:00", from: zhangwei, to: lina, text: 这款保本吗}'
+    text = changed(RULE, old, f'{old}, {{at: "10:01", {message}}}')
+    assert "MJ529" not in [one.code for one in everything(text)]
+
+
 @pytest.mark.parametrize("said", ["公司严禁给回扣", "我们没有给回扣", "不允许给好处费"])
 def test_a_word_that_is_there_and_does_not_count_comes_near(said: str) -> None:
     text = changed(RULE, "contains: 保本", "lexicon: kickback").replace("这款保本吗", said)
