@@ -591,3 +591,64 @@ def test_a_base_rule_that_does_not_say_so_is_told_alone() -> None:
     text = changed(BURST, "mingjian: {signal: true}\n", "")
     (only,) = told(text)
     assert (only.code, "signal: true" in only.fix_zh) == ("MJ107", True)
+
+
+def also_asking(selection: str) -> str:
+    """The rule, asking for one more thing."""
+    old = "  condition: words and"
+    return changed(RULE, old, f"  ours: {{{selection}}}\n{old} ours and")
+
+
+LIST_OF_STAFF = changed(STAFF, "{}", "{zhangwei: {department: 财富管理部/一组, scene: SCENE}}")
+
+
+@pytest.mark.parametrize(
+    ("scene", "right"),
+    [("finanse", "finance"), ("Insurance", "insurance"), ("wealht", "wealth"), ("hr", "")],
+)
+def test_a_mistyped_scene_of_an_employee_is_told(tmp_path: Path, scene: str, right: str) -> None:
+    text = LEXICON + "scenes: {wealth: {words: [返佣]}}\n"
+    staff = LIST_OF_STAFF.replace("SCENE", scene)
+    found = [one for one in scenes(tmp_path, text, **{"lists/own.yaml": staff})
+             if one.path == "lists/own.yaml"]  # fmt: skip
+    assert [one.fix_zh for one in found] == [f"是不是“{right}”？"] * bool(right)
+    for one in found:
+        assert staff.split("\n")[one.line - 1][one.column - 1 :].startswith(scene)
+
+
+@pytest.mark.parametrize(("scene", "count"), [("finanse", 1), ("finance", 0), ("wealth", 0)])
+def test_a_mistyped_scene_of_an_employee_of_a_test_case_is_told(
+    tmp_path: Path, scene: str, count: int
+) -> None:
+    text = also_asking("sender.scene: wealth")
+    name = text[text.index("    - name:") :].partition("\n")[0]
+    text = changed(text, name, f"{name}\n      lists: {{own: {{zhangwei: {{scene: {scene}}}}}}}")
+    staff = LIST_OF_STAFF.replace("SCENE", "wealth")
+    files = {"rule.yaml": text, "lists/own.yaml": staff}
+    found = check_rules(str(written(tmp_path, files)), today=TODAY).problems
+    told_of = [one for one in found if one.code == "MJ428"]
+    assert [one.fix_zh for one in told_of] == ["是不是“finance”？"] * count, found
+
+
+@pytest.mark.parametrize(
+    ("asked", "fix"),
+    [
+        ("sender.scene: finanse", "did you mean 'finance'?"),
+        ("sender.scene: [finance, retail]", "write it as your lists and records do"),
+        ("sender.scene|neq: finanse", "did you mean 'finance'?"),
+        ("sender.department: 财富管理部一组", "did you mean '财富管理部/一组'?"),
+        ("sender.department: 财富管理部", "write sender.department|startswith: 财富管理部"),
+        ("sender.scene: finance", ""),
+        ("sender.scene: Finance", ""),
+        ("sender.scene: fin*", ""),
+        ("sender.department|startswith: 财富", ""),
+        ("sender.role: agent", ""),  # no list has roles: nobody knows
+    ],
+)
+def test_an_attribute_that_no_employee_has_is_told(tmp_path: Path, asked: str, fix: str) -> None:
+    files = {
+        "rule.yaml": also_asking(asked),
+        "lists/own.yaml": LIST_OF_STAFF.replace("SCENE", "finance"),
+    }
+    found = check_rules(str(written(tmp_path, files)), today=TODAY).problems
+    assert [one.fix_en for one in found if one.code == "MJ743"] == [fix] * bool(fix), found
