@@ -13,6 +13,7 @@ import msgspec
 
 from config.checks import CHOICES, check
 from config.written import check_shape, nearest, read, shown, usage
+from rules.bounds import KEY_BYTES
 
 PROFILES = CHOICES["profile"]
 _HERE = Path(__file__).parent
@@ -82,7 +83,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     record_bytes: int = 1024 * 1024
     quarantine_keep_bytes: int = 4096
-    key_bytes: int = 2 * 1024 * 1024  # of one group of one rule; as much again may wait
+    key_bytes: int = KEY_BYTES  # of one group of one rule; as much again may wait
     open_groups: int = 1_000_000  # more of them are warned of; nothing is dropped
 
 

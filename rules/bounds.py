@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
-from rules.items import Item
+if TYPE_CHECKING:  # the settings take their default from here, and need no more of the core
+    from rules.items import Item
 
-KEY_BYTES = 2 * 1024 * 1024  # of the messages of a window; as much again may wait for event time
+# of the messages of a window, as much again may wait for event time: default of limits.key_bytes
+KEY_BYTES = 2 * 1024 * 1024
 
 
 def newest_within(size: int, most: int, *ordered: Sequence[Item]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rules.cases import identities
 from rules.expectations import Found, wanted_alerts
 from rules.explain import Setting, judge
 from rules.explain_behaviour import behaviour_lines, counted
@@ -14,6 +15,7 @@ from rules.explain_words import Said
 from rules.message import Message
 from rules.model import RuleFile
 from rules.named import Named
+from rules.payload_keys import unread_keys
 from rules.ruleset import RuleSet
 
 MAX_MESSAGES = 3  # of a rule about single messages, explained in full
@@ -57,3 +59,18 @@ def reasons(
 def _paired(en: Sequence[str], zh: Sequence[str]) -> tuple[Said, ...]:
     """The same lines in both languages; they are of one number."""
     return tuple(Said(*pair) for pair in zip(en, zh, strict=True))[:MAX_LINES]
+
+
+def ignored_keys(messages: Sequence[Mapping[str, Any]]) -> tuple[Said, ...]:
+    """A line for each key of a payload that is ignored, where another one was meant."""
+    lines = []
+    for name, message in zip(identities(messages), messages, strict=True):
+        for one in unread_keys(message):
+            said = one.said(str(message.get("event") or message.get("type")))
+            lines.append(
+                Said(
+                    f"· {name}: {said.en}; did you mean '{one.meant}'?",
+                    f"· {name}：{said.zh}；是不是“{one.meant}”？",
+                )
+            )
+    return tuple(lines)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
-
-import msgspec
 
 from rules.correlation.entry import Entry
 from rules.correlation.group import Group, advance
-from rules.correlation.model import Bound, Correlation
+from rules.correlation.model import Clause, Correlation
 from rules.correlation.plan import Plan
 from rules.explain_words import Said
 from rules.spans import span_text
@@ -57,20 +54,12 @@ def told_ahead() -> Said:
 
 def steps_taken(how: Correlation, entries: Sequence[Entry]) -> int:
     """How many steps of an order with limits some chain of these entries has: what the engine says
-    of ever fewer of its rules."""
-    for most in range(len(how.rules), 1, -1):
-        bounds = (Bound("gte", Fraction(most)),)
-        within = {slot: limit for slot, limit in how.within.items() if slot < most}
-        shorter = replace(how, rules=how.rules[:most], bounds=bounds, within=within, until="")
-        known = [cut for one in entries if (cut := _of_first(one, most)).slots]
-        if known and advance(Group(Plan(shorter, every=True)), known, known[-1].time):
+    of ever fewer steps of each way in which the condition holds."""
+    ways = [one.positive for one in how.clauses] or [tuple(range(len(how.rules)))]
+    for most in range(max(map(len, ways)), 0, -1):
+        begun = {way[:most] for way in ways if len(way) >= most}
+        clauses = tuple(Clause(way) for way in sorted(begun))
+        shorter = replace(how, clauses=clauses, bounds=(), until="")
+        if advance(Group(Plan(shorter, every=True)), entries, entries[-1].time):
             return most
-    return int(any(0 in one.slots for one in entries))
-
-
-def _of_first(entry: Entry, most: int) -> Entry:
-    """The entry without what it is to later rules than the first so many."""
-    places = [place for place, slot in enumerate(entry.slots) if slot < most]
-    values = tuple(entry.values[place] for place in places) if entry.values else ()
-    slots = tuple(entry.slots[place] for place in places)
-    return msgspec.structs.replace(entry, slots=slots, values=values)
+    return 0

@@ -176,7 +176,7 @@ class _Replay:
     def _look(self, time: int, group: Group) -> None:
         """What the window has come to with the messages of this time."""
         entries = group.entries()
-        value = _value(self._how, entries, group.value())
+        value = self._value(entries)
         now = self._now
         if now is None:
             now = self._now = Stretch(self._shown, *self._bounds(entries[0].time, time))
@@ -191,6 +191,13 @@ class _Replay:
             now.absent = tuple(name for name in self._how.rules if name not in seen)
             if not growing:
                 now.start, now.end = time - self._how.span, time
+
+    def _value(self, entries: Sequence[Entry]) -> Value:
+        """What the window comes to; of an order the steps that were taken."""
+        if not self._how.ordered:
+            return self._group.value()
+        limited = self._how.within or self._how.between
+        return steps_taken(self._how, entries) if limited else self._group.steps()
 
     def _measure(self, time: int, instant: Sequence[Entry], row: Row | None) -> None:
         usually = self._group.usually()
@@ -291,16 +298,3 @@ class _Replay:
                 }
                 wanted = (name for name in self._how.rules if name not in clock.waits_for)
                 clock.lacking = tuple(name for name in wanted if name not in seen)
-
-
-def _value(how: Correlation, entries: Sequence[Entry], value: Value) -> Value:
-    """What the window comes to; of an order the steps that were taken."""
-    if not how.ordered:
-        return value
-    if (how.within or how.between) and not how.clauses:
-        return steps_taken(how, entries)
-    step, after = 0, (-1, -1)
-    for entry in entries:
-        if step < len(how.rules) and step in entry.slots and entry.instant > after:
-            step, after = step + 1, entry.instant
-    return step

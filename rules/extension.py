@@ -22,10 +22,10 @@ from rules.correlation.model import Correlation
 from rules.field_hints import unknown_field
 from rules.fields import CLOSED, FIELDS
 from rules.model import Intercept, Suppress
-from rules.nearest import nearest
 from rules.refused import UnknownName
 from rules.spans import UNITS, parse_span
 from rules.spoken_times import meant
+from rules.value_hints import word_meant
 from rules.yaml_source import Document
 from rules.zone import Zone
 
@@ -126,7 +126,7 @@ def told_ahead(document: Document, ours: Mapping[str, Any], how: Correlation) ->
     written = ours.get("alerts", ALERTS[0])
     at = (*_AT, "alerts")
     if written not in ALERTS:
-        near = nearest(written, ALERTS)
+        near = word_meant(written, ALERTS)
         raise document.error(
             at,
             f"'alerts' is final or speculative, not '{written}'",

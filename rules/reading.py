@@ -51,7 +51,7 @@ def body(owner: dict[str, Any], path: str, *keys: str) -> dict[str, Any]:
     for key in keys:
         value = owner.get(key)
         if value is not None:
-            if type(value) is not dict:
+            if not isinstance(value, dict):
                 raise wrong(f"{path}.{key}", "object", value)
             return value
     raise missing(f"{path}.{keys[0]}")
@@ -130,7 +130,7 @@ def objects(owner: dict[str, Any], key: str, path: str) -> list[dict[str, Any]]:
     """A list of objects, empty when absent."""
     values = array(owner, key, path)
     for index, value in enumerate(values):
-        if type(value) is not dict:
+        if not isinstance(value, dict):
             raise wrong(f"{path}.{key}[{index}]", "object", value)
     return values
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from rules.alert import FINAL
 from rules.calendar import OfficeCalendar
-from rules.case_reasons import reasons
+from rules.case_reasons import ignored_keys, reasons
 from rules.cases import WrongMessage, identities, records
 from rules.decode import Decoder
 from rules.engine import Engine
@@ -124,6 +124,7 @@ def run_case(
         return Failure(
             f"a record was quarantined: {reason} {detail}".rstrip(),
             f"有一条记录被隔离：{reason} {detail}".rstrip(),
+            why=ignored_keys(case["messages"]),
         )
     wrong = unmet(case, outcome.alerts)
     if wrong is not None:
@@ -132,6 +133,7 @@ def run_case(
         alert = outcome.alerts[wrong.index] if wrong.index is not None else None
         setting = Setting.of(rules, calendar)
         why = reasons(file, name, rules, messages, setting, named, outcome.alerts, case, alert)
+        why = (*ignored_keys(case["messages"]), *why)
         return Failure(wrong.en, wrong.zh, wrong.at, wrong.differences, why)
     if arrival == SHUFFLED:
         return _shuffled(ids, outcome, ((one, run(one)) for one in orders(len(ids))))

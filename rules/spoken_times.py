@@ -80,12 +80,12 @@ def meant(written: Any) -> str:
         end = part.end()
         if part[1]:
             half = Fraction(1 if part[2] or part[4] else 0, 2)
-            total += (_number(part[1]) + half) * UNITS[_UNIT_OF[part[3]]]
+            total += (number_of(part[1]) + half) * UNITS[_UNIT_OF[part[3]]]
     return span_text(int(total)) if total and total % 1000 == 0 else ""
 
 
-def _number(text: str) -> Fraction:
-    """半, 20, 1.5, 二十, 两."""
+def number_of(text: str) -> Fraction:
+    """What 半, 20, 1.5, 二十, 两 comes to."""
     if text == "半":
         return Fraction(1, 2)
     if text.isascii():

@@ -72,3 +72,30 @@ def value_meant(written: str, known: Iterable[str]) -> str:
     """One of the known values of a field, by its Chinese or another name; "" when nobody knows."""
     value = _VALUE_OF.get(written.strip(" “”‘’").casefold(), "")
     return value if value in known else ""
+
+
+_WORDS = {
+    "before": "之前 以前 前 事前 此前 前面 先前 消息之前 earlier prior",
+    "after": "之后 以后 后 事后 此后 随后 后面 消息之后 later",
+    "around": "前后 左右 周围 两边 两侧 双向 both either",
+    "sliding": "滑动 滑动窗口 rolling hopping",
+    "tumbling": "滚动 滚动窗口 翻滚 翻滚窗口 固定 固定窗口 fixed",
+    "session": "会话 会话窗口",
+    "first": "首次 首条 第一次 第一条 一次 仅一次 once",
+    "every": "每次 每条 每一次 逐条 全部 all each always",
+    "exclude": "排除 不计 忽略 不计入 ignore skip",
+    "group": "归组 合并 一组 归为一组 together include",
+    "ignore": "忽略 不计 不算 exclude",
+    "alert": "告警 报警 算 计入",
+    "final": "已定 最终 确定",
+    "speculative": "待定 立即 立刻 马上 实时 immediate immediately realtime",
+}
+
+
+def word_meant(written: Any, words: Iterable[str]) -> str:
+    """One of the words a key takes, by its Chinese or another name, else the nearest; "" when
+    nobody knows."""
+    known = list(words)
+    said = str(written).strip(" “”‘’\"'").casefold()
+    named = (word for word in known if word == said or said in _WORDS.get(word, "").split())
+    return next(named, "") or nearest(said, known)

@@ -87,6 +87,19 @@ class AlertReader(Protocol):
     def quarantine(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Quarantined records, newest first."""
 
+    def late(
+        self,
+        *,
+        rule: str = "",
+        would: str = "",
+        since: int = 0,
+        until: int = 0,
+        limit: int = 50,
+        cursor: str = "",
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Late records newest first, and the next page's cursor ("" at the end); `would` is one of
+        the answers of `rules.late`."""
+
     def tenants(self) -> dict[str, int]:
         """How many alerts each tenant has, also those that are not shown."""
 

@@ -119,6 +119,16 @@ class ElasticsearchSink:
             raise PartlyBusy(self.name, why, result, tuple(waiting))
         return result
 
+    def show(self) -> None:
+        """Refresh the indices; an account that may not is no error, they refresh in a second."""
+        names = [alias(self._prefix, kind) for kind in OUTPUTS]
+        try:
+            self._client.indices.refresh(index=names, ignore_unavailable=True)
+        except (AuthenticationException, AuthorizationException):
+            return
+        except (ApiError, TransportError) as error:
+            raise SinkBusy(self.name, f"cannot refresh the indices: {error}") from error
+
     def close(self) -> None:
         """Release connections."""
         self._client.close()

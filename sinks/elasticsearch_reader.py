@@ -8,7 +8,7 @@ from typing import Any
 from elastic_transport import TransportError
 from elasticsearch import ApiError, NotFoundError
 
-from rules.alert import RETRACTED
+from rules.alert import ID_FIELDS, RETRACTED
 from rules.late import FIRED
 from sinks.base import NoIndexYet
 from sinks.elasticsearch import connect, unreachable
@@ -52,30 +52,12 @@ class ElasticsearchReader:
             filters.append({"range": {"rule.response": {"gte": response}}})
         if actor:
             filters.append({"term": {"actor": actor}})
-        if since or until:
-            span = {"gte": since} | ({"lte": until} if until else {})
-            filters.append({"range": {"time": span}})
+        filters += _between(since, until)
         if text:
             own = _phrase(text, _TEXT_FIELDS)
             through = {"terms": {"alert_id": self._alerts_whose_evidence_says(text)}}
             filters.append({"bool": {"should": [own, through], "minimum_should_match": 1}})
-        body: Query = {
-            "query": {"bool": {"filter": filters}},
-            "sort": [{"time": "desc"}, {"alert_id": "desc"}],
-            "size": limit + 1,
-        }
-        if cursor:
-            stamp, sign, last = cursor.partition(":")
-            if not sign or not stamp.isdigit():
-                raise bad_cursor(cursor)
-            body["search_after"] = [int(stamp), last]
-        hits = self._search("alerts", body)["hits"]["hits"]
-        page = hits[:limit]
-        following = ""
-        if len(hits) > limit and page:
-            stamp, last = page[-1]["sort"]
-            following = f"{stamp}:{last}"
-        return [hit["_source"] for hit in page], following
+        return self._page("alerts", filters, limit, cursor)
 
     def alert(self, alert_id: str) -> dict[str, Any] | None:
         """See `AlertReader`. A prefix that fits several alerts is an error that says so."""
@@ -100,6 +82,45 @@ class ElasticsearchReader:
         """See `AlertReader`; newest = stored last."""
         body: Query = {"sort": [{"_seq_no": "desc"}], "size": limit}
         return [hit["_source"] for hit in self._search("quarantine", body)["hits"]["hits"]]
+
+    def late(
+        self,
+        *,
+        rule: str = "",
+        would: str = "",
+        since: int = 0,
+        until: int = 0,
+        limit: int = 50,
+        cursor: str = "",
+    ) -> tuple[list[dict[str, Any]], str]:
+        """See `AlertReader`."""
+        filters = [*self._mine(), *_between(since, until)]
+        if rule:
+            filters.append({"term": {"rule": rule}})
+        if would:
+            filters.append({"term": {"would_have_fired": would}})
+        return self._page("late", filters, limit, cursor)
+
+    def _page(
+        self, kind: str, filters: list[Query], limit: int, cursor: str
+    ) -> tuple[list[dict[str, Any]], str]:
+        body: Query = {
+            "query": {"bool": {"filter": filters}},
+            "sort": [{"time": "desc"}, {ID_FIELDS[kind]: "desc"}],
+            "size": limit + 1,
+        }
+        if cursor:
+            stamp, sign, last = cursor.partition(":")
+            if not sign or not stamp.isdigit():
+                raise bad_cursor(cursor)
+            body["search_after"] = [int(stamp), last]
+        hits = self._search(kind, body)["hits"]["hits"]
+        page = hits[:limit]
+        following = ""
+        if len(hits) > limit and page:
+            stamp, last = page[-1]["sort"]
+            following = f"{stamp}:{last}"
+        return [hit["_source"] for hit in page], following
 
     def tenants(self) -> dict[str, int]:
         """See `AlertReader`."""
@@ -195,6 +216,12 @@ class ElasticsearchReader:
             ) from None
         except (ApiError, TransportError) as error:
             raise unreachable("elasticsearch", self._url, error) from None
+
+
+def _between(since: int, until: int) -> list[Query]:
+    if not since and not until:
+        return []
+    return [{"range": {"time": {"gte": since} | ({"lte": until} if until else {})}}]
 
 
 def _phrase(text: str, fields: list[str]) -> Query:

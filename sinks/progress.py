@@ -1,4 +1,5 @@
-"""What a target may offer beyond `Sink`: remembering how far it got, and taking half a batch.
+"""What a target may offer beyond `Sink`: remembering how far it got, showing what it has at once,
+and taking half a batch.
 
 A position is a count of what is done of one piece of the job's outputs, under a name that never
 changes meaning: `kafka:<topic>:<partition>` (next offset) or `file:<kind>/<path>` (bytes).
@@ -33,6 +34,14 @@ class KeepsRejected(Protocol):
 
     def close(self) -> None:
         """Release the table; the same as `Sink.close`."""
+
+
+@runtime_checkable
+class ShowsLater(Protocol):
+    """A sink whose readers see what was written only some time after it was confirmed."""
+
+    def show(self) -> None:
+        """Let readers see all that was written, by anyone. Raises SinkBusy as `Sink.write` does."""
 
 
 class SinkBehind(Exception):

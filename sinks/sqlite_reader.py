@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,12 @@ from sinks.fulltext import match_expression
 
 _POLL_S = 0.2
 FROM_NOW = "now"
+_WOULD = "json_extract(CAST(body AS TEXT), '$.would_have_fired')"
+_SAYS = (
+    "(n IN (SELECT rowid FROM alerts_text WHERE alerts_text MATCH ?) OR alert_id IN"
+    " (SELECT alert_id FROM evidence WHERE n IN"
+    " (SELECT rowid FROM evidence_text WHERE evidence_text MATCH ?)))"
+)
 
 
 class SqliteReader:
@@ -58,40 +65,19 @@ class SqliteReader:
         cursor: str = "",
     ) -> tuple[list[dict[str, Any]], str]:
         """See `AlertReader`. `text` is looked for in the alert and in its evidence."""
-        where, values = ["1"], list[Any]()
-        for condition, value in (
-            ("tenant = ?", self.tenant),
+        conditions: list[tuple[str, Any]] = [
             ("rule = ?", rule),
             ("response >= ?", response),
             ("actor = ?", actor),
             ("time >= ?", since),
             ("time <= ?", until),
-        ):
-            if value:
-                where.append(condition)
-                values.append(value)
+        ]
         if text:
             expression = match_expression(text)
             if not expression:  # only punctuation: nothing can hold it
                 return [], ""
-            where.append(
-                "(n IN (SELECT rowid FROM alerts_text WHERE alerts_text MATCH ?) OR alert_id IN"
-                " (SELECT alert_id FROM evidence WHERE n IN"
-                " (SELECT rowid FROM evidence_text WHERE evidence_text MATCH ?)))"
-            )
-            values += [expression, expression]
-        if cursor:
-            where.append("(time, n) < (?, ?)")
-            values += _cursor(cursor, 2)
-        rows = self._db.execute(
-            # only fixed text is joined here, every value is bound
-            f"SELECT time, n, body FROM alerts WHERE {' AND '.join(where)}"  # noqa: S608
-            " ORDER BY time DESC, n DESC LIMIT ?",
-            (*values, limit + 1),
-        ).fetchall()
-        page = rows[:limit]
-        following = f"{page[-1][0]}:{page[-1][1]}" if page and len(rows) > limit else ""
-        return [_row(body) for _, _, body in page], following
+            conditions.append((_SAYS, expression))
+        return self._page("alerts", conditions, limit, cursor)
 
     def alert(self, alert_id: str) -> dict[str, Any] | None:
         """See `AlertReader`. A prefix that fits several alerts is an error that says so."""
@@ -117,6 +103,47 @@ class SqliteReader:
         rows = self._db.execute("SELECT body FROM quarantine ORDER BY n DESC LIMIT ?", (limit,))
         return [_row(body) for (body,) in rows]
 
+    def late(
+        self,
+        *,
+        rule: str = "",
+        would: str = "",
+        since: int = 0,
+        until: int = 0,
+        limit: int = 50,
+        cursor: str = "",
+    ) -> tuple[list[dict[str, Any]], str]:
+        """See `AlertReader`."""
+        conditions = [
+            ("rule = ?", rule),
+            (f"{_WOULD} = ?", would),
+            ("time >= ?", since),
+            ("time <= ?", until),
+        ]
+        return self._page("late", conditions, limit, cursor)
+
+    def _page(
+        self, table: str, conditions: Sequence[tuple[str, Any]], limit: int, cursor: str
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Rows, newest first, that fulfil those conditions that have a value."""
+        where, values = ["1"], list[Any]()
+        for condition, value in (("tenant = ?", self.tenant), *conditions):
+            if value:
+                where.append(condition)
+                values += [value] * condition.count("?")
+        if cursor:
+            where.append("(time, n) < (?, ?)")
+            values += _cursor(cursor, 2)
+        rows = self._db.execute(
+            # only fixed text is joined here, every value is bound
+            f"SELECT time, n, body FROM {table} WHERE {' AND '.join(where)}"  # noqa: S608
+            " ORDER BY time DESC, n DESC LIMIT ?",
+            (*values, limit + 1),
+        ).fetchall()
+        page = rows[:limit]
+        following = f"{page[-1][0]}:{page[-1][1]}" if page and len(rows) > limit else ""
+        return [_row(body) for _, _, body in page], following
+
     def tenants(self) -> dict[str, int]:
         """See `AlertReader`."""
         rows = self._db.execute("SELECT tenant, count(*) FROM alerts GROUP BY tenant ORDER BY 1")
@@ -129,7 +156,7 @@ class SqliteReader:
 
         taken_back = "AND status = 'retracted'"
         stands = "AND status != 'retracted'"
-        fired = "AND json_extract(CAST(body AS TEXT), '$.would_have_fired') = 'true'"
+        fired = f"AND {_WOULD} = 'true'"
 
         def number(table: str, which: str = "") -> int:
             query = f"SELECT count(*) FROM {table} {only} {which}"  # noqa: S608

@@ -7,7 +7,7 @@ happened. Into a pipe goes one line each, however long, as `grep` wants it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.cli.app import say
-from jobs.cli.words import colour, level, status, visible
+from jobs.cli.words import colour, how_long, level, status, visible, would
 from rules.alert import FINAL, RETRACTED
+from rules.errors import EXIT_USAGE, MingjianError
 from rules.quarantine import REASONS
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -36,6 +37,27 @@ def when(milliseconds: int) -> str:
     if not milliseconds:
         return "-"
     return datetime.fromtimestamp(milliseconds / 1000, ZONE).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def milliseconds(text: str, *, end: bool = False) -> int:
+    """UTC milliseconds of a local date or time; a date alone as `end` means its last moment."""
+    if not text:
+        return 0
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise MingjianError(
+            f"'{text}' is not a time",
+            f"“{text}”不是有效的时间",
+            fix_en="write 2026-11-20 or 2026-11-20T09:00",
+            fix_zh="请写成 2026-11-20 或 2026-11-20T09:00",
+            exit_code=EXIT_USAGE,
+        ) from None
+    if end and len(text) == len("2026-11-20"):
+        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_000)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZONE)
+    return int(moment.timestamp() * 1000)
 
 
 class AlertList:
@@ -138,6 +160,35 @@ def print_quarantine(console: Console, rows: Sequence[Row]) -> None:
                     console.print(line, soft_wrap=True)
 
 
+def print_late(console: Console, rows: Sequence[Row]) -> None:
+    """Print late records: how late each was and what it would have done, then what it was."""
+    spans = [how_long(row["watermark"] - row["time"]) for row in rows]
+    delays = [Text(say(f"{span} late", f"迟 {span}")) for span in spans]
+    answers = [would(row.get("would_have_fired", "")) for row in rows]
+    late, said = (max(text.cell_len for text in column) for column in (delays, answers))
+    named = max(cell_len(row["rule"]) for row in rows)
+    pipe = _into_a_pipe(console)
+    for row, delay, answer in zip(rows, delays, answers, strict=True):
+        cells = [
+            Text(row["late_id"][:SHORT_ID], "dim"),
+            Text(when(row["time"]), "dim"),
+            _padded(delay, late),
+        ]
+        rule, group = Text(visible(row["rule"]), "blue"), Text(_pairs(row.get("group", {})))
+        which = Text(f"{visible(row['msgid'])}  {visible(position(row))}", "dim")
+        what = [cell for cell in (group, which) if cell.plain]
+        whole = _joined([*cells, _padded(answer, said), _padded(rule, named), *what])
+        if pipe or whole.cell_len <= console.width:
+            console.print(whole, soft_wrap=True)
+            continue
+        for start, text in (
+            ("", _joined(cells)),
+            (" " * _INDENT, _joined([answer, rule])),
+            (" " * _INDENT, _joined(what)),
+        ):
+            console.print(_hanging(console, Text(start), text, console.width), soft_wrap=True)
+
+
 def position(row: Row) -> str:
     """Where a record stands, for a person."""
     place = row["position"]
@@ -151,6 +202,13 @@ def reason(key: str) -> str:
     """A quarantine reason in the reader's language."""
     known = REASONS.get(key)
     return say(known.en, known.zh) if known else key
+
+
+def _pairs(group: Mapping[str, str]) -> str:
+    """A group as rules write it, masked when it was written: {sender: zhangwei}; "" for none."""
+    if not group:
+        return ""
+    return "{" + ", ".join(f"{key}: {visible(value)}" for key, value in group.items()) + "}"
 
 
 def _into_a_pipe(console: Console) -> bool:

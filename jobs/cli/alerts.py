@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 import time
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from config.settings import Settings
-from jobs.cli.alert_list import ZONE, AlertList, reason
+from jobs.cli import alert_late
+from jobs.cli.alert_list import AlertList, milliseconds, reason
 from jobs.cli.alert_view import alert_page
 from jobs.cli.app import (
     ConfigOption,
+    CursorOption,
     LimitOption,
     Output,
     OutputOption,
     ProfileOption,
     SetOption,
+    SinceOption,
+    UntilOption,
     emit,
     err,
     language,
@@ -36,7 +39,8 @@ from sinks.readers import open_reader
 alerts_app = typer.Typer(
     name="alerts",
     no_args_is_help=True,
-    help="查看告警：列表、详情、实时跟踪、统计。\n\nAlerts: list, show, follow live, count.\n\n"
+    help="查看告警：列表、详情、实时跟踪、统计，以及迟到的记录。\n\n"
+    "Alerts: list, show, follow live, count; and what came too late.\n\n"
     "例 · examples:\n\n  mingjian alerts list --text 保本 --response 2\n\n"
     "  mingjian alerts show 3f2a9c41\n\n  mingjian alerts tail",
 )
@@ -46,6 +50,7 @@ _TENANTS_NAMED = 3
 
 def register(app: typer.Typer) -> None:
     """Add the sub-application."""
+    alert_late.register(alerts_app)
     app.add_typer(alerts_app)
 
 
@@ -68,22 +73,13 @@ def list_alerts(
         ),
     ] = 0,
     actor: Annotated[str, typer.Option("--actor", help="当事人账号 · account of the actor")] = "",
-    since: Annotated[
-        str,
-        typer.Option(
-            "--since",
-            help="从何时起（北京时间），如 2026-11-20T09:00"
-            " · from (Beijing time), e.g. 2026-11-20T09:00",
-        ),
-    ] = "",
-    until: Annotated[str, typer.Option("--until", help="到何时止（含） · until, inclusive")] = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
     text: Annotated[
         str, typer.Option("--text", "-t", help="摘要或证据中的文字 · words in summary or evidence")
     ] = "",
     limit: LimitOption = 50,
-    cursor: Annotated[
-        str, typer.Option("--cursor", help="上一页给出的游标 · cursor the page before gave")
-    ] = "",
+    cursor: CursorOption = "",
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
     overrides: SetOption = [],  # noqa: B006 - Typer copies it
@@ -219,6 +215,11 @@ def stats(
     for key, number in counts["quarantine"].items():
         table.add_row(f"  {reason(key)}", str(number))
     out.print(table)
+    if counts["late"]:
+        out.print(
+            say("what came late: mingjian alerts late", "迟到的记录：mingjian alerts late"),
+            style="dim",
+        )
     _say_others(reader, settings.tenant)
 
 
@@ -282,24 +283,3 @@ def _say_others(reader: AlertReader, tenant: str) -> None:
         style="dim",
         markup=False,
     )
-
-
-def milliseconds(text: str, *, end: bool = False) -> int:
-    """UTC milliseconds of a local date or time; a date alone as `end` means its last moment."""
-    if not text:
-        return 0
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise MingjianError(
-            f"'{text}' is not a time",
-            f"“{text}”不是有效的时间",
-            fix_en="write 2026-11-20 or 2026-11-20T09:00",
-            fix_zh="请写成 2026-11-20 或 2026-11-20T09:00",
-            exit_code=EXIT_USAGE,
-        ) from None
-    if end and len(text) == len("2026-11-20"):
-        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_000)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZONE)
-    return int(moment.timestamp() * 1000)

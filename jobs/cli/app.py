@@ -63,6 +63,18 @@ OutputOption = Annotated[
 LimitOption = Annotated[
     int, typer.Option("--limit", "-n", min=1, help="最多几条 · at most so many")
 ]
+SinceOption = Annotated[
+    str,
+    typer.Option(
+        "--since",
+        help="从何时起（北京时间），如 2026-11-20T09:00"
+        " · from (Beijing time), e.g. 2026-11-20T09:00",
+    ),
+]
+UntilOption = Annotated[str, typer.Option("--until", help="到何时止（含） · until, inclusive")]
+CursorOption = Annotated[
+    str, typer.Option("--cursor", help="上一页给出的游标 · cursor the page before gave")
+]
 _given: list[str] = []  # the common options of this run, for the commands that hints name
 _HINTED = re.compile(r"`(mingjian (?:alerts|deliver|detect|quarantine|report)\b[^`]*)`")
 

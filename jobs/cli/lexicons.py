@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.cli.alerts import milliseconds
+from jobs.cli.alert_list import milliseconds
 from jobs.cli.app import (
     ConfigOption,
     Output,

@@ -65,6 +65,14 @@ _TYPES = {
     "login_new_device": "新设备登录",
     "login_secondary_device": "副设备登录",
 }
+_WOULD = {
+    "true": ("would have fired", "准时则会告警", "bold red"),
+    "changed": ("would have changed alerts", "会改变告警", "yellow"),
+    "false": ("no difference", "无影响", ""),
+    "unknown": ("cannot be told", "无从判断", ""),
+    "": ("not asked then", "当时未判断", "dim"),
+}
+_UNITS = ((86_400_000, "d", "天"), (3_600_000, "h", "小时"), (60_000, "m", "分"))
 _JOINER = "\u200d"
 _JOINED = ("So", "Sk", "Mn", "Me")  # what a joiner may glue into one picture: emoji, skin, marks
 _BLANK = "\u115f\u1160\u3164\uffa0\u2800\u034f"  # letters and marks without a shape
@@ -110,6 +118,26 @@ def flag(code: str) -> str:
 def message_type(code: str) -> str:
     """What kind of message or event."""
     return say(code, _TYPES.get(code, code))
+
+
+def would(code: str) -> Text:
+    """What a late record would have done in time."""
+    en, zh, style = _WOULD.get(code, (code, code, ""))
+    return Text(say(en, zh), style)
+
+
+def how_long(milliseconds: int) -> str:
+    """A length of time in its two largest units, "1d 1h"; below a minute in seconds."""
+    rest, parts = milliseconds, list[tuple[str, str]]()
+    for size, en, zh in _UNITS:
+        number, rest = divmod(rest, size)
+        if number or parts:
+            parts.append((f"{number}{en}", f"{number} {zh}") if number else ("", ""))
+    seconds = f"{rest // 1000}" if parts else f"{rest / 1000:g}"
+    if seconds != "0" or not parts:
+        parts.append((f"{seconds}s", f"{seconds} 秒"))
+    shown = [part for part in parts[:2] if part[0]]
+    return say(" ".join(en for en, _ in shown), " ".join(zh for _, zh in shown))
 
 
 def plural(number: int, one: str, many: str = "") -> str:

@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 from jobs.delivery.source import Batch, Outputs
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, Sink, SinkBusy, WriteResult
-from sinks.progress import KeepsPositions, PartlyBusy, SinkBehind
+from sinks.progress import KeepsPositions, PartlyBusy, ShowsLater, SinkBehind
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 10.0
@@ -92,6 +92,8 @@ class Lane:
             self._retry(self._sink.open)
             self._outputs = self._retry(self._open_outputs)
             self._deliver(self._outputs)
+            if self._once and isinstance(self._sink, ShowsLater):
+                self._retry(self._sink.show)  # the next command reads what this one delivered
             self.state.state = "done"
         except Stopped:
             self.state.state, self.state.left_s = "stopped", 0

@@ -69,6 +69,19 @@ class Group:
         """What is kept comes to."""
         return self._window.value()
 
+    def steps(self) -> int:
+        """How many steps of an order without limits of its own are kept in order: where a number
+        is asked of them, of the longest chain, else of the way that came furthest."""
+        plan, window = self.plan, self._window
+        slots = tuple(range(len(plan.correlation.rules)))
+        if plan.correlation.clauses:
+            ways = [clause.positive for clause in plan.correlation.clauses]
+        elif plan.floor >= len(slots):
+            ways = [slots]
+        else:
+            return window.longest(slots)
+        return max(len(window.begun(way)) for way in ways)
+
     def usually(self) -> tuple[Fraction | None, int] | None:
         """(mean of the past, or None while that is not known; time of the first event of that
         past); None where nothing is asked of it."""

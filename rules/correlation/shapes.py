@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from rules.correlation.model import OPERATORS
 from rules.correlation.refusal import WrongCorrelation
 from rules.nearest import nearest
 from rules.spans import UNITS, parse_span
+from rules.spoken_numbers import amount_meant
+from rules.value_hints import word_meant
 
 MAX_SPAN = 10 * UNITS["y"]
 
@@ -17,8 +20,18 @@ MAX_SPAN = 10 * UNITS["y"]
 def as_limit(at: tuple[str, ...], value: Any, *, ours: bool = False) -> Fraction:
     """A number to compare with, exactly as it is written."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        operator, number = amount_meant(value)
+        key = operator if operator and at[-1] in OPERATORS else at[-1]
         raise WrongCorrelation(
-            at, f"'{at[-1]}' must be a number", f"“{at[-1]}”必须是数", code="MJ307", ours=ours
+            at,
+            f"'{at[-1]}' must be a number",
+            f"“{at[-1]}”必须是数",
+            fix_en=f"write {key}: {number}"
+            if number
+            else f"write a number, without quotation marks: {at[-1]}: 3",
+            fix_zh=f"请写 {key}: {number}" if number else f"请写数字，不加引号，如 {at[-1]}: 3",
+            code="MJ307",
+            ours=ours,
         )
     return Fraction(str(value))  # 0.1 is a tenth, not the double next to it
 
@@ -97,7 +110,7 @@ def no_such(
     ours: bool = False,
 ) -> WrongCorrelation:
     """The refusal of a word that is none of `words`."""
-    near = nearest(str(written), words)
+    near = word_meant(written, words)
     return WrongCorrelation(
         at,
         f"there is no {en} '{written}'",

@@ -134,21 +134,46 @@ class Window:
 
     def chain(self, slots: Sequence[int]) -> list[tuple[int, Key]] | None:
         """The earliest chain of one event for each slot, strictly one after the other."""
+        found = self.begun(slots)
+        return found if len(found) == len(slots) else None
+
+    def begun(self, slots: Sequence[int]) -> list[tuple[int, Key]]:
+        """The earliest chain of as many of these slots as can be, from the first on."""
         found: list[tuple[int, Key]] = []
-        after: Key = (-LAST, 0)
+        before: Key = (-LAST, 0)
         for slot in slots:
-            steps = self._steps[slot]
-            # without a sequence number equal times are not ordered
-            bound = after if after[1] else (after[0], LAST)
-            at = bisect_right(steps, bound, self._step_heads[slot])
-            if at == len(steps):
-                return None
-            after = steps[at]
-            if not after[1]:  # of one time, one that has a number leaves more to come after it
-                at = bisect_right(steps, after, at)
-                if at < len(steps) and steps[at][0] == after[0]:
-                    after = steps[at]
-            found.append((slot, after))
+            step = self._next(slot, before)
+            if step is None:
+                break
+            found.append((slot, step))
+            before = step
+        return found
+
+    def longest(self, slots: Sequence[int]) -> int:
+        """How many slots the longest chain has that may leave some of these out."""
+        ends: list[Key] = [(-LAST, 0)]  # of the chains of so many: what leaves the most to come
+        for slot in slots:
+            for many in reversed(range(len(ends))):
+                end = self._next(slot, ends[many])
+                if end is None:
+                    continue
+                if many + 1 == len(ends):
+                    ends.append(end)
+                else:
+                    ends[many + 1] = min(end, ends[many + 1], key=_after)
+        return len(ends) - 1
+
+    def _next(self, slot: int, before: Key) -> Key | None:
+        """The event of a slot after that one which leaves the most to come after it."""
+        steps = self._steps[slot]
+        at = bisect_right(steps, _after(before), self._step_heads[slot])
+        if at == len(steps):
+            return None
+        found = steps[at]
+        if not found[1]:  # of one time, one that has a number leaves more to come after it
+            at = bisect_right(steps, found, at)
+            if at < len(steps) and steps[at][0] == found[0]:
+                return steps[at]
         return found
 
     def reached(self, place: int) -> bool:
@@ -174,3 +199,8 @@ class Window:
             if slot in self._entries[at].slots:
                 yield self._entries[at]
             at += 1
+
+
+def _after(key: Key) -> Key:
+    """What comes after this is after the event: equal times without a number are not ordered."""
+    return key if key[1] else (key[0], LAST)

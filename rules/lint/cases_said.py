@@ -14,6 +14,7 @@ from rules.errors import RecordError, RuleError
 from rules.expectations import wanted_alerts
 from rules.explain_refused import refused
 from rules.model import RuleFile
+from rules.payload_keys import unread_keys
 from rules.reference import Reference
 from rules.refused import Refused, UnknownName
 from rules.value_hints import value_meant
@@ -48,6 +49,7 @@ def of_document(
         return
     yield from _names(document, cases)
     yield from _types(document, cases)
+    yield from _payloads(document, cases)
     for index, case in enumerate(cases):
         if wanted_alerts(case) > len(case["messages"]) and (not loaded or not loaded.correlations):
             yield document.error(
@@ -132,6 +134,22 @@ def _types(document: Document, cases: Iterable[dict[str, Any]]) -> Iterator[Rule
                     )
                     error.code = "MJ528"
                     yield error
+
+
+def _payloads(document: Document, cases: Iterable[dict[str, Any]]) -> Iterator[RuleError]:
+    """Keys of payloads that are ignored, where another one was meant."""
+    for index, case in enumerate(cases):
+        for number, message in enumerate(case["messages"]):
+            for one in unread_keys(message):
+                said = one.said(str(message.get("event") or message.get("type")))
+                yield document.error(
+                    (*_TESTS, str(index), "messages", str(number), *one.at),
+                    said.en,
+                    said.zh,
+                    fix_en=f"did you mean '{one.meant}'?",
+                    fix_zh=f"是不是“{one.meant}”？",
+                    code="MJ529",
+                )
 
 
 def _near(

@@ -20,6 +20,7 @@ from rules.lint import (
     numbers_said,
     patterns_said,
     quotes_said,
+    scenes_said,
     scope_said,
     words_said,
 )
@@ -76,8 +77,10 @@ def _of_document(source: Source, around: Surroundings, document: Document) -> It
         yield from cases_said.of_document(
             document, source.loaded, around.calendar, around.named.reference
         )
+        yield from scenes_said.of_cases(document, around.named)
     if "detection" in document.value:
         yield from conditions_said.of_detection(document, around.named)
+        yield from scope_said.of_attributes(document, around.named.reference)
         yield from words_said.of_detection(document)
         yield from patterns_said.of_detection(document)
         yield from numbers_said.of_detection(document)

@@ -268,6 +268,15 @@ def _moment(text: str, problem: RuleError) -> str | None:
     return _put(text, found[1], right if right[:1] == "+" else f'"{right}"') if right else None
 
 
+def _number(text: str, problem: RuleError) -> str | None:
+    """A number written as a text, of a comparison that asks for nothing else."""
+    found = _found(text, problem)
+    right = re.fullmatch(r"write (\w+): (-?[0-9.]+)", problem.fix_en)
+    if found is None or right is None or right[1] != problem.at[-1]:
+        return None
+    return _put(text, found[1], right[2])
+
+
 def _raised(text: str, problem: RuleError) -> str | None:
     found = _found(text, problem)
     number = re.search(r"\d+$", problem.fix_en)
@@ -285,6 +294,7 @@ _FIXES: Mapping[str, Callable[[str, RuleError], str | None]] = {
     "MJ246": _once,
     "MJ248": _no_star,
     "MJ412": _once,
+    "MJ307": _number,
     "MJ310": _span,
     "MJ730": _span,
     "MJ502": _key_meant,

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from rules.calendar import OfficeCalendar, load_calendar, read_calendar
 from rules.errors import RuleError
+from rules.lint import scenes_said
 from rules.lint.baseline import unraised
 from rules.lint.bounds import collected
 from rules.lint.file_said import Surroundings, in_order, of_source
 from rules.lint.lexicon_source import LexiconSource, of_lexicon_source, read_lexicon
 from rules.lint.list_source import read_list
 from rules.lint.lists_said import of_list
-from rules.lint.scenes_said import of_scenes
 from rules.lint.source import Source, read
 from rules.lint.together import lexicons_named, missing_names, of_files
 from rules.loader import read_rule_text
@@ -76,6 +76,9 @@ def check(request: Request) -> list[RuleError]:
     for source in sources:
         found += of_source(source, around, between.get(source.path, ()))
     found += _packs(request)
+    for file, one in _own_lists(request, named):
+        words_of = [source.lexicon for source in lexicons]
+        found += scenes_said.of_list(one, file, _label(file, request), words_of, everything)
     if request.own:
         used = lexicons_named(everything)
         inside = words.is_relative_to(request.root)  # else other rules may use them too
@@ -88,7 +91,9 @@ def check(request: Request) -> list[RuleError]:
             scenes: list[RuleError] = []
             if lexicon.document is not None:
                 beside = [one.lexicon for one in lexicons if one is not lexicon]
-                scenes += of_scenes(lexicon.document, beside, named.reference, everything)
+                scenes += scenes_said.of_scenes(
+                    lexicon.document, beside, named.reference, everything
+                )
             found += of_lexicon_source(lexicon, used if complete else None, request.today, scenes)
     else:  # lists of somebody else: only what keeps the rules from loading
         found += [problem for lexicon in lexicons for problem in lexicon.problems]
@@ -124,10 +129,23 @@ def _named(lexicons: Sequence[LexiconSource], request: Request, found: list[Rule
         found += read.problems
         if read.problems:
             broken.add(file.stem)
-        elif request.own or (file.is_relative_to(request.root) and not request.others):
+        elif _is_own(file, request):
             found += of_list(one, file, label, request.today)
     named = {one.lexicon.name: one.lexicon for one in lexicons}
     return Named(named, Reference(lists), frozenset(broken))
+
+
+def _is_own(file: Path, request: Request) -> bool:
+    """Is this list one of those to check?"""
+    return request.own or (file.is_relative_to(request.root) and not request.others)
+
+
+def _own_lists(request: Request, named: Named) -> Iterator[tuple[Path, RefList]]:
+    """Lists of employees to check, of those that can be read."""
+    for file in list_files(request.where.lists):
+        one = named.reference.lists.get(file.stem)
+        if one and one.kind == "staff" and one.entries and _is_own(file, request):
+            yield file, one
 
 
 def _calendar(request: Request, found: list[RuleError]) -> OfficeCalendar:

@@ -13,7 +13,7 @@ from elasticsearch import ApiError, Elasticsearch
 from kafka import KafkaConsumer, KafkaProducer
 from redis import Redis
 
-from config.settings import Kafka, Outputs, Settings, Target
+from config.settings import Kafka, Outputs, Settings, Source, Target
 from jobs import deliver
 from jobs.servers import elasticsearch as elasticsearch_module
 from jobs.servers import kafka as kafka_module
@@ -263,6 +263,29 @@ def test_files_reach_elasticsearch_and_their_position_is_kept(
     write_part(tmp_path / "outputs", [alert(1, tenant=prefix), evidence(1, tenant=prefix)])
     assert deliver.run(settings, once=True).targets[0].written == 2
     assert deliver.run(settings, once=True).targets[0].duplicates == 0
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_was_delivered_once_is_shown_to_the_next_command(
+    elasticsearch_target, prefix, tmp_path, again
+):
+    settings = Settings(
+        profile="cluster",
+        tenant=prefix,
+        data_dir=str(tmp_path),
+        source=Source(kind="files", path=str(tmp_path)),
+        outputs=Outputs(kind="files", path=str(tmp_path / "outputs")),
+        targets=(elasticsearch_target,),
+    )
+    reader = open_reader(settings)
+    written = [alert(n, tenant=prefix) for n in range(3)]
+    write_part(tmp_path / "outputs", [*written, evidence(1, tenant=prefix)])
+    if again:  # written by a deliverer that was stopped, or that stays: nothing new for this one
+        stop = threading.Event()
+        deliver.run(settings, once=False, stop=stop, after_write=lambda _: stop.set())
+    deliver.run(settings, once=True)
+    assert {row["alert_id"] for row in reader.alerts()[0]} == {record.id for record in written}
+    assert reader.counts()["evidence"] == 1
 
 
 def test_readers_of_the_cluster_search_and_follow_live(

@@ -158,6 +158,31 @@ def test_what_came_late_and_would_have_fired_is_counted(sink, reader, refresh):
     assert (counts["late"], counts["late_would_have_fired"]) == (3, 1)
 
 
+def test_late_records_are_listed_newest_first(sink, reader, refresh):
+    told = [
+        late(n, time=T0 + n // 2 * 1000, would_have_fired=would, rule=f"own_{would}")
+        for n, would in enumerate(["true", "changed", "true", "false", "unknown"])
+    ]
+    sink.write([*told, late(9, tenant="other")])
+    refresh()
+
+    def numbers(**asked):
+        rows, cursor = reader.late(**asked)
+        ids = {record.id: n for n, record in enumerate(told)}
+        return [ids[row["late_id"]] for row in rows], cursor
+
+    first, cursor = numbers(limit=2)
+    second, cursor = numbers(limit=2, cursor=cursor)
+    last, end = numbers(limit=2, cursor=cursor)
+    assert (sorted(first + second + last), end) == ([0, 1, 2, 3, 4], "")
+    assert [n // 2 for n in first + second + last] == [2, 1, 1, 0, 0]
+    assert sorted(numbers(would="true")[0]) == [0, 2]
+    assert numbers(rule="own_changed", would="true")[0] == []
+    assert sorted(numbers(since=T0 + 1000, until=T0 + 1000)[0]) == [2, 3]
+    with pytest.raises(MingjianError, match="is not a cursor"):
+        reader.late(cursor="x")
+
+
 def test_an_index_of_an_earlier_version_takes_the_fields_that_are_new(
     client, prefix, elasticsearch_server
 ):

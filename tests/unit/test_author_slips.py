@@ -242,6 +242,66 @@ def test_a_span_as_people_write_it_is_told_with_its_spelling(slip: str, right: s
 
 
 @pytest.mark.parametrize(
+    ("slip", "right"),
+    [
+        ('gte: "3"', "gte: 3"), ("gte: '3'", "gte: 3"), ("gte: 三", "gte: 3"),
+        ("gte: 三次", "gte: 3"), ("gte: “3”", "gte: 3"), ("gte: ３", "gte: 3"),
+        ('gte: "3次以上"', "gte: 3"), ('gte: ">= 3"', "gte: 3"), ("gte: 至少3次", "gte: 3"),
+        ("gte: three", "gte: 3"), ("gte: at least 3", "gte: 3"), ("gte: 3 times", "gte: 3"),
+        ("gte: 十二", "gte: 12"), ('gte: "> 2"', "gt: 2"), ("gte: 超过两次", "gt: 2"),
+        ("gte: 不到5条", "lt: 5"), ("gte: 最多两次", "lte: 2"),
+    ],
+)  # fmt: skip
+def test_a_number_as_people_write_it_is_told_with_its_spelling(slip: str, right: str) -> None:
+    text = changed(BURST, "gte: 3", slip)
+    only = next(one for one in told(text) if one.code == "MJ307")
+    assert (only.fix_en, only.fix_zh) == (f"write {right}", f"请写 {right}")
+    better = changed(BURST, "gte: 3", right)
+    assert fixed(text) == (better if right.startswith("gte") else text)
+
+
+@pytest.mark.parametrize("slip", ["很多", "3-5", "null", "[3]", "true", '""', "3 days"])
+def test_a_number_that_nobody_knows_is_left_to_its_author(slip: str) -> None:
+    text = changed(BURST, "gte: 3", f"gte: {slip}")
+    (only,) = told(text)
+    assert (only.code, "gte: 3" in only.fix_en, "不加引号" in only.fix_zh) == ("MJ307", True, True)
+    assert fixed(text) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "slip", "right"),
+    [
+        ("window", "滚动窗口", "tumbling"), ("window", "滑动", "sliding"),
+        ("window", "Tumbling", "tumbling"), ("window", "tumblin", "tumbling"),
+        ("emit", "每次", "every"), ("emit", "once", "first"),
+        ("missing_group", "排除", "exclude"), ("missing_group", "归为一组", "group"),
+        ("alerts", "立即", "speculative"), ("alerts", "speculativ", "speculative"),
+        ("alerts", "已定", "final"),
+    ],
+)  # fmt: skip
+def test_a_word_in_chinese_is_told_with_the_one_that_is_meant(
+    key: str, slip: str, right: str
+) -> None:
+    text = changed(BURST, "\n  runbook: 约谈", f"\n  {key}: {slip}\n  runbook: 约谈")
+    (only,) = told(text)
+    assert (only.fix_en, only.fix_zh) == (f"did you mean '{right}'?", f"是不是“{right}”？")
+
+
+@pytest.mark.parametrize(
+    ("slip", "right"),
+    [("之前", "before"), ("消息之前", "before"), ("后", "after"), ("前后", "around"),
+     ("“之后”", "after"), ("Before", "before")],
+)  # fmt: skip
+def test_where_something_is_absent_may_be_thought_in_chinese(slip: str, right: str) -> None:
+    text = changed(ASKED + CORRELATION, "type: event_count", "type: temporal")
+    text = changed(text, "{gte: 3}", "asked and not answered")
+    text = changed(text, "[x01_word]", "[asked, answered]")
+    text = changed(text, "\n  runbook: 约谈", f"\n  absent: {slip}\n  runbook: 约谈")
+    errors = [one for one in told(text) if one.code == "MJ335"]
+    assert [one.fix_zh for one in errors] == [f"是不是“{right}”？"], told(text)
+
+
+@pytest.mark.parametrize(
     "slip", ["1个月", "10分钟后", "很久", "20：00", "十", "0分钟", "10M", "1ms"]
 )
 def test_a_span_that_nobody_knows_is_left_to_its_author(slip: str) -> None:
@@ -363,6 +423,49 @@ def test_a_mistyped_event_of_a_test_case_is_told(message: str, right: str) -> No
     (only,) = told(text)
     assert (only.code, only.fix_zh) == ("MJ528", f"是不是“{right}”？")
     assert text.split("\n")[only.line - 1][only.column - 1 :].startswith(message.rpartition(" ")[2])
+
+
+@pytest.mark.parametrize(
+    ("message", "wrong", "right"),
+    [
+        ("event: customer_added, payload: {UserID: a, ExternalUserID: c1, state: qr}", "state",
+         "State"),
+        ("event: customer_added, payload: {UserID: a, ExternalUserId: c1}", "ExternalUserId",
+         "ExternalUserID"),
+        ("event: file_operation, payload: {userid: a, filesize: 3}", "filesize", "file_size"),
+        ("event: file_operation, payload: {userid: a, external_user: {nmae: x}}", "nmae", "name"),
+        ("event: crm_opportunity, payload: {stagee: x}", "stagee", "stage"),
+        ("from: zhangwei, to: c1, type: file, payload: {file_name: a.pdf}", "file_name",
+         "filename"),
+        ("from: zhangwei, to: c1, type: news, key: info, payload: {item: [{titel: x}]}", "titel",
+         "title"),
+    ],
+)  # fmt: skip
+def test_a_mistyped_key_of_a_payload_is_told(message: str, wrong: str, right: str) -> None:
+    old = '{at: "10:00", from: zhangwei, to: lina, text: 这款保本吗}'
+    text = changed(RULE, old, f'{old}, {{at: "10:01", {message}}}')
+    (only,) = [one for one in told(text) if one.code == "MJ529"]
+    assert (only.fix_en, only.fix_zh) == (f"did you mean '{right}'?", f"是不是“{right}”？")
+    assert f"'{wrong}'" in only.said_en
+    assert text.split("\n")[only.line - 1][only.column - 1 :].startswith(wrong)
+    assert "MJ529" not in [one.code for one in told(changed(text, wrong, right))]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        # of a real record: nothing comes of these keys, and none of them is another one mistyped
+        "event: customer_added, payload: {UserID: a, ExternalUserID: c1, WelcomeCode: x}",
+        "event: login_new_device, payload: {userid: a, device_name: x, detail: x}",
+        "from: zhangwei, to: c1, type: file, payload: {filename: a, sdkfileid: x, fileid: x}",
+        "from: zhangwei, to: c1, type: note, payload: {whatever: {content: x}}",
+        "event: unheard_of, payload: {anything: x}",
+    ],
+)
+def test_a_key_of_a_payload_that_means_nothing_is_left_alone(message: str) -> None:
+    old = '{at: "10:00", from: zhangwei, to: lina, text: 这款保本吗}'
+    text = changed(RULE, old, f'{old}, {{at: "10:01", {message}}}')
+    assert "MJ529" not in [one.code for one in everything(text)]
 
 
 @pytest.mark.parametrize("said", ["公司严禁给回扣", "我们没有给回扣", "不允许给好处费"])
@@ -488,3 +591,64 @@ def test_a_base_rule_that_does_not_say_so_is_told_alone() -> None:
     text = changed(BURST, "mingjian: {signal: true}\n", "")
     (only,) = told(text)
     assert (only.code, "signal: true" in only.fix_zh) == ("MJ107", True)
+
+
+def also_asking(selection: str) -> str:
+    """The rule, asking for one more thing."""
+    old = "  condition: words and"
+    return changed(RULE, old, f"  ours: {{{selection}}}\n{old} ours and")
+
+
+LIST_OF_STAFF = changed(STAFF, "{}", "{zhangwei: {department: 财富管理部/一组, scene: SCENE}}")
+
+
+@pytest.mark.parametrize(
+    ("scene", "right"),
+    [("finanse", "finance"), ("Insurance", "insurance"), ("wealht", "wealth"), ("hr", "")],
+)
+def test_a_mistyped_scene_of_an_employee_is_told(tmp_path: Path, scene: str, right: str) -> None:
+    text = LEXICON + "scenes: {wealth: {words: [返佣]}}\n"
+    staff = LIST_OF_STAFF.replace("SCENE", scene)
+    found = [one for one in scenes(tmp_path, text, **{"lists/own.yaml": staff})
+             if one.path == "lists/own.yaml"]  # fmt: skip
+    assert [one.fix_zh for one in found] == [f"是不是“{right}”？"] * bool(right)
+    for one in found:
+        assert staff.split("\n")[one.line - 1][one.column - 1 :].startswith(scene)
+
+
+@pytest.mark.parametrize(("scene", "count"), [("finanse", 1), ("finance", 0), ("wealth", 0)])
+def test_a_mistyped_scene_of_an_employee_of_a_test_case_is_told(
+    tmp_path: Path, scene: str, count: int
+) -> None:
+    text = also_asking("sender.scene: wealth")
+    name = text[text.index("    - name:") :].partition("\n")[0]
+    text = changed(text, name, f"{name}\n      lists: {{own: {{zhangwei: {{scene: {scene}}}}}}}")
+    staff = LIST_OF_STAFF.replace("SCENE", "wealth")
+    files = {"rule.yaml": text, "lists/own.yaml": staff}
+    found = check_rules(str(written(tmp_path, files)), today=TODAY).problems
+    told_of = [one for one in found if one.code == "MJ428"]
+    assert [one.fix_zh for one in told_of] == ["是不是“finance”？"] * count, found
+
+
+@pytest.mark.parametrize(
+    ("asked", "fix"),
+    [
+        ("sender.scene: finanse", "did you mean 'finance'?"),
+        ("sender.scene: [finance, retail]", "write it as your lists and records do"),
+        ("sender.scene|neq: finanse", "did you mean 'finance'?"),
+        ("sender.department: 财富管理部一组", "did you mean '财富管理部/一组'?"),
+        ("sender.department: 财富管理部", "write sender.department|startswith: 财富管理部"),
+        ("sender.scene: finance", ""),
+        ("sender.scene: Finance", ""),
+        ("sender.scene: fin*", ""),
+        ("sender.department|startswith: 财富", ""),
+        ("sender.role: agent", ""),  # no list has roles: nobody knows
+    ],
+)
+def test_an_attribute_that_no_employee_has_is_told(tmp_path: Path, asked: str, fix: str) -> None:
+    files = {
+        "rule.yaml": also_asking(asked),
+        "lists/own.yaml": LIST_OF_STAFF.replace("SCENE", "finance"),
+    }
+    found = check_rules(str(written(tmp_path, files)), today=TODAY).problems
+    assert [one.fix_en for one in found if one.code == "MJ743"] == [fix] * bool(fix), found

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from jobs.cli import alerts, deliver, quarantine, stack
 from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
-from tests.support.records import alert, evidence, hit, late, quarantined, rule, write_part
+from tests.support.records import T0, alert, evidence, hit, late, quarantined, rule, write_part
 
 ALERT = alert(1)
 
@@ -171,6 +171,125 @@ def test_what_is_not_settled_or_was_taken_back_is_shown_so(delivered, tmp_path):
     assert "taken back" in delivered("alerts", "stats")[1]
 
 
+@pytest.fixture
+def with_late(delivered, tmp_path):
+    """Late records, each a second newer than the one before; `late(1)` was there already."""
+    group = {"tenant": "demo", "sender": "zhangsan"}
+    told = [
+        late(n, time=T0 + n * 1000, watermark=T0 + n * 1000 + behind, group=group,
+             rule=name, would_have_fired=would)
+        for n, (behind, name, would) in enumerate([
+            (65_000, "a05_01_recall_burst", "true"),
+            (90_061_000, "own_burst", "changed"),
+            (0, "own_burst", "false"),
+            (400, "own_burst", "unknown"),
+        ], start=2)
+    ]  # fmt: skip
+    write_part(tmp_path / "outputs", [*told, late(9, tenant="other")], "part-0-2")
+    delivered("deliver", "--once")
+    return delivered
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        ((), [5, 4, 3, 2, 1]),
+        (("--would", "true"), [2]),
+        (("--would", "changed"), [3]),
+        (("--rule", "own_burst"), [5, 4, 3]),
+        (("--rule", "own_burst", "--would", "unknown"), [5]),
+        (("--since", "2026-09-21T22:13:24"), [5, 4]),
+        (("--until", "2026-09-21T22:13:22"), [2, 1]),
+        (("--limit", "2"), [5, 4]),
+    ],
+)
+def test_late_records_for_machines_are_filtered(with_late, options, numbers):
+    code, text = with_late("alerts", "late", *options, "--output", "json")
+    found = json.loads(text)
+    assert code == 0
+    assert [row["late_id"] for row in found["late"]] == [late(n).id for n in numbers]
+    assert all(row["late_ms"] == row["watermark"] - row["time"] for row in found["late"])
+
+
+def test_late_records_come_page_by_page(with_late):
+    seen, cursor = [], ()
+    while True:
+        _, text = with_late("alerts", "late", "--limit", "2", *cursor, "--output", "json")
+        page = json.loads(text)
+        seen += [row["late_id"] for row in page["late"]]
+        if not page["cursor"]:
+            break
+        cursor = ("--cursor", page["cursor"])
+    assert seen == [late(n).id for n in (5, 4, 3, 2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("tongue", "lines", "note"),
+    [
+        (
+            "en",
+            {
+                2: "1m 5s late  would have fired  a05_01_recall_burst",
+                3: "1d 1h late  would have changed alerts  own_burst",
+                4: "0s late  no difference  own_burst",
+                5: "0.4s late  cannot be told  own_burst",
+                1: "1m late  not asked then  a05_01_recall_burst  m1",
+            },
+            "beyond flink.allowed_lateness_ms",
+        ),
+        (
+            "zh",
+            {
+                2: "迟 1 分 5 秒  准时则会告警  a05_01_recall_burst",
+                3: "迟 1 天 1 小时  会改变告警  own_burst",
+                4: "迟 0 秒  无影响  own_burst",
+                5: "迟 0.4 秒  无从判断  own_burst",
+                1: "迟 1 分  当时未判断  a05_01_recall_burst  m1",
+            },
+            "超出 flink.allowed_lateness_ms",
+        ),
+    ],
+)
+def test_late_records_say_how_late_and_what_they_would_have_done(
+    with_late, monkeypatch, tongue, lines, note
+):
+    monkeypatch.setenv("MINGJIAN_LANG", tongue)
+    _, text = with_late("alerts", "late")
+    shown = {line[:12]: re.sub("  +", "  ", line) for line in text.splitlines()}
+    for number, part in lines.items():
+        line = shown[late(number).id[:12]]
+        assert part in line, text
+        assert f"m{number}" in line
+        assert f"kafka:messages[0]@{number}" in line
+    assert "{tenant: demo, sender: zhangsan}" in shown[late(2).id[:12]]
+    assert note in text
+    assert "mingjian alerts late" in with_late("alerts", "stats")[1]
+
+
+def test_late_records_stay_readable_where_there_is_little_room(with_late, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    _, text = with_late("alerts", "late")
+    assert all(len(line) <= 60 for line in text.splitlines()), text
+    for part in ("would have fired", "a05_01_recall_burst", "{tenant: demo, sender: zhangsan}"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("tongue", "options", "said"),
+    [
+        ("en", ("--set", "tenant=quiet"), "nothing that rules count over time came too late"),
+        ("zh", ("--set", "tenant=quiet"), "没有迟到的记录"),
+        ("en", ("--would", "true"), "1 late record, none of which fits these options"),
+        ("zh", ("--rule", "own_burst"), "共有 1 条迟到记录，没有一条符合所给的条件"),
+    ],
+)
+def test_no_late_record_is_said_in_words(delivered, monkeypatch, tongue, options, said):
+    monkeypatch.setenv("MINGJIAN_LANG", tongue)
+    code, text = delivered("alerts", "late", *options)
+    assert (code, said in text) == (0, True), text
+    assert json.loads(delivered("alerts", "late", *options, "--output", "json")[1])["late"] == []
+
+
 def test_quarantine_list_and_show(delivered):
     _, text = delivered("quarantine", "list")
     assert "/data/day.jsonl" in text
@@ -184,6 +303,8 @@ def test_quarantine_list_and_show(delivered):
         (("alerts", "show", "ffff0000ffff"), "no alert 'ffff0000ffff'", EXIT_USAGE),
         (("alerts", "list", "--since", "yesterday"), "'yesterday' is not a time", EXIT_USAGE),
         (("alerts", "list", "--cursor", "x"), "'x' is not a cursor", EXIT_USAGE),
+        (("alerts", "late", "--cursor", "x"), "'x' is not a cursor", EXIT_USAGE),
+        (("alerts", "late", "--since", "yesterday"), "'yesterday' is not a time", EXIT_USAGE),
         (("quarantine", "show", "ffff"), "0 quarantined records begin", EXIT_USAGE),
     ],
 )
@@ -201,7 +322,7 @@ def test_before_anything_was_delivered_the_way_there_is_told(call):
 
 def test_an_unreachable_server_is_one_line_and_exit_3(call):
     cluster = "targets=[{kind: elasticsearch, name: es, url: 'http://127.0.0.1:1'}]"
-    for words in (("alerts", "list"), ("alerts", "tail"), ("alerts", "stats")):
+    for words in (("alerts", "list"), ("alerts", "tail"), ("alerts", "stats"), ("alerts", "late")):
         with pytest.raises(MingjianError, match="cannot use Elasticsearch") as caught:
             call(*words, "--set", cluster)
         assert caught.value.exit_code == EXIT_ENVIRONMENT

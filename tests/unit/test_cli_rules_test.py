@@ -46,6 +46,26 @@ def test_all_good_is_one_line(tmp_path: Path) -> None:
     assert run(tmp_path) == (0, "2 passed, 0 failed\n")
 
 
+def test_a_case_that_fails_names_a_key_of_a_payload_that_nothing_reads(tmp_path: Path) -> None:
+    rule = GOOD.replace("text|contains: 保本", "event.state: qr").replace("employee and ", "")
+    rule = rule.replace("  employee: {direction: outbound, sender_kind: employee}\n", "")
+    cases = """    - name: {name}
+      messages: [{{at: "10:00", event: customer_added, payload: {{UserID: a, {payload}}}}}]
+      alerts: 1
+"""
+    head = rule[: rule.index("    - name")]
+    assert "event.state" in head
+    write(tmp_path, head + cases.format(name="渠道", payload="ExternalUserID: c1, state: qr"))
+    code, text = run(tmp_path)
+    assert code == 1
+    assert "m1: nothing reads 'state' in the payload of customer_added" in text
+    assert "did you mean 'State'?" in text
+    write(tmp_path, head + cases.format(name="渠道", payload="ExternalUserId: c1, State: qr"))
+    assert "did you mean 'ExternalUserID'?" in run(tmp_path)[1]
+    write(tmp_path, head + cases.format(name="渠道", payload="ExternalUserID: c1, State: qr"))
+    assert run(tmp_path)[0] == 0
+
+
 def test_a_case_is_about_final_alerts_whatever_is_told_ahead(tmp_path: Path) -> None:
     """Here the last message belongs first, and what was told before it came is taken back."""
     cases = """

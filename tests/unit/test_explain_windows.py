@@ -194,6 +194,64 @@ def test_an_explanation_raises_the_alerts_of_the_engine(
     assert (" alert at " in text) == bool(alerts)
 
 
+ORDER = "  type: temporal_ordered\n  rules: [own_said, own_other, own_reply]"
+EITHER = "\n  condition: own_said and (own_other or own_reply)"
+OTHER = """\
+name: own_other
+detection:
+  words: {{text|contains: 可以}}
+  condition: words
+mingjian: {{signal: true}}
+---
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "ours", "line", "en"),
+    [  # said, other, reply: letter and sequence number; one minute apart unless "=" stands between
+        ("", "", "x0 =x5 =o6 =r7", "at most 3 steps in their order"),
+        ("", "", "x0 =x5 =o6 r0", "at most 3 steps in their order"),
+        ("", "", "x5 =o0 =r6", "at most 1 steps in their order"),
+        ("", "", "x0 =o6 r0", "at most 1 steps in their order"),
+        ("", "", "x0 =o0 =r0", "at most 1 steps in their order"),
+        ("", "", "x0 =x7 =o6 r0", "at most 1 steps in their order"),
+        ("", "", "o0 r0", "at most 0 steps in their order"),
+        ("\n  condition: {gte: 2}", "", "o0 r0", "at most 2 steps in their order"),
+        ("\n  condition: {gte: 2}", "", "x0 o0 r0", "at most 3 steps in their order"),
+        ("\n  condition: {gte: 2}", "", "r0 x0 =x5 =o6", "at most 2 steps in their order"),
+        (EITHER, "", "x0 r0", "at most 2 steps in their order"),
+        (EITHER, "", "o0 x0 =x3 =r4", "at most 2 steps in their order"),
+        (EITHER, "", "x0 =r4 o0 =x1", "at most 2 steps in their order"),
+        (EITHER, "", "x0 =r4", "at most 1 steps in their order"),
+        (EITHER, ", within: {own_reply: 1m}", "x0 x0 r0", "at most 2 steps in their order"),
+        (EITHER, ", within: {own_reply: 1m}", "x0 =x5 =r6", "at most 2 steps in their order"),
+        (EITHER, ", within: {own_reply: 1m, own_other: 1m}", "x0 r0 o0",
+         "at most 2 steps in their order"),
+        (EITHER, ", within: {own_reply: 1m}", "o0 r0", "at most 0 steps in their order"),
+    ],
+)  # fmt: skip
+def test_steps_of_an_order_are_those_that_are_judged(
+    tmp_path: Path, how: str, ours: str, line: str, en: str
+) -> None:
+    minute, messages = 0, []
+    for text in line.split():
+        minute += not text.startswith("=")
+        what, seq = text.lstrip("=")
+        (one,) = said((f"10:{minute:02d}", "可以" if what == "o" else what))
+        messages.append(dict(one, seq=int(seq)))
+    file = load_text(tmp_path, OTHER.format() + RULE.format(how=ORDER + how, ours=ours))
+    rules = assemble([file], "d")
+    (rule,) = file.correlations
+    raws = records({"messages": messages})
+    found = counted(rule, rules, map(DECODER.decode, raws), Setting.of(rules, CALENDAR), NAMED)
+    lines = "\n".join(behaviour_lines(rule, found, "en"))
+    assert en in lines, lines
+    engine = Engine(RuleTimeline([(0, rules)]), DECODER, CALENDAR)
+    alerts = [body for kind, body in engine.run(raws) if kind == "alerts"]
+    steps, wanted = int(en.split()[2]), 3 if not how else 2
+    assert bool(alerts) == (steps >= wanted) == (": reached, alert at" in lines)
+
+
 @pytest.mark.parametrize("sources", ["[own_said, own_twice]", "[own_twice]"])
 def test_a_correlation_that_reads_another_says_where_to_look(tmp_path: Path, sources: str) -> None:
     child = "name: own_twice\ncorrelation: {type: event_count, rules: [own_said], timespan: 5m,"

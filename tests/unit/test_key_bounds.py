@@ -13,6 +13,7 @@ from config.settings import Limits
 from jobs.cli.detect import ProgressLine
 from jobs.health import troubles
 from jobs.progress import Snapshot
+from rules import bounds
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.findings import FLAG_TRUNCATED
@@ -152,3 +153,7 @@ def test_what_is_amiss_is_told_once_with_what_to_look_at(
         for _ in range(3):
             line.show(Snapshot("RUNNING", counters=counters), 1.0)
     assert capsys.readouterr().err.count("⚠") == len(words)
+
+
+def test_the_default_of_a_key_stands_in_one_place() -> None:
+    assert Limits().key_bytes is bounds.KEY_BYTES  # the same number, not another one like it

@@ -14,7 +14,7 @@ MAX_LINES = 350
 # package -> our own modules it may import, by prefix (its own package always)
 MAY_IMPORT = {
     "rules": (),
-    "config": ("rules.errors", "rules.yaml_source"),
+    "config": ("rules.bounds", "rules.errors", "rules.yaml_source"),
     "ingest": ("rules", "config"),
     "sinks": ("rules", "config"),
     "reports": ("rules", "config", "sinks"),
