@@ -167,14 +167,25 @@ def counted_by_sql(case: Case) -> str:
 
 
 def ordered_by_sql(case: Case) -> str:
-    """Alerts of "a, then b" by MATCH_RECOGNIZE, which is flink-cep."""
+    """Alerts of "a, then b" by MATCH_RECOGNIZE, which is flink-cep, and their rises.
+
+    A match takes the latest a before its b. With `A X*? B` and any X between, every a of the window
+    would begin a match that each event is tried on: 5 ms an event before the window of 100 is full.
+    Of pairs that overlap ours tells the first; the event before b_k is a_k here, and at it the pair
+    before still held when its a was in the window. WITHIN is open where our window is closed.
+    """
     return f"""
-        SELECT CONCAT(first_id, ' ', last_id) FROM events MATCH_RECOGNIZE (
-            PARTITION BY grp ORDER BY event_time
-            MEASURES A.msgid AS first_id, B.msgid AS last_id
-            ONE ROW PER MATCH AFTER MATCH SKIP PAST LAST ROW
-            PATTERN (A X*? B) WITHIN INTERVAL '{case.span}' SECOND({_digits(case)})
-            DEFINE A AS A.word = 'a', X AS X.word = 'a', B AS B.word = 'b')"""  # noqa: S608
+        SELECT CONCAT(first_id, ' ', last_id) FROM (
+            SELECT first_id, last_id, first_t, LAG(first_t, 1) OVER (
+                PARTITION BY grp ORDER BY matched) AS before_it
+            FROM events MATCH_RECOGNIZE (
+                PARTITION BY grp ORDER BY event_time
+                MEASURES A.msgid AS first_id, A.t AS first_t, B.msgid AS last_id,
+                    MATCH_ROWTIME() AS matched
+                ONE ROW PER MATCH AFTER MATCH SKIP PAST LAST ROW
+                PATTERN (A X* B) WITHIN INTERVAL '{case.span}.001' SECOND({_digits(case)}, 3)
+                DEFINE A AS A.word = 'a', X AS X.word NOT IN ('a', 'b'), B AS B.word = 'b'))
+        WHERE before_it IS NULL OR before_it < first_t - {case.span * 1000}"""  # noqa: S608
 
 
 def _digits(case: Case) -> int:

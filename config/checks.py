@@ -57,6 +57,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "outputs.kind": ("files", "kafka"),
     "kafka.security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     "kafka.sasl_mechanism": ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    "flink.state_backend": ("hashmap", "rocksdb"),
     "targets[].kind": ("sqlite", "redis", "elasticsearch"),
 }
 _FOLDERS = ("data_dir", "keys_dir", "source.path", "outputs.path", "rules.path", "rules.registry")

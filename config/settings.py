@@ -66,6 +66,7 @@ class Flink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     bundle_size: int = 10_000
     bundle_time_ms: int = 50
     arrow_batch: int = 2500
+    state_backend: str = "hashmap"  # where open groups are kept: "rocksdb" is on disk
     checkpoint_interval_ms: int = 5000
     checkpoint_dir: str = ""  # empty: the cluster's own; embedded: a folder that goes with the run
     restore: str = ""  # go on from this checkpoint or savepoint, or the `latest`; empty: anew

@@ -102,6 +102,9 @@ def environment(settings: Settings, *, jars: tuple[Path, ...] = ()) -> Environme
         java = gateway.jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
         stream = StreamExecutionEnvironment(java(configuration._j_configuration))  # noqa: SLF001
     else:
+        # else RocksDB writes logs beside Flink's, each called after the whole path of a state: too
+        # long for a file's name where that has many Chinese characters
+        get_gateway().jvm.System.clearProperty("log.file")
         stream = StreamExecutionEnvironment.get_execution_environment(configuration)
     stream.set_parallelism(settings.flink.parallelism)
     stream.set_max_parallelism(MAX_PARALLELISM)
@@ -156,6 +159,8 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "pipeline.object-reuse": "true",
         # the SQL operators too keep their state under a name: the source's offsets among it
         "table.exec.uid.generation": "ALWAYS",
+        "state.backend.type": flink.state_backend,
+        "execution.checkpointing.incremental": str(flink.state_backend == "rocksdb").lower(),
         "execution.checkpointing.interval": f"{flink.checkpoint_interval_ms} ms",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         # a partition of an input that ends is not idle, however long its records take: it holds the
@@ -189,6 +194,7 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "rest.address": "127.0.0.1",
         "taskmanager.numberOfTaskSlots": str(flink.parallelism),
         "io.tmp.dirs": str(own),
+        "state.backend.rocksdb.localdir": str(own / "state"),
         "metrics.fetcher.update-interval": "500",  # ms; the default of 10 s would hide a short run
         "taskmanager.memory.network.min": "32 mb",
         "taskmanager.memory.network.max": "32 mb",

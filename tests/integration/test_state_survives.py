@@ -1,4 +1,5 @@
-"""State and positions outlive a job: stopped and started again, on fewer or more slots."""
+"""State and positions outlive a job: stopped and started again, on fewer or more slots, with open
+groups on the heap or on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from tests.integration.test_detect_cluster import consume, produce, wait_for
 from tests.support.flows import LONGEST_WINDOW, changed, comparable, records_of_behaviours
 
 
-def started(settings, folder, *, slots, restore=""):
+def started(settings, folder, *, slots, restore="", **flink):
     """(`mingjian detect` in a process of its own, address of its Flink): as users start it."""
     port = free_port()
     told = {
@@ -40,6 +41,7 @@ def started(settings, folder, *, slots, restore=""):
         "keys_dir": folder / "keys",
         "rules.registry": folder / "rulesets",
         "targets": "[]",
+        **{f"flink.{key}": value for key, value in flink.items()},
     }
     command = [sys.executable, "-m", "jobs.cli.main", "detect", "--from", restore, "-o", "json"]
     command += [part for key, value in told.items() for part in ("--set", f"{key}={value}")]
@@ -58,9 +60,9 @@ def the_job(url, name):
     return wait_for(look, bool, 120)[0]
 
 
-def test_state_survives_stop_and_start_on_one_two_four_and_one_slots(cluster_settings, tmp_path):
+def test_state_survives_stop_and_start_on_other_slots_and_backends(cluster_settings, tmp_path):
     """The cases of every behaviour over time, cut into four runs: many windows are open when a run
-    is stopped."""
+    is stopped. A savepoint is of one form, whichever backend wrote it."""
     settings, records = cluster_settings, records_of_behaviours()
     quarter = len(records) // 4 + 1
     # a heartbeat in each partition after the last record: all windows are over then
@@ -68,12 +70,15 @@ def test_state_survives_stop_and_start_on_one_two_four_and_one_slots(cluster_set
     last = [heartbeat(tenant, end, end) for tenant in ("first", "other")]
     assert {zlib.crc32(json.loads(raw)["tenant"].encode()) % 2 for raw in last} == {0, 1}
     saved = ""
-    for number, slots in enumerate((1, 2, 4, 1)):
+    runs = (1, "hashmap"), (2, "rocksdb"), (4, "rocksdb"), (1, "hashmap")
+    for number, (slots, backend) in enumerate(runs):
         part = records[number * quarter : (number + 1) * quarter]
         if number == 3:
             part += last
         produce(settings, part)
-        process, url = started(settings, tmp_path, slots=slots, restore=saved)
+        process, url = started(
+            settings, tmp_path, slots=slots, restore=saved, state_backend=backend
+        )
         try:
             job = the_job(url, job_name(settings))
             look = progress.JobMonitor(url, job).look
@@ -85,8 +90,43 @@ def test_state_survives_stop_and_start_on_one_two_four_and_one_slots(cluster_set
             saved = _stopped(process, url, job, tmp_path / "saved")
         finally:
             process.kill()
-    found = consume(settings)
+    assert_as_in_the_pure_engine(settings, records)
 
+
+def test_a_job_that_was_killed_goes_on_from_its_last_checkpoint_on_disk(cluster_settings, tmp_path):
+    """A checkpoint of RocksDB is a list of files, most of them older than it."""
+    settings, records = cluster_settings, records_of_behaviours()
+    half, kept = len(records) // 2, tmp_path / "checkpoints"
+    end = max(json.loads(raw)["time"] for raw in records) + LONGEST_WINDOW
+    on_disk = {"slots": 2, "state_backend": "rocksdb", "checkpoint_dir": kept}
+    produce(settings, records[:half])
+    process, url = started(settings, tmp_path, **on_disk)
+    try:
+        job = the_job(url, job_name(settings))
+        wait_for(progress.JobMonitor(url, job).look, _has_read(half), 240)
+        done = _newest(kept)
+        wait_for(lambda: _newest(kept), lambda number: number >= done + 2, 60)
+        state = tmp_path / "tmp" / f"flink-{process.pid}" / "state"
+        assert {file.parents[1].parent for file in state.glob("*/db/*.sst")} == {state}
+    finally:
+        process.kill()
+        process.wait()
+    produce(settings, [*records[half:], *(heartbeat(one, end, end) for one in ("first", "other"))])
+    process, url = started(settings, tmp_path, restore="latest", **on_disk)
+    try:
+        look = progress.JobMonitor(url, the_job(url, job_name(settings))).look
+        wait_for(look, lambda seen: seen and seen.watermark > end - LONGEST_WINDOW // 2, 240)
+        done = _newest(kept)
+        wait_for(lambda: _newest(kept), lambda number: number >= done + 2, 60)
+    finally:
+        process.kill()
+        process.wait()
+    assert_as_in_the_pure_engine(settings, records)
+
+
+def assert_as_in_the_pure_engine(settings, records):
+    """What stands in the output topics is what the engine without Flink tells."""
+    found = consume(settings)
     engine = Engine(RuleTimeline.load(), Decoder(settings.tenant), load_calendar())
     expected: dict[str, list] = {name: [] for name in found}
     for kind, body in engine.run(records):
@@ -94,6 +134,12 @@ def test_state_survives_stop_and_start_on_one_two_four_and_one_slots(cluster_set
     assert found["late"] == []
     assert found["quarantine"] == []
     assert comparable(found) == comparable(expected)
+
+
+def _newest(folder):
+    """Number of the last checkpoint that is whole; 0 while there is none."""
+    found = folder.glob("*/chk-*/_metadata")
+    return max((int(file.parent.name.removeprefix("chk-")) for file in found), default=0)
 
 
 def _stopped(process, url, job, folder):

@@ -58,3 +58,16 @@ def test_only_an_input_that_goes_on_can_be_idle():
     for follow, wanted in (("true", "1500 ms"), ("false", "0 ms")):
         overrides = (f"source.follow={follow}", "flink.idle_timeout_ms=1500")
         assert flink_options(load("cluster", overrides=overrides), ())[0][idle] == wanted
+
+
+def test_open_groups_are_on_the_heap_or_on_disk_and_then_below_what_goes_with_the_run(tmp_path):
+    own = tmp_path / "tmp" / f"flink-{os.getpid()}"
+    for backend, incremental in (("hashmap", "false"), ("rocksdb", "true")):
+        overrides = (f"data_dir={tmp_path}", f"flink.state_backend={backend}")
+        options, _ = flink_options(load("embedded", overrides=overrides), ())
+        assert options["state.backend.type"] == backend
+        assert options["execution.checkpointing.incremental"] == incremental
+        assert options["state.backend.rocksdb.localdir"] == str(own / "state")
+    # of a cluster each machine knows its own disk best
+    options, _ = flink_options(load("cluster", overrides=("flink.state_backend=rocksdb",)), ())
+    assert "state.backend.rocksdb.localdir" not in options
