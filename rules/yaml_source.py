@@ -109,6 +109,15 @@ def no_mapping(document: Document, text: str) -> RuleError | None:
     """What is wrong with a document that is no mapping."""
     if isinstance(document.value, dict):
         return None
+    if document.value is None and re.search(r"^---", text, re.M):
+        return document.error(
+            (),
+            "there is nothing between two lines '---', or behind the last one",
+            "两行 --- 之间（或最后一行 --- 之后）没有内容",
+            fix_en="remove one '---': it stands between two rules only",
+            fix_zh="请删去一个 ---：它只用来隔开两条规则",
+            code="MJ020",
+        )
     hint = mistyped(text.lstrip("\n"), 1) or Hint("", "", code="MJ020")
     return document.error(
         (),

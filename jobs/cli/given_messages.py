@@ -122,8 +122,24 @@ def _pieces(given: Sequence[str]) -> Iterator[str]:
             yield from filter(str.strip, _read(Path(text[1:])).splitlines())
         elif text.startswith("@") and text.endswith((".json", ".jsonl")):
             raise MingjianError(f"no file {text[1:]}", f"没有文件 {text[1:]}", exit_code=EXIT_USAGE)
+        elif _is_file(text):
+            raise MingjianError(
+                f"{text} is a file, and would be taken for words",
+                f"{text} 是一个文件，这样写会被当作文字",
+                fix_en=f"write @{text} for the messages in it, {{text: …}} for words",
+                fix_zh=f"要用其中的消息请写 @{text}，要当文字请写成 {{text: …}}",
+                exit_code=EXIT_USAGE,
+            )
         else:
             yield text
+
+
+def _is_file(text: str) -> bool:
+    """Is it the path of a file, not words that happen to name one?"""
+    try:
+        return text.endswith((".json", ".jsonl", ".txt")) and Path(text).is_file()
+    except (OSError, ValueError):  # too long for a path, or with a NUL in it
+        return False
 
 
 def _read(place: Path) -> str:

@@ -86,7 +86,7 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
         type=kind,
         rules=rules,
         group_by=group_by,
-        span=span_of(("timespan",), section.get("timespan")),
+        span=_timespan(section, ours),
         bounds=bounds,
         clauses=clauses,
         fields=fields,
@@ -102,12 +102,32 @@ def parse_correlation(section: Any, ours: Mapping[str, Any] | None = None) -> Co
     return found
 
 
+def _timespan(section: Mapping[str, Any], ours: Mapping[str, Any]) -> int:
+    if section.get("timespan") is not None:
+        return span_of(("timespan",), section["timespan"])
+    session = ours.get("window") == "session"
+    raise WrongCorrelation(
+        ("timespan",),
+        "'timespan' is missing",
+        "缺少 timespan",
+        fix_en="write timespan: 1d, the longest a session may last"
+        if session
+        else "write timespan: 10m, how long messages may lie apart",
+        fix_zh="请写 timespan: 1d，即会话最长持续多久"
+        if session
+        else "请写 timespan: 10m，即消息前后最多相隔多久",
+        code="MJ310",
+    )
+
+
 def _consistent(found: Correlation) -> None:
     if found.window != "sliding" and found.absence:
         raise WrongCorrelation(
             ("window",),
             "absence is judged in a sliding window only",
             "“没有发生”只能在滑动窗口（sliding）里判断",
+            fix_en="leave 'window' out; 'timespan' is how long nothing must come",
+            fix_zh="请删去 window；timespan 就是多久没有发生",
             code="MJ336",
             ours=True,
         )
@@ -124,6 +144,12 @@ def _consistent(found: Correlation) -> None:
             ("gap",) if found.gap else ("window",),
             "a session window, and only it, needs 'gap', the longest silence inside it",
             "会话窗口（session）且只有它需要 gap，即窗口内最长的静默时间",
+            fix_en="add window: session, or remove 'gap'"
+            if found.gap
+            else "add gap: 10m, the silence that ends a session",
+            fix_zh="请补上 window: session，或删去 gap"
+            if found.gap
+            else "请补上 gap: 10m，即静默多久会话算结束",
             code="MJ336",
             ours=True,
         )
@@ -250,6 +276,8 @@ def _ours(ours: Mapping[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
                 ("until",),
                 "'until' names one rule that is not in 'rules'",
                 "until 写一条不在 rules 里的规则的名字",
+                fix_en=f"remove {until} from 'rules'" if until in rules else "",
+                fix_zh=f"请从 rules 里删去 {until}" if until in rules else "",
                 code="MJ338",
                 ours=True,
             )

@@ -51,6 +51,7 @@ def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> It
             code="MJ314",
         )
     yield from _told_ahead(document, section, ours)
+    yield from _place_of_not(document, section, ours)
     yield from _counts(document, section, ours, group_by)
     yield from _never_emitted(document, section, rules, group_by, bases)
 
@@ -65,6 +66,42 @@ def _window(document: Document, section: dict[str, Any]) -> Iterator[RuleError]:
             fix_zh=f"请用不超过 {MAX_DAYS}d 的窗口，更长的请用归档数据统计",
             code="MJ311",
         )
+
+
+def _place_of_not(
+    document: Document, section: dict[str, Any], ours: dict[str, Any]
+) -> Iterator[RuleError]:
+    """In an order `not` looks behind the first step until the time is over, wherever it stands."""
+    if section.get("type") != "temporal_ordered" or "absent" in ours:
+        return
+    how = parse_correlation(section, {key: ours[key] for key in OUR_KEYS if key in ours})
+    for slot, clause in ((slot, one) for one in how.clauses for slot in one.negative):
+        name = how.rules[slot]
+        if slot > max(clause.positive):
+            continue
+        if slot < min(clause.positive):
+            at, stands = "comes first", "写在最前"
+            fix_en = "if it must not come before, write mingjian: absent: before"
+            fix_zh = "如指此前没有发生，请在 mingjian 下写 absent: before"
+        else:
+            at, stands = "stands between steps", "写在两步之间"
+            fix_en = (
+                f"if it must not come between the steps, write mingjian: until: {name}, and leave"
+                " it out of 'rules' and the condition"
+            )
+            fix_zh = (
+                f"如指两步之间没有发生，请在 mingjian 下写 until: {name}，"
+                "并从 rules 和 condition 中删去它"
+            )
+        yield document.error(
+            (*_AT, "condition"),
+            f"'{name}' {at}, and 'not' looks for it after the first step, until 'timespan' is over",
+            f"“{name}”{stands}，而 not 查的是第一步之后直到 timespan 结束有没有它",
+            fix_en=f"{fix_en}; else name it last",
+            fix_zh=f"{fix_zh}；否则请写在最后",
+            code="MJ350",
+        )
+        return
 
 
 def _told_ahead(

@@ -115,3 +115,13 @@ def test_what_cannot_be_explained_is_told(
 ) -> None:
     assert run(rules, *words)[0] == code
     assert says in run(rules, *words)[1]
+
+
+def test_a_file_without_its_sign_is_not_taken_for_words(rules: Path, tmp_path: Path) -> None:
+    file = tmp_path / "messages.jsonl"
+    file.write_text('{"text": "这款保本"}\n', encoding="utf-8")
+    code, text = run(rules, "t1_words", str(file))
+    assert (code, "is a file" in text, f"write @{file}" in text) == (2, True, True)
+    assert run(rules, "t1_words", f"{{text: {file}}}")[0] == 0
+    assert run(rules, "t1_words", "nowhere.jsonl")[0] == 0
+    assert run(rules, "t1_words", "保本" * 5000 + ".txt")[0] == 0
