@@ -119,7 +119,7 @@ def _message(number: int) -> bytes:
         "tolist": [f"wm{rng.getrandbits(120):030x}"],
         "msgtime": 1_760_000_000_000 + rng.randrange(10**7),
         "msgtype": "text",
-        "text": {"content": "".join(rng.choices("您好请问这只产品今天还能不能买入谢谢", k=24))},
+        "text": {"content": "".join(rng.choices("您好请问这只产品今天还能不能买入谢谢", k=80))},
     }
     raw = json.dumps(one, ensure_ascii=False).encode()
     return raw + b" " * (RAW - len(raw))

@@ -7,6 +7,7 @@ less, because they are never written down, are never told an id twice, and have 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from rules.correlation.entry import LAST, Entry
 from rules.correlation.folds import Fold, Value, fold_of
@@ -205,7 +206,7 @@ class InOrder(Sliding):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
-        self._chains = [Chain(clause.positive, plan.slots) for clause in plan.present]
+        self._chains = tuple(Chain(clause.positive, plan.slots) for clause in plan.present)
 
     def one(self, entry: Entry) -> Row | None:
         """See Sliding."""
@@ -249,6 +250,15 @@ class InOrder(Sliding):
         return sorted(found.values(), key=by_time)
 
 
+_Unsure = tuple[int, int, int, int]  # time, seq, step, begin
+
+
+@lru_cache
+def _places(slots: tuple[int, ...], of: int) -> tuple[int, ...]:
+    """Of each slot the step it is, -1 for none; the same for all groups, which are many."""
+    return tuple(slots.index(slot) if slot in slots else -1 for slot in range(of))
+
+
 class Chain:
     """Events of some rules, each strictly after the one before: of all chains that reach an event
     only the latest begin is kept. Where that is outside the window, so are all.
@@ -260,10 +270,9 @@ class Chain:
     __slots__ = ("_ends", "_places", "_slots", "_unsure", "begin")
 
     def __init__(self, slots: tuple[int, ...], of: int) -> None:
-        self._slots = slots
-        self._places = tuple(slots.index(slot) if slot in slots else -1 for slot in range(of))
+        self._slots, self._places = slots, _places(slots, of)
         self._ends = [NEVER] * len(slots)  # begin of what an event may follow that is step n
-        self._unsure: list[tuple[int, int, int, int]] = []  # (time, seq, step, begin) of the moment
+        self._unsure: tuple[_Unsure, ...] = ()  # of the moment
         self.begin = NEVER
 
     def add(self, time: int, seq: int, slots: tuple[int, ...]) -> None:
@@ -274,7 +283,7 @@ class Chain:
                 for one in unsure:
                     if one[3] > ends[one[2] + 1]:  # noqa: PLR1730 - twice as fast as max(…)
                         ends[one[2] + 1] = one[3]
-                unsure.clear()
+                self._unsure = ()
             else:
                 self._settle(seq)
         for slot in slots:
@@ -286,7 +295,7 @@ class Chain:
                 if begin > self.begin:  # noqa: PLR1730 - as above
                     self.begin = begin
             elif begin > ends[step + 1]:
-                unsure.append((time, seq, step, begin))
+                self._unsure = (*self._unsure, (time, seq, step, begin))
 
     def _settle(self, seq: int) -> None:
         """Of one time, what has a smaller sequence number is before; what has none is not."""
@@ -296,7 +305,7 @@ class Chain:
                 ends[one[2] + 1] = max(ends[one[2] + 1], one[3])
             else:
                 waiting.append(one)
-        self._unsure[:] = waiting
+        self._unsure = tuple(waiting)
 
     def earliest(self, entries: Sequence[Entry]) -> Iterable[Entry]:
         """The earliest chain in these entries, with all that is of the same instants and rules."""
