@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rules.alert import SPECULATIVE
 from rules.correlation.plan import Plan
 from rules.correlation.section import OUR_KEYS, parse_correlation
 from rules.errors import RuleError
+from rules.fields import FIELDS
 from rules.lint.emitted import FEED_TYPES, TYPES_OF, possible
 from rules.model import DetectionRule
 from rules.spans import UNITS, parse_span
@@ -19,8 +20,11 @@ _AT = ("correlation",)
 _WHO = (", such as conversation: who talks with whom", "，如 conversation（谁与谁的会话）")
 
 
-def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> Iterator[RuleError]:
-    """Warnings about a `correlation` that loads; `bases` are the detection rules by name."""
+def of_correlation(
+    document: Document, bases: Mapping[str, DetectionRule], beside: Iterable[Document] = ()
+) -> Iterator[RuleError]:
+    """Warnings about a `correlation` that loads; `bases` are the detection rules by name, `beside`
+    the documents of its file."""
     section: dict[str, Any] = document.value["correlation"]
     kind = section.get("type")
     rules = [one for one in section.get("rules", ()) if isinstance(one, str)]
@@ -53,6 +57,7 @@ def of_correlation(document: Document, bases: Mapping[str, DetectionRule]) -> It
     yield from _told_ahead(document, section, ours)
     yield from _place_of_not(document, section, ours)
     yield from _counts(document, section, ours, group_by)
+    yield from _counts_rows(document, section, rules, beside)
     yield from _never_emitted(document, section, rules, group_by, bases)
 
 
@@ -150,6 +155,42 @@ def _counts(
             fix_zh="请换一个要数的字段，或换一个分组字段",
             code="MJ320",
         )
+
+
+def _counts_rows(
+    document: Document, section: dict[str, Any], rules: list[str], beside: Iterable[Document]
+) -> Iterator[RuleError]:
+    """A count of counts: the one below holds anew with each message after its last one wanted."""
+    below = {
+        str(one.value.get("name")): one.value["correlation"]
+        for one in beside
+        if isinstance(one.value.get("correlation"), dict)
+    }
+    growing = [name for name in rules if _grows(below.get(name))]
+    if section.get("type") == "event_count" and growing and len(growing) == len(rules):
+        name = growing[0]
+        by = [one for one in below[name].get("group-by", ()) if one in FIELDS]
+        more = [one for one in by if one not in section.get("group-by", ())] or ["conversation"]
+        instead = f"type: value_count, condition: {{field: {more[0]}, gte: 2}}"
+        yield document.error(
+            (*_AT, "type"),
+            f"each further message of '{name}' counts again: one long run of it is enough",
+            f"“{name}”达到之后每多一条消息都再计一次：只要它持续得够久就会告警",
+            fix_en=f"count what differs: {instead}",
+            fix_zh=f"请数有区别的东西：{instead}",
+            code="MJ351",
+        )
+
+
+def _grows(section: Any) -> bool:
+    """Is it a count or a sum that stays reached while more comes?"""
+    condition = section.get("condition") if isinstance(section, dict) else None
+    kinds = ("event_count", "value_count", "value_sum")
+    return (
+        isinstance(condition, dict)
+        and section["type"] in kinds
+        and not {"lt", "lte", "eq", "neq"} & set(condition)
+    )
 
 
 def _never_emitted(

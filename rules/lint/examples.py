@@ -55,6 +55,16 @@ detection:
   condition: recall
 mingjian: {signal: true}
 """
+CHILD = """\
+name: x01_often
+correlation:
+  type: event_count
+  rules: [x01_word]
+  group-by: [sender, conversation]
+  timespan: 10m
+  condition: {gte: 3}
+mingjian: {signal: true}
+"""
 CORRELATION = """\
 title: 十分钟内三次提到内幕
 id: 0b6f3c1e-7a54-4c7e-8f0b-5f2d9f3f6a21
@@ -147,13 +157,13 @@ def files(check: Check, part: str, *, wrong: bool) -> Mapping[str, bytes]:
     texts: dict[str, str | bytes]
     if check.base == "file":
         texts = {"rule.yaml": part if wrong else RULE}
-    elif check.base in ("correlation", "two-steps"):
+    elif check.base in ("correlation", "two-steps", "chain"):
         first, alerting = BASE_RULE, CORRELATION
         if part.startswith("# first\n"):
             first = merged(first, part.removeprefix("# first\n"))
         else:
             alerting = merged(alerting, part, without)
-        more = [SECOND_BASE_RULE] if check.base == "two-steps" else []
+        more = {"two-steps": [SECOND_BASE_RULE], "chain": [CHILD]}.get(check.base, [])
         texts = {"rule.yaml": "---\n".join([first, *more, alerting])}
     elif check.base in ("lexicon", "lexicon-unused"):
         uses = (

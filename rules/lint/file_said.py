@@ -85,7 +85,7 @@ def _of_document(source: Source, around: Surroundings, document: Document) -> It
         yield from patterns_said.of_detection(document)
         yield from numbers_said.of_detection(document)
     else:
-        yield from correlations_said.of_correlation(document, around.bases)
+        yield from correlations_said.of_correlation(document, around.bases, source.documents)
 
 
 def in_order(problems: list[RuleError]) -> list[RuleError]:

@@ -127,3 +127,35 @@ def test_nothing_between_two_lines_that_part_documents_is_told(
     assert (only.code, "remove one '---'" in only.fix_en, "---" in only.fix_zh) == (
         "MJ020", True, True,
     )  # fmt: skip
+
+
+CHILD = """\
+name: own_child
+correlation: {{type: {0}, rules: [own_a], group-by: [{1}], timespan: 10m, condition: {2}}}
+mingjian: {{signal: true}}
+---
+"""
+
+
+@pytest.mark.parametrize(
+    ("child", "parent", "field"),
+    [
+        (("event_count", "sender, conversation", "{gte: 3}"), "event_count", "conversation"),
+        (("value_count", "sender, room", "{field: conversation, gte: 3}"), "event_count", "room"),
+        (("event_count", "sender, conversation", "{lt: 3}"), "event_count", ""),
+        (("event_count", "sender, conversation", "{gte: 3}"), "value_count", ""),
+    ],
+)
+def test_a_count_of_counts_is_told(
+    tmp_path: Path, child: tuple[str, str, str], parent: str, field: str
+) -> None:
+    section = f"type: {parent}\n  rules: [own_child]\n  condition: {{gte: 2}}"
+    if parent == "value_count":
+        section = section.replace("{gte", "{field: conversation, gte")
+    main = MAIN.format(section=section, span="timespan: 1d", ours="runbook: x")
+    main = main.replace("[conversation]", "[sender]")
+    text = BASE.format("own_a") + CHILD.format(*child) + main
+    found = check_rules(str(written(tmp_path, {"rule.yaml": text})), today=TODAY).problems
+    told_of = [one for one in found if one.code == "MJ351"]
+    assert [f"field: {field}, gte: 2" in one.fix_en for one in told_of] == [True] * bool(field)
+    assert not [one for one in found if severity(one) == "error"], found
