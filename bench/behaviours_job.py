@@ -152,7 +152,9 @@ class Naive(KeyedProcessFunction):  # type: ignore[misc]
 
 
 def counted_by_sql(case: Case) -> str:
-    """Alerts of `event_count` as Flink's SQL says it: a count over a range, and its rises."""
+    """Alerts of `event_count` as Flink's SQL says it: a count over a range, and its rises. The same
+    question as ours: an episode begins at an event whose window has enough when that of the event
+    before had not. What comes later than the watermark is lost without a word."""
     return f"""
         SELECT CAST(cnt AS STRING) FROM (
             SELECT cnt, COALESCE(
