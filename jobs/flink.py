@@ -7,6 +7,7 @@ import os
 import shutil
 import site
 import sys
+import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,9 +103,6 @@ def environment(settings: Settings, *, jars: tuple[Path, ...] = ()) -> Environme
         java = gateway.jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
         stream = StreamExecutionEnvironment(java(configuration._j_configuration))  # noqa: SLF001
     else:
-        # else RocksDB writes logs beside Flink's, each called after the whole path of a state: too
-        # long for a file's name where that has many Chinese characters
-        get_gateway().jvm.System.clearProperty("log.file")
         stream = StreamExecutionEnvironment.get_execution_environment(configuration)
     stream.set_parallelism(settings.flink.parallelism)
     stream.set_max_parallelism(MAX_PARALLELISM)
@@ -188,13 +186,14 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
     own = scratch(settings)
     # in memory, where Flink keeps them unless told, checkpoints end the job at 5 MB of state
     options.setdefault("execution.checkpointing.dir", uri(str(own / "checkpoints")))
+    if flink.state_backend == "rocksdb":
+        options["state.backend.rocksdb.localdir"] = str(_on_disk(own))
     options |= {
         "rest.port": port,
         "rest.bind-address": "127.0.0.1",
         "rest.address": "127.0.0.1",
         "taskmanager.numberOfTaskSlots": str(flink.parallelism),
         "io.tmp.dirs": str(own),
-        "state.backend.rocksdb.localdir": str(own / "state"),
         "metrics.fetcher.update-interval": "500",  # ms; the default of 10 s would hide a short run
         "taskmanager.memory.network.min": "32 mb",
         "taskmanager.memory.network.max": "32 mb",
@@ -204,6 +203,16 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "restart-strategy.fixed-delay.delay": "1 s",
     }
     return options, f"http://127.0.0.1:{port}"
+
+
+def _on_disk(own: Path) -> Path:
+    """Where RocksDB works. It writes a log beside Flink's, called after this whole path, and Flink
+    counts its letters where the file system counts bytes: Chinese ones are too many."""
+    if str(own).isascii():
+        return own / "state"
+    folder = Path(tempfile.mkdtemp(prefix="mingjian-"))  # nobody else may read it
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def scratch(settings: Settings) -> Path:
