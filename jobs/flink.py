@@ -7,7 +7,6 @@ import os
 import shutil
 import site
 import sys
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,14 +185,15 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
     own = scratch(settings)
     # in memory, where Flink keeps them unless told, checkpoints end the job at 5 MB of state
     options.setdefault("execution.checkpointing.dir", uri(str(own / "checkpoints")))
-    if flink.state_backend == "rocksdb":
-        options["state.backend.rocksdb.localdir"] = str(_on_disk(own))
     options |= {
         "rest.port": port,
         "rest.bind-address": "127.0.0.1",
         "rest.address": "127.0.0.1",
         "taskmanager.numberOfTaskSlots": str(flink.parallelism),
         "io.tmp.dirs": str(own),
+        # RocksDB's log stays with the state if the path is as long as this; else it goes beside
+        # Flink's, is called after the path, too long a name if that is Chinese, and is left there
+        "state.backend.rocksdb.localdir": str(own / f"state{'-' * 100}"),
         "metrics.fetcher.update-interval": "500",  # ms; the default of 10 s would hide a short run
         "taskmanager.memory.network.min": "32 mb",
         "taskmanager.memory.network.max": "32 mb",
@@ -203,16 +203,6 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "restart-strategy.fixed-delay.delay": "1 s",
     }
     return options, f"http://127.0.0.1:{port}"
-
-
-def _on_disk(own: Path) -> Path:
-    """Where RocksDB works. It writes a log beside Flink's, called after this whole path, and Flink
-    counts its letters where the file system counts bytes: Chinese ones are too many."""
-    if str(own).isascii():
-        return own / "state"
-    folder = Path(tempfile.mkdtemp(prefix="mingjian-"))  # nobody else may read it
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def scratch(settings: Settings) -> Path:

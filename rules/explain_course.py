@@ -26,6 +26,7 @@ _THINGS = {
     "temporal": Said("of the rules", "条规则"),
     "temporal_ordered": Said("steps in their order", "步（按次序）"),
 }
+_ONE = {"messages": "message", "different values": "value", "steps in their order": "step"}
 
 
 def course_said(how: Correlation, course: Course, *, signal: bool = False) -> Iterator[Said]:
@@ -120,7 +121,8 @@ def _reached(how: Correlation, one: Stretch) -> Said:
         return Said("no number", "没有数值")
     number = f"{one.reached:.15g}"
     if (thing := _THINGS.get(how.type)) is not None:
-        return Said(f"{number} {thing.en}", f"{number} {thing.zh}")
+        en = _ONE.get(thing.en, thing.en) if number == "1" else thing.en
+        return Said(f"{number} {en}", f"{number} {thing.zh}")
     return Said(f"{how.type} {number}", f"{how.type} {number}")
 
 

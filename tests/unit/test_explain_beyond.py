@@ -35,7 +35,7 @@ from tests.unit.test_behave_types import correlation, messages
             "type: temporal_ordered, rules: [t_file, t_a]",
             "between: [{rule: t_a, field: msgid, eq: msgid}]",
             "1a",
-            ["at most 1 steps", "value msgid 10", "t_a: msgid = msgid of the step before it"],
+            ["at most 1 step ", "value msgid 10", "t_a: msgid = msgid of the step before it"],
             ["最多 1 步", "t_a：msgid = 前一步的 msgid"],
         ),
         (

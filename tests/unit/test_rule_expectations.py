@@ -259,7 +259,7 @@ def test_a_failure_of_a_behaviour_shows_what_counted(tmp_path: Path) -> None:
     text = "\n".join(line.en for line in failure.why)
     assert "group {sender: zhangwei}: at most 2 messages within 10m" in text
     assert "needed: event_count >= 3" in text
-    assert "group {sender: lina}: at most 1 messages" in text
+    assert "group {sender: lina}: at most 1 message " in text
 
 
 def test_a_group_field_that_is_missing_is_named(tmp_path: Path) -> None:
