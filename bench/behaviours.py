@@ -36,6 +36,11 @@ CASES = (
     Case("event_count", displaced=1),
     Case("event_count", displaced=20),
 )
+STATE = (
+    (1, 2_000, "hashmap"), (2, 2_000, "hashmap"), (10, 2_000, "hashmap"),
+    (1, 20_000, "hashmap"), (1, 20_000, "rocksdb"),
+    (1, 200_000, "hashmap"), (1, 200_000, "rocksdb"),
+)  # fmt: skip
 COLUMNS = (
     "type", "groups", "window", "displaced", "kind", "signals/s of CPU", "of its thread",
     "a second", "µs inside", "alerts", "late",
@@ -75,9 +80,10 @@ def _command(folder: Path, kind: str, case: Case) -> list[str]:
     return [sys.executable, "-m", "bench.behaviours_job", str(folder), kind, written]
 
 
-def bytes_a_group(messages: int, groups: int) -> float:
-    """Size of Flink's checkpoint for each open group that holds so many messages."""
-    case = Case("event_count", groups, window=1_000, events=groups * messages)
+def open_groups(messages: int, groups: int, backend: str = "hashmap") -> tuple[float, float]:
+    """(bytes of Flink's checkpoint, of the memory of the job's process) for each open group that
+    holds so many messages."""
+    case = Case("event_count", groups, window=1_000, events=groups * messages, backend=backend)
     with tempfile.TemporaryDirectory(prefix="mingjian-bench-") as name:
         folder = Path(name)
         prepare(case, folder)
@@ -89,9 +95,11 @@ def bytes_a_group(messages: int, groups: int) -> float:
         assert process.stdout is not None  # noqa: S101
         try:
             size = _settled_size(json.loads(process.stdout.readline())["job"])
+            below = psutil.Process(process.pid).children(recursive=True)
+            memory = sum(one.memory_info().rss for one in below)
         finally:
             process.communicate("\n")
-        return size / groups
+        return size / groups, memory / groups
 
 
 def _settled_size(job: str) -> int:
@@ -133,9 +141,12 @@ def main() -> None:
     if shown.rows:
         console.print(shown)
     if "state" in wanted:
-        for messages in (1, 2, 10):
-            size = bytes_a_group(messages, 2_000)
-            console.print(f"an open count group of {messages}: {size:,.0f} bytes of checkpoint")
+        for messages, groups, backend in STATE:
+            size, memory = open_groups(messages, groups, backend)
+            console.print(
+                f"{groups:,} open groups of {messages} in {backend}: each {size:,.0f} bytes of "
+                f"checkpoint; {memory * groups / 1e6:,.0f} MB in all processes"
+            )
 
 
 def _row(case: Case, kind: str, found: dict[str, Any]) -> list[str]:

@@ -29,6 +29,7 @@ class Case(msgspec.Struct, frozen=True):
     Args:
         type: one of TYPES. groups, events: how many of each.
         window: events of a group that its window holds, on average.
+        backend: where Flink keeps state.
         displaced: percent of events that come up to LATENESS behind their time.
         rules: how many equal rules every event counts for.
     """
@@ -38,6 +39,7 @@ class Case(msgspec.Struct, frozen=True):
     window: int = 100
     displaced: int = 0
     events: int = 60_000
+    backend: str = "hashmap"
     rules: int = 1
 
     @property

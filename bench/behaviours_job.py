@@ -276,7 +276,7 @@ def by_sql(env: Environment, case: Case, folder: Path, settings: Settings) -> No
 KINDS = {"ours": ours, "passed": passed, "naive": naive, "sql": by_sql}
 
 
-def settings_of(folder: Path) -> Settings:
+def settings_of(folder: Path, backend: str) -> Settings:
     """As the embedded profile has them, everything below `folder`."""
     return load(
         "embedded",
@@ -287,6 +287,7 @@ def settings_of(folder: Path) -> Settings:
             f"outputs.path={folder}/outputs",
             "targets=[]",
             "flink.parallelism=1",
+            f"flink.state_backend={backend}",
         ),
     )
 
@@ -296,7 +297,7 @@ def main() -> None:
     folder, kind = Path(sys.argv[1]).resolve(), sys.argv[2]
     case = msgspec.json.decode(sys.argv[3], type=Case)
     unbounded = len(sys.argv) > 4  # noqa: PLR2004
-    settings = settings_of(folder)
+    settings = settings_of(folder, case.backend)
     env = environment(settings)
     follow = ", 'source.monitor-interval' = '1 s'" if unbounded else ""
     late = f"INTERVAL '{LATENESS / 1000:.3f}' SECOND(3, 3)"
