@@ -118,8 +118,10 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         record, found = told
         bucket = journal.bucket
         if journal.full:
-            journal.write()
+            stays = journal.write()
             self._records.clear()
+            for one in stays:
+                self._records.add(as_text(one))
         else:
             self._records.add(as_text(record))
         for key, by in bucket.changes:
