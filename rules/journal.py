@@ -40,7 +40,7 @@ class Journal:
         self._since, self._newest = NO_TIME, NO_TIME
         for record in sorted(records, key=_number):
             kind, bucket.number, time = _HEAD.unpack_from(record)
-            self._tell(kind, time, record[_HEAD.size :])
+            self._tell(kind, time, record[_HEAD.size :], again=True)
             self._note(len(record), time)
 
     def items(self, batch: bytes, watermark: int) -> tuple[bytes, Found]:
@@ -51,6 +51,15 @@ class Journal:
     def time(self, watermark: int) -> tuple[bytes, Found]:
         """(record, what was found): event time has reached `watermark`."""
         return self._told(TIME, watermark, b"")
+
+    @property
+    def due(self) -> int | None:
+        """When it is next to be told of event time (ms)."""
+        due = self.bucket.due
+        if not self._records or self._since == NO_TIME:
+            return due
+        full = self._since + MAX_AGE + 1
+        return full if due is None else min(due, full)
 
     @property
     def full(self) -> bool:
@@ -76,13 +85,13 @@ class Journal:
         self._note(len(record), watermark)
         return record, self._tell(kind, watermark, batch)
 
-    def _tell(self, kind: bytes, time: int, batch: bytes) -> Found:
-        return (
-            self.bucket.add(items_of(batch), time) if kind == ITEMS else self.bucket.advance(time)
-        )
+    def _tell(self, kind: bytes, time: int, batch: bytes, *, again: bool = False) -> Found:
+        if kind == ITEMS:
+            return self.bucket.add(items_of(batch), time, again=again)
+        return self.bucket.advance(time)
 
     def _note(self, size: int, time: int) -> None:
-        if not self._records:
+        if not self._records or self._since == NO_TIME:
             self._since = time
         self._records += 1
         self._bytes += size

@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,20 @@ from rules.decode import Decoder
 from rules.engine import FOREVER, unsealed
 from rules.findings import Findings
 from rules.items import unpack
-from rules.journal import Journal
+from rules.journal import MAX_AGE, NO_TIME, Journal
 from rules.live import Live
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.telling import Output
 from tests.support.rule_files import COUNTING, TENANT, ruleset
 from tests.unit.test_behave import packed, talk
 from tests.unit.test_behave_types import ABSENT, THRICE, correlation, messages
-from tests.unit.test_bucket import Memory, of_one_bucket
+from tests.unit.test_bucket import Memory, many, of_one_bucket
 from tests.unit.test_chains import AGAIN, SILENT, THEN, TWICE, chain
 from tests.unit.test_split import RULE as PIECES
 from tests.unit.test_split import said
 from tests.unit.test_suppression import COUNT as QUIET_COUNT
 from tests.unit.test_suppression import HOUR as QUIET
 
-NO_TIME = -(2**63)  # what Flink says before a source has told it anything, as after a restart
 MIB = 1 << 20
 
 
@@ -66,7 +66,7 @@ class Stages:
 
     def advance(self, time: int, *, write: bool = False) -> None:
         for level, journal in enumerate(self.journals):
-            due = journal.bucket.due
+            due = journal.due
             if due is not None and due <= time:
                 self._settle(level, journal.time(time), write=write)
             assert journal.bucket.due is None or journal.bucket.due > time
@@ -196,3 +196,105 @@ def ends_once(found: list[Output]) -> None:
     for statuses in seen.values():
         assert statuses["final"] + statuses["retracted"] == 1
         assert statuses["speculative"] == 1 or not statuses["retracted"]
+
+
+def test_of_what_is_told_again_nothing_is_told_ahead(tmp_path: Path) -> None:
+    """It would not go out: its end would take back what nobody has heard of. Here the rule tells
+    ahead only since the restart."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    text = correlation(ABSENT)
+    old, new = ruleset(tmp_path / "old", text), ruleset(tmp_path / "new", KINDS["absent ahead"])
+    assert old.correlations["t_rule"].state_version == new.correlations["t_rule"].state_version
+    stages = Stages(old, 64 * MIB)
+    one, later, answer = packed(old, messages("ab----a"))[::2] + packed(old, messages("ab"))[1:]
+    stages.send([one])
+    stages.send([later])
+    assert stages.found == []
+    stages.timeline = RuleTimeline([(0, new)])
+    stages.restart()
+    stages.send([answer])
+    stages.advance(FOREVER)
+    ends_once(stages.found)
+
+
+def test_memory_is_bounded_while_a_batch_is_judged(tmp_path: Path) -> None:
+    """Many groups that were only stored may be asked for in one call."""
+    rules = ruleset(tmp_path, COUNTING.replace("{gte: 3}", "{gte: 900}"))
+    items = many(rules, 60, 3)
+    most, peak = 30_000, 0
+    stages = Stages(rules, most)
+
+    class Watched(Memory):
+        def get(self, key: str, default: Any = None) -> Any:
+            nonlocal peak
+            peak = max(peak, stages.journals[0].bucket._weight)
+            return super().get(key, default)
+
+    stages.kept[0] = Watched()
+    stages.restart()
+    for one in items:
+        stages.send([one])
+    assert len(stages.journals[0].bucket._open) < 10
+    peak = 0
+    stages.send(items)
+    assert most < peak < 2 * most + 10_000
+
+
+def test_what_says_when_groups_are_due_does_not_grow_with_their_items(tmp_path: Path) -> None:
+    """One group is due soon, another is due later with each of its items."""
+    rules = ruleset(tmp_path, COUNTING.replace("10m", "24h").replace("{gte: 3}", "{gte: 900}"))
+    rows = [
+        {"at": f"10:{n // 60:02d}:{n % 60:02d}", "from": "b" if n else "a", "to": "c1",
+         "recall": "z", "id": f"m{n}"}
+        for n in range(2_500)
+    ]  # fmt: skip
+    stages = Stages(rules, 64 * MIB)
+    bucket, most = stages.journals[0].bucket, 0
+    for one in packed(rules, rows):
+        stages.send([one])
+        stages.advance(unpack(one).time)
+        most = max(most, len(bucket._heap))
+    assert len(bucket) == 2
+    assert most < 1_100
+    first = unpack(packed(rules, rows[:1])[0]).time
+    assert bucket.due == first + 24 * 3_600_000 + 1
+
+
+def test_records_are_due_to_be_forgotten_though_no_group_is(tmp_path: Path) -> None:
+    """A bucket to which nothing comes any more must be told of event time."""
+    rules = ruleset(tmp_path, COUNTING.replace("10m", "24h"))
+    (one,) = many(rules, 1, 1)
+    time = unpack(one).time
+    stages = Stages(rules, 64 * MIB)
+    journal = stages.journals[0]
+    stages.send([one])
+    assert journal.due == time  # nobody knows how old the record is
+    stages.advance(time)
+    assert journal.due == time + MAX_AGE + 1
+    stages.restart()
+    assert stages.journals[0].due == time + MAX_AGE + 1
+    stages.advance(time + MAX_AGE)
+    assert len(stages.records[0]) == 2
+    stages.advance(time + MAX_AGE + 1)
+    assert [len(record) for record in stages.records[0]] == [17]
+    assert stages.journals[0].due == time + 24 * 3_600_000 + 1
+
+
+def test_where_a_ruleset_is_gone_time_says_which_rules_look_ahead(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    old = ruleset(tmp_path / "old", correlation(THRICE))
+    new = ruleset(tmp_path / "new", KINDS["ahead"])
+    items = packed(old, messages("aaa---------aaa"))
+    since = unpack(items[3]).time
+    stages = Stages(old, 64 * MIB)
+    stages.timeline = RuleTimeline(
+        [(0, replace(old, digest="0" * 64)), (since, replace(new, digest="1" * 64))]
+    )
+    stages.restart()
+    for one in items:
+        stages.send([one])
+        stages.advance(unpack(one).time)
+    statuses = [json.loads(body)["status"] for name, body in stages.found if name == "alerts"]
+    assert statuses == ["final", "speculative", "final"]
