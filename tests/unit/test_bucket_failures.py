@@ -128,13 +128,15 @@ def scene(kind: str, chance: random.Random) -> list[dict[str, Any]]:
     ]
 
 
-def script(items: list[bytes], chance: random.Random) -> Iterator[tuple[list[bytes], int | None]]:
-    """Items of one call, and the event time that is told after them; some items come late."""
+def script(
+    items: list[bytes], chance: random.Random, *, late: bool = True
+) -> Iterator[tuple[list[bytes], int | None]]:
+    """Items of one call, and the event time that is told after them; some items come `late`."""
     items = sorted(items, key=lambda one: unpack(one).time + chance.randint(0, 90_000))
     at, most = 0, NO_TIME
     while at < len(items):
         many = chance.randint(1, 7)
-        time = unpack(items[at]).time + chance.randint(-90_000, 60_000)
+        time = unpack(items[at]).time + chance.randint(-90_000, 60_000 if late else -90_000)
         yield items[at : at + many], time if time > most and chance.random() < 0.7 else None
         most = max(most, time)
         at += many
