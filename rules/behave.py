@@ -86,9 +86,11 @@ class Behaviour:
         self._lookahead = Lookahead(findings, self._group)
         self._splits = Splits(timeline, findings, calendar or load_calendar())
 
-    def add(self, state: bytes | None, packed: bytes, watermark: int) -> Step:
+    def add(
+        self, state: bytes | None, packed: bytes, watermark: int, *, ahead: bool = True
+    ) -> Step:
         """One item has come. Single-message alerts and quarantine go out at once; a member of a
-        correlation waits until the watermark has passed its time."""
+        correlation waits until the watermark has passed its time, or is told `ahead` of it."""
         item = unpack(packed)
         if item.kind == QUARANTINE:
             return Step(state, [("quarantine", _json.encode(self._findings.quarantined(item)))], [])
@@ -111,7 +113,7 @@ class Behaviour:
         longer, first = with_item(state, packed, item.time)
         timers = [item.time] if first or not state else []
         rule = self._rule(item)
-        if rule is None or not rule.speculative:
+        if rule is None or not (rule.speculative and ahead):
             return Step(longer, [], timers)
         longer, found = self._lookahead.look(rule, state, longer, packed, item)
         self.counts["told_ahead"] += sum(name == "alerts" for name, _ in found)
@@ -135,10 +137,10 @@ class Behaviour:
         """Whether all that is to be done with an item is to let it wait (`wait`)."""
         if item.kind not in _WAITING or item.time <= watermark:
             return False
-        named = (item.ruleset, item.rule)
+        ruleset = self._ruleset(item)  # by its own name: where that of the item is gone, time says
+        named = (ruleset.digest, item.rule)
         plain = self._plain.get(named)
         if plain is None:
-            ruleset = self._ruleset(item)
             rule = ruleset.correlations.get(item.rule)
             plain = self._level >= ruleset.levels.get(item.rule, 0)
             plain = self._plain[named] = plain and not (rule and rule.speculative)

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import heapq
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from rules.behave import Behaviour, Step
 from rules.held import due_of, is_open
-from rules.items import MEMBER, ROW, opened
+from rules.items import MEMBER, ROW, key_of, unpack
 from rules.live import Live
 from rules.telling import Output
 
 MAX_WEIGHT = 8 * 1024 * 1024  # bytes in memory of the groups of one bucket
 
+_SPARE = 1_000  # entries of the heap that may be out of date, besides as many as there are groups
 _NUMBER = struct.Struct(">Q")
 
 
@@ -128,33 +129,48 @@ class Bucket:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
-    def add(self, packed: Iterable[bytes], watermark: int) -> Found:
-        """These items have come, while event time is at `watermark` (ms)."""
-        outputs: list[Output] = []
-        up: list[bytes] = []
-        told: list[str] = []
-        behaviour, known = self._behaviour, self._known
+    def add(self, packed: Iterable[bytes], watermark: int, *, again: bool = False) -> Found:
+        """These items have come, while event time is at `watermark` (ms); `again`: after a failure.
+
+        Those of a group are taken together, so that a group may be stored before the call ends.
+        """
+        found = Found([], [])
+        left: dict[str, list[bytes]] = {}
         for one in packed:
-            key, item = opened(one)
-            if known and known.get(key, -1) >= self.number:
+            left.setdefault(key_of(one), []).append(one)
+        for key, items in list(left.items()):
+            del left[key]
+            if self._known and self._known.get(key, -1) >= self.number:
                 continue
+            if self._take(key, items, watermark, found, again=again):
+                self._put(key)  # what was told ahead must not be forgotten: it has to have an end
+            self._lighten(2 * self._most, left)  # many that were only stored may be asked at once
+        self._lighten(self._most)
+        return found
+
+    def _take(
+        self, key: str, items: Iterable[bytes], watermark: int, found: Found, *, again: bool
+    ) -> bool:
+        """Items of one group have come; whether anything was told ahead of event time."""
+        outputs, up = found
+        behaviour, ahead = self._behaviour, False
+        for one in items:
+            item = unpack(one)
             if behaviour.waits(item, watermark):
                 outputs += behaviour.wait(self._live(key), item, len(one))
                 self._changed(key)
                 continue
             place = self._place(key)
             before = self._asked(place) if place else None
-            step = behaviour.add(before, one, watermark)
+            step = behaviour.add(before, one, watermark, ahead=not again)
             if step.state is not before:
                 self._settle(key, step)
             outputs += step.outputs
             up += step.up
-            if item.kind in (MEMBER, ROW) and any(name == "alerts" for name, _ in step.outputs):
-                told.append(key)
-        for key in told:  # that it was told ahead must not be forgotten: it has to have an end
-            self._put(key)
-        self._lighten(self._most)
-        return Found(outputs, up)
+            ahead |= item.kind in (MEMBER, ROW) and any(
+                kind == "alerts" for kind, _ in step.outputs
+            )
+        return ahead
 
     def advance(self, watermark: int) -> Found:
         """Event time has reached `watermark` (ms)."""
@@ -240,6 +256,9 @@ class Bucket:
         if due != before:
             self._due[key] = due
             heapq.heappush(self._heap, (due, key))
+            if len(self._heap) > 2 * len(self._due) + _SPARE:  # most say what is so no more
+                self._heap = [(due, key) for key, due in self._due.items()]
+                heapq.heapify(self._heap)
 
     def _over(self, key: str) -> None:
         """A group that is open holds nothing any more."""
@@ -251,9 +270,10 @@ class Bucket:
         del self._due[key]
         self.changes.append((key, -1))
 
-    def _put(self, key: str) -> None:
+    def _put(self, key: str, before: int = 0) -> None:
+        """Store a group that knows everything up to the number that is `before` this one."""
         place = self._open[key]
-        self._store.put(key, _NUMBER.pack(self.number) + place.group.written())
+        self._store.put(key, _NUMBER.pack(self.number - before) + place.group.written())
         place.stored = True
         self._unwritten.pop(key, None)
         self._weigh(place)
@@ -269,10 +289,11 @@ class Bucket:
         self._weight += weight - place.weight
         place.weight = weight
 
-    def _lighten(self, most: int) -> None:
-        """Forget the groups that were not used for longest; one stays in any case."""
+    def _lighten(self, most: int, left: Container[str] = ()) -> None:
+        """Forget the groups that were not used for longest; one stays in any case. Groups that are
+        `left` do not know yet what is told now."""
         while self._weight > most and len(self._open) > 1:
             key = next(iter(self._open))
             if key in self._unwritten:
-                self._put(key)
+                self._put(key, before=key in left)
             self._weight -= self._open.pop(key).weight

@@ -98,6 +98,7 @@ class Engine:
         return self._settle(at, self._stages[at].add(packed, self._told[at]))
 
     def _settle(self, at: int, found: Found) -> list[Output]:
+        self._stages[at].changes.clear()  # nobody asks how many are open
         return [*found.outputs, *self._add(at + 1, found.up)] if found.up else found.outputs
 
 

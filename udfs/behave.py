@@ -93,9 +93,11 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         # Flink has reached its watermark before it fires the first timer up to it: all that is
         # ready is judged at once, and the timers that follow find nothing due
         watermark = max(timestamp, ctx.timer_service().current_watermark())
-        due = journal.bucket.due
+        due = journal.due
         if due is not None and due <= watermark:
             yield from self._settle(name, journal, journal.time(watermark), ctx)
+        else:
+            self._wait(name, journal, ctx)
 
     def _journal(self, name: str) -> Journal:
         """Of the bucket on which Flink stands."""
@@ -118,8 +120,10 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         record, found = told
         bucket = journal.bucket
         if journal.full:
-            journal.write()
+            stays = journal.write()
             self._records.clear()
+            for one in stays:
+                self._records.add(as_text(one))
         else:
             self._records.add(as_text(record))
         for key, by in bucket.changes:
@@ -129,12 +133,16 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
             for counted, number in counts.items():
                 self._counters[counted].inc(number)
             counts.clear()
-        due = bucket.due
-        if due is not None and due < self._timers.get(name, due + 1):
-            self._timers[name] = due
-            ctx.timer_service().register_event_time_timer(due)
+        self._wait(name, journal, ctx)
         for output, body in found.outputs:
             text = body.decode()
             yield text if output == "alerts" else (SIDE_OUTPUTS[output], text)
         for batch in batches(found.up):
             yield UP, Row(batch[:NAME_BYTES].decode(), as_text(batch))
+
+    def _wait(self, name: str, journal: Journal, ctx: Any) -> None:
+        """Have Flink say when something is next to be done."""
+        due = journal.due
+        if due is not None and due < self._timers.get(name, due + 1):
+            self._timers[name] = due
+            ctx.timer_service().register_event_time_timer(due)

@@ -60,8 +60,7 @@ class Task:
         self.found += found.outputs
         self.records.append(record)
         if write or self.journal.full:
-            self.journal.write()
-            self.records.clear()
+            self.records = self.journal.write()
 
 
 def scene(kind: str, chance: random.Random) -> list[dict[str, Any]]:
@@ -162,6 +161,25 @@ def test_records_are_forgotten_in_time(tmp_path: Path) -> None:
     assert len(task.records) == 3
     task.take(task.journal.time(time + MAX_AGE + 1))
     assert task.records == []
+
+
+def test_of_the_records_stays_how_far_event_time_was(tmp_path: Path) -> None:
+    """After a restart Flink knows no event time: what was late is late all the same."""
+    rules = ruleset(tmp_path, COUNTING)
+    first, second, third = many(rules, 1, 3)
+    task, plain = Task(behaviour(rules), 1 << 20), Drive(rules)
+    task.take(task.journal.items(of_one_bucket([third])[0], -1))
+    task.take(task.journal.time(unpack(third).time), write=True)
+    assert [len(one) for one in task.records] == [17]  # nothing of a message
+    for one in (first, second):
+        task.restart()
+        task.take(task.journal.items(of_one_bucket([one])[0], -(2**63)))
+    plain.send(third)
+    plain.advance(unpack(third).time)
+    for one in (first, second):
+        plain.send(one)
+    assert [name for name, _ in plain.found] == ["late", "late"]
+    assert task.found == plain.found
 
 
 @given(st.lists(st.lists(st.integers(0, 300), max_size=4)))
