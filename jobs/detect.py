@@ -235,7 +235,7 @@ def _check_cluster(settings: Settings) -> None:
 
 
 def _embedded_counts(settings: Settings) -> Callable[[Snapshot | None], Snapshot | None]:
-    """Replaces a snapshot's counts by what the functions of this process have counted so far."""
+    """Puts what the functions of this process have counted so far into a snapshot."""
     from udfs.match import COUNTS  # noqa: PLC0415
 
     COUNTS.clear()
@@ -244,7 +244,7 @@ def _embedded_counts(settings: Settings) -> Callable[[Snapshot | None], Snapshot
         if settings.flink.rest_url or seen is None:
             return seen
         total = sum((Counter(one) for one in tuple(COUNTS)), Counter())
-        return replace(seen, records=total["records"], counters=dict(total))
+        return seen.counted(total)
 
     return counted
 

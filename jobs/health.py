@@ -8,6 +8,8 @@ from typing import NamedTuple
 from config.settings import Limits
 from udfs.open_groups import ALL, OF
 
+_LATE_SHARE = 100  # one of so many messages; fewer that are late are no trouble
+
 
 class Trouble(NamedTuple):
     """`kind` is the same for as long as the trouble is; English, Chinese."""
@@ -45,6 +47,19 @@ def troubles(counters: Mapping[str, int], limits: Limits) -> list[Trouble]:
                 f"未结束的分组有 {groups:,} 个，超过 limits.open_groups"
                 + (f"；最多的是规则 {most}（{their:,} 个）" if most else "")
                 + "：请检查该规则的 group-by 与 timespan",
+            )
+        )
+    late, fired = counters.get("late", 0), counters.get("late_would_have_fired", 0)
+    if late and late * _LATE_SHARE >= counters.get("records", 0):
+        found.append(
+            Trouble(
+                "late",
+                f"{late:,} times a message came too late for a rule that counts; {fired:,} would"
+                " have alerted (mingjian alerts late). Is flink.allowed_lateness_ms too short, or"
+                " is this a past day that is read with source.follow?",
+                f"有 {late:,} 次消息到得太晚，计数的规则未计入；其中 {fired:,} 次本会告警"
+                "（mingjian alerts late）。请检查 flink.allowed_lateness_ms 是否太短，"
+                "或是否正以 source.follow 读过去的数据",
             )
         )
     return found

@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,10 +26,19 @@ class Snapshot:
     watermark: int = 0
     counters: dict[str, int] = field(default_factory=dict)
 
+    def counted(self, counts: Counter[str]) -> Snapshot:
+        """This look, with what the functions of this process counted themselves; the keyed stage
+        runs elsewhere, and of it Flink's interface is asked."""
+        return replace(self, records=counts["records"], counters={**self.counters, **counts})
+
     def not_before(self, other: Snapshot) -> Snapshot:
-        """This look, with the watermark of `other` when it has none: at the end of its input a
-        job's watermark is beyond all times."""
-        return self if self.watermark else replace(self, watermark=other.watermark)
+        """This look, with the watermark and the counts of `other` that it lacks: at the end of its
+        input a job's watermark is beyond all times, and the metrics of its tasks are gone."""
+        return replace(
+            self,
+            watermark=self.watermark or other.watermark,
+            counters={**other.counters, **self.counters},
+        )
 
 
 class JobMonitor:

@@ -24,6 +24,7 @@ from rules.errors import MingjianError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+EXIT_INTERRUPTED = 130  # Ctrl-C
 
 
 class Output(StrEnum):

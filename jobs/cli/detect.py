@@ -15,8 +15,9 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from config.settings import Limits
+from config.settings import Limits, Settings
 from jobs.cli.app import (
+    EXIT_INTERRUPTED,
     ConfigOption,
     Output,
     OutputOption,
@@ -32,7 +33,6 @@ from jobs.health import troubles
 from jobs.progress import Snapshot
 
 _RATE_LOOKS = 8  # of half a second each
-EXIT_INTERRUPTED = 130
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 
 
@@ -98,15 +98,8 @@ def detect(
         ):
             report = run(settings, on_progress=line.show, detached=detach, interrupted=interrupted)
     except KeyboardInterrupt:
-        if settings.flink.rest_url:
-            err.print(
-                say(
-                    "the job runs on in the cluster; to end it: ",
-                    "作业仍在集群上运行；停止它：",
-                )
-                + "mingjian detect --profile cluster --stop",
-                soft_wrap=True,
-            )
+        if after := after_interrupt(settings):
+            err.print(after, soft_wrap=True)
         raise
     if output is Output.json:
         warned = [one.kind for one in troubles(report.last.counters, settings.limits)]
@@ -134,6 +127,27 @@ def detect(
         style="dim",
         soft_wrap=True,
     )
+
+
+def after_interrupt(settings: Settings) -> str:
+    """What has become of a job that somebody stopped watching, and how to go on; "" when there is
+    nothing to be said."""
+    if settings.flink.rest_url:
+        return (
+            say("the job runs on in the cluster; to end it: ", "作业仍在集群上运行；停止它：")
+            + "mingjian detect --profile cluster --stop"
+        )
+    if settings.flink.checkpoint_dir:
+        return say(
+            "to go on from its last checkpoint: the same command with --from latest",
+            "从最近的检查点继续：同一命令加 --from latest",
+        )
+    if settings.source.follow:
+        return say(
+            "its open windows are not kept; to be able to go on, set flink.checkpoint_dir",
+            "未关闭的窗口没有保存；要能继续，请设置 flink.checkpoint_dir",
+        )
+    return ""
 
 
 @contextlib.contextmanager

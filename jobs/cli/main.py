@@ -23,7 +23,7 @@ from jobs.cli import (
     stack,
 )
 from jobs.cli import report as reports
-from jobs.cli.app import err, language, out, report, say
+from jobs.cli.app import EXIT_INTERRUPTED, err, language, out, report, say
 from jobs.cli.help_language import translate
 from jobs.cli.usage import usage_error
 from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
@@ -72,6 +72,8 @@ def main() -> None:
         assembled = typer.main.get_command(app)
         translate(assembled, language())
         code = assembled.main(prog_name="mingjian", standalone_mode=False)
+        if code == EXIT_INTERRUPTED:  # typer makes one of Ctrl-C
+            err.print(say("stopped", "已停止"))
         sys.exit(code if isinstance(code, int) else 0)
     except MingjianError as error:
         report(error)
@@ -84,7 +86,7 @@ def main() -> None:
         sys.exit(wrong.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         err.print(say("stopped", "已停止"))
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.exit(EXIT_ENVIRONMENT)
     except Exception as error:

@@ -16,6 +16,7 @@ from rules.spans import UNITS, parse_span
 from rules.yaml_source import Document
 
 MAX_DAYS = 92  # a quarter; every hit of every group is kept as long
+OF_ONE = ("msgid", "seq", "time")  # fields that no two messages share
 _AT = ("correlation",)
 _WHO = (", such as conversation: who talks with whom", "，如 conversation（谁与谁的会话）")
 
@@ -57,6 +58,7 @@ def of_correlation(
     yield from _told_ahead(document, section, ours)
     yield from _place_of_not(document, section, ours)
     yield from _counts(document, section, ours, group_by)
+    yield from _alone(document, section, rules, group_by, bases)
     yield from _counts_rows(document, section, rules, beside)
     yield from _never_emitted(document, section, rules, group_by, bases)
 
@@ -135,7 +137,8 @@ def _counts(
         return
     least = condition.get("gte", condition.get("gt", 0))
     least = least + ("gte" not in condition) if type(least) is int else 0
-    if section.get("type") == "event_count" and least == 1:
+    more = {"lt", "lte", "eq", "neq"} & set(condition) or "baseline" in ours
+    if section.get("type") == "event_count" and least == 1 and not more:
         yield document.error(
             (*_AT, "condition"),
             "a count of 1 is reached by the first message: no correlation is needed",
@@ -154,6 +157,26 @@ def _counts(
             fix_en="count another field, or group by another one",
             fix_zh="请换一个要数的字段，或换一个分组字段",
             code="MJ320",
+        )
+
+
+def _alone(
+    document: Document,
+    section: dict[str, Any],
+    rules: list[str],
+    group_by: list[str],
+    bases: Mapping[str, DetectionRule],
+) -> Iterator[RuleError]:
+    """Grouped by what is new in each message: as many groups as messages, none of two."""
+    of_one = [one for one in group_by if one in OF_ONE and one not in section.get("aliases", ())]
+    if of_one and section.get("type") != "temporal" and set(rules) <= set(bases):
+        yield document.error(
+            (*_AT, "group-by"),
+            f"each message has a '{of_one[0]}' of its own: no two are in one group",
+            f"每条消息的“{of_one[0]}”各不相同：每条消息自成一组，永远凑不到两条",
+            fix_en="group by what the messages have in common, such as sender or conversation",
+            fix_zh="请按这些消息共有的字段分组，如 sender、conversation",
+            code="MJ321",
         )
 
 

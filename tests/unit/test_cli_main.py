@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from config.settings import load
 from jobs.cli import main as entry
 from jobs.cli.app import language
+from jobs.cli.detect import after_interrupt
 
 
 @pytest.mark.parametrize(
@@ -36,3 +43,49 @@ def test_a_defect_names_its_place_and_quotes_nothing(monkeypatch, capsys, lang, 
     assert "jobs.cli.main:" in said
     assert "MINGJIAN_DEBUG=1" in said
     assert "11010519491231002X" not in said
+
+
+RULE = "title: a\nname: a\nlogsource: {category: t}\ndetection: {s: {e: x}, condition: s}\n"
+
+
+def test_ctrl_c_ends_a_command_with_a_word_and_130(tmp_path: Path) -> None:
+    rules = tmp_path / "r.yml"
+    rules.write_text(RULE)
+    # as a terminal's child: a shell's background job would ignore the signal
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    code += "from jobs.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "rules", "eval", "--rules", str(rules), "--events", "-"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "MINGJIAN_LANG": "en"},
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdin.write(b'{"e": "x"}\n')
+        running.stdin.flush()
+        assert running.stdout.readline().split() == [b"-", b"1", b"a"]  # at work, waiting for more
+        running.send_signal(signal.SIGINT)
+        said = running.stderr.read().decode()
+        assert running.wait() == 130
+    assert said.strip() == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ((), ""),
+        (("source.follow=true",), "set flink.checkpoint_dir"),
+        (("source.follow=true", "flink.checkpoint_dir=kept"), "same command with --from latest"),
+    ],
+)
+def test_who_stops_a_job_is_told_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    said = after_interrupt(load(overrides=overrides))
+    assert says in said
+    assert bool(says) == bool(said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,11 @@ def test_open_groups_are_counted_and_those_of_a_rule_when_they_are_many() -> Non
         ({ALL: 101}, ["101 groups are open, more than limits.open_groups: look"]),
         ({ALL: 2101, OF + "a": 1000, OF + "b": 1090}, ["most are of the rule b (1,090)"]),
         ({"hot_key": 7, ALL: 101}, ["7 messages were not counted", "101 groups"]),
+        ({"records": 1000, "late": 9}, []),  # what comes late now and then is no trouble
+        (
+            {"records": 1000, "late": 10, "late_would_have_fired": 2},
+            ["10 times a message came too late for a rule that counts; 2 would have alerted"],
+        ),
     ],
 )
 def test_what_is_amiss_is_told_once_with_what_to_look_at(
@@ -148,11 +154,25 @@ def test_what_is_amiss_is_told_once_with_what_to_look_at(
     assert len(found) == len(words)
     for one, part in zip(found, words, strict=True):
         assert part in one.en
-        assert "limits." in one.zh
+        assert "limits." in one.zh or "flink.allowed_lateness_ms" in one.zh
     with ProgressLine(limits) as line:
         for _ in range(3):
             line.show(Snapshot("RUNNING", counters=counters), 1.0)
     assert capsys.readouterr().err.count("⚠") == len(words)
+
+
+def test_what_the_keyed_stage_counts_is_seen_beside_the_counts_of_this_process() -> None:
+    seen = Snapshot("RUNNING", records=5, counters={"records": 5, "hot_key": 7, "late": 2})
+    counted = seen.counted(Counter(records=8, hits=1))
+    assert counted.records == 8
+    assert counted.counters == {"records": 8, "hits": 1, "hot_key": 7, "late": 2}
+
+
+def test_the_counts_of_a_job_that_has_ended_are_those_of_its_last_look() -> None:
+    last = Snapshot("RUNNING", watermark=9, counters={"records": 5, "late": 2, ALL: 4})
+    ended = Snapshot("FINISHED", counters={"records": 8, ALL: 0}).not_before(last)
+    assert ended.counters == {"records": 8, "late": 2, ALL: 0}
+    assert ended.watermark == 9
 
 
 def test_the_default_of_a_key_stands_in_one_place() -> None:

@@ -144,3 +144,44 @@ def test_a_group_of_one_value_counts_only_whether_it_is_new(
     text = CORRELATION.replace("type: event_count", "type: value_count")
     text = text.replace("{gte: 3}", condition).replace("  version: 1", f"  version: 1\n  {ours}")
     assert [one for one, _ in told(tmp_path, f"{BASE_RULE}---\n{text}")] == codes
+
+
+@pytest.mark.parametrize(
+    ("condition", "ours", "codes"),
+    [
+        ("{gte: 1}", "window: sliding", ["MJ319"]),
+        ("{gt: 0}", "window: sliding", ["MJ319"]),
+        ("{lte: 2}", "window: tumbling", []),  # too few, once the window is over
+        ("{eq: 1}", "window: tumbling", []),
+        ("{gte: 1, lte: 2}", "window: tumbling", []),
+        ("{gte: 1}", "baseline: {over: 7d, ratio: 3}", []),  # a minimum, and what is usual
+    ],
+)
+def test_a_count_of_one_that_says_nothing(
+    tmp_path: Path, condition: str, ours: str, codes: list[str]
+) -> None:
+    text = CORRELATION.replace("{gte: 3}", condition).replace("timespan: 10m", "timespan: 1d")
+    text = text.replace("  version: 1", f"  version: 1\n  {ours}")
+    assert [one for one, _ in told(tmp_path, f"{BASE_RULE}---\n{text}")] == codes
+
+
+@pytest.mark.parametrize(
+    ("kind", "group", "codes"),
+    [
+        ("event_count", "[msgid]", ["MJ321"]),
+        ("event_count", "[sender, time]", ["MJ321"]),
+        ("event_count", "[sender, seq]", ["MJ321"]),
+        ("event_count", "[sender]", []),
+        ("temporal", "[msgid]", []),  # one message may be what all its rules are about
+    ],
+)
+def test_a_group_of_one_message_counts_nothing(
+    tmp_path: Path, kind: str, group: str, codes: list[str]
+) -> None:
+    text = CORRELATION.replace("[sender]", group).replace("event_count", kind)
+    bases = f"{BASE_RULE}---\n"
+    if kind == "temporal":
+        bases += f"{BASE_RULE.replace('x01_word', 'x01_other')}---\n"
+        text = text.replace("[x01_word]", "[x01_word, x01_other]")
+        text = text.replace("  condition: {gte: 3}\n", "")
+    assert [one for one, _ in told(tmp_path, bases + text)] == codes
