@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from jobs.cli.detect import ProgressLine
 from jobs.health import troubles
 from jobs.progress import Snapshot
 from rules import bounds
+from rules.behave import COUNTED
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.findings import FLAG_TRUNCATED
 from rules.ruleset import RuleSet, RuleTimeline
 from tests.support.harness import MetricContext
 from tests.support.rule_files import CALENDAR, COUNTING, SIMPLE, TENANT, outputs, raws, ruleset
+from udfs.match import GAUGES
 from udfs.open_groups import ALL, OF, TOLD_FROM, OpenGroups
 
 KEY_BYTES = 8 * 1024  # of state: what repeats takes next to nothing
@@ -177,3 +180,11 @@ def test_the_counts_of_a_job_that_has_ended_are_those_of_its_last_look() -> None
 
 def test_the_default_of_a_key_stands_in_one_place() -> None:
     assert Limits().key_bytes is bounds.KEY_BYTES  # the same number, not another one like it
+
+
+def test_every_metric_is_on_the_page() -> None:
+    page = Path(__file__).parents[2] / "docs" / "deployment.md"
+    table = page.read_text(encoding="utf-8").split("<!-- table: metrics -->")[1].split("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    shown = re.findall(r"`(\w+)`", "".join(rows))
+    assert sorted(shown) == sorted([*GAUGES, *COUNTED, ALL, f"{OF}RULE"])
