@@ -324,3 +324,14 @@ def test_what_finds_no_room_is_told_by_itself_and_quiets_nothing(tmp_path: Path)
     stages.advance(FOREVER)
     ((name, body),) = stages.found[len(told) :]
     assert (name, json.loads(body)["alert_id"]) == ("evidence", ids[1])
+
+
+def test_a_bucket_that_is_read_goes_on_with_its_numbers(tmp_path: Path) -> None:
+    """Lower ones would be taken for what its groups know already."""
+    rules = ruleset(tmp_path, COUNTING)
+    stages = Stages(rules, 64 * MIB)
+    for one in many(rules, 1, 3):
+        stages.send([one], write=True)
+    stages.records[0].clear()
+    stages.restart()
+    assert stages.journals[0].bucket.number == 3
