@@ -147,13 +147,13 @@ class Behaviour:
         return plain
 
     def wait(self, live: Live, item: Item, size: int) -> list[Output]:
-        """Let an item of `size` bytes wait, if there is room for it."""
+        """Let an item of `size` bytes wait, if there is room for it: of nothing, the first has."""
         most = 2 * self._key_bytes - size
-        if live.size <= most or len(live.written()) <= most:
+        if not live.size or live.size <= most or len(live.written()) <= most:
             live.wait(item, size)
             return []
-        if item.kind == QUIETED:
-            return self._telling.quieted(live.state, item)
+        if item.kind == QUIETED:  # told by itself: those that wait do not belong to its alert
+            return self._telling.quieted(msgspec.structs.replace(live.state), item)
         live.state.truncated = True
         self.counts["hot_key"] += 1
         return [self._telling.hot(item)]
@@ -185,6 +185,7 @@ class Behaviour:
             live.due = min(timers)
         if size > self._key_bytes:  # its group keeps less than others do
             live.reread()
+        live.settled()
         return Judged(outputs, up)
 
     def _settle(

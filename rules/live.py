@@ -18,6 +18,7 @@ from rules.members import remembered
 
 WEIGHT = 4_096  # bytes that a key takes in memory besides its messages, roughly
 _ITEM = 600  # and an item besides its message
+_HEAD = 256  # bytes by which judging lets a state grow besides its items, at most
 
 
 class Live:
@@ -42,12 +43,15 @@ class Live:
         self._kept: deque[tuple[Entry, tuple[bytes, ...]]] = deque()
         self._kept_bytes = 0
         self._seed: Seed | None = None
+        self._first: Item | None = None  # what the seed is made of, when one is wanted
         self._records: dict[int, tuple[Item, bytes]] = {}
         if state is None:
             self.state = fresh()
             return
         found = opened(state)
-        self.state, self._seed = found.state, found.seed
+        self.state = found.state
+        if found.window or found.waiting:  # the first that comes is the seed of those that follow
+            self._seed = found.seed
         self._records = _by_item(found.state.window, found.window)
         self._records |= _by_item(found.state.pending, found.waiting)
         self.size = len(state)
@@ -57,6 +61,8 @@ class Live:
     def wait(self, item: Item, size: int) -> None:
         """One more item, of `size` bytes, waits until event time has passed it."""
         self.due = min(self.due, item.time) if self.size else item.time
+        if self._seed is None and self._first is None:
+            self._first = item
         self.state.pending.append(item)
         self.size += size
         self.weight += size
@@ -76,6 +82,13 @@ class Live:
         else:
             self.state.pending = [item for item in pending if item.time > watermark]
         return sorted(found, key=Item.order) if len(found) > 1 else found
+
+    def settled(self) -> None:
+        """All that was due has been judged. What is held does not depend on when bytes were made
+        of it: a group that has no room for an item has none after a failure either."""
+        self.size += _HEAD
+        if not self.holds and not self.state.pending:
+            self._seed = self._first = None
 
     def made(self, group: Group) -> None:
         """The evaluator of what is kept."""
@@ -125,14 +138,16 @@ class Live:
         if self.group:
             self._keep()
             held.marks = self.group.marks
-        first = next((i for e, _ in self._kept for i in e.data), None)
-        if self._seed is None or not (first or held.window or held.pending):
-            self._seed = seed_for(held, first)
+        seed = self._seed
+        if seed is None:
+            seed = seed_for(held, self._first)
+            if self.holds or held.pending:
+                self._seed = seed
         inside = [self._record(item) for item in held.window]
         waiting = [self._record(item) for item in held.pending]
         self._records = _by_item((*held.window, *held.pending), (*inside, *waiting))
         kept = [record for _, records in self._kept for record in records]
-        state = joined(held, self.due, self._seed, kept or inside, waiting)
+        state = joined(held, self.due, seed, kept or inside, waiting)
         self.size = len(state)
         self.weight = WEIGHT + self._kept_bytes + _bytes(held.window) + _bytes(held.pending)
         return state
@@ -162,7 +177,7 @@ class Live:
         if known:
             return known[1]
         if self._seed is None:
-            self._seed = seed_for(self.state, item)
+            self._seed = seed_for(self.state, self._first or item)
         return record_of(item, self._seed)
 
     def _remembered(self, item: Item) -> bytes:
