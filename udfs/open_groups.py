@@ -10,8 +10,8 @@ ALL, OF = "open_groups", "open_groups_of_"
 
 
 class OpenGroups:
-    """Counts keys that began and ended to hold something since the task was started: what a
-    restored job had open before is not known to it.
+    """Counts keys that hold something: those of a restored task when it first looks at their
+    bucket.
 
     Args:
         group: where its counters are made; those of a rule when they are wanted first.

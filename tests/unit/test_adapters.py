@@ -150,6 +150,22 @@ def test_a_watermark_between_elements_makes_late_ones(matching: MatchRecords) ->
     assert (harness.states, harness.timers) == ({}, [])
 
 
+def test_groups_that_a_restored_task_had_open_are_counted(matching: MatchRecords) -> None:
+    case = next(case for path, case in CASES if path.startswith("a05_01"))
+    matching._matcher._recent.__init__()
+    found = [batch for row in matching.eval(*columns(records(case))) for batch in row or ()]
+    before = KeyedHarness(Behave(LOADED), bucket)
+    for batch in found:
+        before.send(as_text(batch))
+    after = before.restarted(Behave(LOADED))
+    for harness in (before, after):
+        harness.advance(json.loads(records(case)[-1])["time"])  # each bucket is looked at
+    counted = [one.metrics.counters["open_groups"].count for one in (before, after)]
+    assert counted[0] == counted[1] > 0
+    after.finish()
+    assert after.metrics.counters["open_groups"].count == 0
+
+
 @pytest.mark.parametrize("function", [Behave(SPEC), MatchRecords(SPEC, "kafka:messages")])
 def test_functions_travel_to_workers(function: Any) -> None:
     copy = cloudpickle.loads(cloudpickle.dumps(function))
