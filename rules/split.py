@@ -244,10 +244,10 @@ class Splits:
         return best
 
     def _of(self, item: Item) -> SplitRules:
-        if item.ruleset not in self._rules:
-            ruleset = self._timeline.of(item.ruleset, item.time)
-            self._rules[item.ruleset] = SplitRules(ruleset)
-        return self._rules[item.ruleset]
+        ruleset = self._timeline.of(item.ruleset, item.time)
+        if ruleset.digest not in self._rules:
+            self._rules[ruleset.digest] = SplitRules(ruleset)
+        return self._rules[ruleset.digest]
 
 
 def _spans(rule: DetectionRule, view: View, joined: Joined) -> tuple[Span, ...]:

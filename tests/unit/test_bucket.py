@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from rules.batches import MOST_BYTES, NAMES, batched, batches, bucket_of, items_
 from rules.behave import Behaviour
 from rules.bucket import Bucket, state_of
 from rules.engine import FOREVER
-from rules.items import Item, key_of, pack, unpack
+from rules.items import MAX_KEY_BYTES, Item, key_of, pack, unpack
 from rules.journal import MAX_AGE, Journal
 from rules.ruleset import RuleSet
 from rules.telling import Output
@@ -204,6 +205,35 @@ def test_a_batch_is_no_larger_than_a_record_of_the_network_should_be() -> None:
     assert max(map(len, found)) < MOST_BYTES + 1_000
     alone = pack("c|rule|1", item(1, b"z" * 2 * MOST_BYTES))
     assert [list(items_of(batch)) for batch in batches([alone])] == [[alone]]
+
+
+@given(st.lists(st.text(max_size=90), min_size=1, max_size=6), st.integers(0, 2))
+def test_any_key_finds_its_bucket_and_comes_back(keys: list[str], more: int) -> None:
+    """Also where its UTF-8 is just as long as a key may be, or a byte longer."""
+    keys = [key.encode("utf-8", "ignore").decode() for key in keys]
+    keys += ["名" * 42 + "k" * more]  # 126, 127 and 128 bytes
+    packed_items = [pack(key, item(n)) for n, key in enumerate(keys)]
+    for batch in batches(packed_items):
+        for one in items_of(batch):
+            assert NAMES[bucket_of(one)] == batch[:2].decode()
+            assert len(key_of(one).encode()) <= MAX_KEY_BYTES
+    came = [one for batch in batches(packed_items) for one in items_of(batch)]
+    assert sorted(came) == sorted(packed_items)
+    assert list(batches([])) == []
+
+
+def test_records_of_a_megabyte_are_stored_at_once(tmp_path: Path) -> None:
+    """So they do not fill the journal."""
+    rules = ruleset(tmp_path, COUNTING)
+    task = Task(behaviour(rules), 1 << 20)
+    (one,) = many(rules, 1, 1)
+    known = unpack(one)
+    large = pack(key_of(one), msgspec.structs.replace(known, raw=known.raw + b" " * 1_200_000))
+    task.take(task.journal.items(of_one_bucket([large])[0], known.time - 1))
+    assert [len(record) for record in task.records] == [17]
+    assert len(task.kept) == 1
+    task.take(task.journal.time(FOREVER))
+    assert (task.kept, task.records) == ({}, [])
 
 
 def item(number: int, raw: bytes = b"{}") -> Item:
