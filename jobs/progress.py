@@ -22,7 +22,6 @@ class Snapshot:
 
     state: str
     records: int = 0
-    items: int = 0
     watermark: int = 0
     counters: dict[str, int] = field(default_factory=dict)
 
@@ -64,11 +63,9 @@ class JobMonitor:
             values = [int(mark["value"]) for mark in marks if mark.get("value")]
             if values:
                 watermark = max(watermark, min(values))
-        vertices = job.get("vertices", [])
         return Snapshot(
             state=job["state"],
             records=counters.get("records", 0),
-            items=vertices[0]["metrics"]["write-records"] if vertices else 0,
             watermark=watermark if 0 < watermark < 2**53 else 0,
             counters=counters,
         )
