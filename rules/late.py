@@ -65,7 +65,8 @@ def would_have_fired(
     old = {alert_id for alert_id, _ in openings(rule, plan, without, held.quiet)}
     new = {alert_id for alert_id, _ in openings(rule, plan, having, held.quiet)}
     if len(new) > len(old):
-        return FIRED
+        # of an alert that was told some may be gone, and this be no other one
+        return UNKNOWN if held.alert_id and not whole else FIRED
     if new != old or any(late.msgid == entry.id for row in having for entry in _evidence(row)):
         return CHANGED
     decided = not ((plan.absent and horizon < late.time + plan.span) or plan.closing)

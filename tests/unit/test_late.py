@@ -28,6 +28,7 @@ from tests.unit.test_behave_types import (
 )
 from tests.unit.test_speculation import LOWER, MINUTE, send
 
+FILE_FIRST = "type: temporal_ordered, rules: [t_file, t_a]"
 ORDERED = "type: temporal_ordered, rules: [t_a, t_b, t_c]"
 SUM = "type: value_sum, rules: [t_file], condition: {field: file.size, gte: 9}"
 
@@ -57,6 +58,8 @@ def late(rules: RuleSet, line: str, script: str) -> list[dict[str, Any]]:
         (THRICE, "", "aaaa", "a0 a1 a3 |4 a2", "changed"),
         (ORDERED, "", "abc", "a0 c2 |3 b1", "true"),
         (THRICE, "", "a---a-a", "a4 a6 |7 a0", "unknown"),  # others may have been before
+        # the first step of an alert is gone, which is there without this one
+        (FILE_FIRST, "", "11a11111", "11 a2 13 14 15 16 17 |7 10", "unknown"),
         (TWICE, "", "a-a", "a2 |20 a0", "unknown"),  # the group is forgotten
         (SUM, "", "494", "40 42 |3 91", "unknown"),  # numbers below zero would make it untrue
         (TWICE, "until: t_b", "aaa", "a0 a2 |3 a1", "unknown"),  # it may have been cancelled
