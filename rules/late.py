@@ -1,7 +1,7 @@
 """What a message that came too late would have done, as far as the state of its group still tells.
 
 `true`: with it there is an alert that is not there without it. `changed`: an alert is there either
-way, but begins elsewhere or has the message among its evidence; or one would not be there. `false`:
+way, but begins elsewhere or has other evidence; or one would not be there. `false`:
 with what had arrived by then it makes no difference, or the group has the message already.
 `unknown`: what it would have met is forgotten.
 
@@ -67,7 +67,10 @@ def would_have_fired(
     if len(new) > len(old):
         # of an alert that was told some may be gone, and this be no other one
         return UNKNOWN if held.alert_id and not whole else FIRED
-    if new != old or any(late.msgid == entry.id for row in having for entry in _evidence(row)):
+    shown, otherwise = (
+        {e.id for row in rows for e in _evidence(row)} for rows in (having, without)
+    )
+    if new != old or late.msgid in shown or (whole and shown != otherwise):
         return CHANGED
     decided = not ((plan.absent and horizon < late.time + plan.span) or plan.closing)
     return NOTHING if whole and decided else UNKNOWN

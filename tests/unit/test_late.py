@@ -30,6 +30,7 @@ from tests.unit.test_speculation import LOWER, MINUTE, send
 
 FILE_FIRST = "type: temporal_ordered, rules: [t_file, t_a]"
 ORDERED = "type: temporal_ordered, rules: [t_a, t_b, t_c]"
+MEDIAN = "type: value_median, rules: [t_file], condition: {field: file.size, gte: 4}"
 SUM = "type: value_sum, rules: [t_file], condition: {field: file.size, gte: 9}"
 
 
@@ -52,6 +53,7 @@ def late(rules: RuleSet, line: str, script: str) -> list[dict[str, Any]]:
         (ORDERED, "", "abb", "a0 b1 |3 b2", "false"),
         (SUM, "", "45", "40 |3 51", "true"),
         (SUM, "", "44", "40 |3 41", "false"),
+        (MEDIAN, "", "911---9", "90 11 96 |2 12", "changed"),  # what goes on would have ended
         (TWICE, "until: t_b", "aba", "a0 a2 |1 b1", "changed"),  # and cancels what is to come
         # older than what is settled: what is left may be enough
         (THRICE, "", "aaa", "a0 a2 |3 a1", "true"),
