@@ -45,8 +45,8 @@ BROKEN = [
     # shape of the file
     ("empty", "", 1, 1, "no alerting rule", ""),
     ("only a comment", "# nothing\n", 1, 1, "no alerting rule", ""),
-    ("a lone ---", "---\n", 2, 1, "must be a mapping", ""),
-    ("--- at the end", SIMPLE + "---\n", 22, 1, "must be a mapping", ""),
+    ("a lone ---", "---\n", 2, 1, "nothing between", ""),
+    ("--- at the end", SIMPLE + "---\n", 22, 1, "nothing between", ""),
     ("a list", "- a\n- b\n", 1, 1, "must be a mapping", ""),
     ("a text", "hello\n", 1, 1, "must be a mapping", ""),
     ("a tab", "title: x\n\tname: y\n", 2, 1, "not valid YAML", ""),
