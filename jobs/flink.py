@@ -54,11 +54,8 @@ def prepare_process(settings: Settings) -> None:
     logs = Path(settings.data_dir) / "log"
     logs.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("FLINK_LOG_DIR", str(logs.resolve()))
-    # One log for all class loaders: those that Flink makes later would open one of their own in the
-    # working folder, as `log.file` has gone by then (`environment`).
     options, temporary = (
-        f"-Xms128m -Xmx{settings.flink.heap_mb}m -XX:+UseSerialGC"
-        " -Dlog4j2.contextSelector=org.apache.logging.log4j.core.selector.BasicContextSelector",
+        f"-Xms128m -Xmx{settings.flink.heap_mb}m -XX:+UseSerialGC",
         scratch(settings),
     )
     if " " not in str(temporary):  # Flink's script splits the options at every blank

@@ -49,8 +49,8 @@ class Step(NamedTuple):
     up: list[bytes] = []  # noqa: RUF012 - never changed
 
 
-class Judged(NamedTuple):
-    """What judging gave; see `Step`."""
+class Found(NamedTuple):
+    """What a call gave; see `Step`."""
 
     outputs: list[Output]
     up: list[bytes]
@@ -158,7 +158,7 @@ class Behaviour:
         self.counts["hot_key"] += 1
         return [self._telling.hot(item)]
 
-    def judge(self, live: Live, watermark: int) -> Judged:
+    def judge(self, live: Live, watermark: int) -> Found:
         """Event time has reached `watermark` (ms): judge what waited, drop what is over."""
         held = live.state
         outputs: list[Output] = []
@@ -174,8 +174,7 @@ class Behaviour:
             else:
                 judged.append(item)
         found, timers, up = self._settle(live, judged, watermark, size)
-        if found:
-            outputs += found
+        outputs += found
         if held.quiet and held.quiet.until < watermark:
             held.quiet = None
         elif held.quiet:
@@ -186,7 +185,7 @@ class Behaviour:
         if size > self._key_bytes:  # its group keeps less than others do
             live.reread()
         live.settled()
-        return Judged(outputs, up)
+        return Found(outputs, up)
 
     def _settle(
         self, live: Live, judged: list[Item], watermark: int, size: int

@@ -11,9 +11,9 @@ from __future__ import annotations
 import heapq
 import struct
 from collections.abc import Container, Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from rules.behave import Behaviour, Step
+from rules.behave import Behaviour, Found, Step
 from rules.held import due_of, is_open
 from rules.items import MEMBER, ROW, key_of, unpack
 from rules.live import Live
@@ -41,13 +41,6 @@ class Store(Protocol):
 
     def remove(self, key: str) -> None:
         """What is there."""
-
-
-class Found(NamedTuple):
-    """What a call gave: outputs, and packed items for the stage above."""
-
-    outputs: list[Output]
-    up: list[bytes]
 
 
 class _Closed:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from rules.behave import Behaviour
+from rules.behave import Behaviour, Found
 from rules.bounds import KEY_BYTES
-from rules.bucket import Bucket, Found, state_of
+from rules.bucket import Bucket, state_of
 from rules.calendar import OfficeCalendar
 from rules.decode import Decoder
 from rules.findings import Findings

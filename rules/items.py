@@ -85,12 +85,6 @@ def body_of(packed: bytes) -> memoryview:
     return memoryview(packed)[2 + int.from_bytes(packed[:2], "big") :]
 
 
-def opened(packed: bytes) -> tuple[str, Item]:
-    """Key and item."""
-    end = 2 + int.from_bytes(packed[:2], "big")
-    return packed[2:end].decode(), _decoder.decode(memoryview(packed)[end:])
-
-
 def unpack(packed: bytes) -> Item:
     """The item."""
     return _decoder.decode(body_of(packed))

@@ -15,7 +15,8 @@ import struct
 from collections.abc import Iterable
 
 from rules.batches import items_of
-from rules.bucket import Bucket, Found
+from rules.behave import Found
+from rules.bucket import Bucket
 
 MAX_BYTES = 1024 * 1024  # of records: then the groups are stored, and the records are forgotten
 MAX_RECORDS = 2_000

@@ -10,8 +10,8 @@ from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
 from pyflink.datastream.state import ListStateDescriptor, MapStateDescriptor
 
 from rules.batches import NAME_BYTES, batches
-from rules.behave import COUNTED, Behaviour
-from rules.bucket import Bucket, Found
+from rules.behave import COUNTED, Behaviour, Found
+from rules.bucket import Bucket
 from rules.findings import Findings
 from rules.journal import Journal
 from udfs import collector
@@ -44,8 +44,8 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
     """Keyed by bucket. Alerts are the main output, the rest goes to `SIDE_OUTPUTS`; all are JSON
     text. `UP` are batches for the stage above this `level`, where there is one.
 
-    Groups are judged in memory. What a bucket is told stands in Flink's state before it is judged,
-    and is told again to a bucket that is not in memory: after a failure, or in another task.
+    Groups are judged in memory. What a bucket is told stands in Flink's state from the same call
+    on, and is told again to a bucket that is not in memory: after a failure, or in another task.
     """
 
     def __init__(self, spec: JobSpec, level: int = 1) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rules.alert import SPECULATIVE
+from rules.correlation.model import Correlation
 from rules.correlation.plan import Plan
 from rules.correlation.section import OUR_KEYS, parse_correlation
 from rules.errors import RuleError
@@ -75,13 +76,17 @@ def _window(document: Document, section: dict[str, Any]) -> Iterator[RuleError]:
         )
 
 
+def _how(section: dict[str, Any], ours: dict[str, Any]) -> Correlation:
+    return parse_correlation(section, {key: ours[key] for key in OUR_KEYS if key in ours})
+
+
 def _place_of_not(
     document: Document, section: dict[str, Any], ours: dict[str, Any]
 ) -> Iterator[RuleError]:
     """In an order `not` looks behind the first step until the time is over, wherever it stands."""
     if section.get("type") != "temporal_ordered" or "absent" in ours:
         return
-    how = parse_correlation(section, {key: ours[key] for key in OUR_KEYS if key in ours})
+    how = _how(section, ours)
     for slot, clause in ((slot, one) for one in how.clauses for slot in one.negative):
         name = how.rules[slot]
         if slot > max(clause.positive):
@@ -116,7 +121,7 @@ def _told_ahead(
 ) -> Iterator[RuleError]:
     if ours.get("alerts") != SPECULATIVE:
         return
-    how = parse_correlation(section, {key: ours[key] for key in OUR_KEYS if key in ours})
+    how = _how(section, ours)
     plan = Plan(how, every=False)
     if plan.absent and not plan.present:
         yield document.error(
