@@ -1,0 +1,130 @@
+"""What is known of the running of the system: incidents, and what people did with records that
+were set aside. Delivered like the job's outputs, but written by other processes.
+
+Unlike the job's outputs these carry times of the clock: they tell of the running, not of messages.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from rules.alert import content_id
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that may make the record of conversations incomplete, or late.
+
+    One `incident_id` is told `open` and, where it can end, `resolved` later; of the two the
+    resolved one stands. No content, no personal data.
+    """
+
+    v: int = 1
+    incident_id: str
+    tenant: str
+    kind: str  # a key of `INCIDENTS`
+    severity: str  # "critical": records are lost or may be; "warning": late, nothing lost yet
+    status: str  # "open" | "resolved"
+    source: str  # which collector or part of the system noticed it
+    time: int  # when it was noticed, UTC ms; of a resolved one when it ended
+    detail: str = ""  # numbers and names of settings, in English
+    count: int = 1  # of messages concerned, where that is known
+
+
+class Handled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody did with a record that was set aside. Never changed, never removed."""
+
+    v: int = 1
+    handled_id: str
+    tenant: str
+    quarantine_id: str
+    action: str  # "replayed" | "fixed" | "dropped"
+    time: int  # of the clock, UTC ms
+    by: str  # who; the system's user name unless one was given
+    reason: str = ""
+    raw_sm3: str = ""  # of the bytes that were put back, when there were any
+    to: str = ""  # where they were put: "messages", or the name of a target of delivery
+
+
+class IncidentKind(NamedTuple):
+    """`severity` as in `Incident`; what it means, and what to do about it."""
+
+    severity: str
+    en: str
+    zh: str
+
+
+INCIDENTS: dict[str, IncidentKind] = {
+    "sequence_gap": IncidentKind(
+        "critical",
+        "numbers are missing in the archive's sequence: messages never arrived",
+        "存档序号不连续：有消息始终没有到达",
+    ),
+    "collector_lag": IncidentKind(
+        "warning",
+        "the collector is behind by more than it may be; the archive keeps messages for five days",
+        "采集落后超过允许的时间；会话存档只保留五天",
+    ),
+    "message_expired": IncidentKind(
+        "critical",
+        "the archive says that a message has expired: it can never be fetched again",
+        "存档称消息已过期：再也无法取回",
+    ),
+    "key_missing": IncidentKind(
+        "critical",
+        "no private key of the version that a message was encrypted for",
+        "缺少某个版本的私钥，消息无法解密",
+    ),
+    "decrypt_failed": IncidentKind(
+        "critical",
+        "a message could not be decrypted; its bytes are kept in quarantine",
+        "消息无法解密；原始字节已隔离保存",
+    ),
+    "source_refused": IncidentKind(
+        "critical",
+        "the source refuses to give messages: credentials, address or licence",
+        "数据源拒绝提供消息：凭据、地址或许可有误",
+    ),
+    "canary_missed": IncidentKind(
+        "critical",
+        "a planted message did not come out as an alert in time",
+        "植入的探测消息没有按时产生告警",
+    ),
+    "count_differs": IncidentKind(
+        "critical",
+        "what was taken in and what came out do not agree",
+        "收到的数量与结果对不上",
+    ),
+}
+OPEN, RESOLVED = "open", "resolved"
+
+
+def incident(
+    kind: str,
+    *,
+    tenant: str,
+    source: str,
+    key: str,
+    time: int,
+    detail: str = "",
+    count: int = 1,
+    status: str = OPEN,
+) -> Incident:
+    """An incident whose id is a function of kind, tenant, source and `key`.
+
+    Args:
+        key: what tells this incident from others of its kind, the same when it is noticed again
+            after a restart (the first missing number, the hour a lag began).
+    """
+    return Incident(
+        incident_id=content_id("incident", kind, tenant, source, key),
+        tenant=tenant,
+        kind=kind,
+        severity=INCIDENTS[kind].severity,
+        status=status,
+        source=source,
+        time=time,
+        detail=detail,
+        count=count,
+    )
