@@ -160,6 +160,10 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "execution.checkpointing.incremental": str(flink.state_backend == "rocksdb").lower(),
         "execution.checkpointing.interval": f"{flink.checkpoint_interval_ms} ms",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        # more than one, for the newest may turn out to be unreadable
+        "execution.checkpointing.num-retained": "3",
+        # a worker that hangs holds its checkpoint: the job is restarted then, not ten minutes later
+        "execution.checkpointing.timeout": "60 s",
         # a partition of an input that ends is not idle, however long its records take: it holds the
         # watermark until they are read, and then no more
         "table.exec.source.idle-timeout": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from config.settings import Settings
@@ -65,14 +66,28 @@ def _newest(settings: Settings) -> Path:
             fix_zh="请直接写检查点或保存点的路径",
             exit_code=EXIT_USAGE,
         )
-    root = Path(folder)
-    found = [*root.glob("*/chk-*/_metadata"), *root.glob("savepoints/*/_metadata")]
+    found = checkpoints(settings)
     if not found:
         raise MingjianError(
-            f"no checkpoint or savepoint below {root}",
-            f"{root} 下没有检查点或保存点",
+            f"no checkpoint or savepoint below {folder}",
+            f"{folder} 下没有检查点或保存点",
             fix_en="leave --from out to begin anew",
             fix_zh="去掉 --from 可从头开始",
             exit_code=EXIT_USAGE,
         )
-    return max(found, key=lambda file: file.stat().st_mtime_ns).parent
+    return found[0]
+
+
+def checkpoints(settings: Settings) -> list[Path]:
+    """Checkpoints and savepoints below `flink.checkpoint_dir`, the newest first; none where that is
+    no folder of this machine."""
+    folder = settings.flink.checkpoint_dir.removeprefix("file://")
+    if not folder or "://" in folder:
+        return []
+    root = Path(folder)
+    found = [*root.glob("*/chk-*/_metadata"), *root.glob("savepoints/*/_metadata")]
+    written: list[tuple[int, Path]] = []
+    for file in found:
+        with contextlib.suppress(OSError):  # Flink removes the old ones meanwhile
+            written.append((file.stat().st_mtime_ns, file.parent))
+    return [place for _, place in sorted(written, reverse=True)]

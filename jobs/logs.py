@@ -28,5 +28,5 @@ def configure(*, as_json: bool, verbose: bool = False) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     # the clients' own loggers repeat every failed connection; the deliverer says it once
-    for noisy in ("kafka", "elastic_transport", "elasticsearch", "redis"):
+    for noisy in ("kafka", "elastic_transport", "elasticsearch", "redis", "py4j"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)

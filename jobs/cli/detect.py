@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import logging
 import os
 import signal
 import threading
@@ -30,6 +31,7 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.health import troubles
+from jobs.logs import configure
 from jobs.progress import Snapshot
 
 _RATE_LOOKS = 8  # of half a second each
@@ -53,6 +55,12 @@ def detect(
     detach: bool = typer.Option(
         False, "--detach", help="提交后即返回 · return as soon as the job runs on the cluster"
     ),
+    keep: bool = typer.Option(
+        False,
+        "--keep",
+        help="一直看护集群上的作业：没有时提交，从最近可读的检查点继续 · stay, and submit the job"
+        " wherever the cluster has none, from the newest checkpoint that can be read",
+    ),
     end: bool = typer.Option(
         False, "--stop", help="停止集群上的检测作业 · end the job that runs on the cluster"
     ),
@@ -75,6 +83,9 @@ def detect(
     if start:
         overrides = [*overrides, f"flink.restore={start}"]
     settings = settings_from(profile, config, overrides)
+    if keep:
+        _keep(settings)
+        return
     if end:
         stopped = stop(settings, savepoint=savepoint)
         if output is Output.json:
@@ -129,6 +140,18 @@ def detect(
     )
 
 
+def _keep(settings: Settings) -> None:
+    """Stay with the job of a cluster until somebody ends this command; the job runs on."""
+    from jobs.keep import Keeper  # noqa: PLC0415
+
+    configure(as_json=True)
+    with _interrupts(signal.SIGINT, signal.SIGTERM) as asked:
+        try:
+            Keeper(settings, stop=asked).run()
+        finally:
+            logging.disable()  # the bridge to Java complains of a JVM that was ended before it
+
+
 def after_interrupt(settings: Settings) -> str:
     """What has become of a job that somebody stopped watching, and how to go on; "" when there is
     nothing to be said."""
@@ -151,8 +174,8 @@ def after_interrupt(settings: Settings) -> str:
 
 
 @contextlib.contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event; a second one ends the process at once."""
+def _interrupts(*signals: signal.Signals) -> Iterator[threading.Event]:
+    """Ctrl-C, or one of `signals`, sets the event; a second one ends the process at once."""
     asked = threading.Event()
 
     def ask(_signal: int, _frame: object) -> None:
@@ -160,11 +183,12 @@ def _interrupts() -> Iterator[threading.Event]:
             os._exit(EXIT_INTERRUPTED)
         asked.set()
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {one: signal.signal(one, ask) for one in signals or (signal.SIGINT,)}
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 class ProgressLine:

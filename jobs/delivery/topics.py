@@ -44,6 +44,9 @@ class TopicOutputs:
             client_id=f"mingjian-deliver-{target}",
             group_id=f"mingjian-deliver-{target}",
             enable_auto_commit=False,
+            # how long nobody reads the partitions of a deliverer that was killed; a batch may take
+            # longer, for the client's own thread goes on saying that it lives
+            session_timeout_ms=10_000,
             auto_offset_reset="earliest",
             max_poll_records=BATCH_RECORDS,
             max_partition_fetch_bytes=settings.kafka.max_record_bytes,

@@ -14,7 +14,6 @@ import yaml
 
 from config.settings import load
 from deploy.docker.healthy import job_runs
-from deploy.docker.keep_job import has_live_job
 from jobs.servers import jars
 from rules.alert import OUTPUTS
 
@@ -193,19 +192,3 @@ def test_the_made_env_has_every_variable_once_and_is_private(tmp_path: Path) -> 
 )
 def test_the_job_counts_as_healthy_only_when_all_of_it_runs(overview: str, healthy: bool) -> None:
     assert job_runs(overview.encode()) is healthy
-
-
-@pytest.mark.parametrize(
-    ("states", "live"),
-    [
-        ([], False),
-        (["FINISHED", "FAILED", "CANCELED", "SUSPENDED"], False),
-        (["FAILED", "RUNNING"], True),
-        (["RESTARTING"], True),
-        (["CREATED"], True),
-        (["CANCELLING"], True),
-    ],
-)
-def test_a_job_is_submitted_only_where_none_is_live(states: list[str], live: bool) -> None:
-    overview = msgspec.json.encode({"jobs": [{"state": state} for state in states]})
-    assert has_live_job(overview) is live

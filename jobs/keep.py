@@ -1,0 +1,183 @@
+"""Sees to it that the cluster has the detection job once, and that it goes on where it was.
+
+Flink restarts tasks that fail. What it cannot do without a store for its coordinator is bring back
+the job after the JobManager died, or go back beyond a checkpoint that cannot be read. This does
+both: it submits the job wherever the cluster has none, from the newest checkpoint that can be read.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+
+from config.settings import Settings
+from jobs import detect, progress
+from jobs.kept_state import LATEST, checkpoints
+from rules.errors import EXIT_USAGE, MingjianError
+
+LOOK_S = 1.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
+_RESTARTS = 3  # so many failures without a checkpoint between them, and the state is given up
+# words of Flink's errors when state cannot be read back
+_UNREADABLE = ("restor", "rollback", "state handle", "checkpoint", "savepoint", "EOFException")
+log = structlog.get_logger("keep")
+Submit = Callable[[Settings], detect.Report]
+
+
+class Seen(NamedTuple):
+    """One look at the cluster. `job` is "" when no job of ours lives there."""
+
+    job: str
+    restarts: int = 0
+    completed: int = 0  # checkpoints since the job was submitted
+    restored: str = ""  # the checkpoint that it last began from
+    problem: str = ""
+
+
+class Keeper:
+    """Looks and acts until `stop` is set.
+
+    Args:
+        submit: runs the job and returns when it runs (`jobs.detect.run`, detached).
+        look: what the cluster has; None while it does not answer.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        stop: threading.Event,
+        submit: Submit | None = None,
+        look: Callable[[], Seen | None] | None = None,
+    ) -> None:
+        if not settings.flink.rest_url:
+            raise MingjianError(
+                "only the job of a cluster can be kept: flink.rest_url is empty",
+                "只有集群上的作业可以看护：flink.rest_url 为空",
+                exit_code=EXIT_USAGE,
+                fix_en="use --profile cluster; an embedded job ends with its command",
+                fix_zh="请用 --profile cluster；嵌入式作业随命令结束",
+            )
+        self._settings, self._stop = settings, stop
+        self._submit = submit or _submit
+        self._look = look or (lambda: look_at(settings))
+        self._given_up: set[Path] = set()  # checkpoints that could not be read
+        self._away = False
+        self._failures = (
+            0,
+            0,
+        )  # (restarts, completed checkpoints) when there was a checkpoint last
+
+    def run(self) -> None:
+        """Keep the job until `stop` is set. What cannot be mended by waiting is raised."""
+        wait = _FIRST_WAIT_S
+        while not self._stop.is_set():
+            seen = self._look()
+            if seen is None:
+                self._say_away(True)
+            else:
+                self._say_away(False)
+                if not seen.job:
+                    wait = self._bring(wait)
+                    continue
+                wait = _FIRST_WAIT_S
+                self._judge(seen)
+            self._stop.wait(LOOK_S)
+
+    def _bring(self, wait: float) -> float:
+        """Submit the job; how long to wait before the next try, when there has to be one."""
+        start = self._start()
+        began = time.monotonic()
+        log.info("job_missing", action="submit", restore=str(start or "nothing"))
+        flink = msgspec.structs.replace(self._settings.flink, restore=str(start or ""))
+        try:
+            report = self._submit(msgspec.structs.replace(self._settings, flink=flink))
+        except MingjianError as error:
+            if error.exit_code == EXIT_USAGE:
+                raise
+            log.error("submit_failed", why=error.en, restore=str(start or "nothing"))
+            if start is not None and _unreadable(error.en):
+                self._give_up(start)
+                return wait
+            self._stop.wait(wait)
+            return min(wait * 2, _LONGEST_WAIT_S)
+        self._failures = (0, 0)
+        log.info("job_runs", job=report.job_id, took_s=round(time.monotonic() - began, 1))
+        return _FIRST_WAIT_S
+
+    def _start(self) -> Path | str | None:
+        """The newest checkpoint that is not known to be broken; what the settings name, if that is
+        a place of its own; None when there is nothing."""
+        wanted = self._settings.flink.restore
+        found = [one for one in checkpoints(self._settings) if one not in self._given_up]
+        if found:
+            return found[0]
+        return wanted if wanted and wanted != LATEST else None
+
+    def _judge(self, seen: Seen) -> None:
+        """A job that fails again and again at reading its state has to go back further."""
+        restarts, completed = self._failures
+        if seen.completed > completed or seen.restarts < restarts:
+            self._failures = (seen.restarts, seen.completed)
+        elif seen.restarts - restarts >= _RESTARTS and _unreadable(seen.problem):
+            broken = Path(seen.restored.removeprefix("file://").removeprefix("file:"))
+            log.error("state_unreadable", job=seen.job, checkpoint=str(broken), why=seen.problem)
+            self._give_up(broken)
+            progress.cancel(self._settings.flink.rest_url, seen.job)
+
+    def _give_up(self, checkpoint: Path | str) -> None:
+        self._given_up.add(Path(checkpoint))
+        log.warning("checkpoint_given_up", checkpoint=str(checkpoint), action="an older one")
+
+    def _say_away(self, away: bool) -> None:
+        if away != self._away:
+            self._away = away
+            if away:
+                log.warning("cluster_away", url=self._settings.flink.rest_url)
+            else:
+                log.info("cluster_back", url=self._settings.flink.rest_url)
+
+
+def look_at(settings: Settings) -> Seen | None:
+    """What Flink's REST interface tells of the tenant's job; None when it does not answer."""
+    url = settings.flink.rest_url
+    try:
+        found = progress.running(url, detect.job_name(settings))
+        if not found:
+            return Seen("")
+        told = _get(f"{url}/jobs/{found[0]}/checkpoints")
+        metric = _get(f"{url}/jobs/{found[0]}/metrics?get=numRestarts")
+        restarts = int(metric[0]["value"]) if metric else 0
+        latest = (told.get("latest") or {}).get("restored") or {}
+        problem = progress.JobMonitor(url, found[0]).problem() if restarts else ""
+        return Seen(
+            job=found[0],
+            restarts=restarts,
+            completed=int(told["counts"]["completed"]),
+            restored=str(latest.get("external_path") or ""),
+            problem=problem,
+        )
+    except (OSError, ValueError, LookupError):
+        return None
+
+
+def _submit(settings: Settings) -> detect.Report:
+    return detect.run(settings, detached=True)
+
+
+def _unreadable(text: str) -> bool:
+    low = text.lower()
+    return any(word.lower() in low for word in _UNREADABLE)
+
+
+def _get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own cluster
+        return json.load(answer)

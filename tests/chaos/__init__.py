@@ -1,0 +1,1 @@
+"""The chaos harness: real servers, planted violations, faults by seed, an oracle of its own."""
