@@ -14,6 +14,7 @@ from typing import Any
 from config.checks import writable
 from config.settings import Settings
 from jobs import ends, progress
+from jobs.failures import failed, no_cluster
 from jobs.flink import Environment, environment, keyed_rows, side_output
 from jobs.kept_state import savepoint_folder
 from jobs.progress import FINAL, JobMonitor, Snapshot
@@ -135,7 +136,7 @@ def run(
         build(env, settings, spec, timeline.depth)
         compiling.result()
     embedded_counts = _embedded_counts(settings)
-    client = env.stream.execute_async(job_name(settings))
+    client = _submitted(env, settings)
     job_id = str(client.get_job_id())
     monitor = JobMonitor(env.rest_url, job_id)
     failure: list[BaseException] = []
@@ -168,12 +169,22 @@ def run(
     report.last = embedded_counts(report.last) or report.last
     report.run_seconds = time.monotonic() - running_since if running_since else 0.0
     if failure or report.state == "FAILED":
-        raise _failed(failure[0] if failure else None, monitor.problem(), settings)
+        raise failed(failure[0] if failure else None, monitor.problem(), settings)
     if not detached:
         report.state = "FINISHED"
         report.last = replace(report.last, state=report.state)
         on_progress(report.last, report.run_seconds)
     return report
+
+
+def _submitted(env: Environment, settings: Settings) -> Any:
+    """The job's client. What the cluster answers a submission with is told in a line."""
+    from py4j.protocol import Py4JError  # noqa: PLC0415
+
+    try:
+        return env.stream.execute_async(job_name(settings))
+    except Py4JError as error:
+        raise failed(error, "", settings) from error
 
 
 def check_ends(settings: Settings) -> None:
@@ -217,7 +228,7 @@ def _check_cluster(settings: Settings) -> None:
             time.sleep(_POLL_SECONDS)  # TaskManagers may be on their way
             free = progress.free_slots(url)
     except (OSError, ValueError, KeyError):
-        raise _no_cluster(url) from None
+        raise no_cluster(url) from None
     if others:
         raise MingjianError(
             f"a detection job of tenant '{settings.tenant}' is running there: {others[0]}",
@@ -282,7 +293,7 @@ def stop(settings: Settings, *, savepoint: bool = False) -> dict[str, str]:
         while ended.keys() & set(progress.running(url, name)):
             time.sleep(_POLL_SECONDS)
     except OSError:
-        raise _no_cluster(url) from None
+        raise no_cluster(url) from None
     return ended
 
 
@@ -303,15 +314,6 @@ def job_name(settings: Settings) -> str:
     return f"{JOB_NAME}-{settings.tenant}"
 
 
-def _no_cluster(url: str) -> MingjianError:
-    return MingjianError(
-        f"no Flink cluster answers at {url}",
-        f"{url} 没有 Flink 集群应答",
-        fix_en="start it (`make stack`), or correct flink.rest_url",
-        fix_zh="请启动它（`make stack`），或更正 flink.rest_url",
-    )
-
-
 def _await_in_background(client: Any, failure: list[BaseException], done: threading.Event) -> None:
     def wait() -> None:
         try:
@@ -322,24 +324,3 @@ def _await_in_background(client: Any, failure: list[BaseException], done: thread
             done.set()
 
     threading.Thread(target=wait, daemon=True, name="job-result").start()
-
-
-def _failed(error: BaseException | None, cause: str, settings: Settings) -> MingjianError:
-    if settings.source.kind == "files" and (damaged := ends.damaged_files(settings.source.path)):
-        names = ", ".join(map(str, damaged))
-        return MingjianError(
-            f"cannot be unpacked to its end: {names}",
-            f"无法完整解压：{names}",
-            fix_en="fetch the file again, or move it away; then run detect again",
-            fix_zh="请重新获取该文件或将其移走，然后重新运行 detect",
-        )
-    if not cause and error is not None:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        causes = [line for line in lines if line.startswith("Caused by:")]
-        cause = (causes or lines or ["unknown"])[-1].removeprefix("Caused by: ")
-    return MingjianError(
-        f"the detection job failed: {cause}",
-        f"检测作业失败：{cause}",
-        fix_en=f"the whole story is in {settings.data_dir}/log",
-        fix_zh=f"详细日志在 {settings.data_dir}/log",
-    )

@@ -162,8 +162,12 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         # more than one, for the newest may turn out to be unreadable
         "execution.checkpointing.num-retained": "3",
-        # a worker that hangs holds its checkpoint: the job is restarted then, not ten minutes later
+        # a worker that hangs holds its checkpoint: noticed in a minute (jobs/keep.py), not in ten
         "execution.checkpointing.timeout": "60 s",
+        # a full disk must not stop what judges: starting anew would not make room
+        "execution.checkpointing.tolerable-failed-checkpoints": "1000000",
+        # what hangs does not end when it is asked to; its TaskManager ends then
+        "task.cancellation.timeout": "30000",
         # a partition of an input that ends is not idle, however long its records take: it holds the
         # watermark until they are read, and then no more
         "table.exec.source.idle-timeout": (

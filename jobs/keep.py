@@ -7,6 +7,7 @@ both: it submits the job wherever the cluster has none, from the newest checkpoi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -26,6 +27,7 @@ from rules.errors import EXIT_USAGE, MingjianError
 LOOK_S = 1.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
 _RESTARTS = 3  # so many failures without a checkpoint between them, and the state is given up
+_EXPIRED = 2  # so many checkpoints in a row that were not done in time: something hangs
 # words of Flink's errors when state cannot be read back
 _UNREADABLE = ("restor", "rollback", "state handle", "checkpoint", "savepoint", "EOFException")
 log = structlog.get_logger("keep")
@@ -40,6 +42,7 @@ class Seen(NamedTuple):
     completed: int = 0  # checkpoints since the job was submitted
     restored: str = ""  # the checkpoint that it last began from
     problem: str = ""
+    expired: int = 0  # checkpoints that were not done in time, since the last that was
 
 
 class Keeper:
@@ -70,6 +73,7 @@ class Keeper:
         self._submit = submit or _submit
         self._look = look or (lambda: look_at(settings))
         self._given_up: set[Path] = set()  # checkpoints that could not be read
+        self._cancelled: set[str] = set()
         self._away = False
         self._failures = (
             0,
@@ -109,6 +113,10 @@ class Keeper:
                 return wait
             self._stop.wait(wait)
             return min(wait * 2, _LONGEST_WAIT_S)
+        except Exception as error:  # the bridge to Java has many; a keeper that ends keeps nothing
+            log.error("submit_failed", why=f"{type(error).__name__}", restore=str(start or ""))
+            self._stop.wait(wait)
+            return min(wait * 2, _LONGEST_WAIT_S)
         self._failures = (0, 0)
         log.info("job_runs", job=report.job_id, took_s=round(time.monotonic() - began, 1))
         return _FIRST_WAIT_S
@@ -123,7 +131,12 @@ class Keeper:
         return wanted if wanted and wanted != LATEST else None
 
     def _judge(self, seen: Seen) -> None:
-        """A job that fails again and again at reading its state has to go back further."""
+        """A job that hangs has to begin anew, and one that fails again and again at reading its
+        state has to go back further."""
+        if seen.expired >= _EXPIRED:
+            log.error("job_hangs", job=seen.job, expired_checkpoints=seen.expired, action="anew")
+            self._cancel(seen.job)
+            return
         restarts, completed = self._failures
         if seen.completed > completed or seen.restarts < restarts:
             self._failures = (seen.restarts, seen.completed)
@@ -131,7 +144,14 @@ class Keeper:
             broken = Path(seen.restored.removeprefix("file://").removeprefix("file:"))
             log.error("state_unreadable", job=seen.job, checkpoint=str(broken), why=seen.problem)
             self._give_up(broken)
-            progress.cancel(self._settings.flink.rest_url, seen.job)
+            self._cancel(seen.job)
+
+    def _cancel(self, job: str) -> None:
+        """End the job, once: until it has ended it is still seen."""
+        if job not in self._cancelled:
+            self._cancelled.add(job)
+            with contextlib.suppress(OSError):  # it has ended, or is asked again by the next look
+                progress.cancel(self._settings.flink.rest_url, job)
 
     def _give_up(self, checkpoint: Path | str) -> None:
         self._given_up.add(Path(checkpoint))
@@ -164,9 +184,22 @@ def look_at(settings: Settings) -> Seen | None:
             completed=int(told["counts"]["completed"]),
             restored=str(latest.get("external_path") or ""),
             problem=problem,
+            expired=_expired(told.get("history") or []),
         )
     except (OSError, ValueError, LookupError):
         return None
+
+
+def _expired(history: list[dict[str, Any]]) -> int:
+    """How many of the newest finished checkpoints were not done in time; newest first."""
+    count = 0
+    for one in history:
+        if one["status"] == "IN_PROGRESS":
+            continue
+        if one["status"] != "FAILED" or "expired" not in (one.get("failure_message") or ""):
+            break
+        count += 1
+    return count
 
 
 def _submit(settings: Settings) -> detect.Report:

@@ -132,6 +132,18 @@ def test_a_job_that_fails_again_and_again_at_its_state_goes_back_further(
     assert cluster.submitted == [str(older)]
 
 
+def test_a_job_that_hangs_begins_anew_from_its_newest_checkpoint(settings, tmp_path, monkeypatch):
+    newest = checkpoint(tmp_path, "a", 2, 200)
+    cancelled = []
+    monkeypatch.setattr(keep.progress, "cancel", lambda _url, job: cancelled.append(job))
+    hangs = Seen("j1", 0, 5, expired=2)
+    looks = [Seen("j1", 0, 5, expired=1), hangs, hangs, Seen(""), Seen("j2")]
+    cluster = Cluster(settings, looks)
+    cluster.keeper.run()
+    assert cancelled == ["j1"]
+    assert cluster.submitted == [str(newest)]
+
+
 @pytest.mark.parametrize(
     "looks",
     [
