@@ -27,14 +27,18 @@ appender.out.layout.pattern = %d %p %m (%c)%n%throwable
 """
 
 
-def launch(folder: Path, port: int = 0, heap_mb: int = 512) -> Server:
-    """Start a broker that keeps its data in `folder`; formats the storage on first use."""
+def launch(folder: Path, port: int = 0, heap_mb: int = 512, advertised: int = 0) -> Server:
+    """Start a broker that keeps its data in `folder`; formats the storage on first use.
+
+    Args:
+        advertised: the port that clients are told to use, when it is not `port` (a proxy's).
+    """
     port = take_port(port, NAME)
     controller = free_port()
     data = folder / "data"
     folder.mkdir(parents=True, exist_ok=True)
     properties = folder / "server.properties"
-    properties.write_text(_properties(port, controller, data), encoding="utf-8")
+    properties.write_text(_properties(port, controller, data, advertised or port), encoding="utf-8")
     (folder / "log4j2.properties").write_text(_LOGGING, encoding="utf-8")
     java = str(java_home() / "bin" / "java")
     jars = f"{jar_folder('kafka')}/*"
@@ -72,13 +76,13 @@ def _format(java: str, jars: str, properties: Path) -> None:
         )
 
 
-def _properties(port: int, controller: int, data: Path) -> str:
+def _properties(port: int, controller: int, data: Path, advertised: int) -> str:
     values = {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@{HOST}:{controller}",
         "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{advertised}",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": data,
         "num.partitions": 2,

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tests.chaos.cycle import Outcome, run_cycle
-from tests.chaos.faults import ROWS
+from tests.chaos.faults import ROWS, SYSTEMS, Row
 from tests.chaos.system import System
 
 
@@ -27,25 +27,33 @@ def main() -> int:
     names = list(ROWS) if given.rows == "all" else given.rows.split(",")
     if unknown := [name for name in names if name not in ROWS]:
         parser.error(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    folder = given.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
+    root = given.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     given.history.parent.mkdir(parents=True, exist_ok=True)
-    system = System(folder)
-    failed = 0
-    began = time.monotonic()
+    failed, began = 0, time.monotonic()
+    for kind in dict.fromkeys(ROWS[name].system for name in names):
+        rows = [ROWS[name] for name in names if ROWS[name].system == kind]
+        failed += _run(System(root / kind, **SYSTEMS[kind]), rows, given)
+    _say(f"{failed} failed; history in {given.history}; {time.monotonic() - began:.0f} s in all")
+    return 1 if failed else 0
+
+
+def _run(system: System, rows: list[Row], given: argparse.Namespace) -> int:
+    """How many cycles of these rows failed."""
+    failed, began = 0, time.monotonic()
     try:
-        _say(f"starting the system in {folder}")
+        _say(f"starting the system in {system.folder}")
         system.start()
         _say(f"it judges after {time.monotonic() - began:.0f} s")
-        for name in names:
-            row = ROWS[name]
+        for row in rows:
             for seed in range(given.first, given.first + (given.seeds or row.seeds)):
                 outcome = run_cycle(
                     system,
-                    name,
+                    row.number,
                     str(seed),
                     row.fault,
                     seconds=row.seconds,
                     within_s=row.within_s,
+                    prepare=row.shape,
                 )
                 failed += not outcome.passed
                 _tell(outcome)
@@ -53,8 +61,7 @@ def main() -> int:
                     history.write(msgspec.json.encode(outcome) + b"\n")
     finally:
         system.end()
-    _say(f"{failed} failed; history in {given.history}; {time.monotonic() - began:.0f} s")
-    return 1 if failed else 0
+    return failed
 
 
 def _tell(outcome: Outcome) -> None:

@@ -23,6 +23,7 @@ class Verdict(msgspec.Struct, kw_only=True):
     without_evidence: list[str] = []
     late: int = 0
     quarantined: int = 0
+    refused: int = 0  # by the index, set aside with the reason
     repeats: int = 0  # in the topic; allowed, for every target ignores them
     recovery_s: float = 0.0  # from the fault until alerts are live again in the topic
     visible_s: float = 0.0  # the same, in Redis
@@ -42,6 +43,7 @@ def judge(
     stream: Counter[str],
     alerts: Iterable[Mapping[str, Any]],
     evidence: Iterable[Mapping[str, Any]],
+    refused: Iterable[tuple[str, Mapping[str, Any]]] = (),
     late: int = 0,
     quarantined: int = 0,
 ) -> Verdict:
@@ -52,12 +54,21 @@ def judge(
         topic: alert ids in the topic, as often as they stand there.
         stream: alert ids in Redis' stream, and how often.
         alerts, evidence: documents of the search index.
+        refused: (kind, record) that the index refused for good and that were set aside; each has to
+            be there or here, and not in both.
     """
     told = Counter(topic)
     documents = Counter(str(one["alert_id"]) for one in alerts)
     proofs: dict[str, list[str]] = {}
     for one in evidence:
         proofs.setdefault(str(one["alert_id"]), []).append(str(one["msgid"]))
+    aside = 0
+    for kind, one in refused:
+        aside += 1
+        if kind == "alerts":
+            documents[str(one["alert_id"])] += 1
+        elif kind == "evidence":
+            proofs.setdefault(str(one["alert_id"]), []).append(str(one["msgid"]))
     everywhere = set(told), set(stream), set(documents)
     return Verdict(
         expected=len(expected),
@@ -74,6 +85,7 @@ def judge(
         ),
         late=late,
         quarantined=quarantined,
+        refused=aside,
         repeats=sum(told.values()) - len(told),
     )
 

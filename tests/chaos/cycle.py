@@ -14,7 +14,7 @@ from tests.chaos.check import Verdict, judge, recovery, worst
 from tests.chaos.load import LONGEST_MS, Plan, make_plan
 from tests.chaos.sender import Sender
 from tests.chaos.system import System
-from tests.chaos.watch import Watch, documents, stream_alerts, topic_records
+from tests.chaos.watch import Watch, documents, refused, stream_alerts, topic_records
 
 DISORDER_MS = 1500
 _SLACK_MS = DISORDER_MS + 500
@@ -63,8 +63,6 @@ def run_cycle(
     rate: float = 150,
     within_s: float = 0,
     prepare: Callable[[Plan, random.Random], Plan] | None = None,
-    late: int = 0,
-    quarantined: int | None = None,
 ) -> Outcome:
     """Send, break, wait, compare.
 
@@ -72,8 +70,6 @@ def run_cycle(
         seconds: length of the load; the fault comes in its first third.
         within_s: how soon alerts have to be live again; 0: however long it takes.
         prepare: what the row does to the plan.
-        late: how many late records are planted.
-        quarantined: how many records must be set aside; None: not looked at.
     """
     rng = random.Random(f"fault {row} {seed}")
     plan = make_plan(f"{row}-{seed}", seconds=seconds, rate=rate, disorder_ms=DISORDER_MS)
@@ -107,13 +103,14 @@ def run_cycle(
         stream=Counter(one["alert_id"] for one in stream_alerts(system) if ours.alert(one)),
         alerts=[one for one in documents(system, "alerts") if ours.alert(one)],
         evidence=[one for one in documents(system, "evidence") if ours.message(one["msgid"])],
-        late=len(topic_records(system, "late")) - began[0] - late,
+        refused=[(kind, one) for kind, one in refused(system) if ours.either(one)],
+        late=len(topic_records(system, "late")) - began[0] - plan.late,
         quarantined=len(topic_records(system, "quarantine")) - began[1],
     )
     verdict.recovery_s = round(recovery(expected, watch.told, base, fault_at), 2)
     verdict.visible_s = round(recovery(expected, watch.seen, base, fault_at), 2)
     verdict.worst_s = round(worst(expected, watch.told, base), 2)
-    why = _wrong(verdict, within_s, quarantined, sender)
+    why = _wrong(verdict, within_s, plan.quarantined, sender)
     return Outcome(
         row=row,
         seed=seed,
@@ -139,6 +136,9 @@ class _Ours:
     def alert(self, alert: Mapping[str, Any]) -> bool:
         return any(self.message(one["msgid"]) for one in alert["members"])
 
+    def either(self, record: Mapping[str, Any]) -> bool:
+        return self.alert(record) if "members" in record else self.message(record["msgid"])
+
 
 def _wait_for(system: System, watch: Watch, expected: set[str]) -> None:
     """Until everything expected has been seen everywhere, and a little longer for what should not
@@ -151,13 +151,14 @@ def _wait_for(system: System, watch: Watch, expected: set[str]) -> None:
             break
         time.sleep(0.5)
     while time.monotonic() < end:
-        if expected <= {one["alert_id"] for one in documents(system, "alerts")}:
+        there = {one["alert_id"] for one in documents(system, "alerts")}
+        if expected <= there | {one.get("alert_id") for _, one in refused(system)}:
             break
         time.sleep(0.5)
     time.sleep(LONGEST_MS / 1000 / 2)
 
 
-def _wrong(verdict: Verdict, within_s: float, quarantined: int | None, sender: Sender) -> str:
+def _wrong(verdict: Verdict, within_s: float, quarantined: int, sender: Sender) -> str:
     """What the cycle fails by; "" when it passes."""
     said = []
     for name in ("lost", "phantom", "twice", "without_evidence"):
@@ -165,7 +166,7 @@ def _wrong(verdict: Verdict, within_s: float, quarantined: int | None, sender: S
             said.append(f"{name} {len(found)}")
     if verdict.late:
         said.append(f"late {verdict.late:+}")
-    if quarantined is not None and verdict.quarantined != quarantined:
+    if verdict.quarantined != quarantined:
         said.append(f"quarantined {verdict.quarantined} of {quarantined}")
     if within_s and verdict.recovery_s > within_s:
         said.append(f"live after {verdict.recovery_s:.1f} s, not {within_s:.0f}")

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 TENANT = "chaos"
+PARTITIONS = 4
 _ID = "0b3d0e0c-5a55-4c07-8a3b-5f0f2c6f1a"
 RULES = {
     "chaos_word": f"{_ID}01",
@@ -71,6 +72,28 @@ class Line(NamedTuple):
         }
         return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
 
+    def stamp(self, base: int) -> int:
+        """Kafka's timestamp, UTC ms: the event time, as our collectors write it."""
+        return base + self.at
+
+
+class Raw(NamedTuple):
+    """Bytes that no collector should have sent."""
+
+    at: int
+    delay: int
+    key: str
+    data: bytes
+    absolute: int = 0  # the timestamp, UTC ms, where it is not that of `at`
+
+    def body(self, _base: int) -> bytes:
+        """As they are."""
+        return self.data
+
+    def stamp(self, base: int) -> int:
+        """Kafka's timestamp, UTC ms."""
+        return self.absolute or base + self.at
+
 
 class Case(NamedTuple):
     """What must be told. `at` is the event time (ms from the beginning) of the alert's last
@@ -92,9 +115,11 @@ class Plan(NamedTuple):
     """A cycle: `lines` in the order in which they are handed over."""
 
     seed: str
-    lines: tuple[Line, ...]
+    lines: tuple[Line | Raw, ...]
     cases: tuple[Case, ...]
     length: int  # ms
+    quarantined: int = 0  # records that have to be set aside
+    late: int = 0  # late records that have to be told
 
     def expected(self, base: int) -> dict[str, Case]:
         """Alert ids and the cases they stand for."""
@@ -135,8 +160,12 @@ def make_plan(
                 rng.choice(_NOISE),
             )
         )
-    lines.sort(key=lambda line: (line.at + line.delay, line.msgid))
-    return Plan(seed, tuple(lines), tuple(cases), length)
+    return Plan(seed, in_order(lines), tuple(cases), length)
+
+
+def in_order(lines: Iterable[Line | Raw]) -> tuple[Line | Raw, ...]:
+    """As they are handed over."""
+    return tuple(sorted(lines, key=lambda line: (line.at + line.delay, line.key)))
 
 
 def customer(name: str) -> str:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,13 @@ from config.settings import Settings, load
 from jobs import progress
 from jobs.detect import job_name
 from jobs.servers import elasticsearch, flink, kafka, redis
-from jobs.servers.process import Server, running, start, stop
+from jobs.servers.process import HOST, Server, free_port, running, start, stop
 from jobs.topics import ensure_topics
-from tests.chaos.load import TENANT
+from tests.chaos.load import PARTITIONS, TENANT
+from tests.chaos.proxy import HttpProxy, TcpProxy
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = Path(__file__).parent / "rules"
-PARTITIONS = 4
 RESPAWN_S = 1.0
 _WORKER = "pyflink.fn_execution"
 
@@ -42,6 +43,8 @@ class System:
     Args:
         settings: sections and keys over those of the cluster profile.
         flink_options: over those of `jobs.servers.flink`.
+        network: Kafka and the JobManager are reached through proxies (`links`).
+        deliverer: what Python runs to deliver.
     """
 
     def __init__(
@@ -51,10 +54,15 @@ class System:
         settings: Mapping[str, Any] | None = None,
         flink_options: Mapping[str, str] | None = None,
         slots: int = 2,
+        network: bool = False,
+        deliverer: Sequence[str] = ("-m", "jobs.cli.main"),
     ) -> None:
         self.folder, self.slots = folder.resolve(), slots
         self._extra, self._flink_options = dict(settings or {}), dict(flink_options or {})
+        self._network, self._deliverer = network, tuple(deliverer)
         self.servers: dict[str, Server] = {}
+        self.links: dict[str, TcpProxy] = {}
+        self.index: HttpProxy  # between the deliverer and Elasticsearch
         self._again: dict[str, Callable[[], Server]] = {}
         self._down: set[str] = set()  # parts that are away on purpose
         self._ending = threading.Event()
@@ -67,17 +75,25 @@ class System:
         """Everything up, the job running."""
         folder = self.folder
         folder.mkdir(parents=True, exist_ok=True)
+        kafka_port, rpc_port = free_port(), free_port()
+        options = dict(self._flink_options)
+        if self._network:
+            self.links = {"kafka": TcpProxy(kafka_port), "jobmanager": TcpProxy(rpc_port)}
+            options |= {
+                "jobmanager.rpc.port": str(self.links["jobmanager"].port),
+                "jobmanager.rpc.bind-port": str(rpc_port),
+            }
+        advertised = self.links["kafka"].port if self.links else 0
         for name, make in {
             "redis": lambda port: redis.launch(folder / "redis", port),
-            "kafka": lambda port: kafka.launch(folder / "kafka", port),
+            "kafka": lambda port: kafka.launch(folder / "kafka", port, advertised=advertised),
             "elasticsearch": lambda port: elasticsearch.launch(folder / "elasticsearch", port),
         }.items():
-            server = make(0)
+            server = make(kafka_port if name == "kafka" else 0)
             self.servers[name] = server
             self._again[name] = _bound(make, server.port)
-        job_manager, *task_managers = flink.launch(
-            folder / "flink", 0, self.slots, self._flink_options
-        )
+        self.index = HttpProxy(self.servers["elasticsearch"].port)
+        job_manager, *task_managers = flink.launch(folder / "flink", 0, self.slots, options)
         self._flink_env = flink.environment_for(folder / "flink")
         self.rest = job_manager.address
         self.servers["jobmanager"] = job_manager
@@ -102,6 +118,10 @@ class System:
             self._guard.join()
         for server in reversed(self.servers.values()):
             stop(server.pid_file, 3)
+        if hasattr(self, "index"):
+            self.index.stop()
+        for link in self.links.values():
+            link.stop()
 
     def _write_settings(self) -> None:
         values: dict[str, Any] = yaml.safe_load((ROOT / "config" / "cluster.yaml").read_text())
@@ -109,7 +129,9 @@ class System:
             "tenant": TENANT,
             "data_dir": str(self.folder / "data"),
             "keys_dir": str(self.folder / "keys"),
-            "kafka": {"bootstrap": self.servers["kafka"].address},
+            "kafka": {"bootstrap": f"{HOST}:{self.links['kafka'].port}"}
+            if self.links
+            else {"bootstrap": self.servers["kafka"].address},
             "rules": {"path": str(RULES), "registry": str(self.folder / "rulesets")},
             "flink": {
                 "parallelism": self.slots,
@@ -122,8 +144,9 @@ class System:
                 merged = {**values.get(key, {}), **value} if isinstance(value, dict) else value
                 values[key] = merged
         if "targets" not in self._extra:
+            urls = {"redis": self.servers["redis"].address, "elasticsearch": self.index.address}
             for target in values["targets"]:
-                target["url"] = self.servers[target["kind"]].address
+                target["url"] = urls[target["kind"]]
         self.file = self.folder / "cluster.yaml"
         self.file.write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False))
         self.settings: Settings = load(path=self.file)
@@ -131,10 +154,10 @@ class System:
     def _process(self, what: str, name: str = "") -> Server:
         name = name or what
         arguments = {
-            "deliver": ["deliver", "--follow", "--json-logs"],
-            "keeper": ["detect", "--keep", "--from", "latest"],
+            "deliver": [*self._deliverer, "deliver", "--follow", "--json-logs"],
+            "keeper": ["-m", "jobs.cli.main", "detect", "--keep", "--from", "latest"],
         }[what]
-        command = [sys.executable, "-m", "jobs.cli.main", *arguments, "--config", str(self.file)]
+        command = [sys.executable, *arguments, "--config", str(self.file)]
         pid_file, log = start(
             name, command, self.folder / name, {"PYTHONPATH": str(ROOT), "MINGJIAN_LANG": "en"}
         )
@@ -208,6 +231,28 @@ class System:
                 except psutil.Error:
                     continue
         return found
+
+    def rescale(self, slots: int) -> None:
+        """Stop the job with a savepoint, and have it go on from there on so many slots."""
+        self.away("keeper")
+        self.kill("keeper")
+        command = [sys.executable, "-m", "jobs.cli.main", "detect", "--stop", "--savepoint"]
+        done = subprocess.run(
+            [*command, "--config", str(self.file)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        for number in range(self.slots + 1, slots + 1):
+            self.servers[f"taskmanager-{number}"] = self._task_manager(number)
+            self._again[f"taskmanager-{number}"] = _bound(self._task_manager, number)
+        self.slots = max(self.slots, slots)
+        self._extra["flink"] = {**self._extra.get("flink", {}), "parallelism": slots}
+        self._write_settings()
+        self.back("keeper")
 
     def second_deliverer(self) -> Server:
         """One more deliverer, in the groups of the first."""

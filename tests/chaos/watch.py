@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import time
@@ -79,6 +80,9 @@ def topic_records(system: System, kind: str) -> list[dict[str, Any]]:
     """Every record of one output topic."""
     consumer = _consumer(system)
     places = _all_partitions(consumer, kind)
+    if not places:  # nothing was ever written to it
+        consumer.close()
+        return []
     ends = consumer.end_offsets(places)
     consumer.assign(places)
     consumer.seek_to_beginning()
@@ -88,6 +92,14 @@ def topic_records(system: System, kind: str) -> list[dict[str, Any]]:
             found += [json.loads(record.value) for record in records]
     consumer.close()
     return found
+
+
+def refused(system: System) -> list[tuple[str, dict[str, Any]]]:
+    """(kind, record) of what Elasticsearch refused for good, each once."""
+    found = {}
+    for one in topic_records(system, "rejected.elasticsearch"):
+        found[one["topic"], one["id"]] = json.loads(base64.b64decode(one["body"]))
+    return [(kind, record) for (kind, _), record in found.items()]
 
 
 def stream_alerts(system: System) -> list[dict[str, Any]]:
