@@ -160,7 +160,7 @@ def _lanes(
     patience_s: float,
 ) -> dict[str, Callable[[], Lane]]:
     """What makes the lane of every target. Each make gets fresh connections."""
-    if not settings.targets:
+    if not (settings.targets or settings.channels):
         raise MingjianError(
             "the settings name no target to deliver to",
             "配置中没有投递目标",

@@ -37,6 +37,14 @@ class KeepsRejected(Protocol):
 
 
 @runtime_checkable
+class Ticks(Protocol):
+    """A sink that has something to do while nothing comes."""
+
+    def tick(self) -> WriteResult:
+        """Called about once a second while nothing comes. Raises SinkBusy as `Sink.write` does."""
+
+
+@runtime_checkable
 class ShowsLater(Protocol):
     """A sink whose readers see what was written only some time after it was confirmed."""
 

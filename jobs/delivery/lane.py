@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 from jobs.delivery.source import Batch, Outputs
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, Sink, SinkBusy, WriteResult
-from sinks.progress import KeepsPositions, PartlyBusy, ShowsLater, SinkBehind
+from sinks.progress import KeepsPositions, PartlyBusy, ShowsLater, SinkBehind, Ticks
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 10.0
@@ -111,6 +111,7 @@ class Lane:
         while not self._stop.is_set():
             batch = self._retry(outputs.poll)
             if batch is None:
+                self._tick()
                 if self._once and outputs.exhausted():
                     return
                 self.state.state = "idle"
@@ -126,6 +127,12 @@ class Lane:
             if self._after_write is not None:
                 self._after_write(self._sink.name)
             self._commit(outputs, batch)
+
+    def _tick(self) -> None:
+        if isinstance(self._sink, Ticks):
+            result = self._retry(self._sink.tick)
+            self._count(result)
+            self._set_aside(result.rejected)
 
     def _store(self, batch: Batch) -> None:
         """Write the batch completely: every record stored, there already, or refused."""
@@ -148,18 +155,22 @@ class Lane:
 
         if left or isinstance(self._sink, KeepsPositions):
             self._retry(write)
-        if refused:
-            self._retry(lambda: self._rejects.reject(refused))
-            self.state.rejected += len(refused)
-            first = refused[0]
-            log.warning(
-                "records_rejected",
-                target=self._sink.name,
-                count=len(refused),
-                topic=first.record.topic,
-                id=first.record.id,
-                reason=first.reason,
-            )
+        self._set_aside(refused)
+
+    def _set_aside(self, refused: Sequence[Rejected]) -> None:
+        if not refused:
+            return
+        self._retry(lambda: self._rejects.reject(refused))
+        self.state.rejected += len(refused)
+        first = refused[0]
+        log.warning(
+            "records_rejected",
+            target=self._sink.name,
+            count=len(refused),
+            topic=first.record.topic,
+            id=first.record.id,
+            reason=first.reason,
+        )
 
     def _write(self, records: Sequence[Record], positions: dict[str, int]) -> WriteResult:
         if isinstance(self._sink, KeepsPositions):
