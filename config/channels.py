@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KINDS = ("webhook", "wecom_robot", "mail", "syslog")
+GROUPS = ("rule", "actor", "conversation")
 SCHEMES = {
     "webhook": ("https", "http"),
     "wecom_robot": ("https", "http"),
@@ -36,19 +39,23 @@ _ADDRESSES = {
 }
 RANGES = {
     "min_response": (0, 3),
+    "max_age_h": (0, 87_600),
     "per_minute": (1, 6_000),
     "group_s": (0, 86_400),
-    "quiet_response": (0, 4),
+    "quiet_response": (1, 4),
+    "mention_response": (0, 3),
 }
 ROBOT_PER_MINUTE = 20  # WeCom's own limit of a group robot
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_MAIL = re.compile(r"[^@\s]+@[^@\s]+")
-_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-4]):([0-5]\d)")
+_MAIL = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
+_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # what a userid of WeCom may be
+_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-(?:([01]?\d|2[0-3]):([0-5]\d)|24:00)")
+_DAY = 24 * 60
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One channel. What nobody should read is not written here: MINGJIAN_<NAME>_URL (instead of
-    `url`: that of a robot holds its key), _SECRET (a webhook's signature), _PASSWORD (mail); the
+    `url`: that of a robot holds its key), _SECRET and _TOKEN (webhook), _PASSWORD (mail); the
     name in capitals, with _ for what is no letter and no digit."""
 
     kind: str  # webhook | wecom_robot | mail | syslog
@@ -58,16 +65,22 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ca_certs: str = ""
     sender: str = ""  # mail: who it is from
     to: tuple[str, ...] = ()  # mail: who it is for
+    mention: tuple[str, ...] = ()  # robot: userids that are called …
+    mention_response: int = 3  # … from this response on
     language: str = "zh"
+    zone: str = "Asia/Shanghai"  # of times that people read, and of the quiet hours
     min_response: int = 2  # alerts below it are not told
+    incidents: bool = True  # tell of what may make the record incomplete, too
+    max_age_h: int = 0  # hours; alerts of older events are not told; 0: all are
     per_minute: int = ROBOT_PER_MINUTE  # messages
-    group_s: int = 60  # seconds between two messages about one rule; what comes between is one
-    quiet: str = ""  # "22:00-07:00", Shanghai time: alerts wait for the end …
+    group_by: tuple[str, ...] = ("rule",)  # what alerts of one message have in common
+    group_s: int = 60  # seconds between two messages of one group; what comes between is one
+    quiet: str = ""  # "22:00-07:00": alerts wait for the end …
     quiet_response: int = 3  # … below this response
 
     def secret(self, what: str, environment: Mapping[str, str] = os.environ) -> str:
         """The value of MINGJIAN_<NAME>_<what>, "" without one."""
-        return environment.get(f"MINGJIAN_{re.sub('[^A-Z0-9]', '_', self.name.upper())}_{what}", "")
+        return environment.get(f"MINGJIAN_{_variable(self.name)}_{what}", "")
 
     def address(self) -> str:
         """Where it is: from the environment, else as written."""
@@ -78,8 +91,8 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         found = _HOURS.fullmatch(self.quiet)
         if not found:
             return 0, 0
-        begin, begun, end, ended = map(int, found.groups())
-        return begin * 60 + begun, end * 60 + ended
+        begin, begun, end, ended = (int(part or 0) for part in found.groups())
+        return begin * 60 + begun, end * 60 + ended if found[3] else _DAY
 
 
 def check_channels(
@@ -93,16 +106,28 @@ def check_channels(
     Raises:
         MingjianError: names the place, what was given and what is allowed.
     """
-    written, names = written or Written("", None), set(taken)
+    written = written or Written("", None)
+    variables = {_variable(name) for name in taken}
     for index, channel in enumerate(channels):
         at = ("channels", str(index))
         if channel.kind not in KINDS:
             allowed = ", ".join(KINDS), "、".join(KINDS)
             raise _refused(written, (*at, "kind"), channel.kind, allowed, KINDS)
-        if wrong := _wrong_in(channel, names):
+        if wrong := _wrong_in(channel, variables):
             field, en, zh = wrong
-            raise _refused(written, (*at, field), getattr(channel, field), (en, zh))
-        names.add(channel.name)
+            given = _hidden(channel.url) if field == "url" else getattr(channel, field)
+            raise _refused(written, (*at, field), given, (en, zh))
+        variables.add(_variable(channel.name))
+
+
+def _variable(name: str) -> str:
+    """A name as it stands in variables; two names that are alike there would share secrets."""
+    return re.sub("[^A-Z0-9]", "_", name.upper())
+
+
+def _hidden(url: str) -> str:
+    """An address without what may be a key."""
+    return url.partition("?")[0] + "?…" if "?" in url else url
 
 
 def _refused(
@@ -112,11 +137,11 @@ def _refused(
     return refusal(written.place(key), key, given, allowed, hint)
 
 
-def _wrong_in(channel: Channel, names: set[str]) -> tuple[str, str, str] | None:
+def _wrong_in(channel: Channel, variables: set[str]) -> tuple[str, str, str] | None:
     """(field, what it may be in English and Chinese) of the first one that cannot work."""
     if not _NAME.fullmatch(channel.name):
         return "name", "1 to 100 of A-Z a-z 0-9 . _ -", "1 到 100 个字符，限 A-Z a-z 0-9 . _ -"
-    if channel.name in names:
+    if _variable(channel.name) in variables:
         return "name", "a name that no other target or channel has", "与其他目标、渠道不同的名字"
     if not _is_address(channel):
         return "url", *_ADDRESSES[channel.kind]
@@ -126,28 +151,56 @@ def _wrong_in(channel: Channel, names: set[str]) -> tuple[str, str, str] | None:
     if channel.kind == "wecom_robot" and channel.per_minute > ROBOT_PER_MINUTE:
         most = ROBOT_PER_MINUTE
         return "per_minute", f"1 to {most}: WeCom takes no more", f"1 到 {most}（企业微信的上限）"
-    if channel.quiet and not _HOURS.fullmatch(channel.quiet):
+    if not set(channel.group_by) <= set(GROUPS):
+        return "group_by", f"a list of {', '.join(GROUPS)}", f"列表，可含 {'、'.join(GROUPS)}"
+    begin, end = channel.hours()
+    if channel.quiet and begin == end:
         return "quiet", "hours like 22:00-07:00", "时段，如 22:00-07:00"
     if channel.language not in ("zh", "en"):
         return "language", "zh or en", "zh 或 en"
-    if channel.ca_certs and not os.path.isfile(channel.ca_certs):
-        return "ca_certs", "a file of certificates that is there", "存在的证书文件"
-    if channel.kind == "mail":
-        if not _MAIL.fullmatch(channel.sender):
-            return (
-                "sender",
-                "an address like mingjian@example.com",
-                "邮箱地址，如 mingjian@example.com",
-            )
-        if not channel.to or not all(map(_MAIL.fullmatch, channel.to)):
-            return "to", "a list of addresses", "邮箱地址列表"
+    if not _is_zone(channel.zone):
+        return "zone", "a time zone like Asia/Shanghai", "时区，如 Asia/Shanghai"
+    if channel.ca_certs and not _are_certificates(channel.ca_certs):
+        return "ca_certs", "a file of certificates (PEM) that is there", "存在的证书文件（PEM）"
+    return _wrong_in_people(channel)
+
+
+def _wrong_in_people(channel: Channel) -> tuple[str, str, str] | None:
+    if not all(map(_USER.fullmatch, channel.mention)):
+        return "mention", "a list of userids of the group", "群成员 userid 的列表"
+    if channel.mention and channel.kind != "wecom_robot":
+        return "mention", "empty: only robots can call somebody", "留空（只有群机器人能提醒成员）"
+    if channel.kind != "mail":
+        return None
+    if not _MAIL.fullmatch(channel.sender):
+        example = "mingjian@example.com"
+        return "sender", f"an address like {example}", f"邮箱地址，如 {example}"
+    if not channel.to or not all(map(_MAIL.fullmatch, channel.to)):
+        return "to", "a list of addresses", "邮箱地址列表"
     return None
+
+
+def _are_certificates(path: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (OSError, ValueError):  # what is no certificate is an OSError, too
+        return False
+    return True
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # a KeyError is what "no such zone" is
+        return False
+    return True
 
 
 def _is_address(channel: Channel) -> bool:
     try:
         parts = urlsplit(channel.address())
         fits = parts.scheme in SCHEMES[channel.kind] and bool(parts.hostname)
+        fits = fits and not (parts.username or parts.password)
         return fits and parts.port != 0 and not re.search(r"\s", channel.address())
     except ValueError:
         return False

@@ -38,10 +38,19 @@ class KeepsRejected(Protocol):
 
 @runtime_checkable
 class Ticks(Protocol):
-    """A sink that has something to do while nothing comes."""
+    """A sink that has something to do by itself, and reads only some kinds of outputs."""
+
+    topics: tuple[str, ...]
+
+    def due(self) -> bool:
+        """Whether `tick` would do something now. Asked after every batch, and several times a
+        second while nothing comes."""
 
     def tick(self) -> WriteResult:
-        """Called about once a second while nothing comes. Raises SinkBusy as `Sink.write` does."""
+        """Do it, for some seconds at most. Raises SinkBusy as `Sink.write` does."""
+
+    def left(self) -> str:
+        """What is left to be done at another time, for people; "" when nothing is."""
 
 
 @runtime_checkable

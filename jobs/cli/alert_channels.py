@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import time
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from rich.markup import escape
 
-from config.channels import Channel, check_channels
+from config.channels import Channel
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -14,30 +16,44 @@ from jobs.cli.app import (
     ProfileOption,
     SetOption,
     emit,
+    err,
     out,
     say,
     settings_from,
 )
-from rules.errors import EXIT_USAGE, MingjianError
-from sinks.base import SinkBusy
+from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.channels.made import sender_of
-from sinks.channels.message import TEST, Refused, message_of
+from sinks.channels.message import Away, Refused, test_message
 
 
 def register(alerts_app: typer.Typer) -> None:
     """Add the command."""
     alerts_app.command(
         "send-test",
-        help="向每个通知渠道发送一条测试消息。\n\nSend a test message to every channel.\n\n"
-        "例 · example:\n\n  mingjian alerts send-test soc",
+        help="向每个通知渠道发送一条测试消息，并说明各渠道的答复。有渠道失败时退出码为 1。\n\n"
+        "Send a test message to every channel, and say what each one answered. The exit code is 1"
+        " when one failed.\n\n"
+        "例 · examples:\n\n  mingjian alerts send-test --config my.yaml\n\n"
+        "  mingjian alerts send-test --channel soc --config my.yaml",
     )(send_test)
+
+
+class _Answer(NamedTuple):
+    """What came of one message: why it was not sent ("" when it was), what the sender has seen."""
+
+    why: tuple[str, str]
+    proof: tuple[str, str]
+    seconds: float
 
 
 def send_test(
     *,
-    name: Annotated[
-        str, typer.Argument(help="渠道名，省略则全部 · name of a channel, all without one")
-    ] = "",
+    names: Annotated[
+        list[str],
+        typer.Option(
+            "--channel", help="渠道名，可多次给出，省略则全部 · name of a channel; all without"
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
     overrides: SetOption = [],  # noqa: B006 - Typer copies it
@@ -45,41 +61,56 @@ def send_test(
 ) -> None:
     """Send test messages. Its help is given above."""
     settings = settings_from(profile, config, overrides)
-    check_channels(settings.channels, (target.name for target in settings.targets))
-    channels = [one for one in settings.channels if name in ("", one.name)]
-    if not channels:
-        raise _none(name, [one.name for one in settings.channels])
-    answers = {one.name: _sent(one, settings.tenant) for one in channels}
+    known = [one.name for one in settings.channels]
+    for name in names or [""] * (not known):
+        if name not in known:
+            raise _none(name, known)
+    channels = [one for one in settings.channels if not names or one.name in names]
+    answers: list[tuple[Channel, _Answer]] = []
+    for channel in channels:
+        if output is Output.text:
+            err.print(say(f"asking {channel.name} …", f"正在发送到 {channel.name} …"), style="dim")
+        answers.append((channel, _sent(channel, settings.tenant)))
     if output is Output.json:
-        emit(
-            {
-                "channels": [
-                    {"name": key, "why": why, "sent": not why} for key, why in answers.items()
-                ]
-            }
-        )
+        emit({"channels": [_row(*one) for one in answers]})
     else:
-        for key, why in answers.items():
-            if why:
-                out.print(say(f"✗ {key}: {why}", f"✗ {key}：{why}"), style="red")
-            else:
-                out.print(say(f"✓ {key}: sent", f"✓ {key}：已发送"), style="green")
-    if any(answers.values()):
-        raise typer.Exit(1)
+        for channel, answer in answers:
+            _tell(channel, answer)
+    if any(answer.why[0] for _, answer in answers):
+        raise typer.Exit(EXIT_FINDINGS)
 
 
-def _sent(channel: Channel, tenant: str) -> str:
-    """Why it was not sent, "" when it was."""
+def _row(channel: Channel, answer: _Answer) -> dict[str, Any]:
+    return {
+        "channel": channel.name,
+        "kind": channel.kind,
+        "sent": not answer.why[0],
+        "why": answer.why[0],
+        "seconds": round(answer.seconds, 3),
+    }
+
+
+def _tell(channel: Channel, answer: _Answer) -> None:
+    what = f"{channel.name} ({channel.kind})"
+    if answer.why[0]:
+        out.print(escape(f"✗ {what}: {say(*answer.why)}"), style="red", soft_wrap=True)
+        return
+    took = say(f"{answer.seconds:.2f} s", f"{answer.seconds:.2f} 秒")
+    out.print(escape(f"✓ {what}: {say(*answer.proof)}, {took}"), style="green", soft_wrap=True)
+
+
+def _sent(channel: Channel, tenant: str) -> _Answer:
+    began, why, stamp = time.monotonic(), ("", ""), time.time_ns()
     sender = sender_of(channel)
     try:
-        sender.send(message_of(TEST, tenant, (), channel.language))
-    except SinkBusy as error:
-        return error.why
+        sender.send(test_message(tenant, channel.language, channel.zone, stamp))
+    except Away as error:
+        why = error.why, error.zh
     except Refused as error:
-        return str(error)
+        why = f"refused: {error}", f"被拒：{error}"
     finally:
         sender.close()
-    return ""
+    return _Answer(why, sender.proof, time.monotonic() - began)
 
 
 def _none(name: str, known: list[str]) -> MingjianError:

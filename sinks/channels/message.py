@@ -1,109 +1,132 @@
-"""What people read of alerts, in one message. Only what alerts hold: masked values."""
+"""One message to people, and what every channel offers: only what alerts hold, masked values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from rules.alert import content_id
+from rules.alert import Alert, content_id
+from rules.operations import INCIDENTS, Incident
+from sinks.base import SinkBusy
 
-ALERT, RETRACTION, TEST = "alert", "retraction", "test"
-GRADES = {
-    "zh": {0: "记录", 1: "拦截", 2: "告警", 3: "紧急"},
-    "en": {0: "note", 1: "block", 2: "alert", 3: "emergency"},
-}
-_SHORT_ID = 12
-_SHANGHAI = timedelta(hours=8)
+ALERT, RETRACTION, INCIDENT, RESOLVED, TEST = "alert", "retraction", "incident", "resolved", "test"
+_GRAVITY = {"critical": 3, "warning": 2}  # severity of an incident -> response
 
 
 class Message(NamedTuple):
     """One message.
 
     Args:
-        id: a function of its alerts: sent again, it is the same.
-        kind: ALERT, RETRACTION or TEST.
-        alerts: as JSON objects of `rules.alert`, all of one rule; oldest first.
+        id: sent again, it is the same.
+        kind: ALERT, RETRACTION, INCIDENT, RESOLVED or TEST.
+        items: all of that kind, the gravest first; those of alerts or those of incidents.
+        more: how many it stands for that are not in `items`.
         language: "zh" or "en".
+        zone: IANA name, of the times that people read.
     """
 
     id: str
     kind: str
     tenant: str
-    alerts: tuple[dict[str, Any], ...]
+    items: tuple[Alert | Incident, ...] = ()
+    more: int = 0
     language: str = "zh"
+    zone: str = "Asia/Shanghai"
 
     @property
     def response(self) -> int:
-        """The gravest of its alerts."""
-        return max((one["rule"]["response"] for one in self.alerts), default=0)
+        """The gravest of its items."""
+        return max(map(gravity, self.items), default=0)
 
-    def title(self) -> str:
-        """One line: how grave, which rule, how many."""
-        english = self.language == "en"
-        if self.kind == TEST:
-            return "Mingjian: a test message" if english else "明鉴：测试消息"
-        rule, count = self.alerts[0]["rule"], len(self.alerts)
-        many = f" ×{count}" if count > 1 else ""
-        name = f"{rule['item']} {rule['title']}{many}".strip()
-        if self.kind == RETRACTION:
-            return f"Mingjian, taken back: {name}" if english else f"明鉴 撤销：{name}"
-        grade = GRADES[self.language].get(self.response, str(self.response))
-        return f"Mingjian {grade}: {name}" if english else f"明鉴 {grade}：{name}"
+    @property
+    def total(self) -> int:
+        """How many it stands for."""
+        return len(self.items) + self.more
 
-    def lines(self) -> list[str]:
-        """One line an alert: when, which, what."""
-        if self.kind == TEST:
-            text = (
-                "If you read this, the channel works."
-                if self.language == "en"
-                else ("看到这条消息，说明通知渠道可用。")
-            )
-            return [text]
-        return [
-            f"{local(one['time'])}  {one['alert_id'][:_SHORT_ID]}  {one['summary']}"
-            for one in self.alerts
-        ]
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """Its items as far as they are alerts."""
+        return tuple(item for item in self.items if isinstance(item, Alert))
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """Its items as far as they are incidents."""
+        return tuple(item for item in self.items if isinstance(item, Incident))
 
 
 class Sender(Protocol):
-    """A channel."""
+    """A channel.
+
+    Attributes:
+        whole: it is read by machines, so every record has to be in a message; people get the
+            first ones and a number.
+        proof: what `send` has seen when it returns, in English and Chinese.
+    """
+
+    @property
+    def whole(self) -> bool:
+        """See above."""
+
+    @property
+    def proof(self) -> tuple[str, str]:
+        """See above."""
 
     def send(self, message: Message) -> None:
-        """Returns when the channel has confirmed it.
+        """Returns when the channel has confirmed it, as far as it does that.
 
         Raises:
-            SinkBusy: not now. Refused: this message never.
+            Away: not now. Refused: this message never.
         """
 
     def close(self) -> None:
         """Release connections."""
 
 
+class Away(SinkBusy):
+    """The channel does not take messages now. Neither its address nor content is quoted."""
+
+    def __init__(self, channel: str, en: str, zh: str, retry_after: float = 0.0) -> None:
+        super().__init__(channel, en, retry_after)
+        self.zh = zh
+
+
 class Refused(Exception):
     """The channel will never take this message; says why, without its content."""
 
 
-def message_of(kind: str, tenant: str, alerts: Sequence[dict[str, Any]], language: str) -> Message:
-    """A message of these alerts."""
-    ids = [one["alert_id"] for one in alerts]
-    return Message(content_id(kind, tenant, *ids), kind, tenant, tuple(alerts), language)
+def gravity(item: Alert | Incident) -> int:
+    """The response of an alert; of an incident, that of an alert as grave."""
+    return item.rule.response if isinstance(item, Alert) else _GRAVITY.get(item.severity, 3)
 
 
-def local(milliseconds: int) -> str:
-    """Shanghai time."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC) + _SHANGHAI
-    return moment.strftime("%m-%d %H:%M:%S")
+def meaning(incident: Incident, language: str) -> str:
+    """What an incident of this kind is; the kind itself when it is not known here."""
+    known = INCIDENTS.get(incident.kind)
+    return incident.kind if known is None else known.en if language == "en" else known.zh
 
 
-def fitting(lines: Sequence[str], room: int, language: str) -> list[str]:
-    """As many lines as fit into `room` bytes of UTF-8, and how many do not."""
+def test_message(tenant: str, language: str, zone: str, stamp: int) -> Message:
+    """What `mingjian alerts send-test` sends; `stamp` tells one from the next."""
+    identity = content_id("message", TEST, tenant, str(stamp))
+    return Message(identity, TEST, tenant, language=language, zone=zone)
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks and what terminals and mail programs obey or hide."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def short(text: str, most: int) -> str:
+    """At most so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def fitting(lines: Sequence[str], room: int) -> list[str]:
+    """The first lines, as many as fit into `room` bytes of UTF-8 with their ends."""
     kept: list[str] = []
-    left = room - 40
-    for number, line in enumerate(lines):
-        left -= len(line.encode()) + 1
-        if left < 0:
-            rest = len(lines) - number
-            return [*kept, f"… and {rest} more" if language == "en" else f"……还有 {rest} 条"]
+    for line in lines:
+        room -= len(line.encode()) + 1
+        if room < 0:
+            break
         kept.append(line)
     return kept
