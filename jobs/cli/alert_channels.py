@@ -23,7 +23,7 @@ from jobs.cli.app import (
 )
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.channels.made import sender_of
-from sinks.channels.message import Away, Refused, test_message
+from sinks.channels.message import Away, Refused, trial
 
 
 def register(alerts_app: typer.Typer) -> None:
@@ -103,7 +103,7 @@ def _sent(channel: Channel, tenant: str) -> _Answer:
     began, why, stamp = time.monotonic(), ("", ""), time.time_ns()
     sender = sender_of(channel)
     try:
-        sender.send(test_message(tenant, channel.language, channel.zone, stamp))
+        sender.send(trial(tenant, channel.language, channel.zone, stamp))
     except Away as error:
         why = error.why, error.zh
     except Refused as error:

@@ -105,7 +105,7 @@ def meaning(incident: Incident, language: str) -> str:
     return incident.kind if known is None else known.en if language == "en" else known.zh
 
 
-def test_message(tenant: str, language: str, zone: str, stamp: int) -> Message:
+def trial(tenant: str, language: str, zone: str, stamp: int) -> Message:
     """What `mingjian alerts send-test` sends; `stamp` tells one from the next."""
     identity = content_id("message", TEST, tenant, str(stamp))
     return Message(identity, TEST, tenant, language=language, zone=zone)

@@ -159,7 +159,7 @@ class Outbox:
 
     def full(self) -> bool:
         """Whether as much waits as may."""
-        row = self._one("SELECT total(length(body)) FROM waiting")
+        row = self._one(f"SELECT total(length(body)) FROM waiting WHERE {_OPEN}")  # noqa: S608
         return bool(row and row[0] >= MOST_BYTES)
 
     def sent(self, since: float) -> list[tuple[float, str]]:

@@ -86,18 +86,27 @@ class ChannelSink:
         if not entries and not refused:
             return WriteResult(0, 0)
         with self._kept() as box:
-            if box.full():
-                self._flush(box)
-                self._aside, self._again = [], self._now()  # a tick hands over what was refused
-            if box.full():
-                en = "as much waits to be told as may (64 MiB)"
-                raise Away(self.name, en, "待通知的内容已达上限（64 MiB）")
+            self._make_room(box)
             new = box.add(entries, self._now())
         if new:
             self._again = self._now()
         if old:
             log.warning("too_old_to_tell", target=self.name, count=old, setting="max_age_h")
         return WriteResult(new, len(entries) - new, tuple(refused))
+
+    def _make_room(self, box: Outbox) -> None:
+        """Raises Away when as much waits as may, and no more can be told now."""
+        if not box.full():
+            return
+        why, patience = "", 0.0
+        try:
+            self._flush(box)
+        except SinkBusy as error:
+            why, patience = f"{error.why}; ", error.retry_after
+        self._aside, self._again = [], self._now()  # a tick hands over what was refused
+        if box.full():
+            en = f"{why}as much waits to be told as may (64 MiB)"
+            raise Away(self.name, en, f"{why}待通知的内容已达上限（64 MiB）", patience)
 
     def due(self) -> bool:
         """See `Ticks`."""
@@ -214,6 +223,7 @@ class ChannelSink:
     def _message(self, claim: Claim) -> Message:
         decoder = _ALERT if claim.topic == "alerts" else _INCIDENT
         items: list[Alert | Incident] = [decoder.decode(body) for body in claim.bodies]
+        items.sort(key=lambda item: (-gravity(item), item.time))
         return Message(
             claim.id,
             claim.about.partition("|")[0],
