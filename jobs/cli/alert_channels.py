@@ -93,10 +93,13 @@ def _row(channel: Channel, answer: _Answer) -> dict[str, Any]:
 def _tell(channel: Channel, answer: _Answer) -> None:
     what = f"{channel.name} ({channel.kind})"
     if answer.why[0]:
-        out.print(escape(f"✗ {what}: {say(*answer.why)}"), style="red", soft_wrap=True)
+        text = say(f"✗ {what}: {answer.why[0]}", f"✗ {what}：{answer.why[1]}")
+        out.print(escape(text), style="red", soft_wrap=True)
         return
-    took = say(f"{answer.seconds:.2f} s", f"{answer.seconds:.2f} 秒")
-    out.print(escape(f"✓ {what}: {say(*answer.proof)}, {took}"), style="green", soft_wrap=True)
+    en, zh = answer.proof
+    took = f"{answer.seconds:.2f}"
+    text = say(f"✓ {what}: {en}, {took} s", f"✓ {what}：{zh}，{took} 秒")
+    out.print(escape(text), style="green", soft_wrap=True)
 
 
 def _sent(channel: Channel, tenant: str) -> _Answer:

@@ -53,11 +53,11 @@ def _standing(message: Message) -> str:
     if message.kind == RETRACTION:
         return "taken back" if english else "告警撤回"
     if message.kind == RESOLVED:
-        return "incident over" if english else "系统事件·已恢复"
+        return "incident over" if english else "事件·已结束"
     if message.kind == INCIDENT:
         severity = message.incidents[0].severity
         word = _SEVERITIES[message.language].get(severity, severity)
-        return f"{word} incident" if english else f"系统事件·{word}"
+        return f"{word} incident" if english else f"事件·{word}"
     return _GRADES[message.language].get(message.response, str(message.response))
 
 

@@ -81,13 +81,13 @@ def gap(**changes: Any) -> Incident:
         ),
         (
             Message("1", INCIDENT, "demo", (gap(),)),
-            "明鉴【系统事件·严重】存档序号不连续：有消息始终没有到达",
+            "明鉴【事件·严重】存档序号不连续：有消息始终没有到达",
             "Mingjian [CRITICAL incident] numbers are missing in the archive's sequence: messages"
             " never arrived",
         ),
         (
             Message("1", RESOLVED, "demo", (gap(status=ENDED),)),
-            "明鉴【系统事件·已恢复】存档序号不连续：有消息始终没有到达",
+            "明鉴【事件·已结束】存档序号不连续：有消息始终没有到达",
             "Mingjian [incident over] numbers are missing in the archive's sequence: messages"
             " never arrived",
         ),
