@@ -47,7 +47,7 @@ RANGES = {
 }
 ROBOT_PER_MINUTE = 20  # WeCom's own limit of a group robot
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_MAIL = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
+_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # what a userid of WeCom may be
 _HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-(?:([01]?\d|2[0-3]):([0-5]\d)|24:00)")
 _DAY = 24 * 60
@@ -199,6 +199,7 @@ def _is_zone(name: str) -> bool:
 def _is_address(channel: Channel) -> bool:
     try:
         parts = urlsplit(channel.address())
+        (parts.hostname or "").encode("idna")  # no name of a host: a ValueError
         fits = parts.scheme in SCHEMES[channel.kind] and bool(parts.hostname)
         fits = fits and not (parts.username or parts.password)
         return fits and parts.port != 0 and not re.search(r"\s", channel.address())

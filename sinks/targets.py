@@ -24,7 +24,7 @@ def open_sinks(settings: Settings) -> list[Sink]:
     """
     check_targets(settings.targets)  # settings need not come from a file
     check_channels(settings.channels, (target.name for target in settings.targets))
-    folder = Path(settings.data_dir) / "deliver"
+    folder = Path(settings.data_dir) / "outbox"
     return [
         *(_sink(target, settings.tenant) for target in settings.targets),
         *(sink_of(channel, folder) for channel in settings.channels),

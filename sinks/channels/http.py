@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import requests
@@ -69,7 +69,7 @@ class Webhook:
             }
         )
         stamp = str(int(self._now()))
-        headers = {
+        headers: dict[str, str | bytes] = {
             "Content-Type": "application/json",
             "User-Agent": "mingjian",
             "X-Mingjian-Id": message.id,
@@ -78,7 +78,7 @@ class Webhook:
         if self._secret:
             headers["X-Mingjian-Signature"] = "v1=" + signature(self._secret, stamp, body)
         if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+            headers["Authorization"] = f"Bearer {self._token}".encode()
         _posted(self._session, self._name, self._url, body, headers)
 
     def close(self) -> None:
@@ -161,7 +161,7 @@ def _session(ca_certs: str) -> requests.Session:
 
 
 def _posted(
-    session: requests.Session, name: str, url: str, body: bytes, headers: dict[str, str]
+    session: requests.Session, name: str, url: str, body: bytes, headers: Mapping[str, str | bytes]
 ) -> bytes:
     """The beginning of the answer. A redirect is not followed: alerts go where the settings say.
     Errors never quote the address: it may hold a key."""
@@ -174,7 +174,7 @@ def _posted(
     except requests.exceptions.SSLError:
         en, zh = "its certificate is not trusted; see ca_certs", "证书不受信任，见 ca_certs"
         raise Away(name, en, zh) from None
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:  # the latter: no name of a host
         why = type(error).__name__
         raise Away(name, f"no answer ({why})", f"没有答复（{why}）") from None
     if status in _NEVER:

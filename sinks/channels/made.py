@@ -54,6 +54,6 @@ def sink_of(channel: Channel, folder: Path) -> ChannelSink:
         channel.name,
         sender_of(channel),
         policy,
-        folder / f"{channel.name}.outbox.db",
+        folder / f"{channel.name}.db",
         language=channel.language,
     )

@@ -41,7 +41,7 @@ class Mail:
         self._name, self._parts = name, urlsplit(url)
         self._from, self._to = sender, to
         self._username, self._password = username, password
-        self._tls = ssl.create_default_context(cafile=ca_certs or None)
+        self._ca_certs = ca_certs
 
     def send(self, message: Message) -> None:
         """See `Sender`. A server that takes it for some recipients only has taken it."""
@@ -68,7 +68,7 @@ class Mail:
         except ssl.SSLError:
             en, zh = "its certificate is not trusted; see ca_certs", "证书不受信任，见 ca_certs"
             raise Away(self._name, en, zh) from None
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:  # last: no name of a host
             why = type(error).__name__
             raise Away(self._name, f"no answer ({why})", f"没有答复（{why}）") from None
         if refused:
@@ -96,17 +96,16 @@ class Mail:
     def _connected(self) -> smtplib.SMTP:
         host = self._parts.hostname or ""
         port = self._parts.port or _PORTS[self._parts.scheme]
+        tls = ssl.create_default_context(cafile=self._ca_certs or None)
         if self._parts.scheme == "smtps":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                host, port, timeout=TIMEOUT_S, context=self._tls
-            )
+            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=tls)
         else:
             server = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
         try:
             if self._parts.scheme == "smtp":
                 server.ehlo()
                 if server.has_extn("starttls") or host not in _LOOPBACK:
-                    server.starttls(context=self._tls)
+                    server.starttls(context=tls)
             if self._username:
                 server.login(self._username, self._password)
         except BaseException:

@@ -84,14 +84,12 @@ class Outbox:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(self._lock)
-                raise SinkBusy(channel, "another deliverer tells this channel") from None
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_TABLES)
+                self._db = _opened(self._lock, path)
+            except BaseException:
+                os.close(self._lock)  # or this process would keep itself out
+                raise
+        except BlockingIOError:
+            raise SinkBusy(channel, "another deliverer tells this channel") from None
         except (OSError, sqlite3.Error) as error:
             raise MingjianError(
                 f"cannot write what is to be told to {path}: {error}",
@@ -267,3 +265,17 @@ class Outbox:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+
+def _opened(lock: int, path: Path) -> sqlite3.Connection:
+    """Raises BlockingIOError when another process has it."""
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript(_TABLES)
+    except BaseException:
+        database.close()
+        raise
+    return database

@@ -213,7 +213,7 @@ class ChannelSink:
         if claim.id not in self._sent:
             try:
                 self._sender.send(self._message(claim))
-            except Refused as error:
+            except (Refused, msgspec.MsgspecError) as error:  # the latter: of another version
                 box.refused(claim, str(error), self._now(), kept_s)
                 return
             self._sent.add(claim.id)

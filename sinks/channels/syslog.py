@@ -52,7 +52,7 @@ class Syslog:
         self, name: str, url: str, *, ca_certs: str = "", now: Callable[[], float] = time.time
     ) -> None:
         self._name, self._parts, self._now = name, urlsplit(url), now
-        self._tls = ssl.create_default_context(cafile=ca_certs or None)
+        self._ca_certs = ca_certs
 
     @property
     def proof(self) -> tuple[str, str]:
@@ -79,7 +79,7 @@ class Syslog:
         except ssl.SSLError:
             en, zh = "TLS failed; see ca_certs", "TLS 失败，见 ca_certs"
             raise Away(self._name, en, zh) from None
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter: no name of a host
             why = type(error).__name__
             raise Away(self._name, f"no connection ({why})", f"无法连接（{why}）") from None
 
@@ -99,7 +99,8 @@ class Syslog:
     def _stream(self, rows: list[bytes]) -> None:
         with socket.create_connection(self._place(), timeout=TIMEOUT_S) as plain:
             if self._parts.scheme == "syslog+tls":
-                made: socket.socket = self._tls.wrap_socket(plain, server_hostname=self._place()[0])
+                tls = ssl.create_default_context(cafile=self._ca_certs or None)
+                made: socket.socket = tls.wrap_socket(plain, server_hostname=self._place()[0])
             else:
                 made = plain
             with made:

@@ -161,6 +161,18 @@ def test_a_disk_that_is_full_after_sending_makes_no_second_message(
     assert channel.left() == ""
 
 
+def test_an_outbox_that_cannot_be_opened_is_opened_when_it_can(tmp_path, heard, clock) -> None:
+    (tmp_path / "soc.db").write_bytes(b"no database " * 1000)
+    channel = ChannelSink("soc", heard, Policy(), tmp_path / "soc.db", now=clock)
+    for _ in range(2):
+        with pytest.raises(MingjianError, match="cannot write what is to be told"):
+            channel.open()
+    (tmp_path / "soc.db").unlink()
+    channel.open()
+    tell(channel, alert(1))
+    assert heard.heard == [("alert", [alert(1).id])]
+
+
 def test_one_process_at_a_time_tells_a_channel(tmp_path, heard, clock) -> None:
     first = sink(tmp_path, heard, clock)
     with pytest.raises(SinkBusy, match="another deliverer"):
@@ -528,6 +540,7 @@ def wait_for(done: Any) -> None:
         ("{kind: webhok, name: a, url: 'https://x'}", "did you mean 'webhook'?"),
         ("{kind: webhook, name: a, url: 'ftp://x'}", "channels[0].url"),
         ("{kind: webhook, name: a, url: 'https://me:pw@x/'}", "channels[0].url"),
+        ("{kind: webhook, name: a, url: 'https://a..b/'}", "channels[0].url"),
         ("{kind: webhook, name: 'a b', url: 'https://x'}", "channels[0].name"),
         ("{kind: wecom_robot, name: a, url: 'https://x', per_minute: 21}", "WeCom takes no more"),
         ("{kind: webhook, name: a, url: 'https://x', quiet: '25:00-7'}", "22:00-07:00"),
@@ -540,6 +553,7 @@ def wait_for(done: Any) -> None:
         ("{kind: webhook, name: a, url: 'https://x', ca_certs: /etc/passwd}", "certificates"),
         ("{kind: mail, name: a, url: 'smtp://x', sender: me, to: [b@c]}", "channels[0].sender"),
         ("{kind: mail, name: a, url: 'smtp://x', sender: a@b, to: []}", "channels[0].to"),
+        ("{kind: mail, name: a, url: 'smtp://x', sender: a@b, to: [张@b]}", "channels[0].to"),
         ("{kind: webhook, name: sqlite, url: 'https://x'}", "no other target"),
         ("{kind: webhook, name: SQLite, url: 'https://x'}", "no other target"),
     ],

@@ -57,6 +57,12 @@ def gap(**changes: Any) -> Incident:
     return msgspec.structs.replace(found, **changes)
 
 
+def mail(url: str, **options: Any) -> Mail:
+    return Mail(
+        "mail", url, "mingjian@example.com", ("soc@example.com", "b@example.com"), **options
+    )
+
+
 # ---- what people read
 
 
@@ -222,6 +228,26 @@ def test_nobody_there_says_no_address() -> None:
     assert raised.value.__cause__ is None
 
 
+@pytest.mark.parametrize(
+    "sender",
+    [
+        Webhook("soc", "http://a..b/"),
+        mail("smtp://a..b:25"),
+        Syslog("soc", "syslog+tcp://a..b:514"),
+        Syslog("soc", "syslog://a..b:514"),
+    ],
+)
+def test_a_name_that_no_host_can_have_is_no_crash(sender: Any) -> None:
+    with pytest.raises(Away, match=r"no answer|no connection"):
+        sender.send(TESTING)
+
+
+def test_a_token_may_hold_any_letter() -> None:
+    with receivers.http() as seen:
+        Webhook("soc", seen.url, token="钥匙").send(TESTING)
+    assert "钥匙".encode() in seen.got[0][0]["Authorization"].encode("latin-1")
+
+
 def test_a_certificate_of_ones_own_is_trusted_when_it_is_named(tmp_path: Path) -> None:
     trusted, tls = receivers.certificate(tmp_path)
     with receivers.http(tls) as seen:
@@ -308,12 +334,6 @@ def test_what_does_not_answer_like_a_robot_has_not_taken_it(answer: bytes) -> No
 
 
 # ---- mail
-
-
-def mail(url: str, **options: Any) -> Mail:
-    return Mail(
-        "mail", url, "mingjian@example.com", ("soc@example.com", "b@example.com"), **options
-    )
 
 
 def test_a_mail_says_it_in_subject_and_text() -> None:
