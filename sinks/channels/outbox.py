@@ -23,8 +23,8 @@ from sinks.channels.policy import MINUTE, Waiting
 _TABLES = """
 CREATE TABLE IF NOT EXISTS waiting (
     key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, topic TEXT, about TEXT, stands INTEGER,
-    response INTEGER, came REAL, body BLOB, message TEXT DEFAULT '', refused TEXT DEFAULT '');
-CREATE INDEX IF NOT EXISTS waiting_about ON waiting (about, response, came);
+    response INTEGER, came REAL, message TEXT DEFAULT '', refused TEXT DEFAULT '', body BLOB);
+CREATE INDEX IF NOT EXISTS waiting_about ON waiting (about, response, came) WHERE refused = '';
 CREATE INDEX IF NOT EXISTS waiting_message ON waiting (message);
 CREATE TABLE IF NOT EXISTS known (id TEXT PRIMARY KEY, rank INTEGER, told TEXT, at REAL);
 CREATE INDEX IF NOT EXISTS known_at ON known (at);

@@ -8,7 +8,7 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,12 +21,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 
 class Http:
-    """What an HTTP receiver got, and what it answers next (status, body, headers); then 200."""
+    """What an HTTP receiver got, and what it answers next (status, body, headers); then 200.
+    `before`: called between taking a request and answering it."""
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[tuple[int, bytes, Mapping[str, str]]] = []
         self.default = b"{}"
+        self.before: Callable[[], object] | None = None
         self.url = ""
 
 
@@ -39,6 +41,8 @@ def http(tls: ssl.SSLContext | None = None) -> Iterator[Http]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             seen.got.append((dict(self.headers), body))
+            if seen.before is not None:
+                seen.before()
             status, answer, headers = (
                 seen.answers.pop(0) if seen.answers else (200, seen.default, {})
             )
@@ -46,8 +50,11 @@ def http(tls: ssl.SSLContext | None = None) -> Iterator[Http]:
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            try:
+                self.end_headers()
+                self.wfile.write(answer)
+            except OSError:  # who asked is gone
+                self.close_connection = True
 
         def log_message(self, *_given: object) -> None:
             pass

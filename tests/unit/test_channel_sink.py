@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -444,6 +447,9 @@ def test_the_deliverer_tells_a_webhook_what_the_job_found(
 ) -> None:
     monkeypatch.setenv("MINGJIAN_SOC_SECRET", "s3cret")
     write_part(tmp_path / "outputs", [alert(1), evidence(1), alert(2)])
+    (tmp_path / "outputs/evidence/part-0-1").write_bytes(
+        b"no record\n"
+    )  # not for a channel to read
     with receivers.http() as seen:
         given = settings_in(tmp_path, Channel(kind="webhook", name="soc", url=seen.url))
         (done,) = deliver.run(given, once=True).targets
@@ -509,6 +515,41 @@ def test_while_a_channel_is_away_new_alerts_come_in_and_it_is_tried_again(tmp_pa
     told = [one["alert_id"] for _, body in seen.got[-2:] for one in json.loads(body)["alerts"]]
     assert sorted(told) == sorted([alert(1).id, alert(2).id])
     assert len(seen.got) > tries
+
+
+def test_killed_before_the_answer_the_deliverer_sends_the_same_message_once_more(
+    tmp_path: Path,
+) -> None:
+    write_part(tmp_path / "outputs", [alert(1), alert(2)])
+    with receivers.http() as seen:
+        words = (
+            f"data_dir={tmp_path / 'var'}", f"outputs.path={tmp_path / 'outputs'}", "targets=[]",
+            f"channels=[{{kind: webhook, name: soc, url: '{seen.url}', group_s: 0}}]",
+        )  # fmt: skip
+        options = [word for one in words for word in ("--set", one)]
+        command = [sys.executable, "-m", "jobs.cli.main", "deliver", *options]
+        running: list[subprocess.Popen[bytes]] = []
+        ready = threading.Event()
+
+        def kill() -> None:
+            ready.wait(20)
+            running[0].kill()
+            running[0].wait(20)
+
+        seen.before = kill
+        running.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        ready.set()
+        assert running[0].wait(60) == -signal.SIGKILL
+        seen.before = None
+        write_part(tmp_path / "outputs", [alert(3)], "part-0-1")
+        for _ in range(2):
+            subprocess.run(command, check=True, capture_output=True, timeout=60)
+    told = [json.loads(body) for _, body in seen.got]
+    assert told[0] == told[1]
+    assert [[one["alert_id"] for one in body["alerts"]] for body in told[1:]] == [
+        [alert(1).id, alert(2).id],
+        [alert(3).id],
+    ]
 
 
 def test_what_a_channel_refuses_is_kept_with_the_reason(tmp_path: Path) -> None:
