@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from config.channels import check_channels
 from config.written import Key, Written, nearest, refusal, shown, usage
 from rules.errors import MingjianError
 
@@ -109,6 +110,7 @@ def check(settings: Settings, written: Written) -> None:
             written, "flink.rest_url", settings.flink.rest_url, (allowed_url, allowed_zh)
         )
     check_targets(settings.targets, written)
+    check_channels(settings.channels, (target.name for target in settings.targets), written)
 
 
 def check_targets(targets: tuple[Target, ...], written: Written | None = None) -> None:

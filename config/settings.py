@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from config.channels import Channel
 from config.checks import CHOICES, check
 from config.written import check_shape, nearest, read, shown, usage
 from rules.bounds import KEY_BYTES
@@ -123,6 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     flink: Flink = Flink()
     limits: Limits = Limits()
     targets: tuple[Target, ...]
+    channels: tuple[Channel, ...] = ()
     rules: Rules = Rules()
 
 

@@ -18,14 +18,14 @@ import structlog
 
 from config.settings import Settings
 from jobs.delivery.books import Books
-from jobs.delivery.files import FileOutputs
+from jobs.delivery.files import KINDS_IN_ORDER, FileOutputs
 from jobs.delivery.lane import Lane, LaneState, RejectStore
 from jobs.delivery.locate import Locator
 from jobs.delivery.source import Outputs
 from jobs.delivery.topics import RejectedTopic, TopicOutputs
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Sink
-from sinks.progress import KeepsPositions, KeepsRejected
+from sinks.progress import KeepsPositions, KeepsRejected, Ticks
 from sinks.targets import open_sinks
 
 Progress = Callable[[tuple[LaneState, ...]], None]
@@ -160,12 +160,12 @@ def _lanes(
     patience_s: float,
 ) -> dict[str, Callable[[], Lane]]:
     """What makes the lane of every target. Each make gets fresh connections."""
-    if not settings.targets:
+    if not (settings.targets or settings.channels):
         raise MingjianError(
             "the settings name no target to deliver to",
             "配置中没有投递目标",
-            fix_en="add one under targets",
-            fix_zh="请在 targets 下增加一个目标",
+            fix_en="add one under targets, or a channel under channels",
+            fix_zh="请在 targets 下增加一个目标，或在 channels 下增加一个通知渠道",
             exit_code=EXIT_USAGE,
         )
     names = [sink.name for sink in open_sinks(settings)]  # checks kinds and names early
@@ -218,10 +218,13 @@ class _Ends(msgspec.Struct):
 
 def _ends(settings: Settings, sink: Sink) -> _Ends:
     keeper = sink if isinstance(sink, KeepsPositions) else None
+    kinds = KINDS_IN_ORDER
+    if isinstance(sink, Ticks):
+        kinds = tuple(kind for kind in KINDS_IN_ORDER if kind in sink.topics)
     own = sink if isinstance(sink, KeepsRejected) else None
     if settings.outputs.kind == "kafka":
         return _Ends(
-            lambda: TopicOutputs(settings, sink.name, keeper),
+            lambda: TopicOutputs(settings, sink.name, keeper, kinds),
             own or RejectedTopic(settings, sink.name),
         )
     if settings.outputs.kind != "files":
@@ -238,4 +241,4 @@ def _ends(settings: Settings, sink: Sink) -> _Ends:
     books = Books(Path(settings.data_dir) / "deliver" / f"{sink.name}.db")
     if keeper is not None:
         return _Ends(lambda: FileOutputs(path, keeper.positions()), books)
-    return _Ends(lambda: FileOutputs(path, books.positions()), books, books.save)
+    return _Ends(lambda: FileOutputs(path, books.positions(), kinds), books, books.save)

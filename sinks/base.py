@@ -35,9 +35,13 @@ class WriteResult(NamedTuple):
 
 
 class SinkBusy(Exception):
-    """The target cannot take the batch now. Nothing may be assumed written; send it again."""
+    """The target cannot take the batch now. Nothing may be assumed written; send it again.
 
-    def __init__(self, target: str, why: str, retry_after: float = 1.0) -> None:
+    Args:
+        retry_after: seconds before which the target said it will not take anything; 0: it did not.
+    """
+
+    def __init__(self, target: str, why: str, retry_after: float = 0.0) -> None:
         super().__init__(f"{target}: {why}")
         self.target, self.why, self.retry_after = target, why, retry_after
 

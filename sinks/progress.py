@@ -37,6 +37,23 @@ class KeepsRejected(Protocol):
 
 
 @runtime_checkable
+class Ticks(Protocol):
+    """A sink that has something to do by itself, and reads only some kinds of outputs."""
+
+    topics: tuple[str, ...]
+
+    def due(self) -> bool:
+        """Whether `tick` would do something now. Asked after every batch, and several times a
+        second while nothing comes."""
+
+    def tick(self) -> WriteResult:
+        """Do it, for some seconds at most. Raises SinkBusy as `Sink.write` does."""
+
+    def left(self) -> str:
+        """What is left to be done at another time, for people; "" when nothing is."""
+
+
+@runtime_checkable
 class ShowsLater(Protocol):
     """A sink whose readers see what was written only some time after it was confirmed."""
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from config.channels import check_channels
 from config.checks import check_targets
 from config.settings import Settings, Target
 from sinks.base import Sink
+from sinks.channels.made import sink_of
 from sinks.elasticsearch import ElasticsearchSink
 from sinks.redis import RedisSink
 from sinks.sqlite import SqliteSink
 
 
 def open_sinks(settings: Settings) -> list[Sink]:
-    """One sink for each target, not yet connected (`Sink.open` does that, each at its own time).
+    """One sink for each target and each channel, not yet connected: `Sink.open` does that, each at
+    its own time.
 
     Raises:
         MingjianError: a kind that does not exist, two targets of one name, an address or a
             certificate that no client can use.
     """
     check_targets(settings.targets)  # settings need not come from a file
-    return [_sink(target, settings.tenant) for target in settings.targets]
+    check_channels(settings.channels, (target.name for target in settings.targets))
+    folder = Path(settings.data_dir) / "outbox"
+    return [
+        *(_sink(target, settings.tenant) for target in settings.targets),
+        *(sink_of(channel, folder) for channel in settings.channels),
+    ]
 
 
 def _sink(target: Target, tenant: str) -> Sink:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from config.settings import Settings
-from jobs.cli import alert_late
+from jobs.cli import alert_channels, alert_late
 from jobs.cli.alert_list import AlertList, milliseconds, reason
 from jobs.cli.alert_view import alert_page
 from jobs.cli.app import (
@@ -51,6 +51,7 @@ _TENANTS_NAMED = 3
 def register(app: typer.Typer) -> None:
     """Add the sub-application."""
     alert_late.register(alerts_app)
+    alert_channels.register(alerts_app)
     app.add_typer(alerts_app)
 
 

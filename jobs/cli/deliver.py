@@ -57,9 +57,9 @@ def register(app: typer.Typer) -> None:
     app.command(
         "deliver",
         help="把告警、证据、隔离和迟到记录投递到各目标（SQLite、Redis、Elasticsearch），"
-        "重复的自动忽略。\n\n"
+        "重复的自动忽略；并通知各渠道（Webhook、群机器人、邮件、syslog）。\n\n"
         "Deliver alerts, evidence, quarantined and late records to every target; repeats are "
-        "ignored.\n\n"
+        "ignored. Tell every channel of alerts.\n\n"
         "例 · examples:\n\n"
         "  mingjian deliver --once\n\n"
         "  mingjian deliver --follow --config var/stack/cluster.yaml",

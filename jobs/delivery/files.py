@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jobs.delivery.source import BATCH_BYTES, BATCH_RECORDS, Batch, read_record, split
@@ -24,8 +24,10 @@ _IDLE_S = 0.2
 class FileOutputs:
     """Reads part files from where `done` says it stopped."""
 
-    def __init__(self, path: str | Path, done: Mapping[str, int]) -> None:
-        self._path = Path(path)
+    def __init__(
+        self, path: str | Path, done: Mapping[str, int], kinds: Sequence[str] = KINDS_IN_ORDER
+    ) -> None:
+        self._path, self._kinds = Path(path), kinds
         self._done = dict(done)
         self._waiting: list[tuple[str, Path, str]] = []
         self._finished: set[str] = set()
@@ -96,7 +98,7 @@ class FileOutputs:
 
     def _unfinished(self) -> list[tuple[str, Path, str]]:
         found: list[tuple[int, str, Path, str]] = []
-        for kind in KINDS_IN_ORDER:
+        for kind in self._kinds:
             of_kind = []
             for file in _part_files(self._path / kind):
                 name = f"file:{kind}/{file.relative_to(self._path / kind)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,13 +11,12 @@ import msgspec
 import structlog
 from kafka.errors import KafkaError
 
+from jobs.delivery.patience import Absence
 from jobs.delivery.source import Batch, Outputs
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, Sink, SinkBusy, WriteResult
-from sinks.progress import KeepsPositions, PartlyBusy, ShowsLater, SinkBehind
+from sinks.progress import KeepsPositions, PartlyBusy, ShowsLater, SinkBehind, Ticks
 
-_FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 10.0
 _T = TypeVar("_T")
 log = structlog.get_logger("deliver")
 
@@ -85,6 +83,8 @@ class Lane:
         self._complete, self._remember, self._after_write = complete, remember, after_write
         self._patience_s = patience_s
         self._outputs: Outputs | None = None
+        self._own = Absence(sink.name)  # of what the sink does by itself
+        self._own_at = 0.0  # when that is tried next (monotonic)
 
     def run(self) -> None:
         """Deliver. Raises what cannot be waited for, or was not mended in time."""
@@ -111,11 +111,13 @@ class Lane:
         while not self._stop.is_set():
             batch = self._retry(outputs.poll)
             if batch is None:
+                self._tick()
                 if self._once and outputs.exhausted():
+                    self._finish()
                     return
-                self.state.state = "idle"
+                self._show("idle")
                 continue
-            self.state.state = "delivering"
+            self._show("delivering")
             try:
                 self._store(batch)
             except SinkBehind:
@@ -126,6 +128,46 @@ class Lane:
             if self._after_write is not None:
                 self._after_write(self._sink.name)
             self._commit(outputs, batch)
+            self._tick()
+
+    def _show(self, state: str) -> None:
+        """What the lane does, unless its sink waits meanwhile."""
+        if not self._own.since:
+            self.state.state = state
+
+    def _tick(self) -> None:
+        """Let the sink do its own. While that fails, records still come in."""
+        if not isinstance(self._sink, Ticks) or time.monotonic() < self._own_at:
+            return
+        if not self._sink.due():
+            return
+        try:
+            self._settle(self._sink.tick)
+        except SinkBusy as error:
+            self._own_at = time.monotonic() + self._own.failed(error.why, error.retry_after)
+            self.state.state, self.state.why = "waiting", error.why
+        else:
+            self._own.back()
+            self.state.why = self._sink.left()
+
+    def _settle(self, action: Callable[[], WriteResult]) -> None:
+        try:
+            result = action()
+        except PartlyBusy as busy:
+            self._count(busy.result)
+            self._set_aside(busy.result.rejected)
+            raise
+        self._count(result)
+        self._set_aside(result.rejected)
+
+    def _finish(self) -> None:
+        """With `once`: wait for what the sink is to do now; the rest is left to the next run."""
+        sink = self._sink
+        if not isinstance(sink, Ticks):
+            return
+        while sink.due():
+            self._retry(lambda: self._settle(sink.tick), self._own)
+        self.state.why = sink.left()
 
     def _store(self, batch: Batch) -> None:
         """Write the batch completely: every record stored, there already, or refused."""
@@ -148,18 +190,22 @@ class Lane:
 
         if left or isinstance(self._sink, KeepsPositions):
             self._retry(write)
-        if refused:
-            self._retry(lambda: self._rejects.reject(refused))
-            self.state.rejected += len(refused)
-            first = refused[0]
-            log.warning(
-                "records_rejected",
-                target=self._sink.name,
-                count=len(refused),
-                topic=first.record.topic,
-                id=first.record.id,
-                reason=first.reason,
-            )
+        self._set_aside(refused)
+
+    def _set_aside(self, refused: Sequence[Rejected]) -> None:
+        if not refused:
+            return
+        self._retry(lambda: self._rejects.reject(refused))
+        self.state.rejected += len(refused)
+        first = refused[0]
+        log.warning(
+            "records_rejected",
+            target=self._sink.name,
+            count=len(refused),
+            topic=first.record.topic,
+            id=first.record.id,
+            reason=first.reason,
+        )
 
     def _write(self, records: Sequence[Record], positions: dict[str, int]) -> WriteResult:
         if isinstance(self._sink, KeepsPositions):
@@ -179,9 +225,9 @@ class Lane:
             # nothing is lost: the records are stored, and ignored when they are read again
             log.warning("commit_failed", target=self._sink.name, why=str(error))
 
-    def _retry(self, action: Callable[[], _T]) -> _T:
+    def _retry(self, action: Callable[[], _T], away: Absence | None = None) -> _T:
         """Do it until it works, waiting longer each time; says when it begins and ends to wait."""
-        began, wait, waiting = time.monotonic(), _FIRST_WAIT_S, False
+        began, away = time.monotonic(), away or Absence(self._sink.name)
         while True:
             if self._stop.is_set():
                 raise Stopped
@@ -190,20 +236,17 @@ class Lane:
             except (SinkBusy, KafkaError, MingjianError) as error:
                 if self._once and getattr(error, "exit_code", 0) == EXIT_USAGE:
                     raise  # the settings are wrong: waiting would not mend them
-                why = error.why if isinstance(error, SinkBusy) else str(error)
+                busy = error if isinstance(error, SinkBusy) else None
+                why = busy.why if busy else str(error)
+                wait = away.failed(why, busy.retry_after if busy else 0.0)
+                self.state.state, self.state.why = "waiting", why
                 ends = began + self._patience_s if self._once else 0.0
-                if not waiting:
-                    waiting = True
-                    self.state.state, self.state.why = "waiting", why
-                    log.warning("target_away", target=self._sink.name, why=why)
                 if ends and time.monotonic() >= ends:
                     raise self._given_up(error, why) from error
-                self._pause(wait * random.uniform(0.5, 1.0), ends)  # noqa: S311 - jitter, no secret
-                wait = min(wait * 2, _LONGEST_WAIT_S)
+                self._pause(wait, ends)
             else:
-                if waiting:
-                    away = round(time.monotonic() - began, 1)
-                    log.info("target_back", target=self._sink.name, away_s=away)
+                if away.since:
+                    away.back()
                     self.state.state, self.state.why = "delivering", ""
                     self.state.left_s = 0
                 return result

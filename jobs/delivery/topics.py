@@ -35,9 +35,15 @@ class TopicOutputs:
     has the last word: reading starts at its own positions, so one that was wiped is filled again.
     """
 
-    def __init__(self, settings: Settings, target: str, keeper: KeepsPositions | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        target: str,
+        keeper: KeepsPositions | None,
+        kinds: Sequence[str] = KINDS_IN_ORDER,
+    ) -> None:
         prefix = settings.outputs.topic_prefix
-        self._kinds = {f"{prefix}{kind}": kind for kind in KINDS_IN_ORDER}
+        self._kinds = {f"{prefix}{kind}": kind for kind in kinds}
         self._keeper = keeper
         self._consumer = _consumer(
             settings,
@@ -74,13 +80,13 @@ class TopicOutputs:
             self._start_at(new, self._keeper.positions())
         if not fetched:
             self._check_connection()
-        by_kind: dict[str, list[Record | Rejected]] = {kind: [] for kind in KINDS_IN_ORDER}
+        by_kind: dict[str, list[Record | Rejected]] = {kind: [] for kind in self._kinds.values()}
         positions: dict[str, int] = {}
         for partition, messages in fetched.items():
             kind = self._kinds[partition.topic]
             by_kind[kind] += [read_record(kind, message.value or b"") for message in messages]
             positions[_name(partition)] = messages[-1].offset + 1
-        items = [item for kind in KINDS_IN_ORDER for item in by_kind[kind]]
+        items = [item for found in by_kind.values() for item in found]
         return Batch(*split(items), positions) if positions else None
 
     def commit(self, batch: Batch) -> None:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from config.settings import Outputs, Settings, Source, Target
 from jobs import deliver
 from jobs.cli import deliver as command
+from jobs.delivery.patience import Absence
 from rules.errors import MingjianError
 from sinks.sqlite_reader import SqliteReader
 from tests.support.records import alert, evidence, write_part
@@ -116,3 +117,20 @@ def test_ended_while_waiting_is_not_called_done(tmp_path, monkeypatch):
         command.conclude(report)
     assert ended.value.exit_code == 1
     assert "stopped while waiting for cache" in said.getvalue()
+
+
+@pytest.mark.parametrize(("asked", "least", "most"), [(0, 0.2, 0.5), (60, 60, 60), (9e9, 300, 300)])
+def test_a_target_that_asks_for_patience_gets_it_within_bounds(
+    asked: float, least: float, most: float
+) -> None:
+    assert least <= Absence("redis").failed("not now", asked) <= most
+
+
+def test_the_wait_grows_to_ten_seconds_and_begins_anew_when_the_target_was_back() -> None:
+    away = Absence("redis")
+    waits = [away.failed("not now", 0) for _ in range(50)]
+    assert max(waits) <= 10
+    assert min(waits[10:]) >= 5
+    assert len(set(waits)) == 50, "some chance in them"
+    away.back()
+    assert away.failed("not now", 0) <= 0.5

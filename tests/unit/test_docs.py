@@ -72,6 +72,8 @@ def keys(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from keys(field.type, f"{prefix}{field.name}.")
         elif field.name == "targets":
             yield from keys(settings.Target, "targets[].")
+        elif field.name == "channels":
+            yield from keys(settings.Channel, "channels[].")
         else:
             yield prefix + field.name, field.default
 
