@@ -37,6 +37,9 @@ def ensure_topics(settings: Settings, *, partitions: int = PARTITIONS, replicas:
             # a record's timestamp is its event time: a limit in time would delete a replayed
             # month the moment it is written
             "retention.ms": str(settings.kafka.retention_ms),
+            # a broker refuses what is dated more than an hour ahead, with the whole batch it is in:
+            # one sender's wrong clock would keep everybody's messages out, and end the job
+            "message.timestamp.after.max.ms": str(2**63 - 1),
         }
         missing = [
             NewTopic(name, partitions, replicas, topic_configs=limits)

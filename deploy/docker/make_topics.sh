@@ -11,7 +11,8 @@ make_topic() { # NAME DAYS
     /opt/kafka/bin/kafka-topics.sh --bootstrap-server "$BOOTSTRAP" --create --if-not-exists \
         --topic "$1" --partitions "$PARTITIONS" --replication-factor 1 \
         --config retention.ms=$(($2 * DAY)) --config max.message.bytes=16777216 \
-        --config cleanup.policy=delete
+        --config cleanup.policy=delete \
+        --config message.timestamp.after.max.ms=9223372036854775807 # see jobs/topics.py
 }
 
 make_topic messages 7

@@ -8,11 +8,12 @@ import time
 
 import msgspec
 import pytest
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, KafkaProducer
 
 from jobs import progress
 from jobs.detect import run, stop
 from jobs.heartbeat import beat
+from rules.alert import OUTPUTS
 from rules.cases import record
 from tests.integration.test_detect_cluster import produce, wait_for
 from tests.support.flows import changed
@@ -123,3 +124,19 @@ def test_a_partition_in_which_nothing_stands_does_not_hold_event_time(asking, al
         stop(settings)
     assert alert["rule"]["name"] == "t_no_answer"
     assert alert["time"] == now + 2000
+
+
+def test_a_clock_that_is_wrong_keeps_nobodys_messages_out(cluster_settings):
+    """A broker refuses, unless it is told, a whole batch in which one record is dated far ahead."""
+    settings = cluster_settings
+    producer = KafkaProducer(bootstrap_servers=settings.kafka.bootstrap, linger_ms=200)
+    now = int(time.time() * 1000)
+    times = (now, now + 2 * 3_600_000, 4_102_444_800_000, 0)
+    names = [settings.source.topic, *(settings.outputs.topic_prefix + name for name in OUTPUTS)]
+    sent = [
+        producer.send(name, b"{}", partition=0, timestamp_ms=stamp)
+        for name in names
+        for stamp in times
+    ]
+    assert all(one.get(timeout=30).offset >= 0 for one in sent)
+    producer.close()
