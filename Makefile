@@ -1,7 +1,7 @@
 # `make help` lists everything. Each target first lets scripts/setup.sh look whether all is there,
 # which takes a moment only when something is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-flow test-integration check format bench stack stack-down \
+.PHONY: help setup demo test test-unit test-flow test-integration check format bench chaos stack stack-down \
         docs hooks lock clean ready ready-test
 SHELL := /bin/bash
 PY := .venv/bin/python
@@ -45,6 +45,9 @@ format: ready ## format the code and mend what ruff can mend · 格式化
 
 bench: ready-test ## messages per second; SIGMA=clone adds a corpus of Sigma rules · 性能
 	@$(PY) -m bench $(if $(SIGMA),--sigma '$(SIGMA)')
+
+chaos: ready-test ## faults on real servers, hours; ROWS=1,3 SEEDS=2 for a part · 故障演练
+	@$(PY) -m tests.chaos $(or $(ROWS),all) $(if $(SEEDS),--seeds $(SEEDS))
 
 stack: ready-test ## start Kafka, Redis, Elasticsearch, Flink; ARGS="--kafka-port 0" · 启动整套服务
 	@$(PY) -m jobs.cli.main stack up $(ARGS)

@@ -55,6 +55,10 @@ def _run(system: System, rows: list[Row], given: argparse.Namespace) -> int:
                     within_s=row.within_s,
                     prepare=row.shape,
                 )
+                if row.finds:  # a promise was switched off, so the checker has to say so
+                    found = bool(getattr(outcome.verdict, row.finds))
+                    outcome.passed = found
+                    outcome.why = f"as it must be: {outcome.why}" if found else "nothing was found"
                 failed += not outcome.passed
                 _tell(outcome)
                 with given.history.open("ab") as history:
@@ -69,7 +73,7 @@ def _tell(outcome: Outcome) -> None:
     _say(
         f"{'ok  ' if outcome.passed else 'FAIL'} row {outcome.row} seed {outcome.seed}:"
         f" {verdict.expected} expected, {len(verdict.lost)} lost, {len(verdict.phantom)} phantom,"
-        f" {len(verdict.twice)} twice, {verdict.repeats} repeats,"
+        f" {len(verdict.twice)} twice, {verdict.repeats} repeats, {verdict.refused} refused,"
         f" live again after {verdict.recovery_s} s (seen {verdict.visible_s} s),"
         f" worst {verdict.worst_s} s, restarts {outcome.restarts}"
         f" {outcome.why}"

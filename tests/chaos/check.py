@@ -104,6 +104,7 @@ def recovery(
         sights[one]
         for one, case in cases.items()
         if case.rule == "chaos_word"
+        and case.live
         and one in sights
         and sights[one] > fault_at
         and sights[one] - (base + case.at) / 1000 > LIVE_S + _HANDED_S

@@ -39,6 +39,7 @@ class Row(NamedTuple):
     seeds: int = 20
     shape: Callable[[Plan, random.Random], Plan] | None = None
     system: str = "plain"  # a key of SYSTEMS
+    finds: str = ""  # what the checker has to find, where a promise is switched off
 
 
 def kill_task_manager(scene: Scene) -> None:
@@ -144,6 +145,13 @@ def kill_deliverer(scene: Scene) -> None:
     """-9 to the deliverer, somewhere between reading, writing and committing."""
     scene.mark("kill deliver")
     scene.system.kill("deliver")
+
+
+def kill_deliverer_often(scene: Scene) -> None:
+    """-9 to the deliverer, three times."""
+    for _ in range(3):
+        kill_deliverer(scene)
+        time.sleep(scene.rng.uniform(6, 8))
 
 
 def freeze_deliverer(scene: Scene) -> None:
@@ -272,6 +280,12 @@ def nothing(_scene: Scene) -> None:
     """No fault: what the system does on a good day."""
 
 
+def _x(number: str, nemesis: str, system: str, finds: str) -> Row:
+    claim = "the checker finds it"
+    fault = kill_deliverer_often
+    return Row(number, claim, nemesis, fault, 30, seeds=3, system=system, finds=finds)
+
+
 _B = "nothing lost, nothing invented, nothing shown twice, evidence complete"
 ROWS = {
     row.number: row
@@ -307,8 +321,15 @@ ROWS = {
         Row("24b", _B, "JobManager cut off for 30 s", cut_off, 90, 0, 5, None, "network"),
         Row("26a", _B, "deliverer killed (-9)", kill_deliverer, 20, 60),
         Row("26b", _B, "deliverer frozen for 60 s, a second one", freeze_deliverer, 90, 0, 5),
+        _x("X1", "targets take repeats; deliverer killed", "repeats", "twice"),
+        _x("X2", "positions remembered early; deliverer killed", "early", "lost"),
         Row("T", _B, "newest checkpoint cut short", truncated_checkpoint, 60, 90, 5),
     )
 }
 # further arguments of `System`
-SYSTEMS: dict[str, dict[str, Any]] = {"plain": {}, "network": {"network": True}}
+SYSTEMS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "network": {"network": True},
+    "repeats": {"deliverer": ("-m", "tests.chaos.broken", "repeats")},
+    "early": {"deliverer": ("-m", "tests.chaos.broken", "early")},
+}

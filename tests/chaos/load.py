@@ -104,6 +104,7 @@ class Case(NamedTuple):
     msgids: tuple[str, ...]
     at: int
     due: int = 0
+    live: bool = True  # sent when it was said, so that the time to its alert means something
 
     def alert_id(self, base: int) -> str:
         """The id the alert must have (docs/adr/0004)."""

@@ -64,7 +64,7 @@ def wrong_clocks(plan: Plan, rng: random.Random) -> Plan:
         for name, skew in (("behind", -_HOUR), ("ahead", _HOUR)):
             line = _word(plan, f"{name}{number}", at)._replace(at=at + skew, delay=-skew)
             extra.append(line)
-            cases.append(Case("chaos_word", (), (line.msgid,), at + skew))
+            cases.append(Case("chaos_word", (), (line.msgid,), at + skew, live=False))
         for time in (_YEAR_1970, _YEAR_2100):
             body = json.loads(_word(plan, f"{time}-{number}", at).body(0))
             body["time"] = body["payload"]["msgtime"] = time
@@ -86,7 +86,7 @@ def latecomers(plan: Plan, rng: random.Random) -> Plan:
             line = line._replace(text="回扣返点好说")
             late += 1
         else:
-            cases.append(Case("chaos_word", (), (line.msgid,), line.at))
+            cases.append(Case("chaos_word", (), (line.msgid,), line.at, live=False))
         extra.append(line)
     return _with(plan, extra, cases=cases, late=late)
 

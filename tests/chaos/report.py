@@ -1,0 +1,61 @@
+"""`python -m tests.chaos.report HISTORY…`: the table of docs/reliability.md."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from pathlib import Path
+
+import msgspec
+
+from tests.chaos.cycle import Outcome
+from tests.chaos.faults import ROWS
+
+_HEAD = (
+    "| row | nemesis | cycles | alerts expected | lost | phantom | twice | without evidence | late"
+    " | live again after, median / worst | result |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+)
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """Markdown, a line a row of the matrix, in the order of `ROWS`."""
+    lines = []
+    for number, row in ROWS.items():
+        mine = [one for one in outcomes if one.row == number]
+        if not mine:
+            continue
+        verdicts = [one.verdict for one in mine]
+        times = [one.verdict.recovery_s for one in mine]
+        seen = [one.verdict.visible_s for one in mine]
+        # an outage of a target is seen in the target, not in the topic
+        shown = seen if max(seen) > max(times) + 1 else times
+        passed = sum(one.passed for one in mine)
+        cells = [
+            number,
+            row.nemesis,
+            str(len(mine)),
+            f"{sum(one.expected for one in verdicts):,}",
+            *(
+                str(sum(len(getattr(one, name)) for one in verdicts))
+                for name in ("lost", "phantom", "twice", "without_evidence")
+            ),
+            str(sum(one.late for one in verdicts)),
+            f"{statistics.median(shown):.1f} s / {max(shown):.1f} s" if max(shown) else "–",
+            "passed" if passed == len(mine) else f"{len(mine) - passed} failed",
+        ]
+        lines.append("| " + " | ".join(cells) + " |\n")
+    return _HEAD + "".join(lines)
+
+
+def read(paths: list[Path]) -> list[Outcome]:
+    """Every cycle of these histories."""
+    return [
+        msgspec.json.decode(line, type=Outcome)
+        for path in paths
+        for line in path.read_bytes().splitlines()
+    ]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table(read([Path(name) for name in sys.argv[1:]])))
