@@ -18,7 +18,7 @@ from tests.chaos.watch import Watch, documents, refused, stream_alerts, topic_re
 
 DISORDER_MS = 1500
 _SLACK_MS = DISORDER_MS + 500
-_PATIENCE_S = 150.0
+_PATIENCE_S = 240.0
 
 
 class Scene(msgspec.Struct):

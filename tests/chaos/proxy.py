@@ -8,6 +8,7 @@ from the client's point of view, whatever the server behind has done.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import random
@@ -136,7 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(raw)
+            with contextlib.suppress(OSError):  # the client did not wait for the answer
+                self.wfile.write(raw)
 
     do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = _serve
 

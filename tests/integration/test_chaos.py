@@ -1,0 +1,40 @@
+"""A small seeded part of `make chaos`: a cycle each of four faults on a system of its own, and the
+proof that the checker finds what a deliverer without its discipline does."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.cycle import run_cycle
+from tests.chaos.faults import ROWS, SYSTEMS
+from tests.chaos.system import System
+
+SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    """Everything running; ended by pid."""
+    made = System(tmp_path_factory.mktemp("chaos"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()
+
+
+# how fast it is live again is measured by `make chaos`, and asserted by nobody
+@pytest.mark.parametrize("row", ["3", "7c", "26a", "1"])
+def test_nothing_is_lost_and_nothing_shown_twice(system, row):
+    outcome = run_cycle(system, f"t{row}", "7", ROWS[row].fault, seconds=SECONDS)
+    assert outcome.verdict.expected > 0
+    assert outcome.why == ""
+
+
+def test_the_checker_finds_what_a_deliverer_that_shows_repeats_does(system):
+    row = ROWS["X1"]
+    system._deliverer = SYSTEMS[row.system]["deliverer"]
+    system.kill("deliver")
+    outcome = run_cycle(system, "tX", "7", row.fault, seconds=SECONDS)
+    assert outcome.verdict.twice
+    assert not outcome.passed
