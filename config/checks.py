@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
+
 from config.channels import check_channels
 from config.written import Key, Written, nearest, refusal, shown, usage
 from rules.errors import MingjianError
@@ -62,6 +64,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "targets[].kind": ("sqlite", "redis", "elasticsearch"),
 }
 _FOLDERS = ("data_dir", "keys_dir", "source.path", "outputs.path", "rules.path", "rules.registry")
+_KEEP_DAYS = 36_500
 _NEVER_EMPTY = ("tenant", *(key for key in _FOLDERS if key != "rules.path"))
 _ADDRESSES = {
     "redis": (
@@ -135,6 +138,13 @@ def check_targets(targets: tuple[Target, ...], written: Written | None = None) -
             name, en, zh = wrong
             key = (*at, name)
             raise refusal(written.place(key), key, getattr(target, name), (en, zh))
+        for kind, days in msgspec.structs.asdict(target.keep_days).items():
+            if not 0 <= days <= _KEEP_DAYS:
+                where, allowed = (
+                    (*at, "keep_days", kind),
+                    (f"0 to {_KEEP_DAYS}", f"0 到 {_KEEP_DAYS}"),
+                )
+                raise refusal(written.place(where), where, days, allowed)
 
 
 def writable(path: str | Path, key: str, mode: int = 0o777) -> Path:

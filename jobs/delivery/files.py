@@ -16,7 +16,7 @@ from rules.errors import MingjianError
 from sinks.base import Record, Rejected
 
 # alerts last: who sees an alert finds its evidence there already
-KINDS_IN_ORDER = ("evidence", "quarantine", "late", "alerts")
+KINDS_IN_ORDER = ("evidence", "quarantine", "late", "incidents", "handled", "alerts")
 
 _IDLE_S = 0.2
 
