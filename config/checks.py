@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-import msgspec
-
 from config.channels import check_channels
 from config.written import Key, Written, nearest, refusal, shown, usage
 from rules.errors import MingjianError
@@ -50,6 +48,10 @@ RANGES: dict[str, tuple[int, int]] = {
     "limits.key_bytes": (64 * 1024, 64 * _MIB),
     "limits.open_groups": (1, 1_000_000_000),
 }
+# the same of each target
+TARGET_RANGES: dict[str, tuple[int, int]] = {
+    f"targets[].keep_days.{kind}": (0, 36_500) for kind in ("alerts", "evidence", "late", "handled")
+}
 # inside the range and still of no use
 NOT: dict[str, int] = {"kafka.retention_ms": 0}
 
@@ -64,7 +66,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "targets[].kind": ("sqlite", "redis", "elasticsearch"),
 }
 _FOLDERS = ("data_dir", "keys_dir", "source.path", "outputs.path", "rules.path", "rules.registry")
-_KEEP_DAYS = 36_500
 _NEVER_EMPTY = ("tenant", *(key for key in _FOLDERS if key != "rules.path"))
 _ADDRESSES = {
     "redis": (
@@ -138,13 +139,12 @@ def check_targets(targets: tuple[Target, ...], written: Written | None = None) -
             name, en, zh = wrong
             key = (*at, name)
             raise refusal(written.place(key), key, getattr(target, name), (en, zh))
-        for kind, days in msgspec.structs.asdict(target.keep_days).items():
-            if not 0 <= days <= _KEEP_DAYS:
-                where, allowed = (
-                    (*at, "keep_days", kind),
-                    (f"0 to {_KEEP_DAYS}", f"0 到 {_KEEP_DAYS}"),
+        for name, (low, high) in TARGET_RANGES.items():
+            days, where = _of(target, name), (*at, *name.split(".")[1:])
+            if not low <= days <= high:
+                raise refusal(
+                    written.place(where), where, days, (f"{low} to {high}", f"{low} 到 {high}")
                 )
-                raise refusal(written.place(where), where, days, allowed)
 
 
 def writable(path: str | Path, key: str, mode: int = 0o777) -> Path:
@@ -314,6 +314,14 @@ def _key(name: str) -> Key:
 def _value(settings: Settings, name: str) -> Any:
     value: Any = settings
     for step in _key(name):
+        value = getattr(value, step)
+    return value
+
+
+def _of(target: Target, name: str) -> Any:
+    """The value of "targets[].…" in one target."""
+    value: Any = target
+    for step in name.split(".")[1:]:
         value = getattr(value, step)
     return value
 
