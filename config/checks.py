@@ -48,6 +48,10 @@ RANGES: dict[str, tuple[int, int]] = {
     "limits.key_bytes": (64 * 1024, 64 * _MIB),
     "limits.open_groups": (1, 1_000_000_000),
 }
+# the same of each target
+TARGET_RANGES: dict[str, tuple[int, int]] = {
+    f"targets[].keep_days.{kind}": (0, 36_500) for kind in ("alerts", "evidence", "late", "handled")
+}
 # inside the range and still of no use
 NOT: dict[str, int] = {"kafka.retention_ms": 0}
 
@@ -135,6 +139,12 @@ def check_targets(targets: tuple[Target, ...], written: Written | None = None) -
             name, en, zh = wrong
             key = (*at, name)
             raise refusal(written.place(key), key, getattr(target, name), (en, zh))
+        for name, (low, high) in TARGET_RANGES.items():
+            days, where = _of(target, name), (*at, *name.split(".")[1:])
+            if not low <= days <= high:
+                raise refusal(
+                    written.place(where), where, days, (f"{low} to {high}", f"{low} 到 {high}")
+                )
 
 
 def writable(path: str | Path, key: str, mode: int = 0o777) -> Path:
@@ -304,6 +314,14 @@ def _key(name: str) -> Key:
 def _value(settings: Settings, name: str) -> Any:
     value: Any = settings
     for step in _key(name):
+        value = getattr(value, step)
+    return value
+
+
+def _of(target: Target, name: str) -> Any:
+    """The value of "targets[].…" in one target."""
+    value: Any = target
+    for step in name.split(".")[1:]:
         value = getattr(value, step)
     return value
 

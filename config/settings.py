@@ -89,6 +89,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     open_groups: int = 1_000_000  # more of them are warned of; nothing is dropped
 
 
+class KeepDays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Elasticsearch: how long after the end of its month a record of each kind stays; 0: always."""
+
+    alerts: int = 0
+    evidence: int = 0
+    late: int = 0
+    handled: int = 0
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One place the deliverer writes to. Passwords: MINGJIAN_<NAME>_PASSWORD."""
 
@@ -99,6 +108,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     username: str = ""
     index_prefix: str = "mingjian"
     ca_certs: str = ""
+    keep_days: KeepDays = KeepDays()
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

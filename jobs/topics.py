@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from config.settings import Settings
 from jobs.kafka_client import connection, unreachable
-from rules.alert import OUTPUTS
+from rules.operations import DELIVERED
 
 PARTITIONS = 4
 
 
 def topic_names(settings: Settings) -> list[str]:
-    """Every topic the job reads or writes."""
+    """Every topic the job reads or writes, and those of what is delivered besides."""
     names = [settings.source.topic] if settings.source.kind == "kafka" else []
     if settings.outputs.kind == "kafka":
-        names += [settings.outputs.topic_prefix + output for output in OUTPUTS]
+        names += [settings.outputs.topic_prefix + output for output in DELIVERED]
     return names
 
 

@@ -194,15 +194,18 @@ class Findings:
         return self.quarantined(whole)
 
     def quarantined(self, item: Item) -> Quarantined:
-        """A record that could not be judged, or only as far as possible."""
-        identity = content_id(
-            item.rule, item.value, item.sm3, item.source, str(item.partition), str(item.offset)
-        )
+        """A record that could not be judged, or only as far as possible.
+
+        Its id says nothing of where it stands, so that bytes which are put back and are still bad
+        are the same quarantined record: docs/adr/0015.
+        """
+        held = REASONS[item.rule].held
+        identity = content_id("quarantine", item.rule, "" if held else item.value, item.sm3)
         return Quarantined(
             quarantine_id=identity,
             reason=item.rule,
             detail=item.value,
-            held=REASONS[item.rule].held,
+            held=held,
             raw_sm3=item.sm3,
             raw_sha256=item.sha256,
             raw_size=item.size,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from rules.alert import content_id
+from rules.alert import ID_FIELDS, OUTPUTS, RANKS, content_id
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -39,7 +39,7 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     handled_id: str
     tenant: str
     quarantine_id: str
-    action: str  # "replayed" | "fixed" | "dropped"
+    action: str  # "replayed" | "fixed" | "dropped" | "opened": its sealed bytes were looked at
     time: int  # of the clock, UTC ms
     by: str  # who; the system's user name unless one was given
     reason: str = ""
@@ -98,6 +98,21 @@ INCIDENTS: dict[str, IncidentKind] = {
     ),
 }
 OPEN, RESOLVED = "open", "resolved"
+REPLAYED, FIXED, DROPPED, OPENED = "replayed", "fixed", "dropped", "opened"
+SETTLING = (REPLAYED, FIXED, DROPPED)  # after one of these nobody has to look at the record
+
+# all that is delivered: what the job writes, and what other processes write beside it
+OPERATIONS = ("incidents", "handled")
+DELIVERED = (*OUTPUTS, *OPERATIONS)
+DELIVERED_IDS = {**ID_FIELDS, "incidents": "incident_id", "handled": "handled_id"}
+# kinds of which an id is told more than once; of two records the one of the higher rank stands
+RANKED: dict[str, dict[str, int]] = {"alerts": RANKS, "incidents": {OPEN: 1, RESOLVED: 2}}
+
+
+def rank(kind: str, status: str) -> int:
+    """Which of two records of one id stands; a status nobody knows counts as the last word."""
+    ranks = RANKED[kind]
+    return ranks.get(status, max(ranks.values()))
 
 
 def incident(
@@ -127,4 +142,31 @@ def incident(
         time=time,
         detail=detail,
         count=count,
+    )
+
+
+def handled(
+    action: str,
+    *,
+    tenant: str,
+    quarantine_id: str,
+    time: int,
+    by: str,
+    reason: str = "",
+    raw_sm3: str = "",
+    to: str = "",
+) -> Handled:
+    """What somebody did; the id is a function of all of it, so that a repeated delivery is one."""
+    return Handled(
+        handled_id=content_id(
+            "handled", action, tenant, quarantine_id, str(time), by, reason, raw_sm3, to
+        ),
+        tenant=tenant,
+        quarantine_id=quarantine_id,
+        action=action,
+        time=time,
+        by=by,
+        reason=reason,
+        raw_sm3=raw_sm3,
+        to=to,
     )

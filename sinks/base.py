@@ -9,9 +9,10 @@ from rules.errors import MingjianError
 
 
 class Record(NamedTuple):
-    """One output of the job on its way to a target.
+    """One record on its way to a target.
 
-    `topic` is one of `rules.alert.OUTPUTS`, `id` its content-derived id, `body` its JSON bytes.
+    `topic` is one of `rules.operations.DELIVERED`, `id` its content-derived id, `body` its JSON
+    bytes.
     """
 
     topic: str
@@ -88,8 +89,26 @@ class AlertReader(Protocol):
     def evidence(self, alert_id: str) -> list[dict[str, Any]]:
         """The evidence records of one alert in event-time order."""
 
-    def quarantine(self, *, limit: int = 50) -> list[dict[str, Any]]:
-        """Quarantined records, newest first."""
+    def quarantine(
+        self,
+        *,
+        reason: str = "",
+        source: str = "",
+        prefix: str = "",
+        limit: int = 50,
+        cursor: str = "",
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Quarantined records, the last stored first, and the next page's cursor ("" at the end);
+        `source` is a part of where they came from, `prefix` the beginning of the id."""
+
+    def handled(self, quarantine_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """What was done with these records, oldest first."""
+
+    def incidents(
+        self, *, status: str = "", since: int = 0, until: int = 0, limit: int = 50, cursor: str = ""
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Incidents newest first, and the next page's cursor ("" at the end); `status` is "open"
+        or "resolved"."""
 
     def late(
         self,
@@ -109,8 +128,9 @@ class AlertReader(Protocol):
 
     def counts(self) -> dict[str, Any]:
         """{"alerts": n, "evidence": n, "quarantine": {reason: n}, "late": n,
-        "late_would_have_fired": n, "retracted": n, "by_rule": {name: n}, "by_response": {"1": n}};
-        what was taken back counts as `retracted` and nowhere else."""
+        "late_would_have_fired": n, "retracted": n, "by_rule": {name: n}, "by_response": {"1": n},
+        "incidents": n, "incidents_open": n, "handled": n}; what was taken back counts as
+        `retracted` and nowhere else, `handled` is the number of deeds."""
 
     def follow(self, after: str = "", timeout: float = 1.0) -> tuple[list[dict[str, Any]], str]:
         """Alerts stored since cursor `after`, oldest first, and again those that were taken back;

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from elastic_transport import TransportError
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch
 
-from rules.alert import FINAL, OUTPUTS, RANKS
 from rules.errors import MingjianError
+from rules.operations import DELIVERED
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
-from sinks.elasticsearch_mapping import alias, properties, templates
+from sinks.elasticsearch_buckets import placed
+from sinks.elasticsearch_indices import Indices
+from sinks.elasticsearch_mapping import alias
+from sinks.elasticsearch_move import Old, old_indices
 from sinks.progress import PartlyBusy
 
 BULK_BYTES = 5 * 1024 * 1024
@@ -72,28 +75,40 @@ def unreachable(target: str, url: str, error: Exception) -> MingjianError:
 
 
 class ElasticsearchSink:
-    """Writes all four kinds, each to its own alias `<prefix>-<kind>`."""
+    """Writes all kinds that are delivered, each to the index of its bucket.
+
+    `keep_days`: see `Indices`.
+    """
 
     def __init__(
-        self, name: str, url: str, *, prefix: str, username: str = "", ca_certs: str = ""
+        self,
+        name: str,
+        url: str,
+        *,
+        prefix: str,
+        username: str = "",
+        ca_certs: str = "",
+        keep_days: Mapping[str, int] | None = None,
     ) -> None:
         self.name = name
         self._url, self._prefix = url, prefix
         self._client = connect(url, username, ca_certs)
-        self._prepared = False
+        self._indices = Indices(self._client, name, prefix, keep_days or {})
 
     def open(self) -> None:
-        """Put the templates and create the first index of each kind."""
+        """Make templates and indices; empty the indices of an earlier version into them."""
         try:
-            self._prepare()
+            self._indices.prepare()
+            for old in old_indices(self._client, self._prefix):
+                self._move(old)
         except (ApiError, TransportError) as error:
             raise unreachable(self.name, self._url, error) from None
 
     def write(self, batch: Sequence[Record]) -> WriteResult:
         """Store the batch durably (the answer comes after the transaction log is synced)."""
-        if not self._prepared:  # somebody removed an index: make it again before writing
+        if not self._indices.ready:  # somebody removed an index: make it again before writing
             try:
-                self._prepare()
+                self._indices.prepare()
             except (ApiError, TransportError) as error:
                 raise SinkBusy(self.name, f"cannot prepare the indices: {error}") from error
         written, duplicates = 0, 0
@@ -121,7 +136,7 @@ class ElasticsearchSink:
 
     def show(self) -> None:
         """Refresh the indices; an account that may not is no error, they refresh in a second."""
-        names = [alias(self._prefix, kind) for kind in OUTPUTS]
+        names = [alias(self._prefix, kind) for kind in DELIVERED]
         try:
             self._client.indices.refresh(index=names, ignore_unavailable=True)
         except (AuthenticationException, AuthorizationException):
@@ -133,34 +148,44 @@ class ElasticsearchSink:
         """Release connections."""
         self._client.close()
 
-    def _prepare(self) -> None:
-        bodies = templates(self._prefix)
-        for kind in OUTPUTS:
-            name = alias(self._prefix, kind)
-            self._client.indices.put_index_template(name=name, **bodies[name])
-            if self._client.indices.exists_alias(name=name):
-                # made by an earlier version, perhaps: it would refuse fields that are new since
-                self._client.indices.put_mapping(index=name, properties=properties(kind))
-            else:
-                self._client.options(ignore_status=400).indices.create(
-                    index=f"{name}-000001", aliases={name: {"is_write_index": True}}
-                )
-        self._prepared = True
+    def _move(self, old: Old) -> None:
+        """Write the documents of an old index where they belong, then remove it.
+
+        Stopped on the way it begins again, and what is there already is ignored.
+        """
+        for records in old.pages():
+            result = self.write(records)
+            if result.rejected:
+                why = result.rejected[0].reason
+                raise SinkBusy(self.name, f"cannot move the records of {old.name}: {why}")
+        old.remove()
+
+    def _lines(self, record: Record, closed: dict[tuple[str, str], str]) -> tuple[bytes, bytes]:
+        """The two lines of a bulk call; raises MsgspecError for what is no record."""
+        place = placed(record)
+        bucket = (record.topic, place.bucket)
+        # one line a document, whatever white space the body came with
+        document = msgspec.json.format(record.body, indent=-1)
+        if bucket not in closed:
+            try:
+                return _action(self._indices.ensure(*bucket), record.id, place.rank), document
+            except (ApiError, TransportError) as error:
+                closed[bucket] = f"cannot make the index of {'-'.join(bucket)}: {_first(error)}"
+        raise _NoIndex(closed[bucket])
 
     def _bulk(self, chunk: Sequence[Record]) -> Iterator[tuple[Record, int, str]]:
         """Outcome of each record: HTTP status and reason."""
-        operations: list[Any] = []  # JSON already, passed on as it is
-        sent: list[Record] = []
-        for record in chunk:
+        lines: dict[int, tuple[bytes, bytes]] = {}  # JSON already, passed on as it is
+        closed: dict[tuple[str, str], str] = {}  # buckets without an index, and why
+        for number, record in enumerate(chunk):
             try:
-                action = self._action(record)
-                # one line a document, whatever white space the body came with
-                document = msgspec.json.format(record.body, indent=-1)
+                lines[number] = self._lines(record, closed)
             except msgspec.MsgspecError as error:
                 yield record, 400, f"{type(error).__name__}: {error}"
-                continue
-            operations += [action, document]
-            sent.append(record)
+            except _NoIndex as error:
+                yield record, _UNAVAILABLE, str(error)
+        sent = [chunk[number] for number in lines]
+        operations: list[Any] = [line for pair in lines.values() for line in pair]
         if not sent:
             return
         try:
@@ -180,7 +205,7 @@ class ElasticsearchSink:
             yield from ((record, status, reason) for record in sent)
             return
         except TransportError as error:
-            why = str(error.message).splitlines()[0]
+            why = _first(error)
             yield from ((record, _UNAVAILABLE, why) for record in sent)
             return
         for record, item in zip(sent, items, strict=True):
@@ -188,27 +213,30 @@ class ElasticsearchSink:
             fault = answer.get("error")
             kind = fault.get("type", "") if isinstance(fault, dict) else ""
             if kind == "index_not_found_exception":
-                self._prepared = False
+                self._indices.forget()
             if kind in _NOT_THE_RECORD:
                 yield record, _UNAVAILABLE, f"{_NOT_THE_RECORD[kind]} ({kind})"
             else:
                 yield record, answer["status"], _reason(answer)
 
-    def _action(self, record: Record) -> bytes:
-        target = {"_index": alias(self._prefix, record.topic), "_id": record.id}
-        if record.topic != "alerts":
-            return msgspec.json.encode({"create": target})
-        # of the records of one id that of the highest rank stands, and nothing else ever changes:
-        # external versions let the server decide that, 409 = it has this one or one that stands
-        status = msgspec.json.decode(record.body, type=_Status).status
-        version = RANKS.get(status, RANKS[FINAL])
-        return msgspec.json.encode(
-            {"index": {**target, "version": version, "version_type": "external"}}
-        )
+
+class _NoIndex(Exception):
+    """The index of a record cannot be made now."""
 
 
-class _Status(msgspec.Struct):
-    status: str = "final"
+def _action(target: str, record_id: str, rank: int) -> bytes:
+    """The line of a bulk call before a document."""
+    to = {"_index": target, "_id": record_id}
+    if not rank:
+        return msgspec.json.encode({"create": to})
+    # of the records of one id that of the highest rank stands, and nothing else ever changes:
+    # external versions let the server decide that, 409 = it has this one or one that stands
+    return msgspec.json.encode({"index": {**to, "version": rank, "version_type": "external"}})
+
+
+def _first(error: Exception) -> str:
+    """The first line of what a client says."""
+    return str(getattr(error, "message", "") or error).partition("\n")[0][:_REASON_CHARS]
 
 
 def _chunks(batch: Sequence[Record]) -> Iterator[list[Record]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rules.alert import OUTPUTS
+from rules.operations import DELIVERED
 
 Mapping = dict[str, Any]
 
@@ -138,6 +138,30 @@ _PROPERTIES: dict[str, Mapping] = {
         "group": {"type": "flattened"},
         "would_have_fired": _KEYWORD,
     },
+    "incidents": {
+        "v": _BYTE,
+        "incident_id": _KEYWORD,
+        "tenant": _KEYWORD,
+        "kind": _KEYWORD,
+        "severity": _KEYWORD,
+        "status": _KEYWORD,
+        "source": _KEYWORD,
+        "time": _TIME,
+        "detail": _TEXT,
+        "count": _LONG,
+    },
+    "handled": {
+        "v": _BYTE,
+        "handled_id": _KEYWORD,
+        "tenant": _KEYWORD,
+        "quarantine_id": _KEYWORD,
+        "action": _KEYWORD,
+        "time": _TIME,
+        "by": _KEYWORD,
+        "reason": _TEXT,
+        "raw_sm3": _KEYWORD,
+        "to": _KEYWORD,
+    },
 }
 
 
@@ -157,7 +181,7 @@ def alias(prefix: str, kind: str) -> str:
 
 
 def templates(prefix: str) -> dict[str, Mapping]:
-    """Index template for every kind of output, by its name."""
+    """Index template for every kind that is delivered, by its name."""
     return {
         alias(prefix, kind): {
             "index_patterns": [f"{alias(prefix, kind)}-*"],
@@ -175,5 +199,5 @@ def templates(prefix: str) -> dict[str, Mapping]:
                 },
             },
         }
-        for kind in OUTPUTS
+        for kind in DELIVERED
     }

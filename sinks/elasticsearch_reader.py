@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from elastic_transport import TransportError
-from elasticsearch import ApiError, NotFoundError
+from elasticsearch import ApiError
 
-from rules.alert import ID_FIELDS, RETRACTED
+from rules.alert import RETRACTED
 from rules.late import FIRED
+from rules.operations import DELIVERED_IDS, OPEN
 from sinks.base import NoIndexYet
 from sinks.elasticsearch import connect, unreachable
+from sinks.elasticsearch_follow import newer, read_cursor, written
 from sinks.elasticsearch_mapping import alias
 from sinks.sqlite_reader import FROM_NOW, ambiguous, bad_cursor
 
@@ -78,10 +82,59 @@ class ElasticsearchReader:
         items = [hit["_source"] for hit in self._search("evidence", body)["hits"]["hits"]]
         return sorted(items, key=lambda item: (item["time"], item["seq"], item["evidence_id"]))
 
-    def quarantine(self, *, limit: int = 50) -> list[dict[str, Any]]:
-        """See `AlertReader`; newest = stored last."""
-        body: Query = {"sort": [{"_seq_no": "desc"}], "size": limit}
-        return [hit["_source"] for hit in self._search("quarantine", body)["hits"]["hits"]]
+    def quarantine(
+        self,
+        *,
+        reason: str = "",
+        source: str = "",
+        prefix: str = "",
+        limit: int = 50,
+        cursor: str = "",
+    ) -> tuple[list[dict[str, Any]], str]:
+        """See `AlertReader`. They are in one index; its sequence numbers tell the order."""
+        filters: list[Query] = []
+        if reason:
+            filters.append({"term": {"reason": reason}})
+        if source:
+            pattern = re.sub(r"([*?\\])", r"\\\1", source)
+            filters.append({"wildcard": {"position.source": {"value": f"*{pattern}*"}}})
+        if prefix:
+            filters.append({"prefix": {"quarantine_id": prefix}})
+        body: Query = {
+            "query": {"bool": {"filter": filters}},
+            "sort": [{"_seq_no": "desc"}],
+            "size": limit + 1,
+        }
+        if cursor:
+            if not cursor.isdigit():
+                raise bad_cursor(cursor)
+            body["search_after"] = [int(cursor)]
+        hits = self._search("quarantine", body)["hits"]["hits"]
+        page = hits[:limit]
+        following = str(page[-1]["sort"][0]) if page and len(hits) > limit else ""
+        return [hit["_source"] for hit in page], following
+
+    def handled(self, quarantine_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """See `AlertReader`."""
+        rows: list[dict[str, Any]] = []
+        for start in range(0, len(quarantine_ids), _PAGE):
+            ids = list(quarantine_ids[start : start + _PAGE])
+            body: Query = {
+                "query": {"bool": {"filter": [*self._mine(), {"terms": {"quarantine_id": ids}}]}},
+                "size": _MANY,
+            }
+            hits = self._search("handled", body)["hits"]["hits"]
+            rows += [hit["_source"] for hit in hits]
+        return sorted(rows, key=lambda row: (row["time"], row["handled_id"]))
+
+    def incidents(
+        self, *, status: str = "", since: int = 0, until: int = 0, limit: int = 50, cursor: str = ""
+    ) -> tuple[list[dict[str, Any]], str]:
+        """See `AlertReader`."""
+        filters = [*self._mine(), *_between(since, until)]
+        if status:
+            filters.append({"term": {"status": status}})
+        return self._page("incidents", filters, limit, cursor)
 
     def late(
         self,
@@ -106,7 +159,7 @@ class ElasticsearchReader:
     ) -> tuple[list[dict[str, Any]], str]:
         body: Query = {
             "query": {"bool": {"filter": filters}},
-            "sort": [{"time": "desc"}, {ID_FIELDS[kind]: "desc"}],
+            "sort": [{"time": "desc"}, {DELIVERED_IDS[kind]: "desc"}],
             "size": limit + 1,
         }
         if cursor:
@@ -126,7 +179,7 @@ class ElasticsearchReader:
         """See `AlertReader`."""
         aggregations = {"tenants": {"terms": {"field": "tenant", "size": _MANY}}}
         answer = self._search("alerts", {"size": 0, "aggs": aggregations})
-        return _buckets(answer["aggregations"]["tenants"])
+        return _buckets(answer, "tenants")
 
     def counts(self) -> dict[str, Any]:
         """See `AlertReader`."""
@@ -136,6 +189,7 @@ class ElasticsearchReader:
         }
         mine: Query = {"bool": {"filter": self._mine()}}
         fired = {"term": {"would_have_fired": FIRED}}
+        going_on = {"term": {"status": OPEN}}
         taken_back = {"term": {"status": RETRACTED}}
         stands: Query = {"bool": {"filter": self._mine(), "must_not": taken_back}}
         alerts = self._search(
@@ -147,45 +201,52 @@ class ElasticsearchReader:
         )
 
         def total(kind: str, query: Query = mine) -> int:
-            answer = self._search(kind, {"size": 0, "track_total_hits": True, "query": query})
+            body = {"size": 0, "track_total_hits": True, "query": query}
+            answer = self._search(kind, body)
             return int(answer["hits"]["total"]["value"])
 
         return {
             "alerts": int(alerts["hits"]["total"]["value"]),
             "evidence": total("evidence"),
-            "quarantine": _buckets(reasons["aggregations"]["reasons"]),
+            "quarantine": _buckets(reasons, "reasons"),
             "late": total("late"),
             "late_would_have_fired": total("late", {"bool": {"filter": [*self._mine(), fired]}}),
             "retracted": total("alerts", {"bool": {"filter": [*self._mine(), taken_back]}}),
-            "by_rule": _buckets(alerts["aggregations"]["by_rule"]),
-            "by_response": _buckets(alerts["aggregations"]["by_response"]),
+            "by_rule": _buckets(alerts, "by_rule"),
+            "by_response": _buckets(alerts, "by_response"),
+            "incidents": total("incidents"),
+            "incidents_open": total("incidents", {"bool": {"filter": [*self._mine(), going_on]}}),
+            "handled": total("handled"),
         }
 
     def follow(self, after: str = "", timeout: float = 1.0) -> tuple[list[dict[str, Any]], str]:
-        """See `AlertReader`. The order of storing is the shard's own sequence number.
+        """See `AlertReader`. In the order of storing within a month, one month after the other.
 
         A refresh makes documents visible once a second, so this follows about a second behind;
         where there is a Redis target, `sinks.readers` follows that one instead.
         """
+        base = f"{alias(self._prefix, 'alerts')}-"
         if after == FROM_NOW:
-            body: Query = {"sort": [{"_seq_no": "desc"}], "size": 1}
-            last = self._search("alerts", body)["hits"]["hits"]
-            return [], str(last[0]["sort"][0]) if last else "-1"
-        if after and not after.removeprefix("-").isdigit():
-            raise bad_cursor(after)
+            last = {"last": {"max": {"field": "_seq_no"}}}
+            by = {"indices": {"terms": {"field": "_index", "size": _MANY}, "aggs": last}}
+            answer = self._search("alerts", {"size": 0, "aggs": by})
+            found = answer["aggregations"]["indices"]["buckets"]
+            return [], written(
+                {one["key"].removeprefix(base): int(one["last"]["value"]) for one in found}
+            )
+        done = read_cursor(after)
         end = time.monotonic() + timeout
         while True:
-            body = {
-                "query": {"bool": {"filter": self._mine()}},
-                "sort": [{"_seq_no": "asc"}],
-                "search_after": [int(after or -1)],
+            body: Query = {
+                "query": {"bool": {"filter": [*self._mine(), newer(done, base)]}},
+                "sort": [{"_index": "asc"}, {"_seq_no": "asc"}],
                 "size": _PAGE,
             }
             hits = self._search("alerts", body)["hits"]["hits"]
-            if hits:
-                return [hit["_source"] for hit in hits], str(hits[-1]["sort"][0])
-            if time.monotonic() >= end:
-                return [], after or "-1"
+            for hit in hits:
+                done[hit["_index"].removeprefix(base)] = hit["sort"][-1]
+            if hits or time.monotonic() >= end:
+                return [hit["_source"] for hit in hits], written(done)
             time.sleep(min(_POLL_S, timeout))
 
     def close(self) -> None:
@@ -201,21 +262,25 @@ class ElasticsearchReader:
             "size": 0,
             "aggs": {"alerts": {"terms": {"field": "alert_id", "size": _MANY}}},
         }
-        return list(_buckets(self._search("evidence", body)["aggregations"]["alerts"]))
+        return list(_buckets(self._search("evidence", body), "alerts"))
 
     def _search(self, kind: str, body: Query) -> Any:
+        """The answer; of a kind of which nothing was delivered it holds nothing."""
         name = alias(self._prefix, kind)
         try:
-            return self._client.search(index=name, **body)
-        except NotFoundError:
-            raise NoIndexYet(
-                f"there is no index '{name}' yet",
-                f"还没有索引“{name}”",
-                fix_en="run `mingjian deliver` first, or correct targets[].index_prefix",
-                fix_zh="请先运行 `mingjian deliver`，或更正 targets[].index_prefix",
-            ) from None
+            answer = self._client.search(index=name, ignore_unavailable=True, **body)
+            if not answer["_shards"]["total"] and not self._client.indices.exists_alias(
+                name=alias(self._prefix, "alerts")
+            ):
+                raise NoIndexYet(
+                    f"there is no index '{name}' yet",
+                    f"还没有索引“{name}”",
+                    fix_en="run `mingjian deliver` first, or correct targets[].index_prefix",
+                    fix_zh="请先运行 `mingjian deliver`，或更正 targets[].index_prefix",
+                )
         except (ApiError, TransportError) as error:
             raise unreachable("elasticsearch", self._url, error) from None
+        return answer
 
 
 def _between(since: int, until: int) -> list[Query]:
@@ -228,6 +293,7 @@ def _phrase(text: str, fields: list[str]) -> Query:
     return {"multi_match": {"query": text, "type": "phrase", "fields": fields}}
 
 
-def _buckets(aggregation: Any) -> dict[str, int]:
-    found = {str(item["key"]): int(item["doc_count"]) for item in aggregation["buckets"]}
+def _buckets(answer: Any, name: str) -> dict[str, int]:
+    buckets = answer["aggregations"][name]["buckets"] if answer["_shards"]["total"] else ()
+    found = {str(item["key"]): int(item["doc_count"]) for item in buckets}
     return dict(sorted(found.items()))

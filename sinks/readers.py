@@ -8,7 +8,7 @@ from config.settings import Settings
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import AlertReader
 from sinks.elasticsearch_reader import ElasticsearchReader
-from sinks.redis import RedisFollower
+from sinks.redis_follower import RedisFollower
 from sinks.sqlite_reader import SqliteReader
 
 

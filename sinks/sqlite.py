@@ -17,8 +17,9 @@ from typing import IO
 
 import msgspec
 
-from rules.alert import FINAL, RANKS, SPECULATIVE, Alert, Evidence, Late, Quarantined
+from rules.alert import FINAL, SPECULATIVE, Alert, Evidence, Late, Quarantined
 from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
+from rules.operations import Handled, Incident, rank
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.fulltext import index_terms
 
@@ -50,6 +51,14 @@ CREATE TABLE IF NOT EXISTS late (
   n INTEGER PRIMARY KEY AUTOINCREMENT, late_id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,
   rule TEXT NOT NULL, time INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS late_time ON late (time, n);
+CREATE TABLE IF NOT EXISTS incidents (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, incident_id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,
+  status TEXT NOT NULL, time INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS incidents_time ON incidents (time, n);
+CREATE TABLE IF NOT EXISTS handled (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, handled_id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,
+  quarantine_id TEXT NOT NULL, time INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS handled_record ON handled (quarantine_id, time);
 CREATE TABLE IF NOT EXISTS rejected (
   topic TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL,
   stored_at INTEGER NOT NULL, PRIMARY KEY (topic, id));
@@ -72,6 +81,8 @@ class SqliteSink:
             "evidence": _put_evidence,
             "quarantine": _put_quarantine,
             "late": _put_late,
+            "incidents": _put_incident,
+            "handled": _put_handled,
         }
 
     def open(self) -> None:
@@ -193,7 +204,7 @@ def _put_alert(db: sqlite3.Connection, record: Record) -> bool:
     values = (alert.tenant, alert.rule.name, alert.rule.response, alert.actor, alert.status)
     values_at = (*values, alert.time, record.body)
     if old is not None:
-        if RANKS.get(old[1], RANKS[FINAL]) >= RANKS.get(alert.status, RANKS[FINAL]):
+        if rank("alerts", old[1]) >= rank("alerts", alert.status):
             return False
         # what was told ahead is settled under the same id
         db.execute(
@@ -248,6 +259,30 @@ def _put_late(db: sqlite3.Connection, record: Record) -> bool:
     done = db.execute(
         "INSERT OR IGNORE INTO late (late_id, tenant, rule, time, body) VALUES (?, ?, ?, ?, ?)",
         (record.id, item.tenant, item.rule, item.time, record.body),
+    )
+    return bool(done.rowcount)
+
+
+def _put_incident(db: sqlite3.Connection, record: Record) -> bool:
+    item = msgspec.json.decode(record.body, type=Incident)
+    old = db.execute("SELECT status FROM incidents WHERE incident_id = ?", (record.id,)).fetchone()
+    if old is not None and rank("incidents", old[0]) >= rank("incidents", item.status):
+        return False
+    db.execute(
+        "INSERT INTO incidents (incident_id, tenant, status, time, body) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (incident_id) DO UPDATE SET"
+        " status = excluded.status, time = excluded.time, body = excluded.body",
+        (record.id, item.tenant, item.status, item.time, record.body),
+    )
+    return True
+
+
+def _put_handled(db: sqlite3.Connection, record: Record) -> bool:
+    item = msgspec.json.decode(record.body, type=Handled)
+    done = db.execute(
+        "INSERT OR IGNORE INTO handled (handled_id, tenant, quarantine_id, time, body)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (record.id, item.tenant, item.quarantine_id, item.time, record.body),
     )
     return bool(done.rowcount)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -98,10 +99,50 @@ class SqliteReader:
         items = [_row(body) for (body,) in rows]
         return sorted(items, key=lambda item: (item["time"], item["seq"], item["evidence_id"]))
 
-    def quarantine(self, *, limit: int = 50) -> list[dict[str, Any]]:
-        """See `AlertReader`; newest = stored last."""
-        rows = self._db.execute("SELECT body FROM quarantine ORDER BY n DESC LIMIT ?", (limit,))
+    def quarantine(
+        self,
+        *,
+        reason: str = "",
+        source: str = "",
+        prefix: str = "",
+        limit: int = 50,
+        cursor: str = "",
+    ) -> tuple[list[dict[str, Any]], str]:
+        """See `AlertReader`."""
+        rows = self._db.execute(
+            "SELECT n, body FROM quarantine WHERE (? = '' OR reason = ?) AND (? = '' OR"
+            " instr(json_extract(CAST(body AS TEXT), '$.position.source'), ?))"
+            " AND quarantine_id >= ? AND quarantine_id < ?"
+            " AND (? < 0 OR n < ?) ORDER BY n DESC LIMIT ?",
+            (
+                *(reason, reason, source, source, prefix, prefix + "\U0010ffff"),
+                *[_cursor(cursor, 1)[0] if cursor else -1] * 2,
+                limit + 1,
+            ),
+        ).fetchall()
+        page = rows[:limit]
+        following = str(page[-1][0]) if page and len(rows) > limit else ""
+        return [_row(body) for _, body in page], following
+
+    def handled(self, quarantine_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """See `AlertReader`."""
+        if not self._has("handled"):
+            return []
+        rows = self._db.execute(
+            "SELECT body FROM handled WHERE quarantine_id IN (SELECT value FROM json_each(?))"
+            " AND (? = '' OR tenant = ?) ORDER BY time, n",
+            (json.dumps(list(quarantine_ids)), self.tenant, self.tenant),
+        )
         return [_row(body) for (body,) in rows]
+
+    def incidents(
+        self, *, status: str = "", since: int = 0, until: int = 0, limit: int = 50, cursor: str = ""
+    ) -> tuple[list[dict[str, Any]], str]:
+        """See `AlertReader`."""
+        if not self._has("incidents"):
+            return [], ""
+        conditions = [("status = ?", status), ("time >= ?", since), ("time <= ?", until)]
+        return self._page("incidents", conditions, limit, cursor)
 
     def late(
         self,
@@ -144,6 +185,13 @@ class SqliteReader:
         following = f"{page[-1][0]}:{page[-1][1]}" if page and len(rows) > limit else ""
         return [_row(body) for _, _, body in page], following
 
+    def _has(self, table: str) -> bool:
+        """A file that an earlier version made, and no deliverer opened since, lacks some tables."""
+        found = self._db.execute(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)
+        )
+        return found.fetchone() is not None
+
     def tenants(self) -> dict[str, int]:
         """See `AlertReader`."""
         rows = self._db.execute("SELECT tenant, count(*) FROM alerts GROUP BY tenant ORDER BY 1")
@@ -159,6 +207,8 @@ class SqliteReader:
         fired = f"AND {_WOULD} = 'true'"
 
         def number(table: str, which: str = "") -> int:
+            if not self._has(table):
+                return 0
             query = f"SELECT count(*) FROM {table} {only} {which}"  # noqa: S608
             return int(self._db.execute(query, mine).fetchone()[0])
 
@@ -181,6 +231,9 @@ class SqliteReader:
             "retracted": number("alerts", taken_back),
             "by_rule": grouped("rule"),
             "by_response": grouped("response"),
+            "incidents": number("incidents"),
+            "incidents_open": number("incidents", "AND status = 'open'"),
+            "handled": number("handled"),
         }
 
     def follow(self, after: str = "", timeout: float = 1.0) -> tuple[list[dict[str, Any]], str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from config.channels import check_channels
 from config.checks import check_targets
 from config.settings import Settings, Target
@@ -48,4 +50,5 @@ def _sink(target: Target, tenant: str) -> Sink:
         prefix=target.index_prefix,
         username=target.username,
         ca_certs=target.ca_certs,
+        keep_days=msgspec.structs.asdict(target.keep_days),
     )

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes the topics of the job. A topic that is there stays as it is.
+# Makes the topics of the job and of those who run it. A topic that is there stays as it is.
 set -euo pipefail
 
 # One partition a TaskManager at the least; more cannot be had later without moving conversations
@@ -20,6 +20,8 @@ make_topic alerts 30
 make_topic evidence 30
 make_topic quarantine 30
 make_topic late 30
+make_topic incidents 30
+make_topic handled 30
 # what a target refused (docs/delivery.md)
 make_topic rejected.redis 30
 make_topic rejected.elasticsearch 30

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.cli.app import say
-from jobs.cli.words import colour, how_long, level, status, visible, would
+from jobs.cli.words import action, colour, how_long, level, status, visible, would
 from rules.alert import FINAL, RETRACTED
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.quarantine import REASONS
@@ -145,6 +145,8 @@ def print_quarantine(console: Console, rows: Sequence[Row]) -> None:
             )
             place = Text(visible(position(row)), "blue", overflow="fold")
             detail = Text(visible(row.get("detail", "")), overflow="fold")
+            if done := last_deed(row):
+                detail.append(("  " if detail.plain else "") + done, "green")
             whole = _joined([cell for cell in (head, place, detail) if cell.plain])
             if pipe or whole.cell_len <= console.width:
                 console.print(whole, soft_wrap=True)
@@ -196,6 +198,16 @@ def position(row: Row) -> str:
         return f"{place['source']}[{place.get('partition', 0)}]@{place.get('offset', 0)}"
     name: str = place["source"].removeprefix("file:")
     return f"{name}:{place['line']}" if place.get("line") else name
+
+
+def last_deed(row: Row) -> str:
+    """What was last done with a quarantined record, and by whom; "" for nothing."""
+    deeds = row.get("handled")
+    if not deeds:
+        return ""
+    deed = deeds[-1]
+    what, by, at = action(deed["action"]), visible(deed["by"]), when(deed["time"])
+    return say(f"{what} by {by} {at}", f"{by} {at} {what}")
 
 
 def reason(key: str) -> str:

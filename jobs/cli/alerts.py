@@ -215,6 +215,12 @@ def stats(
     table.add_row(f"[bold]{say('quarantined', '隔离')}[/]", str(sum(counts["quarantine"].values())))
     for key, number in counts["quarantine"].items():
         table.add_row(f"  {reason(key)}", str(number))
+    if counts["incidents"]:
+        table.add_row(f"[bold]{say('incidents', '事件')}[/]", str(counts["incidents"]))
+        style = "bold red" if counts["incidents_open"] else "dim"
+        table.add_row(
+            f"  [{style}]{say('not over', '未结束')}[/]", f"[{style}]{counts['incidents_open']}[/]"
+        )
     out.print(table)
     if counts["late"]:
         out.print(

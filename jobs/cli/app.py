@@ -77,7 +77,7 @@ CursorOption = Annotated[
     str, typer.Option("--cursor", help="上一页给出的游标 · cursor the page before gave")
 ]
 _given: list[str] = []  # the common options of this run, for the commands that hints name
-_HINTED = re.compile(r"`(mingjian (?:alerts|deliver|detect|quarantine|report)\b[^`]*)`")
+_HINTED = re.compile(r"`(mingjian (?:alerts|deliver|detect|incidents|quarantine|report)\b[^`]*)`")
 
 
 def language() -> str:

@@ -16,6 +16,7 @@ from jobs.cli import (
     deliver,
     detect,
     heartbeat,
+    incidents,
     lexicons,
     quarantine,
     rules,
@@ -39,7 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    simulate, detect, heartbeat, deliver, rules, lexicons, alerts, quarantine, reports, stack,
+    simulate, detect, heartbeat, deliver, rules, lexicons, alerts, quarantine,
+    incidents, reports, stack,
 ):  # fmt: skip
     command.register(app)
 

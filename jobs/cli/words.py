@@ -23,6 +23,7 @@ SEVERITIES = {
     "medium": "中",
     "high": "高",
     "critical": "严重",
+    "warning": "警告",
 }
 _KINDS = {"employee": "员工", "customer": "客户", "bot": "机器人", "system": "系统"}
 _STATUSES = {"final": "已定", "speculative": "待定", "retracted": "已撤回"}
@@ -72,6 +73,7 @@ _WOULD = {
     "unknown": ("cannot be told", "无从判断", ""),
     "": ("not asked then", "当时未判断", "dim"),
 }
+_ACTIONS = {"replayed": "已重放", "fixed": "已修复", "dropped": "已丢弃", "opened": "已查看原文"}
 _UNITS = ((86_400_000, "d", "天"), (3_600_000, "h", "小时"), (60_000, "m", "分"))
 _JOINER = "\u200d"
 _JOINED = ("So", "Sk", "Mn", "Me")  # what a joiner may glue into one picture: emoji, skin, marks
@@ -118,6 +120,11 @@ def flag(code: str) -> str:
 def message_type(code: str) -> str:
     """What kind of message or event."""
     return say(code, _TYPES.get(code, code))
+
+
+def action(code: str) -> str:
+    """What somebody did with a quarantined record."""
+    return say(code, _ACTIONS.get(code, code))
 
 
 def would(code: str) -> Text:

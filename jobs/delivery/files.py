@@ -16,7 +16,7 @@ from rules.errors import MingjianError
 from sinks.base import Record, Rejected
 
 # alerts last: who sees an alert finds its evidence there already
-KINDS_IN_ORDER = ("evidence", "quarantine", "late", "alerts")
+KINDS_IN_ORDER = ("evidence", "quarantine", "late", "incidents", "handled", "alerts")
 
 _IDLE_S = 0.2
 
@@ -100,7 +100,7 @@ class FileOutputs:
         found: list[tuple[int, str, Path, str]] = []
         for kind in self._kinds:
             of_kind = []
-            for file in _part_files(self._path / kind):
+            for file in part_files(self._path / kind):
                 name = f"file:{kind}/{file.relative_to(self._path / kind)}"
                 if name in self._finished:
                     continue
@@ -113,7 +113,8 @@ class FileOutputs:
         return [(kind, file, name) for _, kind, file, name in found]
 
 
-def _part_files(folder: Path) -> Iterator[Path]:
+def part_files(folder: Path) -> Iterator[Path]:
+    """The finished files of one kind of output."""
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
@@ -122,6 +123,6 @@ def _part_files(folder: Path) -> Iterator[Path]:
         if entry.name.startswith((".", "_")) or ".inprogress" in entry.name:
             continue
         if entry.is_dir():
-            yield from _part_files(Path(entry.path))
+            yield from part_files(Path(entry.path))
         else:
             yield Path(entry.path)

@@ -73,11 +73,7 @@ class Locator:
         source = item.position.source
         if not source.startswith("file:") or item.position.line:
             return None
-        path = source
-        while path.startswith("file:"):  # Flink's own paths may be URIs already
-            path = path.removeprefix("file:")
-        if path.startswith("//"):  # a URI with an empty host
-            path = path.removeprefix("//")
+        path = path_of(source)
         if item.raw_size >= 0 and (path, item.raw_sm3) not in self._missing:
             wanted.setdefault(path, {})[item.raw_sm3] = item.raw_size
             return path, item.raw_sm3
@@ -100,6 +96,30 @@ class Locator:
                 log.warning("records_not_found_in_source", path=path, count=len(open_digests))
         self._missing |= {(path, digest) for digest in open_digests}
         return found
+
+
+def path_of(source: str) -> str:
+    """The path in a position's source, "file:…"."""
+    path = source
+    while path.startswith("file:"):  # Flink's own paths may be URIs already
+        path = path.removeprefix("file:")
+    return path.removeprefix("//")  # a URI with an empty host
+
+
+def line_of(path: str, digest: str, size: int, near: int = 0) -> bytes | None:
+    """The line of a file with this SM3 and size, without its end; looked for first at byte `near`.
+
+    Raises OSError, EOFError.
+    """
+    with _unpacked(path) as lines:
+        for start in dict.fromkeys((near, 0)):
+            found: dict[str, Place] = {}
+            end = start + 1 if start else None  # there, or else anywhere
+            _scan(lines, Place(start, 1), end, {digest: size}, found)
+            if found:
+                lines.seek(found[digest].offset)
+                return lines.readline()[:size]
+    return None
 
 
 def _scan(

@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from rules.alert import ID_FIELDS, sm3_hex
+from rules.alert import sm3_hex
+from rules.operations import DELIVERED_IDS
 from sinks.base import Record, Rejected
 
 BATCH_RECORDS = 2000
@@ -53,6 +54,8 @@ class _Id(msgspec.Struct):
     evidence_id: str = ""
     quarantine_id: str = ""
     late_id: str = ""
+    incident_id: str = ""
+    handled_id: str = ""
 
 
 _DECODER = msgspec.json.Decoder(_Id)
@@ -61,13 +64,13 @@ _DECODER = msgspec.json.Decoder(_Id)
 def read_record(topic: str, body: bytes) -> Record | Rejected:
     """`body` as a record of `topic`; refused, under the digest of its bytes, when it is none."""
     try:
-        found: str = getattr(_DECODER.decode(body), ID_FIELDS[topic])
+        found: str = getattr(_DECODER.decode(body), DELIVERED_IDS[topic])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         reason = f"not a record: {error}"
     else:
         if found:
             return Record(topic, found, body)
-        reason = f"not a record: no {ID_FIELDS[topic]}"
+        reason = f"not a record: no {DELIVERED_IDS[topic]}"
     return Rejected(Record(topic, sm3_hex(body)[:32], body), reason)
 
 

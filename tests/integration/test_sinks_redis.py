@@ -12,8 +12,9 @@ from redis import Redis
 from rules.errors import EXIT_ENVIRONMENT, MingjianError
 from sinks.base import Record
 from sinks.progress import SinkBehind
-from sinks.redis import RedisFollower, RedisSink
-from tests.support.records import T0, alert, evidence, late, quarantined, rule
+from sinks.redis import RedisSink
+from sinks.redis_follower import RedisFollower
+from tests.support.records import T0, alert, done_with, evidence, late, noticed, quarantined, rule
 
 
 @pytest.fixture
@@ -33,8 +34,9 @@ def sink(redis_server, prefix):
 def test_writing_twice_shows_once_everywhere(sink, client, prefix):
     batch = [alert(n, tenant=prefix) for n in range(3)]
     batch += [evidence(1, tenant=prefix), quarantined(b"{"), quarantined(b"[")]
-    assert sink.write(batch)[:2] == (3, 0)
-    assert sink.write(batch)[:2] == (0, 3)
+    batch += [noticed(1, tenant=prefix), done_with("q1", tenant=prefix)]
+    assert sink.write(batch)[:2] == (4, 0)
+    assert sink.write(batch)[:2] == (0, 4)
     base = f"mingjian:{{{prefix}}}"
     assert client.xlen(f"{base}:alerts") == 3
     assert client.zrange(f"{base}:queue", 0, -1, withscores=True) == [
@@ -52,6 +54,9 @@ def test_writing_twice_shows_once_everywhere(sink, client, prefix):
         "retracted": 0,
         "by_rule": {"a07_01_guarantee": 3},
         "by_response": {"2": 3},
+        "incidents": 1,
+        "incidents_open": 1,
+        "handled": 1,
     }
 
 
@@ -65,6 +70,21 @@ def test_only_alerts_are_stored_in_full(sink, client, prefix):
     for key in client.scan_iter(match=f"mingjian:{{{prefix}}}:*"):
         assert client.type(key) == b"string"  # a HyperLogLog
         assert client.get(key).startswith(b"HYLL")
+
+
+def test_a_resolved_incident_stands_in_whatever_order_the_two_come(sink, client, prefix):
+    told = [noticed(1, status, tenant=prefix) for status in ("open", "resolved")]
+    base = f"mingjian:{{{prefix}}}"
+    for order in itertools.permutations([*told, told[0]]):
+        for key in client.scan_iter(match=f"{base}:*"):
+            client.delete(key)
+        for record in order:
+            sink.write([record])
+        assert json.loads(client.get(f"{base}:incident:{told[0].id}"))["status"] == "resolved"
+        counts = follower(client, prefix).counts()
+        assert (counts["incidents"], counts["incidents_open"]) == (1, 0)
+    sink.write([noticed(2, tenant=prefix)])
+    assert follower(client, prefix).counts()["incidents_open"] == 1
 
 
 def test_a_final_alert_replaces_the_speculative_one_and_stays_one(sink, client, prefix):

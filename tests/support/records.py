@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from rules.alert import (
-    ID_FIELDS,
     Alert,
     Evidence,
     Hit,
@@ -21,6 +20,8 @@ from rules.alert import (
     RuleRef,
     content_id,
 )
+from rules.operations import DELIVERED_IDS, incident
+from rules.operations import handled as deed
 from sinks.base import Record
 
 T0 = 1_790_000_000_000  # 2026-09-21, an ordinary working day
@@ -131,8 +132,29 @@ def late(number: int, **changes: Any) -> Record:
     return record("late", msgspec.structs.replace(value, **changes))
 
 
+def noticed(number: int, status: str = "open", **changes: Any) -> Record:
+    """Incident `number`, or the end of it."""
+    value = incident(
+        "sequence_gap",
+        tenant="demo",
+        source="archive",
+        key=str(number),
+        time=T0 + number * 1000 + (60_000 if status == "resolved" else 0),
+        detail=f"{number} to {number + 3}",
+        count=4,
+        status=status,
+    )
+    return record("incidents", msgspec.structs.replace(value, **changes))
+
+
+def done_with(quarantine_id: str, action: str = "dropped", **facts: Any) -> Record:
+    """What somebody did with a quarantined record."""
+    given = {"tenant": "demo", "time": T0, "by": "wang", "reason": "noise", **facts}
+    return record("handled", deed(action, quarantine_id=quarantine_id, **given))
+
+
 def record(topic: str, value: msgspec.Struct) -> Record:
-    return Record(topic, getattr(value, ID_FIELDS[topic]), msgspec.json.encode(value))
+    return Record(topic, getattr(value, DELIVERED_IDS[topic]), msgspec.json.encode(value))
 
 
 def with_field(item: Record, name: str, value: Any) -> Record:

@@ -150,6 +150,9 @@ def test_stats_count_by_level_rule_and_reason(delivered):
         "retracted": 0,
         "by_rule": {"a07_01_guarantee": 1, "a08_01_resident_id": 1, "a09_09_credential": 1},
         "by_response": {"1": 1, "2": 1, "3": 1},
+        "incidents": 0,
+        "incidents_open": 0,
+        "handled": 0,
     }
     assert "not valid JSON" in delivered("alerts", "stats")[1]
 

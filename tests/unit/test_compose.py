@@ -15,7 +15,7 @@ import yaml
 from config.settings import load
 from deploy.docker.healthy import job_runs
 from jobs.servers import jars
-from rules.alert import OUTPUTS
+from rules.operations import DELIVERED
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -133,7 +133,7 @@ def test_every_topic_of_the_job_is_made() -> None:
     made = set(re.findall(r"^make_topic ([\w.]+) \d+$", script, re.M))
     assert made == {
         "messages",
-        *OUTPUTS,
+        *DELIVERED,
         *(f"rejected.{target.name}" for target in SETTINGS.targets),
     }
 

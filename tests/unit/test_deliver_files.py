@@ -229,7 +229,7 @@ def test_delivered_quarantine_carries_the_line(tmp_path):
     source.write_bytes(b"fine\n{broken\n")
     write_part(tmp_path / "outputs", [quarantined(b"{broken", f"file:{source}")])
     deliver.run(settings_in(tmp_path), once=True)
-    row = SqliteReader(tmp_path / "index.db").quarantine()[0]
+    row = SqliteReader(tmp_path / "index.db").quarantine()[0][0]
     assert row["position"] == {"source": f"file:{source}", "offset": 5, "line": 2}
 
 

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from config.checks import CHOICES, NOT, RANGES, writable
+from config.checks import CHOICES, NOT, RANGES, TARGET_RANGES, writable
 from config.settings import PROFILES, Settings, Target, load
 from rules.errors import EXIT_USAGE, MingjianError
 
@@ -52,7 +52,7 @@ def fields(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def test_every_number_has_a_range_and_every_default_lies_in_it() -> None:
-    assert {key for key, kind in fields(Settings) if kind is int} == set(RANGES)
+    assert {key for key, kind in fields(Settings) if kind is int} == {*RANGES, *TARGET_RANGES}
     for profile in PROFILES:
         assert load(profile).profile == profile
 
@@ -69,6 +69,25 @@ def test_a_number_may_be_at_the_ends_of_its_range_and_not_beyond(key: str) -> No
         assert error.en.startswith(f"--set: {key} is ")
         assert str(low) in error.en
         assert str(high) in error.zh
+
+
+@pytest.mark.parametrize("key", TARGET_RANGES)
+def test_a_number_of_a_target_may_be_at_the_ends_of_its_range_and_not_beyond(key: str) -> None:
+    low, high = TARGET_RANGES[key]
+    section, name = key.split(".")[1:]
+
+    def target(value: int) -> str:
+        place = "kind: elasticsearch, name: es, url: 'http://127.0.0.1:9200'"
+        return f"targets=[{{{place}, {section}: {{{name}: {value}}}}}]"
+
+    for value in (low, high):
+        kept = getattr(load(overrides=(target(value),)).targets[0], section)
+        assert getattr(kept, name) == value
+    for value in (low - 1, high + 1):
+        assert (
+            f"targets[0].{section}.{name} is {value}; allowed: {low} to"
+            in refused(target(value)).en
+        )
 
 
 @pytest.mark.parametrize("key", NOT)

@@ -15,7 +15,16 @@ from sinks.base import NoIndexYet, Record
 from sinks.fulltext import index_terms, match_expression
 from sinks.sqlite import SqliteSink
 from sinks.sqlite_reader import SqliteReader
-from tests.support.records import T0, alert, evidence, late, quarantined, rule
+from tests.support.records import (
+    T0,
+    alert,
+    done_with,
+    evidence,
+    late,
+    noticed,
+    quarantined,
+    rule,
+)
 
 
 @pytest.fixture
@@ -32,8 +41,9 @@ def reader(sink: SqliteSink, tenant: str = "demo") -> SqliteReader:
 
 def test_writing_twice_shows_once(sink):
     batch = [alert(1), alert(2), evidence(1), quarantined(b"{"), late(1)]
-    assert sink.write(batch)[:2] == (5, 0)
-    assert sink.write(batch)[:2] == (0, 5)
+    batch += [noticed(1), done_with(quarantined(b"{").id)]
+    assert sink.write(batch)[:2] == (7, 0)
+    assert sink.write(batch)[:2] == (0, 7)
     assert sink.write([alert(2), alert(2), alert(3)])[:2] == (1, 2)
     assert reader(sink).counts() == {
         "alerts": 3,
@@ -44,6 +54,9 @@ def test_writing_twice_shows_once(sink):
         "retracted": 0,
         "by_rule": {"a07_01_guarantee": 3},
         "by_response": {"2": 3},
+        "incidents": 1,
+        "incidents_open": 1,
+        "handled": 1,
     }
 
 
@@ -92,6 +105,98 @@ def test_in_whatever_order_the_records_of_an_alert_come_one_of_them_stands(tmp_p
         assert counts["by_rule"] == ({"a07_01_guarantee": 1} if open_ else {})
         assert counts["by_response"] == ({"2": 1} if open_ else {})
         read.close()
+
+
+@pytest.mark.parametrize("told", [["open"], ["resolved"], ["open", "resolved"]])
+def test_a_resolved_incident_stands_in_whatever_order_the_two_come(tmp_path, told):
+    records = [noticed(1, status) for status in told]
+    for number, order in enumerate(itertools.permutations([*records, records[0]])):
+        sink = SqliteSink("index", tmp_path / f"{number}.db")
+        sink.open()
+        for record in order:
+            sink.write([record])
+        sink.close()
+        read = SqliteReader(sink.path)
+        rows, _ = read.incidents()
+        assert [row["status"] for row in rows] == [told[-1]]
+        assert (read.counts()["incidents_open"], read.counts()["incidents"]) == (
+            int(told[-1] == "open"),
+            1,
+        )
+        read.close()
+
+
+def test_incidents_are_listed_newest_first_by_pages_and_state(sink):
+    sink.write([noticed(n) for n in range(5)] + [noticed(2, "resolved"), noticed(9, tenant="o")])
+    read = reader(sink)
+    seen, cursor = [], ""
+    while True:
+        rows, cursor = read.incidents(limit=2, cursor=cursor)
+        seen += [row["time"] - T0 for row in rows]
+        if not cursor:
+            break
+    assert seen == [62_000, 4000, 3000, 1000, 0]
+    assert [row["time"] - T0 for row in read.incidents(status="open")[0]] == [4000, 3000, 1000, 0]
+    assert [row["time"] - T0 for row in read.incidents(since=T0 + 3500)[0]] == [62_000, 4000]
+
+
+def test_quarantined_records_are_found_by_reason_source_and_beginning_of_the_id(sink):
+    told = [
+        quarantined(b"%d" % n, f"kafka:{'a' if n < 3 else 'b'}", reason=reason)
+        for n, reason in enumerate(["not_json", "not_utf8"] * 3)
+    ]
+    sink.write(told)
+    read = reader(sink)
+
+    def numbers(**asked):
+        rows, cursor = read.quarantine(**asked)
+        ids = [record.id for record in told]
+        return [ids.index(row["quarantine_id"]) for row in rows], cursor
+
+    first, cursor = numbers(limit=4)
+    assert (first, numbers(limit=4, cursor=cursor)) == ([5, 4, 3, 2], ([1, 0], ""))
+    assert numbers(reason="not_utf8", source=":a")[0] == [1]
+    assert numbers(source="kafka:b")[0] == [5, 4, 3]
+    assert numbers(source="'; drop table quarantine; --")[0] == []
+    assert numbers(prefix=told[2].id[:9])[0] == [2]
+    with pytest.raises(MingjianError, match="is not a cursor"):
+        read.quarantine(cursor="x")
+
+
+def test_what_was_done_with_a_record_is_told_in_its_order(sink):
+    deeds = [
+        done_with("q1", "dropped", time=T0 + 2),
+        done_with("q1", "opened", time=T0 + 1),
+        done_with("q2", "replayed"),
+        done_with("q1", "fixed", tenant="other"),
+    ]
+    sink.write(deeds)
+    read = reader(sink)
+    assert [row["action"] for row in read.handled(["q1"])] == ["opened", "dropped"]
+    assert [row["action"] for row in read.handled(["q1", "q2"])] == [
+        "replayed",
+        "opened",
+        "dropped",
+    ]
+    assert read.handled([]) == []
+
+
+def test_a_file_of_an_earlier_version_is_read_and_then_written_to(tmp_path):
+    path = tmp_path / "index.db"
+    sink = SqliteSink("index", path)
+    sink.open()
+    sink.write([alert(1), quarantined(b"{")])
+    sink.close()
+    db = sqlite3.connect(path)
+    db.executescript("DROP TABLE incidents; DROP TABLE handled;")  # as it was then
+    db.close()
+    read = SqliteReader(path)
+    assert (read.incidents(), read.handled(["q"]), read.counts()["handled"]) == (([], ""), [], 0)
+    read.close()
+    sink.open()
+    assert sink.write([noticed(1), done_with("q"), alert(1)])[:2] == (2, 1)
+    sink.close()
+    assert len(SqliteReader(path).incidents()[0]) == 1
 
 
 def test_what_came_late_and_would_have_fired_is_counted(sink):

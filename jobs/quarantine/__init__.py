@@ -1,0 +1,1 @@
+"""Quarantined records: reading them, and what people do with them."""

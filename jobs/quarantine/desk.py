@@ -1,0 +1,133 @@
+"""All that the commands about quarantined records need, opened when it is used."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from config.settings import Settings
+from jobs.quarantine.deeds import MESSAGES, Deeds, by_record, settles
+from jobs.quarantine.originals import Originals
+from jobs.quarantine.put_back import put_back
+from jobs.quarantine.refusals import Outcome, refusals, send_again, target_named
+from jobs.quarantine.shelf import ALL, HANDLED, OPEN, Shelf
+from jobs.quarantine.verdict import Fit
+from rules.alert import sm3_raw
+from rules.errors import EXIT_USAGE, MingjianError
+from rules.operations import DROPPED, REPLAYED, Handled, handled
+from sinks.base import AlertReader, Rejected
+from sinks.readers import open_reader
+
+BATCH = 500
+Row = dict[str, Any]
+
+
+class Desk:
+    """Where somebody works off the quarantine; `by` is who, the system's user when not said."""
+
+    def __init__(self, settings: Settings, by: str = "") -> None:
+        self.settings, self.by = settings, by or user_name()
+        self.deeds = Deeds(settings)
+        self.originals = Originals(settings)
+
+    @cached_property
+    def reader(self) -> AlertReader:
+        """The index. Raises MingjianError when there is none."""
+        return open_reader(self.settings)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """What could not be judged."""
+        return Shelf(self.reader, self.deeds)
+
+    def note(self, action: str, row: Row, reason: str = "") -> None:
+        """Write down what was done with one record."""
+        self.deeds.write([self._deed(action, row["quarantine_id"], reason)])
+
+    def put_back(self, action: str, fits: Sequence[Fit], reason: str = "") -> None:
+        """Put records back to the source, then write that down; both are durable.
+
+        Ended in between, the records are back and still listed as open: done again, they are
+        ignored by their ids.
+        """
+        for start in range(0, len(fits), BATCH):
+            some = fits[start : start + BATCH]
+            put_back(self.settings, some)
+            self.deeds.write(
+                [
+                    self._deed(action, fit.row["quarantine_id"], reason, sm3_raw(fit.raw), MESSAGES)
+                    for fit in some
+                ]
+            )
+
+    def drop(self, rows: Sequence[Row], reason: str) -> None:
+        """Write down that nobody will look at these any more. The records stay where they are."""
+        self.deeds.write([self._deed(DROPPED, row["quarantine_id"], reason) for row in rows])
+
+    def refused(self, target: str, state: str = OPEN) -> list[Rejected]:
+        """What a target refused and, with `OPEN`, has not been dealt with since."""
+        items = refusals(self.settings, target_named(self.settings, target))
+        if state == ALL or not items:
+            return items
+        ids = [item.record.id for item in items]
+        deeds = by_record(self.reader.handled(ids), self.deeds.waiting())
+        return [
+            item
+            for item in items
+            if any(settles(deed, target) for deed in deeds.get(item.record.id, ()))
+            == (state == HANDLED)
+        ]
+
+    def refused_one(self, target: str, prefix: str) -> Rejected:
+        """The record that a target refused whose id begins so. Raises MingjianError."""
+        fitting = [i for i in self.refused(target, ALL) if i.record.id.startswith(prefix)]
+        if len(fitting) == 1:
+            return fitting[0]
+        raise MingjianError(
+            f"{len(fitting)} records that '{target}' refused begin with '{prefix}'",
+            f"投递目标“{target}”拒收的记录中，以“{prefix}”开头的有 {len(fitting)} 条",
+            fix_en=f"see `mingjian quarantine list --target {target}`",
+            fix_zh=f"可用 `mingjian quarantine list --target {target}` 查看",
+            exit_code=EXIT_USAGE,
+        )
+
+    def send_again(self, target: str, items: Sequence[Rejected], reason: str = "") -> Outcome:
+        """Offer refused records to their target once more, and write down what it took."""
+        outcome = send_again(self.settings, target_named(self.settings, target), items)
+        self.deeds.write(
+            [
+                self._deed(REPLAYED, one.id, reason, sm3_raw(one.body), target)
+                for one in outcome.stored
+            ]
+        )
+        return outcome
+
+    def drop_refused(self, target: str, items: Sequence[Rejected], reason: str) -> None:
+        """As `drop`, of what a target refused."""
+        self.deeds.write([self._deed(DROPPED, item.record.id, reason, to=target) for item in items])
+
+    def _deed(
+        self, action: str, record_id: str, reason: str = "", raw_sm3: str = "", to: str = ""
+    ) -> Handled:
+        return handled(
+            action,
+            tenant=self.settings.tenant,
+            quarantine_id=record_id,
+            time=int(time.time() * 1000),
+            by=self.by,
+            reason=reason,
+            raw_sm3=raw_sm3,
+            to=to,
+        )
+
+
+def user_name() -> str:
+    """The system's name for who runs this; a container may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

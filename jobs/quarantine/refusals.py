@@ -1,0 +1,151 @@
+"""Records that a target of delivery refused: where they are kept, and the way back to it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from config.settings import Settings, Target
+from config.written import nearest
+from jobs.delivery.files import KINDS_IN_ORDER
+from jobs.kafka_client import connection, unreachable
+from rules.errors import EXIT_USAGE, MingjianError
+from sinks.base import Record, Rejected, SinkBusy
+from sinks.progress import PartlyBusy, ShowsLater
+from sinks.targets import open_sinks
+
+_BATCH = 500
+_READ = "SELECT topic, id, reason, body FROM rejected ORDER BY rowid DESC"
+
+
+class Outcome(NamedTuple):
+    """Of a second try: what the target has now, and what it refused again."""
+
+    stored: tuple[Record, ...]
+    refused: tuple[Rejected, ...]
+
+
+def target_named(settings: Settings, name: str) -> Target:
+    """The target of that name. Raises MingjianError when there is none."""
+    for target in settings.targets:
+        if target.name == name:
+            return target
+    known = [target.name for target in settings.targets]
+    near = nearest(name, known)
+    raise MingjianError(
+        f"no target '{name}'",
+        f"没有名为“{name}”的投递目标",
+        fix_en=near[0] or f"targets: {', '.join(known) or 'none'}",
+        fix_zh=near[1] or f"可用：{'、'.join(known) or '无'}",
+        exit_code=EXIT_USAGE,
+    )
+
+
+def refusals(settings: Settings, target: Target) -> list[Rejected]:
+    """What this target refused, the last first, each record once.
+
+    Raises:
+        MingjianError: what holds them cannot be read.
+    """
+    if target.kind == "sqlite":
+        return _from_file(Path(target.path))
+    if settings.outputs.kind == "kafka":
+        return _from_topic(settings, f"{settings.outputs.topic_prefix}rejected.{target.name}")
+    return _from_file(Path(settings.data_dir) / "deliver" / f"{target.name}.db")
+
+
+def send_again(settings: Settings, target: Target, rejected: Sequence[Rejected]) -> Outcome:
+    """Offer the records to the target once more; evidence before alerts.
+
+    Raises:
+        MingjianError: the target is away; what it took before that is not lost, and ignored when
+            it is sent again.
+    """
+    order = {kind: number for number, kind in enumerate(KINDS_IN_ORDER)}
+    records = sorted((item.record for item in rejected), key=lambda one: order.get(one.topic, 0))
+    index = next(n for n, one in enumerate(settings.targets) if one.name == target.name)
+    sink = open_sinks(settings)[index]
+    stored: list[Record] = []
+    refused: list[Rejected] = []
+    try:
+        sink.open()
+        for start in range(0, len(records), _BATCH):
+            batch = records[start : start + _BATCH]
+            result = sink.write(batch)
+            again = {(item.record.topic, item.record.id) for item in result.rejected}
+            stored += [one for one in batch if (one.topic, one.id) not in again]
+            refused += result.rejected
+        if isinstance(sink, ShowsLater):
+            sink.show()
+    except SinkBusy as busy:
+        some = len(stored) + (busy.result.written if isinstance(busy, PartlyBusy) else 0)
+        raise MingjianError(
+            f"target '{target.name}' does not take records now: {busy.why} ({some} were stored)",
+            f"投递目标“{target.name}”现在不接收记录：{busy.why}（已写入 {some} 条）",
+            fix_en="run it again when the target is back; what it has is ignored",
+            fix_zh="目标恢复后重新执行即可；已有的会被忽略",
+        ) from None
+    finally:
+        sink.close()
+    return Outcome(tuple(stored), tuple(refused))
+
+
+def _from_file(path: Path) -> list[Rejected]:
+    if not path.is_file():
+        return []
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            rows = db.execute(_READ).fetchall()
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        raise MingjianError(
+            f"cannot read what was refused from {path}: {error}",
+            f"无法从 {path} 读取被拒记录：{error}",
+        ) from None
+    return [
+        Rejected(Record(topic, name, bytes(body)), reason) for topic, name, reason, body in rows
+    ]
+
+
+def _from_topic(settings: Settings, topic: str) -> list[Rejected]:
+    found: dict[tuple[str, str], Rejected] = {}
+    try:
+        consumer = KafkaConsumer(
+            **connection(settings.kafka),
+            group_id=None,
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=settings.kafka.max_record_bytes,
+            allow_auto_create_topics=False,
+        )
+    except (KafkaError, OSError, ValueError) as error:
+        raise unreachable(settings.kafka, error) from None
+    try:
+        numbers = consumer.partitions_for_topic(topic) or ()
+        places = [TopicPartition(topic, number) for number in sorted(numbers)]
+        if not places:
+            return []
+        consumer.assign(places)
+        ends = consumer.end_offsets(places)
+        consumer.seek_to_beginning(*places)
+        while any(consumer.position(place) < end for place, end in ends.items()):
+            for messages in consumer.poll(timeout_ms=1000).values():
+                for message in messages:
+                    told = json.loads(message.value)
+                    key = (told["topic"], told["id"])
+                    record = Record(*key, base64.b64decode(told["body"]))
+                    found.pop(key, None)
+                    found[key] = Rejected(record, told["reason"])
+    except KafkaError as error:
+        raise unreachable(settings.kafka, error) from None
+    finally:
+        consumer.close()
+    return list(found.values())[::-1]

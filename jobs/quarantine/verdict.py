@@ -1,0 +1,188 @@
+"""What would become of a record if it were put back: decoded by the job's own decoder, not judged.
+
+Nothing goes back that would be set aside again, so that "replayed" always means "judged".
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from config.settings import Settings
+from jobs.quarantine.deeds import settles
+from rules.alert import sm3_raw
+from rules.decode import Decoder
+from rules.errors import EXIT_FINDINGS, MingjianError, RecordError
+from rules.lenient_json import parse
+from rules.message import Message
+from rules.operations import FIXED, REPLAYED
+from rules.quarantine import REASONS
+
+_MSGID = re.compile(rb'"msgid"\s*:\s*"([^"\\]{1,512})"')
+CONFLICT = "duplicate_id_conflict"
+Row = dict[str, Any]
+
+
+class Fit(NamedTuple):
+    """A record that can go back: its bytes, on one line, and the message in them."""
+
+    row: Row
+    raw: bytes
+    message: Message
+
+
+class Unfit(NamedTuple):
+    """One that cannot, and why."""
+
+    row: Row
+    why: MingjianError
+
+
+def judge_replay(settings: Settings, row: Row, original: Callable[[Row], bytes]) -> Fit | Unfit:
+    """Whether the original bytes of a record would be judged now."""
+    if row["reason"] == CONFLICT:
+        return Unfit(row, _conflict(row))
+    try:
+        raw = original(row)
+        _same_as_before(row, raw)
+        return Fit(row, raw, decoded(settings, row, raw))
+    except MingjianError as error:
+        return Unfit(row, error)
+
+
+def judge_fixed(
+    settings: Settings, row: Row, fixed: bytes, original: bytes | None, *, new_id: bool
+) -> Fit:
+    """The fixed bytes of a record.
+
+    Args:
+        original: what it was; None when that cannot be read any more.
+        new_id: the fixed record is meant to have another id.
+
+    Raises:
+        MingjianError: it would be set aside again, or its id is not what was meant.
+    """
+    raw = on_one_line(fixed)
+    message = decoded(settings, row, raw)
+    before = id_of(original) if original is not None else ""
+    if new_id and before == message.msgid:
+        raise _refused(
+            f"the fixed record still has the id '{before}', and --new-id was given",
+            f"修复后的记录编号仍是“{before}”，而指定了 --new-id",
+            ("write another id into it, or leave --new-id out", "请改写编号，或去掉 --new-id"),
+        )
+    if before and before != message.msgid and not new_id:
+        raise _refused(
+            f"the fixed record has the id '{message.msgid}', the original '{before}'",
+            f"修复后的记录编号是“{message.msgid}”，原编号是“{before}”",
+            ("keep the id, or say --new-id", "请保留原编号，或加上 --new-id"),
+        )
+    if row["reason"] == CONFLICT and not new_id:
+        raise _conflict(row)
+    if not new_id:
+        _same_as_before(row, raw)
+    return Fit(row, raw, message)
+
+
+def decoded(settings: Settings, row: Row, raw: bytes) -> Message:
+    """The message in `raw`. Raises MingjianError when the job would set it aside."""
+    decoder = Decoder(settings.tenant, settings.limits.record_bytes)
+    decoder.at(int(time.time() * 1000))
+    try:
+        return decoder.decode(raw)
+    except RecordError as error:
+        reason = REASONS[error.reason]
+        detail = f" ({error.detail})" if error.detail else ""
+        raise _refused(
+            f"record {row['quarantine_id'][:12]} would be set aside again: {reason.en}{detail}",
+            f"记录 {row['quarantine_id'][:12]} 仍会被隔离：{reason.zh}{detail}",
+            (
+                f"`mingjian quarantine fix {row['quarantine_id'][:12]} --edit`",
+                f"`mingjian quarantine fix {row['quarantine_id'][:12]} --edit`",
+            ),
+        ) from None
+
+
+def on_one_line(raw: bytes) -> bytes:
+    """The record without line breaks: a source of files has one record a line.
+
+    Raises:
+        MingjianError: a line break inside a text, which JSON does not allow.
+    """
+    bare = raw.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
+    if b"\n" not in bare and b"\r" not in bare:
+        return bare
+    try:
+        return msgspec.json.format(bare, indent=-1)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _refused(
+            "the fixed record has several lines and is not JSON that can be put on one",
+            "修复后的记录有多行，且不是可合并为一行的 JSON",
+            ("write a line break inside a text as \\n", "文本中的换行请写作 \\n"),
+        ) from None
+
+
+def id_of(raw: bytes) -> str:
+    """The id of a record, as far as it can be read; "" where it cannot."""
+    try:
+        record = parse(raw)[0]
+    except (RecordError, UnicodeDecodeError):
+        found = _MSGID.search(raw)
+        return found[1].decode("utf-8", "replace").strip() if found else ""
+    if not isinstance(record, dict):
+        return ""
+    payload = record.get("payload")
+    inner = payload.get("msgid") if isinstance(payload, dict) else None
+    value = inner or record.get("id") or record.get("msgid")
+    return value.strip() if isinstance(value, str) else ""
+
+
+def lateness(settings: Settings, fit: Fit) -> int:
+    """By how many ms a record comes too late for rules that count over time; 0: in time.
+
+    A job that follows its source has settled the time of an old record. One that reads files to
+    their end reads a replayed one along with the rest.
+    """
+    if settings.source.kind == "files" and not settings.source.follow:
+        return 0
+    behind = int(time.time() * 1000) - fit.message.time - settings.flink.allowed_lateness_ms
+    return max(0, behind)
+
+
+def _same_as_before(row: Row, raw: bytes) -> None:
+    """Refuse other bytes than those that were put back already: an id has one content."""
+    digest = sm3_raw(raw)
+    for deed in row["handled"]:
+        if deed["action"] in (REPLAYED, FIXED) and settles(deed) and deed["raw_sm3"] != digest:
+            short = row["quarantine_id"][:12]
+            raise _refused(
+                f"other bytes of record {short} were put back already ({deed['action']} by"
+                f" {deed['by']}); a second content of one id is set aside as a conflict",
+                f"记录 {short} 已由 {deed['by']} 放回过不同的内容（{deed['action']}）；"
+                "同一编号的第二份内容会被当作冲突隔离",
+                (
+                    f"give it another id: `mingjian quarantine fix {short} --edit --new-id`",
+                    f"请换一个编号：`mingjian quarantine fix {short} --edit --new-id`",
+                ),
+            )
+
+
+def _conflict(row: Row) -> MingjianError:
+    short = row["quarantine_id"][:12]
+    return _refused(
+        f"record {short} has the id of another record with other content: put back as it is, it"
+        " would be set aside again",
+        f"记录 {short} 的编号属于另一条内容不同的记录：原样放回仍会被隔离",
+        (
+            f"give it an id of its own: `mingjian quarantine fix {short} --edit --new-id`",
+            f"请给它一个新编号：`mingjian quarantine fix {short} --edit --new-id`",
+        ),
+    )
+
+
+def _refused(en: str, zh: str, fix: tuple[str, str]) -> MingjianError:
+    return MingjianError(en, zh, fix_en=fix[0], fix_zh=fix[1], exit_code=EXIT_FINDINGS)
