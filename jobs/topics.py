@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.settings import Settings
+from ingest.collector import INCIDENTS
 from jobs.kafka_client import connection, unreachable
 from rules.alert import OUTPUTS
 
@@ -10,10 +11,10 @@ PARTITIONS = 4
 
 
 def topic_names(settings: Settings) -> list[str]:
-    """Every topic the job reads or writes."""
+    """Every topic the job or a collector reads or writes."""
     names = [settings.source.topic] if settings.source.kind == "kafka" else []
     if settings.outputs.kind == "kafka":
-        names += [settings.outputs.topic_prefix + output for output in OUTPUTS]
+        names += [settings.outputs.topic_prefix + output for output in (*OUTPUTS, INCIDENTS)]
     return names
 
 

@@ -16,6 +16,7 @@ from jobs.cli import (
     deliver,
     detect,
     heartbeat,
+    ingest,
     lexicons,
     quarantine,
     rules,
@@ -39,7 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    simulate, detect, heartbeat, deliver, rules, lexicons, alerts, quarantine, reports, stack,
+    simulate, ingest, detect, heartbeat, deliver, rules, lexicons, alerts, quarantine, reports,
+    stack,
 ):  # fmt: skip
     command.register(app)
 
