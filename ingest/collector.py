@@ -65,8 +65,8 @@ class Collector:
 
     def take(self, bodies: Sequence[Body], *, cursor: str = "", part: str = "") -> Taken:
         """See `ingest.intake.Intake`."""
-        with self._lock:
-            wait = self._ends.waiting()
+        wait = self._ends.waiting()
+        with wait.turn(self._lock):
             now = self._clock()
             batch = self._sort(bodies, now)
             refused = self._ends.records.write(batch.fresh, self.source, wait)
@@ -104,15 +104,17 @@ class Collector:
 
     def incident(self, incident: Incident) -> None:
         """See `ingest.intake.Intake`."""
-        with self._lock:
+        wait = self._ends.waiting()
+        with wait.turn(self._lock):
             body = msgspec.json.encode(incident)
-            self._ends.outputs.tell(INCIDENTS, [body], self.source, self._ends.waiting())
+            self._ends.outputs.tell(INCIDENTS, [body], self.source, wait)
 
     def beat(self, time: int) -> None:
         """See `ingest.intake.Intake`."""
-        with self._lock:
+        wait = self._ends.waiting()
+        with wait.turn(self._lock):
             record = heartbeat(self._tenant, time, self._clock())
-            self._ends.records.beat(record, time, self._ends.waiting())
+            self._ends.records.beat(record, time, wait)
 
     def close(self) -> None:
         """Close what is remembered; the ends are closed by whoever made them."""

@@ -119,8 +119,6 @@ ANSWERS: dict[str, Said] = {
     ),
 }
 RETRY_AFTER = {"too_many_requests": "1", "away": "5", "unwritable": "60"}
-# before or while the body comes: the rest of it is not waited for
-CLOSING = ("no_token", "media_type", "encoding", "too_large", "too_slow", "too_many_requests")
 
 
 class Refusal(Exception):
@@ -148,6 +146,4 @@ class Refusal(Exception):
             headers["WWW-Authenticate"] = "Bearer"
         if self.code in RETRY_AFTER:
             headers["Retry-After"] = RETRY_AFTER[self.code]
-        if self.code in CLOSING:
-            headers["Connection"] = "close"
         return headers

@@ -149,12 +149,8 @@ def _undecoded(body: bytes, now: int) -> Envelope:
     return Envelope(body, "", now, _digest(b"\x00raw", body), b"", "", UNDECODED)
 
 
-def _digest(*parts: bytes) -> bytes:
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return digest.digest()
+def _digest(one: bytes, other: bytes) -> bytes:
+    return blake2b(b"%d:%b%b" % (len(one), one, other), digest_size=16).digest()
 
 
 def one_line(value: bytes) -> bytes | None:

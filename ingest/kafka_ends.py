@@ -63,7 +63,7 @@ class Producer:
 
     def send(self, items: Sequence[_Item], wait: Wait) -> list[tuple[_Item, str]]:
         """Write all; returns those that the broker can never take, with the reason's words."""
-        with self._lock:
+        with wait.turn(self._lock):
             waiting = list(items)
             pending: list[tuple[_Item, Any]] = []
             refused: list[tuple[_Item, str]] = []
@@ -86,10 +86,14 @@ class Producer:
             wait.back()
             return refused
 
-    def partitions(self, topic: str) -> int:
-        """How many the topic has. Raises Away."""
-        with self._lock:
-            return self._partitions(self._open(), topic)
+    def partitions(self, topic: str, wait: Wait) -> int:
+        """How many the topic has. Raises as `Wait.away`."""
+        while True:
+            try:
+                with wait.turn(self._lock):
+                    return self._partitions(self._open(), topic)
+            except Away as away:
+                wait.away(str(away))
 
     def knock(self) -> str:
         """ "" when a broker answers, else why not."""
@@ -241,7 +245,7 @@ class TopicRecords:
         time, and a checksum of the conversation."""
         if not envelopes:
             return []
-        partitions = self._partitions(wait)
+        partitions = self._producer.partitions(self._topic, wait)
         headers = [(SOURCE_HEADER, source.encode())]
         latest = int(time.time() * 1000) + _MOST_AHEAD_MS
         items, refused = [], []
@@ -268,7 +272,7 @@ class TopicRecords:
         """See `ingest.ends.Records`."""
         items = [
             _Item(self._topic, record, None, number, time, [], None)
-            for number in range(self._partitions(wait))
+            for number in range(self._producer.partitions(self._topic, wait))
         ]
         self._producer.send(items, wait)
 
@@ -278,13 +282,6 @@ class TopicRecords:
 
     def close(self) -> None:
         """The producer is closed by whoever made it."""
-
-    def _partitions(self, wait: Wait) -> int:
-        while True:
-            try:
-                return self._producer.partitions(self._topic)
-            except Away as away:
-                wait.away(str(away))
 
 
 class TopicOutputs:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from rules.errors import MingjianError
 
 _FIRST_S, _LONGEST_S = 0.5, 10.0
 _REMIND_S = 15.0
+_LOOK_S = 1.0
 
 
 class Away(Exception):
@@ -76,6 +78,27 @@ class Wait:
         elif now - self._said >= _REMIND_S:
             self._said = now
             self._tell(Told("waiting", reason, now - self._since))
+        self._go_on(reason)
+        if pause:
+            wanted = self._pause * random.uniform(0.75, 1.25)  # noqa: S311 - only spreads attempts
+            self._pause = min(_LONGEST_S, self._pause * 2)
+            self._stop.wait(self.left(wanted))
+
+    @contextmanager
+    def turn(self, lock: threading.Lock) -> Iterator[None]:
+        """Hold the lock; the time until it is free counts as waiting.
+
+        Raises:
+            NotNow, Stopped
+        """
+        while not lock.acquire(timeout=max(self.left(_LOOK_S), 0.01)):
+            self._go_on("other records are being written")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _go_on(self, reason: str) -> None:
         if self._stop.is_set():
             raise Stopped(
                 f"stopped while waiting: {reason}",
@@ -83,17 +106,13 @@ class Wait:
                 fix_en="run it again: it goes on where it stopped",
                 fix_zh="再次运行即可从中断处继续",
             )
-        if self._patience is not None and now - self._began >= self._patience:
+        if self._patience is not None and not self.left(1.0):
             raise NotNow(
                 f"cannot write now: {reason}",
                 f"暂时无法写入：{reason}",
                 fix_en="send the same again in a while; what is there already is not taken twice",
                 fix_zh="请稍后原样重发；已写入的不会重复计入",
             )
-        if pause:
-            wanted = self._pause * random.uniform(0.75, 1.25)  # noqa: S311 - only spreads attempts
-            self._pause = min(_LONGEST_S, self._pause * 2)
-            self._stop.wait(self.left(wanted))
 
     def back(self) -> None:
         """It is there again, if it was away."""
