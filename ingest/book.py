@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS seen (
 CREATE INDEX IF NOT EXISTS seen_by_hour ON seen (hour);
 CREATE TABLE IF NOT EXISTS counts (
     hour INTEGER NOT NULL, actor TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
-    PRIMARY KEY (hour, actor, kind)
+    touched INTEGER NOT NULL, PRIMARY KEY (hour, actor, kind)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursors (part TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -129,9 +129,9 @@ class Book:
                 [(identity, mark, hour) for identity, mark in entries],
             )
             self._db.executemany(
-                "INSERT INTO counts VALUES (?, ?, ?, ?) ON CONFLICT (hour, actor, kind)"
-                " DO UPDATE SET count = count + excluded.count",
-                [(*key, count) for key, count in counts.items()],
+                "INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT (hour, actor, kind)"
+                " DO UPDATE SET count = count + excluded.count, touched = excluded.touched",
+                [(*key, count, hour) for key, count in counts.items()],
             )
             self._db.executemany(
                 "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name)"
@@ -143,7 +143,7 @@ class Book:
             if hour != self._purged:
                 self._db.execute("DELETE FROM seen WHERE hour < ?", (hour - self._keep_ms,))
                 oldest = hour - COUNTED_DAYS * _DAY_MS
-                self._db.execute("DELETE FROM counts WHERE hour < ?", (oldest,))
+                self._db.execute("DELETE FROM counts WHERE touched < ?", (oldest,))
             self._db.execute("COMMIT")
             self._purged = hour
         except sqlite3.Error as error:
@@ -164,7 +164,9 @@ class Book:
 
     def counts(self) -> list[Counted]:
         """All that is counted, by hour and actor."""
-        rows = self._db.execute("SELECT * FROM counts ORDER BY hour, actor, kind")
+        rows = self._db.execute(
+            "SELECT hour, actor, kind, count FROM counts ORDER BY hour, actor, kind"
+        )
         return [Counted(*row) for row in rows]
 
     def totals(self) -> Counter[str]:
