@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest import folder_ends, waiting
 from ingest.book import HOUR_MS, Book, Counted
 from ingest.collector import Collector, Ends, Sealing
 from ingest.ends import Refused
@@ -248,11 +249,6 @@ def test_wherever_it_crashes_every_record_is_there_and_the_cursor_never_runs_ahe
 
 
 def test_a_disk_that_is_full_is_waited_for_and_said(tmp_path: Path, monkeypatch) -> None:
-    from ingest import (
-        folder_ends,
-        waiting,
-    )
-
     monkeypatch.setattr(waiting, "_FIRST_S", 0.01)
     full = [True, True]
     write = folder_ends._write
