@@ -16,7 +16,8 @@ from ingest.collector import Collector, Ends, Sealing
 from ingest.ends import Outputs, Records
 from ingest.envelope import Envelopes
 from ingest.folder_ends import FolderOutputs, FolderRecords
-from ingest.kafka_ends import Producer, TopicOutputs, TopicRecords
+from ingest.kafka_ends import TopicOutputs, TopicRecords
+from ingest.kafka_producer import Producer
 from ingest.waiting import Tell, Wait, silent
 from jobs.kafka_client import connection
 from jobs.topics import ensure_topics
