@@ -21,6 +21,7 @@ OVERHEAD = 1024  # bytes of a batch around one record: its head, lengths, our he
 _DELIVERY_MS, _REQUEST_MS = 30_000, 15_000
 _SLICE_S = 1.0
 _SLOW_S = 5.0  # without an answer for so long, it is said
+_GIVE_UP_S = 30.0  # without an answer for so long, it is sent again by a new client
 _KNOCK_S = 3.0
 
 
@@ -53,7 +54,6 @@ class Producer:
         self.record_bytes = record_bytes
         self.where = ",".join(options["bootstrap_servers"])
         self._producer: Any = None
-        self._retired: list[Any] = []  # still trying for what nobody waits for any more
         self._prepared = self._broken = False
         self._failure = ""  # the words of the last one
         self._lock = threading.Lock()
@@ -79,15 +79,24 @@ class Producer:
 
     def _send_group(self, group: list[Item], wait: Wait) -> list[Item]:
         """Write all but those that come back: one of them at least is too large."""
-        waiting, too_large = group, list[Item]()
         pending: list[tuple[Item, Any]] = []
+        try:
+            return self._send_until_answered(group, pending, wait)
+        finally:
+            if pending:  # given up: nothing of it is to stand in the way of what comes next
+                self._let_go()
+
+    def _send_until_answered(
+        self, group: list[Item], pending: list[tuple[Item, Any]], wait: Wait
+    ) -> list[Item]:
+        waiting, too_large = group, list[Item]()
         since = time.monotonic()
         while waiting or pending:
             try:
                 if not pending:
                     producer = self._open()
-                    pending = [(one, _send(producer, one)) for one in waiting]
-                    waiting = []
+                    pending += [(one, _send(producer, one)) for one in waiting]
+                    waiting, since = [], time.monotonic()
                 self._flush(wait.left(_SLICE_S))
                 answered = len(pending)
                 waiting += self._settle(pending, too_large)
@@ -96,7 +105,17 @@ class Producer:
             except Away as away:
                 wait.away(str(away))
                 continue
-            if pending and (time.monotonic() - since >= _SLOW_S or not wait.left(_SLICE_S)):
+            quiet = time.monotonic() - since
+            reason = self.knock() if pending and quiet >= _SLOW_S else ""
+            if reason or (pending and quiet >= _GIVE_UP_S):
+                # seen with a broker that was killed and came back: the client is connected again,
+                # and what it had under way is neither sent nor given up. So all is sent anew.
+                waiting += [item for item, _ in pending]
+                pending.clear()
+                self._let_go()
+                since = time.monotonic()
+                wait.away(reason or f"no answer from Kafka at {self.where}")
+            elif pending and (quiet >= _SLOW_S or not wait.left(_SLICE_S)):
                 wait.away(f"no answer from Kafka at {self.where}", pause=False)
             elif self._failure:
                 wait.away(self._failure)
@@ -219,14 +238,15 @@ class Producer:
 
     def _let_go(self) -> None:
         self._broken = False
-        if self._producer is not None:
-            self._retired.append(self._producer)
-            self._producer = None
-        for producer in list(self._retired):
-            # a client does not close while it waits for an answer, and may break in closing
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            producer.close(timeout=0.5)
+        except Exception:  # it does not close while it waits for an answer
             with contextlib.suppress(Exception):
+                producer._sender.force_close()  # noqa: SLF001 - there is no public way
                 producer.close(timeout=0.5)
-                self._retired.remove(producer)
 
     def _refuse_what_waiting_cannot_mend(self, error: Exception) -> None:
         from kafka import errors  # noqa: PLC0415

@@ -31,7 +31,7 @@ from jobs.servers.process import free_port
 from rules.operations import incident
 from tests.support.collecting import T0, bare, enveloped, event
 
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "0123456789abcdef0123"
 
