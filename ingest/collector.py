@@ -62,6 +62,7 @@ class Collector:
         self._tenant, self._book, self._envelopes = tenant, book, envelopes
         self._ends, self._sealing, self._clock = ends, sealing, clock
         self._lock = threading.Lock()
+        self._latest = 0  # time of the last record that has one
 
     def take(self, bodies: Sequence[Body], *, cursor: str = "", part: str = "") -> Taken:
         """See `ingest.intake.Intake`."""
@@ -84,7 +85,7 @@ class Collector:
                     one.kind == UNDECODED for one in batch.fresh if id(one) not in left_out
                 ),
             )
-            self._remember(batch.fresh, left_out, taken, cursor, part, now, wait)
+            self._remember(batch, left_out, taken, cursor, part, now, wait)
             return taken
 
     def cursor(self, part: str = "") -> str:
@@ -122,7 +123,7 @@ class Collector:
             self._book.close()
 
     def _sort(self, bodies: Sequence[Body], now: int) -> _Batch:
-        batch = _Batch([], 0, 0, [])
+        batch = _Batch()
         made = []
         for body in bodies:
             if isinstance(body, bytes) and len(body) <= self.most_bytes:
@@ -138,7 +139,11 @@ class Collector:
                 continue
             batch.conflicts += bool(before)
             before.add(one.mark)
-            batch.fresh.append(one)
+            batch.hours.append(((one.time or now) // HOUR_MS * HOUR_MS, one.actor, one.kind))
+            # Without a time of its own a record stands at that of the one before it. The time of
+            # receipt would move event time on, and make everything late that is read from the past.
+            self._latest = one.time or self._latest
+            batch.fresh.append(one._replace(time=self._latest))
         return batch
 
     def _set_aside(self, body: TooLong, reason: str, detail: str) -> bytes:
@@ -162,7 +167,7 @@ class Collector:
 
     def _remember(
         self,
-        fresh: Sequence[Envelope],
+        batch: _Batch,
         left_out: set[int],
         taken: Taken,
         cursor: str,
@@ -170,12 +175,12 @@ class Collector:
         now: int,
         wait: Wait,
     ) -> None:
+        entries = [(one.identity, one.mark) for one in batch.fresh]
         counts = Counter(
-            (one.time - one.time % HOUR_MS, one.actor, one.kind)
-            for one in fresh
+            hour
+            for one, hour in zip(batch.fresh, batch.hours, strict=True)
             if id(one) not in left_out
         )
-        entries = [(one.identity, one.mark) for one in fresh]
         while True:
             try:
                 self._book.remember(
@@ -189,17 +194,14 @@ class Collector:
 
 
 class _Batch:
-    """The records of one call, sorted: `fresh` are to be written."""
+    """The records of one call, sorted: `fresh` are to be written; `hours` say for each of
+    them where it is counted: hour, actor and kind."""
 
-    def __init__(
-        self,
-        fresh: list[Envelope],
-        duplicates: int,
-        conflicts: int,
-        too_long: list[tuple[TooLong, str, str]],
-    ) -> None:
-        self.fresh, self.duplicates, self.conflicts = fresh, duplicates, conflicts
-        self.too_long = too_long
+    def __init__(self) -> None:
+        self.fresh: list[Envelope] = []
+        self.hours: list[tuple[int, str, str]] = []
+        self.duplicates = self.conflicts = 0
+        self.too_long: list[tuple[TooLong, str, str]] = []
 
 
 def _of_refused(refused: Refused) -> tuple[TooLong, str, str]:

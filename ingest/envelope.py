@@ -42,7 +42,7 @@ _STRING_OR_BREAK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[\r\n]+', re
 class Envelope(NamedTuple):
     """One record on its way.
 
-    `time` is UTC ms: of the event, or of receipt where the event has none. `key` decides the
+    `time` is that of the event, UTC ms; 0 where it has none. `key` decides the
     partition; "" for what has none. `identity` is a digest of tenant and id, `mark` one of the
     source's own object: the same identity with another mark is a conflict. `kind` is archive,
     event, heartbeat or undecoded.
@@ -76,7 +76,7 @@ class Envelopes:
         try:
             draft = self._decoder.draft(value)
         except RecordError:
-            return _undecoded(body, now)
+            return _undecoded(body)
         if draft is None:
             told = parse(value)[0].get("time")
             time = told if type(told) is int and 0 < told <= now else now
@@ -142,11 +142,12 @@ def _made(value: bytes, start: int, draft: Draft) -> Envelope:
     if kind == "event" and not draft.flags:
         about += b"\x00%d" % draft.time
     identity = _digest(draft.tenant.encode(), draft.msgid.encode())
-    return Envelope(value, key, draft.time, identity, _digest(about, content)[:8], actor, kind)
+    time = 0 if FLAG_TIME_UNKNOWN in draft.flags else draft.time
+    return Envelope(value, key, time, identity, _digest(about, content)[:8], actor, kind)
 
 
-def _undecoded(body: bytes, now: int) -> Envelope:
-    return Envelope(body, "", now, _digest(b"\x00raw", body), b"", "", UNDECODED)
+def _undecoded(body: bytes) -> Envelope:
+    return Envelope(body, "", 0, _digest(b"\x00raw", body), b"", "", UNDECODED)
 
 
 def _digest(one: bytes, other: bytes) -> bytes:

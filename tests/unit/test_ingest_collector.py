@@ -110,6 +110,28 @@ def test_counts_are_by_hour_of_the_event_and_actor(tmp_path: Path) -> None:
     assert totals == {"new": 6, "duplicates": 1, "undecoded": 1}, "old events are counted as well"
 
 
+class Noted(FolderRecords):
+    """Notes the times under which records are written."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.times: list[int] = []
+
+    def write(self, envelopes: Sequence[Envelope], source: str, wait: Wait) -> list[Refused]:
+        self.times += [one.time for one in envelopes]
+        return super().write(envelopes, source, wait)
+
+
+def test_what_has_no_time_does_not_move_event_time_on(tmp_path: Path) -> None:
+    """A line that cannot be read, in an export of last year, must not make the rest of it late."""
+    noted = Noted(tmp_path / "messages")
+    with opened(tmp_path) as intake:
+        intake._ends = intake._ends._replace(records=noted)
+        intake.take([b"no json", bare(1), b"nor this", bare(2, msgtime=0)])
+        intake.take([b"and this", bare(3, msgtime=T0 + 5)])
+    assert noted.times == [0, T0, T0, T0, T0, T0 + 5]
+
+
 def test_incidents_go_to_their_output(tmp_path: Path) -> None:
     one = incident("sequence_gap", tenant="demo", source="files", key="7", time=T0)
     with opened(tmp_path) as intake:
