@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ingest.intake import Body, Intake, Taken
 from ingest.lines import Lines
 from ingest.one_file import BATCH_BYTES, BATCH_RECORDS
+from rules.errors import MingjianError
 
 _PIECE = 1 << 18
 _PAUSE_S = 0.2  # without more of it for so long, what is there is taken
@@ -47,10 +48,25 @@ def take_stream(
             if not full and time.monotonic() - since < _PAUSE_S:
                 continue
         if bodies:
-            taken = taken.plus(intake.take(bodies))
+            taken = taken.plus(_take(intake, bodies))
             bodies, size = [], 0
             progress(taken)
     if bodies := bodies + lines.end():
-        taken = taken.plus(intake.take(bodies))
+        taken = taken.plus(_take(intake, bodies))
         progress(taken)
     return taken
+
+
+def _take(intake: Intake, bodies: list[Body]) -> Taken:
+    """Take them; an error says how many are gone from the stream without being written."""
+    try:
+        return intake.take(bodies)
+    except MingjianError as error:
+        lines = len(bodies)
+        raise MingjianError(
+            f"{error.en}; the last lines that were read, {lines:,}, may not have been written",
+            f"{error.zh}；最后读入的 {lines:,} 行可能没有写入",
+            fix_en="send the stream again: what is there already is not taken twice",
+            fix_zh="请重新发送这些数据：已写入的不会重复计入",
+            exit_code=error.exit_code,
+        ) from None

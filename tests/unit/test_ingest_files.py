@@ -309,6 +309,20 @@ def test_a_stream_that_pauses_is_taken_meanwhile_and_can_be_stopped(tmp_path: Pa
     assert result[0] == Taken(new=2 + len(rest), undecoded=len(rest))
 
 
+def test_what_a_stream_gave_and_nobody_could_keep_is_told(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, lines(1, 2))
+    os.close(writing)
+    with opened(tmp_path) as intake:
+        (tmp_path / "messages").rmdir()
+        (tmp_path / "messages").write_bytes(b"a file where the folder was")
+        with pytest.raises(MingjianError) as told:
+            take_stream(reading, intake, MOST, threading.Event())
+    os.close(reading)
+    assert "2, may not have been written" in told.value.en
+    assert "not taken twice" in told.value.fix_en
+
+
 @given(st.lists(st.binary(max_size=8), max_size=12), st.integers(1, 6))
 @settings(max_examples=60)
 def test_lines_of_a_stream_do_not_depend_on_its_pieces(pieces: list[bytes], most: int) -> None:
