@@ -47,6 +47,14 @@ RANGES: dict[str, tuple[int, int]] = {
     "limits.quarantine_keep_bytes": (0, 16 * _MIB),
     "limits.key_bytes": (64 * 1024, 64 * _MIB),
     "limits.open_groups": (1, 1_000_000_000),
+    "ingest.remember_days": (1, 90),
+    "ingest.request_bytes": (1024, 256 * _MIB),
+    "ingest.unpacked_bytes": (1024, 512 * _MIB),
+    "ingest.request_records": (1, 1_000_000),
+    "ingest.requests": (1, 1000),
+    "ingest.header_seconds": (1, 600),
+    "ingest.request_seconds": (1, 3600),
+    "ingest.wait_seconds": (1, 600),
 }
 # the same of each target
 TARGET_RANGES: dict[str, tuple[int, int]] = {

@@ -98,6 +98,20 @@ class KeepDays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     handled: int = 0
 
 
+class Ingest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the collector remembers and what its HTTP endpoint takes. Tokens come from
+    MINGJIAN_INGEST_TOKEN."""
+
+    remember_days: int = 8  # ids, to notice what comes again; the archive gives five days
+    request_bytes: int = 8 * 1024 * 1024
+    unpacked_bytes: int = 32 * 1024 * 1024
+    request_records: int = 10_000
+    requests: int = 8  # that are worked on at the same time
+    header_seconds: int = 10
+    request_seconds: int = 30
+    wait_seconds: int = 10  # for the broker, before the sender is told to come again
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One place the deliverer writes to. Passwords: MINGJIAN_<NAME>_PASSWORD."""
 
@@ -133,6 +147,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     kafka: Kafka = Kafka()
     flink: Flink = Flink()
     limits: Limits = Limits()
+    ingest: Ingest = Ingest()
     targets: tuple[Target, ...]
     channels: tuple[Channel, ...] = ()
     rules: Rules = Rules()

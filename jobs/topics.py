@@ -10,7 +10,7 @@ PARTITIONS = 4
 
 
 def topic_names(settings: Settings) -> list[str]:
-    """Every topic the job reads or writes, and those of what is delivered besides."""
+    """Every topic the job or a collector reads or writes."""
     names = [settings.source.topic] if settings.source.kind == "kafka" else []
     if settings.outputs.kind == "kafka":
         names += [settings.outputs.topic_prefix + output for output in DELIVERED]

@@ -17,6 +17,7 @@ from jobs.cli import (
     detect,
     heartbeat,
     incidents,
+    ingest,
     lexicons,
     quarantine,
     rules,
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    simulate, detect, heartbeat, deliver, rules, lexicons, alerts, quarantine,
+    simulate, ingest, detect, heartbeat, deliver, rules, lexicons, alerts, quarantine,
     incidents, reports, stack,
 ):  # fmt: skip
     command.register(app)

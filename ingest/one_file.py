@@ -1,0 +1,207 @@
+"""One file of JSON lines, read from where it was left off.
+
+Where that is, is known by content: the digest of everything that was read. Bytes are passed over
+only when they are the very bytes that were taken, whatever became of the file's name since; else
+the file is read again from its beginning, and what was taken before is not taken twice.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import msgspec
+
+from ingest.intake import Body
+from ingest.lines import read_line
+
+BATCH_RECORDS, BATCH_BYTES = 2000, 8 * 1024 * 1024
+PACKED = ".gz"
+_PIECE = 1 << 20
+_TAIL = 256  # bytes before the place that are looked at again when a file has grown
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a file was read: `offset` bytes (unpacked), whose digest is `digest`.
+
+    `size` and `changed` (ns) are of the file then; `whole`: it had been read to its end.
+    """
+
+    dev: int
+    ino: int
+    size: int
+    changed: int
+    offset: int
+    digest: str
+    whole: bool = False
+
+
+class Damaged(NamedTuple):
+    """A packed file that does not unpack to its end."""
+
+    path: Path
+    offset: int
+    why: str
+
+
+def place_of(stored: str) -> Place | None:
+    """The place in a cursor; None when there is none, or one of another version."""
+    try:
+        return msgspec.json.decode(stored, type=Place) if stored else None
+    except msgspec.DecodeError:
+        return None
+
+
+class OneFile:
+    """Reads one file in batches.
+
+    Args:
+        most: bytes of the longest line that is kept whole.
+        growing: an end without a line break is waited for, not taken.
+    """
+
+    def __init__(self, path: Path, most: int, *, growing: bool = False) -> None:
+        self.path = path
+        self.damaged: Damaged | None = None
+        self._most = most
+        self._growing = growing and path.suffix != PACKED
+        self._raw = path.open("rb")
+        self._file = self._unpacked()
+        self._offset, self._digest, self._tail = 0, blake2b(digest_size=16), b""
+        self._whole = False
+
+    def resume(self, place: Place | None) -> bool:
+        """Go on at `place` when what lies before it is what was read then; else from the beginning.
+
+        Returns: whether there may be anything to read.
+        """
+        state = os.fstat(self._raw.fileno())
+        if place is None:
+            return True
+        same = (place.dev, place.ino, place.size, place.changed) == (
+            state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns,
+        )  # fmt: skip
+        if same and place.whole and not self._growing:
+            return False
+        digest, left, tail = blake2b(digest_size=16), place.offset, b""
+        try:
+            while left and (piece := self._file.read(min(left, _PIECE))):
+                digest.update(piece)
+                left -= len(piece)
+                tail = (tail + piece)[-_TAIL:]
+        except (OSError, EOFError, zlib.error):
+            left = -1
+        if left == 0 and digest.hexdigest() == place.digest:
+            self._offset, self._digest, self._tail = place.offset, digest, tail
+        else:
+            self._from_the_beginning()
+        return True
+
+    def batch(self) -> list[Body]:
+        """The next records, [] at the end (of a growing file: for now)."""
+        bodies: list[Body] = []
+        size = 0
+        self._whole = False
+        try:
+            while len(bodies) < BATCH_RECORDS and size < BATCH_BYTES:
+                line, long = read_line(self._file, self._most)
+                if not line and long is None:
+                    self._whole = True
+                    break
+                ended = line.endswith(b"\n")
+                if not ended and self._growing:
+                    self._file.seek(self._offset)
+                    break
+                if ended:
+                    self._passed(line, long is not None)
+                body = line.rstrip(b"\r\n") if long is None else long.body()
+                size += len(body) if isinstance(body, bytes) else len(body.head)
+                if not isinstance(body, bytes) or (body and not body.isspace()):
+                    bodies.append(body)
+                if not ended:
+                    # taken, but not passed over: should it be half a line, the whole of it is read
+                    # when it is there
+                    self._whole = True
+                    break
+        except (OSError, EOFError, zlib.error) as error:
+            if self.path.suffix != PACKED:
+                raise
+            self.damaged = Damaged(self.path, self._offset, str(error) or type(error).__name__)
+        return bodies
+
+    def place(self) -> str:
+        """Where the last batch ended, as a cursor."""
+        state = os.fstat(self._raw.fileno())
+        place = Place(
+            dev=state.st_dev,
+            ino=state.st_ino,
+            size=state.st_size,
+            changed=state.st_mtime_ns,
+            offset=self._offset,
+            digest=self._digest.hexdigest(),
+            whole=self._whole,
+        )
+        return msgspec.json.encode(place).decode()
+
+    def grown(self) -> bool:
+        """Whether there is more than was read; a file that was cut off or written anew is read from
+        its beginning."""
+        state = os.fstat(self._raw.fileno())
+        if state.st_size == self._offset and self._as_it_was():
+            return False
+        if state.st_size < self._offset or not self._as_it_was():
+            self._from_the_beginning()
+        return state.st_size > self._offset
+
+    def replaced(self) -> bool:
+        """Whether another file has the name now, or none."""
+        try:
+            now = self.path.stat()
+        except OSError:
+            return True
+        ours = os.fstat(self._raw.fileno())
+        return (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino)
+
+    @property
+    def number(self) -> tuple[int, int]:
+        """What the system knows the file by, whatever its name."""
+        state = os.fstat(self._raw.fileno())
+        return state.st_dev, state.st_ino
+
+    def read_bytes(self) -> int:
+        """Bytes of the file itself that were read, for a progress bar."""
+        return self._raw.tell()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        self._raw.close()
+
+    def _unpacked(self) -> BinaryIO:
+        if self.path.suffix != PACKED:
+            return self._raw
+        return cast(BinaryIO, gzip.GzipFile(fileobj=self._raw))
+
+    def _from_the_beginning(self) -> None:
+        self._raw.seek(0)
+        self._file = self._unpacked()
+        self._offset, self._digest, self._tail = 0, blake2b(digest_size=16), b""
+
+    def _as_it_was(self) -> bool:
+        at = self._offset - len(self._tail)
+        return os.pread(self._raw.fileno(), len(self._tail), at) == self._tail
+
+    def _passed(self, line: bytes, long: bool) -> None:
+        pieces: Any = (line,)
+        if long:  # it was not kept: read it once more
+            end = self._file.tell()
+            self._file.seek(self._offset)
+            pieces = iter(lambda: self._file.read(min(_PIECE, end - self._file.tell())), b"")
+        for piece in pieces:
+            self._digest.update(piece)
+            self._offset += len(piece)
+            self._tail = (self._tail + piece)[-_TAIL:] if len(piece) < _TAIL else piece[-_TAIL:]
