@@ -55,6 +55,13 @@ RANGES: dict[str, tuple[int, int]] = {
     "ingest.header_seconds": (1, 600),
     "ingest.request_seconds": (1, 3600),
     "ingest.wait_seconds": (1, 600),
+    "ingest.archive.limit": (1, 1000),  # WeCom's own limit
+    "ingest.archive.timeout_s": (1, 600),
+    "ingest.archive.calls_per_minute": (1, 600),  # WeCom's own limit
+    "ingest.archive.poll_s": (1, 3600),
+    "ingest.archive.delay_s": (0, 3600),
+    "ingest.archive.gap_wait_s": (0, 3600),
+    "ingest.archive.lag_minutes": (1, 7200),  # five days: then messages are gone
 }
 # the same of each target
 TARGET_RANGES: dict[str, tuple[int, int]] = {
@@ -73,7 +80,10 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "flink.state_backend": ("hashmap", "rocksdb"),
     "targets[].kind": ("sqlite", "redis", "elasticsearch"),
 }
-_FOLDERS = ("data_dir", "keys_dir", "source.path", "outputs.path", "rules.path", "rules.registry")
+_FOLDERS = (
+    "data_dir", "keys_dir", "source.path", "outputs.path", "rules.path", "rules.registry",
+    "ingest.archive.keys_dir",
+)  # fmt: skip
 _NEVER_EMPTY = ("tenant", *(key for key in _FOLDERS if key != "rules.path"))
 _ADDRESSES = {
     "redis": (

@@ -98,8 +98,25 @@ class KeepDays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     handled: int = 0
 
 
+class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The session archive of WeCom, for `mingjian ingest archive`. The secret comes from
+    MINGJIAN_ARCHIVE_SECRET. Times are in the unit of the name."""
+
+    library: str = ""  # path of libWeWorkFinanceSdk_C.so
+    corpid: str = ""
+    keys_dir: str = "var/keys/archive"  # private keys, one PEM file for each version
+    proxy: str = ""
+    limit: int = 1000  # messages a call
+    timeout_s: int = 10
+    calls_per_minute: int = 600
+    poll_s: int = 5  # pause when there is nothing new
+    delay_s: int = 60  # heartbeats stay so far behind the clock
+    gap_wait_s: int = 30  # until a missing number is looked for again
+    lag_minutes: int = 60  # a collector further behind raises an incident
+
+
 class Ingest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the collector remembers and what its HTTP endpoint takes. Tokens come from
+    """What collectors remember, and what the HTTP endpoint takes. Tokens come from
     MINGJIAN_INGEST_TOKEN."""
 
     remember_days: int = 8  # ids, to notice what comes again; the archive gives five days
@@ -110,6 +127,7 @@ class Ingest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     header_seconds: int = 10
     request_seconds: int = 30
     wait_seconds: int = 10  # for the broker, before the sender is told to come again
+    archive: Archive = Archive()
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
