@@ -152,6 +152,7 @@ class Company:
         self.keys.mkdir(parents=True)
         for version in versions:
             write_key(self.keys, version)
+        self.keyring = Keys(self.keys)  # reading a key takes longer than all the rest
         self.archive = Simulator(self.clock.now, **archive)
         self.settings = Archive(gap_wait_s=30)
 
@@ -168,7 +169,7 @@ class Company:
         try:
             puller = Puller(
                 client or self.archive,
-                Keys(self.keys),
+                self.keyring,
                 self.intake,
                 memory,
                 Archive(**{"gap_wait_s": 30, **settings}),

@@ -135,6 +135,7 @@ def test_numbers_that_become_visible_out_of_order_are_not_lost(
         if company.clock.at:  # no gap, so nobody slept
             company.archive.reveal(*map(stored, late))
         assert {*company.taken} == {*ids(*shown, *late)}
+        assert company.intake.cursor() == str(shown[-1])
         told = [one for one in company.intake.open() if one[0] == "sequence_gap"]
         missing = {*range(shown[0], shown[-1])} - {*shown} - late
         assert sum(count for _, _, count in told) == len(missing)
