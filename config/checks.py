@@ -56,11 +56,11 @@ RANGES: dict[str, tuple[int, int]] = {
     "ingest.request_seconds": (1, 3600),
     "ingest.wait_seconds": (1, 600),
     "ingest.archive.limit": (1, 1000),  # WeCom's own limit
-    "ingest.archive.timeout_s": (1, 600),
+    "ingest.archive.timeout_seconds": (1, 600),
     "ingest.archive.calls_per_minute": (1, 600),  # WeCom's own limit
-    "ingest.archive.poll_s": (1, 3600),
-    "ingest.archive.delay_s": (0, 3600),
-    "ingest.archive.gap_wait_s": (0, 3600),
+    "ingest.archive.poll_seconds": (1, 3600),
+    "ingest.archive.delay_seconds": (0, 3600),
+    "ingest.archive.gap_wait_seconds": (0, 3600),
     "ingest.archive.lag_minutes": (1, 7200),  # five days: then messages are gone
 }
 # the same of each target

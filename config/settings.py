@@ -107,11 +107,11 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     keys_dir: str = "var/keys/archive"  # private keys, one PEM file for each version
     proxy: str = ""
     limit: int = 1000  # messages a call
-    timeout_s: int = 10
+    timeout_seconds: int = 10
     calls_per_minute: int = 600
-    poll_s: int = 5  # pause when there is nothing new
-    delay_s: int = 60  # heartbeats stay so far behind the clock
-    gap_wait_s: int = 30  # until a missing number is looked for again
+    poll_seconds: int = 5  # pause when there is nothing new
+    delay_seconds: int = 60  # heartbeats stay so far behind the clock
+    gap_wait_seconds: int = 30  # until a missing number is looked for again
     lag_minutes: int = 60  # a collector further behind raises an incident
 
 

@@ -78,8 +78,8 @@ INCIDENTS: dict[str, IncidentKind] = {
     ),
     "decrypt_failed": IncidentKind(
         "critical",
-        "a message could not be decrypted; its bytes are kept in quarantine",
-        "消息无法解密；原始字节已隔离保存",
+        "a message could not be decrypted; it is kept, encrypted, beside the collector",
+        "消息无法解密；密文保留在采集器旁",
     ),
     "source_refused": IncidentKind(
         "critical",

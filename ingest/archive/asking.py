@@ -104,7 +104,7 @@ class Asking:
             self._keep_pace()
             asked = self._world.now()
             try:
-                data = self._client.get_chat_data(seq, limit, self._settings.timeout_s)
+                data = self._client.get_chat_data(seq, limit, self._settings.timeout_seconds)
                 messages = read_page(data, seq)
             except ArchiveError as error:
                 if not error.again:
@@ -139,10 +139,10 @@ class Asking:
     def _back(self) -> None:
         now = self._world.now()
         if self._away_since:
-            seconds = (now - self._away_since) // 1000
+            seconds = (now - self._away_since) / 1000
             self._world.tell(
-                "back", f"the archive answers again after {seconds} s",
-                f"会话存档恢复应答，中断 {seconds} 秒",
+                "back", f"the archive answers again after {seconds:.1f} s",
+                f"会话存档恢复应答，中断 {seconds:.1f} 秒",
             )  # fmt: skip
             self._away_since = 0
         for code in self._watch.subjects(REFUSED):

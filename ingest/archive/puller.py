@@ -9,6 +9,7 @@ changes nothing.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 from config.settings import Archive
@@ -67,7 +68,7 @@ class Puller:
         self._client, self._keys, self._intake, self._book = client, keys, intake, book
         self._settings, self._world, self._tenant = settings, world, tenant
         self._watch = Watch(intake, book, tenant)
-        self._gaps = Gaps(book, self._watch, settings.gap_wait_s * 1000)
+        self._gaps = Gaps(book, self._watch, settings.gap_wait_seconds * 1000)
         self._asking = Asking(client, settings, self._watch, world, self._look_at_lag)
         stored = intake.cursor()
         self._seq = int(stored or "0") if start is None else start
@@ -78,8 +79,13 @@ class Puller:
         self._pages, self._taken = 0, Taken()
         self._keys_refused = ""
 
-    def run(self, *, once: bool = False) -> Pulled:
+    def run(
+        self, *, once: bool = False, progress: Callable[[Pulled], None] = lambda _: None
+    ) -> Pulled:
         """Pull until told to stop; with `once` until everything that is there has been taken.
+
+        Args:
+            progress: called after each page.
 
         Raises:
             MingjianError: the archive or the intake refuses for a reason that needs a person.
@@ -88,10 +94,11 @@ class Puller:
             self.open_again()
             while not self._world.stopped():
                 if self._turn():
+                    progress(self.result())
                     continue
                 if once and not self._gaps.pending:
                     break
-                self._world.sleep(self._settings.poll_s)
+                self._world.sleep(self._settings.poll_seconds)
         except Stopped:
             pass
         return self.result()
@@ -146,7 +153,7 @@ class Puller:
         if page.expired:
             self._gaps.expired(self._seq + 1, 0, page.asked)
         self._reached(page.asked)
-        until = page.asked - self._settings.delay_s * 1000
+        until = page.asked - self._settings.delay_seconds * 1000
         if until > self._beaten and not self._gaps.pending:
             self._intake.beat(until)
             self._beaten = until
@@ -172,17 +179,21 @@ class Puller:
         """Try the keys there are on all that is kept unopened; how many could be handed on."""
         after, done = -1, 0
         while kept := self._book.shut(after):
+            bodies: list[bytes] = []
+            seqs: list[int] = []
             for message, at in kept:
                 opened = open_page(
                     [message], self._client, self._keys, tenant=self._tenant, received_at=at
                 )
+                bodies += opened.bodies
+                seqs += opened.seqs
                 if opened.shut:  # perhaps for another reason now
                     self._book.keep(opened.shut, at)
                     self._tell_of(opened.shut, self._world.now())
-                    continue
-                self._taken = self._taken.plus(self._intake.take(opened.bodies))
-                self._book.forget([message.seq])
-                done += 1
+            if bodies:
+                self._taken = self._taken.plus(self._intake.take(bodies))
+                self._book.forget(seqs)
+                done += len(seqs)
             after = kept[-1][0].seq
         if done:
             self._world.tell(

@@ -18,6 +18,7 @@ from jobs.cli import (
     heartbeat,
     incidents,
     ingest,
+    ingest_archive,
     lexicons,
     quarantine,
     rules,
@@ -41,8 +42,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    simulate, ingest, detect, heartbeat, deliver, rules, lexicons, alerts, quarantine,
-    incidents, reports, stack,
+    simulate, ingest, ingest_archive, detect, heartbeat, deliver, rules, lexicons, alerts,
+    quarantine, incidents, reports, stack,
 ):  # fmt: skip
     command.register(app)
 

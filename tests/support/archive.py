@@ -154,7 +154,7 @@ class Company:
             write_key(self.keys, version)
         self.keyring = Keys(self.keys)  # reading a key takes longer than all the rest
         self.archive = Simulator(self.clock.now, **archive)
-        self.settings = Archive(gap_wait_s=30)
+        self.settings = Archive(gap_wait_seconds=30)
 
     def pull(
         self,
@@ -172,7 +172,7 @@ class Company:
                 self.keyring,
                 self.intake,
                 memory,
-                Archive(**{"gap_wait_s": 30, **settings}),
+                Archive(**{"gap_wait_seconds": 30, **settings}),
                 self.clock.world(),
                 tenant=TENANT,
                 start=start,

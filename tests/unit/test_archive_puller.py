@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from ingest.archive.page import Encrypted
+from ingest.archive.page import Encrypted, read_page
+from ingest.archive.port import ArchiveError
 from ingest.archive.simulator import encrypted, page
+from ingest.intake import Taken
 from rules.decode import Decoder
 from rules.errors import MingjianError
 from tests.support.archive import NOON, Company, ids, msgid, private_key, said, stored, write_key
@@ -83,15 +85,11 @@ def test_what_is_a_message_but_no_sound_json_goes_on_as_it_is(
         encrypted(plaintext, seq=1, sent=0, msgid="x", version=1, key=private_key(1).public_key())
     )
     taken: list[bytes] = []
-    company.intake.take = lambda bodies, **_: taken.extend(bodies) or taken_nothing()  # type: ignore[method-assign,assignment]
+    company.intake.take = (  # type: ignore[method-assign]
+        lambda bodies, **_: taken.extend(bodies) or Taken()  # type: ignore[func-returns-value]
+    )
     company.pull()
     assert taken == [plaintext]
-
-
-def taken_nothing() -> Any:
-    from ingest.intake import Taken
-
-    return Taken()
 
 
 def test_it_goes_on_where_it_stopped(company: Company) -> None:
@@ -255,9 +253,7 @@ def test_a_gap_of_any_size_is_two_numbers(company: Company) -> None:
 
 
 @pytest.mark.parametrize("refuses", [False, True])
-def test_messages_that_expired_unfetched_are_told_and_passed(
-    tmp_path: Path, refuses: bool
-) -> None:
+def test_messages_that_expired_unfetched_are_told_and_passed(tmp_path: Path, refuses: bool) -> None:
     company = Company(tmp_path, refuses=refuses)
     company.archive.add(stored(1), stored(2))
     company.pull()
@@ -283,8 +279,6 @@ def test_expiry_of_everything_is_told_though_nobody_knows_how_much(tmp_path: Pat
 
 
 def test_a_single_message_refused_as_expired_is_told_and_kept(company: Company) -> None:
-    from ingest.archive.port import ArchiveError
-
     company.archive.add(stored(1), stored(2), stored(3))
     real, sealed = company.archive.decrypt, stored(2).chat_msg
 
@@ -410,7 +404,7 @@ def test_an_archive_that_stays_away_is_a_lag_too(company: Company) -> None:
 def test_time_goes_on_at_the_end_of_the_archive_and_only_there(company: Company) -> None:
     company.archive.add(stored(1), stored(2), stored(4))
     company.clock.at[9] = lambda: setattr(company.clock, "stop", True)
-    company.pull(once=False, delay_s=20, poll_s=5)
+    company.pull(once=False, delay_seconds=20, poll_seconds=5)
     waited = 30_000  # for the second look at number 3
     assert company.intake.beats
     assert company.intake.beats[0] >= NOON + waited - 20_000
@@ -427,8 +421,6 @@ def test_what_the_book_keeps_is_encrypted(tmp_path: Path) -> None:
 
 
 def test_a_page_lists_messages_by_number_whatever_its_order() -> None:
-    from ingest.archive.page import read_page
-
     listed = read_page(page([stored(3), stored(1), stored(2), stored(3)]), 1)
     assert [one.seq for one in listed] == [2, 3]
     assert isinstance(listed[0], Encrypted)
