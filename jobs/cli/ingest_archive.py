@@ -1,4 +1,4 @@
-"""`mingjian ingest archive`: what was said, from WeCom's session archive or from a simulated one."""
+"""`mingjian ingest archive`: what was said, from WeCom's session archive or a simulated one."""
 
 from __future__ import annotations
 
