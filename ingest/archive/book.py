@@ -19,9 +19,9 @@ from rules.errors import MingjianError
 
 # numbers reach 2^64-1 and SQLite's integers do not, so they are text of one width, which sorts
 _TABLES = """
-CREATE TABLE IF NOT EXISTS shut (seq TEXT PRIMARY KEY, msgid TEXT NOT NULL,
+CREATE TABLE IF NOT EXISTS shut (seq TEXT NOT NULL, msgid TEXT NOT NULL,
     version INTEGER NOT NULL, random_key TEXT NOT NULL, chat_msg TEXT NOT NULL,
-    reason TEXT NOT NULL, at INTEGER NOT NULL);
+    reason TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (seq, msgid));
 CREATE TABLE IF NOT EXISTS gaps (first TEXT PRIMARY KEY, last TEXT NOT NULL,
     at INTEGER NOT NULL, told INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS incidents (kind TEXT NOT NULL, subject TEXT NOT NULL,
@@ -82,7 +82,7 @@ class Book:
             self._db.execute("BEGIN")
             self._db.executemany(
                 "INSERT INTO shut VALUES (?,?,?,?,?,?,?)"
-                " ON CONFLICT(seq) DO UPDATE SET reason = excluded.reason",
+                " ON CONFLICT(seq, msgid) DO UPDATE SET reason = excluded.reason",
                 rows,
             )
 
@@ -90,16 +90,19 @@ class Book:
         """Messages that are kept, in the order of their numbers, with the time since when."""
         rows = self._db.execute(
             "SELECT seq, msgid, version, random_key, chat_msg, at FROM shut"
-            " WHERE seq > ? ORDER BY seq LIMIT ?",
+            " WHERE seq > ? ORDER BY seq, msgid LIMIT ?",
             (_text(after) if after >= 0 else "", limit),
         )
         return [(Encrypted(int(row[0]), *row[1:5]), row[5]) for row in rows]
 
-    def forget(self, seqs: Iterable[int]) -> None:
+    def forget(self, messages: Iterable[Encrypted]) -> None:
         """These were opened and handed on."""
         with self._db:
             self._db.execute("BEGIN")
-            self._db.executemany("DELETE FROM shut WHERE seq = ?", [(_text(seq),) for seq in seqs])
+            self._db.executemany(
+                "DELETE FROM shut WHERE seq = ? AND msgid = ?",
+                [(_text(one.seq), one.msgid) for one in messages],
+            )
 
     def counts(self) -> Counter[tuple[str, int]]:
         """How many are kept, by (reason, version of the key)."""

@@ -27,7 +27,7 @@ class Opened(NamedTuple):
     bodies: list[bytes]
     shut: list[Shut]
     latest: int
-    seqs: list[int]  # of what was opened
+    messages: list[Encrypted]  # that were opened
 
 
 def open_page(
@@ -45,7 +45,7 @@ def open_page(
     """
     bodies: list[bytes] = []
     shut: list[Shut] = []
-    seqs: list[int] = []
+    done: list[Encrypted] = []
     latest = 0
     for message in messages:
         try:
@@ -55,10 +55,10 @@ def open_page(
             continue
         body = envelope(plaintext, seq=message.seq, received_at=received_at, tenant=tenant)
         bodies.append(body.data)
-        seqs.append(message.seq)
+        done.append(message)
         if plausible(body.sent, received_at):
             latest = max(latest, body.sent)
-    return Opened(bodies, shut, latest, seqs)
+    return Opened(bodies, shut, latest, done)
 
 
 def plausible(sent: int, now: int) -> bool:

@@ -47,10 +47,12 @@ def read_page(data: bytes, after: int) -> list[Encrypted]:
     listed = [] if listed is None else listed
     if type(listed) is not list:
         raise ArchiveError(PARSING, _DOING, "chatdata is no list")
-    found = {one.seq: one for one in map(_entry, listed)}
-    messages = [found[seq] for seq in sorted(found) if seq > after]
+    # one number under two ids would be odd, but neither may be lost
+    found = sorted({*map(_entry, listed)})
+    messages = [one for one in found if one.seq > after]
     if found and not messages:
-        raise ArchiveError(PARSING, _DOING, f"only numbers up to {max(found)}, asked after {after}")
+        highest = found[-1].seq
+        raise ArchiveError(PARSING, _DOING, f"only numbers up to {highest}, asked after {after}")
     return messages
 
 

@@ -144,8 +144,7 @@ class Puller:
             self._tell_of(opened.shut, now)
         taken = self._intake.take(opened.bodies, cursor=cursor)
         self._taken = self._taken.plus(taken)
-        if opened.seqs:
-            self._book.forget(opened.seqs)
+        self._book.forget(opened.messages)
         return opened
 
     def _at_the_end(self, page: Page) -> None:
@@ -180,20 +179,20 @@ class Puller:
         after, done = -1, 0
         while kept := self._book.shut(after):
             bodies: list[bytes] = []
-            seqs: list[int] = []
+            these: list[Encrypted] = []
             for message, at in kept:
                 opened = open_page(
                     [message], self._client, self._keys, tenant=self._tenant, received_at=at
                 )
                 bodies += opened.bodies
-                seqs += opened.seqs
+                these += opened.messages
                 if opened.shut:  # perhaps for another reason now
                     self._book.keep(opened.shut, at)
                     self._tell_of(opened.shut, self._world.now())
             if bodies:
                 self._taken = self._taken.plus(self._intake.take(bodies))
-                self._book.forget(seqs)
-                done += len(seqs)
+                self._book.forget(these)
+                done += len(these)
             after = kept[-1][0].seq
         if done:
             self._world.tell(

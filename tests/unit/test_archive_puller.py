@@ -109,6 +109,16 @@ def test_from_a_number_pulls_again_and_hands_nothing_on_twice(company: Company) 
     assert company.intake.open() == []
 
 
+def test_one_number_under_two_ids_loses_neither(tmp_path: Path) -> None:
+    company = Company(tmp_path, versions=())
+    twice = [stored(1)._replace(seq=5), stored(2)._replace(seq=5)]
+    company.archive.get_chat_data = lambda seq, *_: page(twice if not seq else [])  # type: ignore[method-assign]
+    assert company.pull().shut == {"key_missing": 2}
+    write_key(company.keys, 1)
+    company.pull()
+    assert sorted(company.taken) == ids(1, 2)
+
+
 # ---- the archive is away, or refuses ----
 
 
