@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -18,9 +21,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 import structlog
+import yaml
 
 from config.settings import Settings
 from jobs import detect, progress
+from jobs.flink import python_path
 from jobs.kept_state import LATEST, checkpoints
 from rules.errors import EXIT_USAGE, MingjianError
 
@@ -70,7 +75,7 @@ class Keeper:
                 fix_zh="请用 --profile cluster；嵌入式作业随命令结束",
             )
         self._settings, self._stop = settings, stop
-        self._submit = submit or _submit
+        self._submit = submit or submit_apart
         self._look = look or (lambda: look_at(settings))
         self._given_up: set[Path] = set()  # checkpoints that could not be read
         self._cancelled: set[str] = set()
@@ -202,8 +207,35 @@ def _expired(history: list[dict[str, Any]]) -> int:
     return count
 
 
-def _submit(settings: Settings) -> detect.Report:
-    return detect.run(settings, detached=True)
+def submit_apart(settings: Settings) -> detect.Report:
+    """Submit from a process of its own, and wait until the job runs.
+
+    Flink's planner counts the operators of all queries of a process, and their state is kept under
+    these numbers: a second submission from one process would not find the state of the first.
+
+    Raises:
+        MingjianError: what the other process said.
+    """
+    folder = Path(settings.data_dir) / "keep"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "settings.yaml"
+    values = msgspec.to_builtins(settings, builtin_types=())
+    file.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+    command = [sys.executable, "-m", "jobs.cli.main", "detect", "--detach", "--output", "json"]
+    done = subprocess.run(
+        [*command, "--config", str(file)],
+        env={**os.environ, "PYTHONPATH": python_path(), "MINGJIAN_LANG": "en"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no word"]
+        first = next((line for line in said if line.startswith("✗")), said[-1])
+        why = first.removeprefix("✗").strip()
+        raise MingjianError(why, why, exit_code=done.returncode)
+    answer = json.loads(done.stdout)
+    return detect.Report(answer["job_id"], answer["state"])
 
 
 def _unreadable(text: str) -> bool:
