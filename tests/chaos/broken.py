@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
 import msgspec
 
@@ -22,12 +21,12 @@ from sinks import elasticsearch, redis
 def repeats() -> None:
     """No ids in the index, and no look at what Redis has."""
 
-    def action(sink: Any, record: Any) -> bytes:
-        name = elasticsearch.alias(sink._prefix, record.topic)
-        return msgspec.json.encode({"create": {"_index": name}})
+    def action(target: str, _record_id: str, _rank: int) -> bytes:
+        return msgspec.json.encode({"create": {"_index": target}})
 
-    elasticsearch.ElasticsearchSink._action = action  # type: ignore[method-assign]
-    redis._PUT = redis._PUT.replace("return 0", "old = nil; was = nil")
+    elasticsearch._action = action
+    shown = redis._SCRIPTS["alerts"].replace("return 0", "old = nil; was = nil")
+    redis._SCRIPTS["alerts"] = shown
 
 
 def early() -> None:
