@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from config.checks import writable
@@ -18,13 +17,14 @@ from jobs.failures import failed, no_cluster
 from jobs.flink import Environment, environment, keyed_rows, side_output
 from jobs.kept_state import savepoint_folder
 from jobs.progress import FINAL, JobMonitor, Snapshot
+from jobs.registry import begin, pin, registry_of
 from jobs.servers.jars import connector_jar
 from jobs.servers.process import take_port
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.matcher import compile_timeline
-from rules.ruleset import CATALOG, RuleTimeline
 from sinks.sealing import Sealer
 from udfs.kept import KeptPatterns
+from udfs.live_rules import LiveRules
 from udfs.spec import JobSpec
 
 JOB_NAME = "mingjian-detect"
@@ -59,17 +59,18 @@ class Report:
         return (after - before) / (last - first)
 
 
-def job_spec(settings: Settings) -> tuple[JobSpec, RuleTimeline]:
+def job_spec(settings: Settings) -> tuple[JobSpec, LiveRules]:
     """What the Python stages are given, and the rules, so that a broken rule is told here.
 
     Raises:
-        MingjianError: no rules, a broken rule, no usable evidence key.
+        MingjianError: no rules, a broken rule, no usable evidence key, or a registry that cannot
+            be written or read.
     """
+    settings = pin(settings)
     spec = JobSpec(
         tenant=settings.tenant,
-        rules=str(Path(settings.rules.path or CATALOG).resolve()),
-        registry=str(Path(settings.rules.registry).resolve()),
-        packs=settings.rules.packs,
+        rules=settings.rules.path,
+        registry=str(registry_of(settings)),
         feeds=settings.rules.feeds,
         key_bytes=settings.limits.key_bytes,
         record_bytes=settings.limits.record_bytes,
@@ -77,12 +78,13 @@ def job_spec(settings: Settings) -> tuple[JobSpec, RuleTimeline]:
         assume_received_at=int(time.time() * 1000),
         seal=Sealer.from_dir(settings.keys_dir).seal,
     )
-    return spec, spec.timeline()
+    timeline = LiveRules(spec.rules, spec.registry, spec.feeds)
+    return replace(spec, levels=timeline.depth), timeline
 
 
-def build(env: Environment, settings: Settings, spec: JobSpec, levels: int = 1) -> None:
-    """Put the job together in `env`; nothing runs yet. `levels`: how deep correlations read each
-    other; each level is a keyed stage."""
+def build(env: Environment, settings: Settings, spec: JobSpec) -> None:
+    """Put the job together in `env`; nothing runs yet. Each level of correlations that read each
+    other is a keyed stage."""
     from pyflink.common import Types  # noqa: PLC0415
 
     from udfs.behave import SIDE_OUTPUTS, UP, Behave  # noqa: PLC0415
@@ -94,7 +96,7 @@ def build(env: Environment, settings: Settings, spec: JobSpec, levels: int = 1) 
     items = env.tables.to_data_stream(env.tables.sql_query(ends.select_items(settings)))
     streams: dict[str, Any] = {}
     below = items
-    for level in range(1, levels + 1):
+    for level in range(1, spec.levels + 1):
         name = "behave" if level == 1 else f"behave-{level}"
         alerts = (
             keyed_rows(below)
@@ -133,10 +135,11 @@ def run(
     with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
         compiling = beside.submit(compile_timeline, timeline, KeptPatterns())
         env = environment(settings, jars=(connector_jar(),) if kafka else ())
-        build(env, settings, spec, timeline.depth)
+        build(env, settings, spec, spec.levels)
         compiling.result()
     embedded_counts = _embedded_counts(settings)
     client = _submitted(env, settings)
+    begin(settings, spec)
     job_id = str(client.get_job_id())
     monitor = JobMonitor(env.rest_url, job_id)
     failure: list[BaseException] = []

@@ -23,10 +23,11 @@ import msgspec
 import structlog
 import yaml
 
-from config.settings import Settings
+from config.settings import Rules, Settings
 from jobs import detect, progress
 from jobs.flink import python_path
 from jobs.kept_state import LATEST, checkpoints
+from jobs.registry import pin
 from rules.errors import EXIT_USAGE, MingjianError
 
 LOOK_S = 1.0
@@ -75,7 +76,7 @@ class Keeper:
                 fix_zh="请用 --profile cluster；嵌入式作业随命令结束",
             )
         self._settings, self._stop = settings, stop
-        self._submit = submit or submit_apart
+        self._submit = submit or _submitter()
         self._look = look or (lambda: look_at(settings))
         self._given_up: set[Path] = set()  # checkpoints that could not be read
         self._cancelled: set[str] = set()
@@ -205,6 +206,19 @@ def _expired(history: list[dict[str, Any]]) -> int:
             break
         count += 1
     return count
+
+
+def _submitter() -> Submit:
+    """Submits with the same rules for as long as it lives, whatever becomes of the files: messages
+    since the last checkpoint are judged again. New rules are published."""
+    rules: list[Rules] = []
+
+    def submit(settings: Settings) -> detect.Report:
+        if not rules:
+            rules.append(pin(settings).rules)
+        return submit_apart(msgspec.structs.replace(settings, rules=rules[0]))
+
+    return submit
 
 
 def submit_apart(settings: Settings) -> detect.Report:

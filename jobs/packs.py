@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from config.settings import Settings
 from jobs.kafka_client import connection
+from jobs.registry import chosen_rules, registry_of
 from reports.context import ContextSource, NoContext
 from reports.context_files import FileContext
 from reports.evidence import Request, build_bundle
@@ -19,7 +20,7 @@ from reports.signing import PASSPHRASE_VARIABLE, Signer
 from rules.alert import RETRACTED
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
-from rules.ruleset import RuleTimeline
+from rules.published import find
 from sinks.base import AlertReader
 from sinks.readers import open_reader
 from sinks.sealing import Sealer
@@ -162,9 +163,10 @@ def _rule(settings: Settings, alert: dict[str, Any], rule_file: str | Path) -> R
                 exit_code=EXIT_USAGE,
             ) from None
     name, digest = alert["rule"]["name"], alert["rule"]["digest"]
-    timeline = RuleTimeline.load(settings.rules.path, settings.rules.registry)
-    files = [file for ruleset in timeline.rulesets if (file := ruleset.file_of(name))]
-    texts = [rule_text(file.text, file.path) for file in files]
+    kept = find(registry_of(settings), alert["ruleset"])
+    ruleset = kept.load() if kept else chosen_rules(settings)
+    file = ruleset.file_of(name)
+    texts = [rule_text(file.text, file.path)] if file else []
     if not texts:
         raise MingjianError(
             f"the rule '{name}' is no longer among the rules",

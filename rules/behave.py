@@ -28,7 +28,7 @@ from rules.live import Live
 from rules.lookahead import Lookahead
 from rules.members import entries_of, remembered
 from rules.model import MAX_WINDOW, CorrelationRule
-from rules.ruleset import RuleSet, RuleTimeline
+from rules.ruleset import RuleSet, Timeline
 from rules.speculation import Stood, ended
 from rules.split import Splits, SplitStep
 from rules.telling import Output, Telling, outputs_of
@@ -69,7 +69,7 @@ class Behaviour:
 
     def __init__(
         self,
-        timeline: RuleTimeline,
+        timeline: Timeline,
         findings: Findings,
         calendar: OfficeCalendar | None = None,
         level: int = 1,
@@ -81,7 +81,7 @@ class Behaviour:
         self._findings = findings
         self._telling = Telling(timeline, findings)
         self._plain: dict[tuple[str, str], bool] = {}
-        self._plans: dict[tuple[str, str], Plan] = {}
+        self._plans: dict[tuple[str, str, bool], Plan] = {}
         self.counts: Counter[str] = Counter()  # of COUNTED; whoever reads it may empty it
         self._lookahead = Lookahead(findings, self._group)
         self._splits = Splits(timeline, findings, calendar or load_calendar())
@@ -206,6 +206,8 @@ class Behaviour:
             live.made(self._group(rule, held, newest_within(
                 self._key_bytes, MAX_WINDOW, held.window, judged
             )))  # fmt: skip
+        if live.group and live.group.plan is not self._plan(rule):
+            live.reread()
         group = live.group
         if group is None:
             group = self._group(rule, held, MAX_WINDOW)
@@ -238,9 +240,9 @@ class Behaviour:
         return partial(field_value, message, self._ruleset(item).reference)
 
     def _plan(self, rule: CorrelationRule) -> Plan:
-        key = (rule.ref.name, rule.state_version)
+        read = self._timeline.reads(rule.ref.name)  # it may be from a published ruleset on
+        key = (rule.ref.name, rule.state_version, read)
         if key not in self._plans:
-            read = any(rule.ref.name in ruleset.readers for ruleset in self._timeline.rulesets)
             self._plans[key] = Plan(rule.how, every=False, read=read)
         return self._plans[key]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.model import DetectionRule
 from rules.quick import quick
 from rules.recent import CONFLICT, SAME, RecentIds
-from rules.ruleset import RuleSet, RuleTimeline
+from rules.ruleset import RuleSet, Timeline
 from rules.scan import Keep, scanner
 from rules.split import SplitRules, is_fragment
 from rules.triggers import Trigger, triggers
@@ -176,7 +176,7 @@ def _pattern(trigger: Trigger) -> str:
     return gate(trigger.value) if trigger.kind == "sound" else trigger.value
 
 
-def compile_timeline(timeline: RuleTimeline, keep: Keep | None = None) -> dict[str, CompiledRules]:
+def compile_timeline(timeline: Timeline, keep: Keep | None = None) -> dict[str, CompiledRules]:
     """Every ruleset of a timeline, compiled, by digest. Not to be shared between threads."""
     return {ruleset.digest: CompiledRules(ruleset, keep) for ruleset in timeline.rulesets}
 
@@ -185,27 +185,50 @@ class Matcher:
     """Judges records one by one against the ruleset of their event time.
 
     `counts` is what the caller reports as metrics: records, hits, quarantined, unknown types,
-    heartbeats.
+    heartbeats. `by_rule` counts of each rule on how many messages it held and failed.
+
+    Args:
+        compiled: the rulesets of the timeline, by digest; `ready`: gives any of a timeline,
+            compiled.
     """
 
     def __init__(
         self,
-        timeline: RuleTimeline,
+        timeline: Timeline,
         decoder: Decoder,
         calendar: OfficeCalendar,
         *,
         keep_bytes: int = 4096,
         compiled: Mapping[str, CompiledRules] | None = None,
+        ready: Callable[[RuleSet], CompiledRules] | None = None,
     ) -> None:
         self._timeline = timeline
-        self._compiled = compiled or compile_timeline(timeline)
-        only = len(timeline.rulesets) == 1
-        self._only = self._compiled[timeline.rulesets[0].digest] if only else None
+        known = compiled if compiled is not None or ready else compile_timeline(timeline)
+        self._ready = ready or (lambda ruleset: (known or {})[ruleset.digest])
         self._draft, self._message = decoder.draft, decoder.message
         self._calendar = calendar
         self._keep = keep_bytes
         self._recent = RecentIds()
         self.counts: Counter[str] = Counter()
+        self.by_rule: Counter[tuple[str, str]] = Counter()  # ("held" or "failed", name)
+        self.renew()
+
+    def renew(self) -> None:
+        """The timeline has other rulesets than before."""
+        only = self._timeline.only()
+        self._only = self._ready(only) if only else None
+        self._start, self._end = 0, 0  # event times for which `_current` holds: none
+        self._current: CompiledRules | None = None
+
+    def _in_force(self, draft: Draft) -> CompiledRules:
+        """What judges a message: the ruleset of its event time. A clock that is ahead does not
+        take it to rules that are published only after it was judged: no message is from later
+        than its receipt here."""
+        time = min(draft.time, draft.known.received_at)
+        if self._current is None or not self._start <= time < self._end:
+            self._start, self._end, ruleset = self._timeline.span(time)
+            self._current = self._ready(ruleset)
+        return self._current
 
     def match(
         self, raw: bytes, source: str, partition: int = 0, offset: int = 0
@@ -231,7 +254,7 @@ class Matcher:
         if draft.flags and FLAG_UNKNOWN_TYPE in draft.flags:
             self.counts["unknown_type"] += 1
             out.append(self._set_aside(raw, "unknown_type", draft.type, source, partition, offset))
-        compiled = self._only or self._compiled[self._timeline.at(draft.time).digest]
+        compiled = self._only or self._in_force(draft)
         candidates = compiled.candidates(draft)
         piece = compiled.splits.rules and is_fragment(draft.text)
         if not candidates.rules and not piece:
@@ -244,11 +267,13 @@ class Matcher:
         held, failed = compiled.judge(candidates, message, self._calendar)
         for name, problem in failed:
             self.counts["rule_failed"] += 1
+            self.by_rule["failed", name] += 1
             out.append(
                 self._set_aside(raw, "rule_failed", f"{name}: {problem}", source, partition, offset)
             )
         for rule, spans in held:
             self.counts["hits"] += not rule.signal
+            self.by_rule["held", rule.ref.name] += 1
             for key, head in self._roles(compiled, rule, message):
                 out.append(pack(key, Item(*head, *place, raw, spans)))
         return out or None

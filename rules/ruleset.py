@@ -6,31 +6,28 @@ import bisect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from rules.alert import sm3_hex
+from rules.beside import BESIDE, CALENDAR, CATALOG, LEXICONS, LISTS, Beside, beside
 from rules.calendar import OfficeCalendar, load_calendar
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.feeds import missing_feeds
 from rules.file_bonds import levels_of, no_shared_ids, with_state_versions
 from rules.filters import apply_filters
-from rules.lexicon_file import load_lexicons
 from rules.loader import load_file
 from rules.model import CorrelationRule, DetectionRule, RuleFile
-from rules.named import Named
 from rules.nearest import nearest
-from rules.packs import PACKS, chosen, load_packs, pick
+from rules.packs import chosen, load_packs, pick
 from rules.reference import Reference
-from rules.reference_file import list_files, load_reference
 from rules.refused import UnknownName
 from rules.rule_references import no_such_rule, place_of
-from rules.yaml_files import is_yaml, yaml_files
+from rules.yaml_files import is_yaml
 
-CATALOG = Path(__file__).parent / "catalog"
-LEXICONS = Path(__file__).parent / "lexicons"
-LISTS = Path(__file__).parent / "lists"
-CALENDAR = Path(__file__).parent / "calendars" / "cn.yaml"
-BESIDE = ("lexicons", "lists", "calendars", "packs")  # folders of a rule directory without rules
+__all__ = (
+    "BESIDE", "CALENDAR", "CATALOG", "LEXICONS", "LISTS", "Beside", "RuleSet", "RuleTimeline",
+    "assemble", "beside", "load_ruleset", "rule_files",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,11 @@ class RuleSet:
     reference: Reference = field(default_factory=Reference)
     calendar: OfficeCalendar | None = None  # the company's own; None: the shipped one
     levels: Mapping[str, int] = field(default_factory=dict)  # of correlations: `rules.chains`
+
+    @property
+    def depth(self) -> int:
+        """How many keyed stages its correlations need."""
+        return max(self.levels.values(), default=1)
 
     def text_of(self, name: str) -> str:
         """The text of the file that holds the rule `name`; "" when there is none."""
@@ -81,50 +83,6 @@ class RuleSet:
         return replace(self, detections=detections, correlations=correlations, readers=readers)
 
 
-class Beside(NamedTuple):
-    """The folders that rules of one directory refer to."""
-
-    lexicons: Path
-    lists: Path
-    calendar: Path  # a file; the shipped one where the company has none
-    packs: Path
-
-    def named(self) -> Named:
-        """Everything in them that rules may name.
-
-        Raises:
-            RuleError: the first broken file.
-        """
-        return Named(load_lexicons(self.lexicons), load_reference(self.lists))
-
-    def files(self) -> list[Path]:
-        """All files that rules depend on, for the digest."""
-        own = [] if self.calendar == CALENDAR else [self.calendar]
-        return [*yaml_files(self.lexicons), *list_files(self.lists), *own]
-
-
-def beside(folder: Path, *, above: bool = False) -> Beside:
-    """What stands beside the rules of `folder`; with `above` also in the nearest folder above it.
-    What is nowhere is the shipped one."""
-    here = folder.resolve() if above else folder
-    places = (here, *here.parents) if above else (here,)
-
-    def first(name: str, shipped: Path) -> Path:
-        own = (place / name for place in places)
-        return next((path for path in own if path.exists()), shipped)
-
-    return Beside(
-        first("lexicons", LEXICONS),
-        first("lists", LISTS),
-        next((path for place in places for path in _calendars(place)), CALENDAR),
-        first("packs", PACKS),
-    )
-
-
-def _calendars(place: Path) -> list[Path]:
-    return [path for path in yaml_files(place / "calendars") if path.stem == "cn"]
-
-
 def load_ruleset(
     path: Path | str = "", where: Beside | None = None, packs: Sequence[str] = ()
 ) -> RuleSet:
@@ -155,12 +113,18 @@ def load_ruleset(
     files = [load_file(file, named, root=folder) for file in paths]
     if packs:
         files = _of_packs(files, where, packs)
-    digest = sm3_hex(
-        *(part for file in files for part in (file.path, file.text)),
-        *(part for file in where.files() for part in (file.name, file.read_bytes())),
-    )
+    digest = digest_of(files, [(file.name, file.read_bytes()) for file in where.files()])
     calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
     return assemble(files, digest, named.reference, calendar)
+
+
+def digest_of(files: Iterable[RuleFile], others: Iterable[tuple[str, bytes]]) -> str:
+    """What a ruleset is called: made of its rule files, and of the names and bytes of the
+    `others` that these refer to (`Beside.files`)."""
+    return sm3_hex(
+        *(part for file in files for part in (file.path, file.text)),
+        *(part for one in others for part in one),
+    )
 
 
 def _of_packs(files: list[RuleFile], where: Beside, names: Sequence[str]) -> list[RuleFile]:
@@ -238,8 +202,38 @@ def assemble(
     )
 
 
+class InForce(NamedTuple):
+    """A ruleset, and the event times (ms) from and before which it holds."""
+
+    start: int
+    end: int
+    ruleset: RuleSet
+
+
+class Timeline(Protocol):
+    """Which ruleset judges a message of a given event time: fixed (`RuleTimeline`), or one that
+    learns of published sets while a job runs."""
+
+    @property
+    def rulesets(self) -> tuple[RuleSet, ...]:
+        """Those that are wanted now and later."""
+
+    def only(self) -> RuleSet | None:
+        """The one that holds for all times; None when there are several."""
+
+    def span(self, time: int) -> InForce:
+        """The one in force at event time `time` (ms); the first one for anything earlier."""
+
+    def of(self, digest: str, time: int) -> RuleSet:
+        """The one of that digest; where it is gone, because state outlives rulesets, that of
+        event time `time` (ms), as a replay would have it."""
+
+    def reads(self, name: str) -> bool:
+        """Whether a correlation of any of them reads the rule of that name."""
+
+
 class RuleTimeline:
-    """Which ruleset judges a message of a given event time.
+    """A `Timeline` of rulesets that are all known.
 
     Every operator asks its own copy, so a replay, a restart or a slow subtask answers alike.
     """
@@ -250,26 +244,43 @@ class RuleTimeline:
             message = "a timeline needs at least one ruleset"
             raise ValueError(message)
         self._starts = [start for start, _ in ordered]
-        self.rulesets = tuple(ruleset for _, ruleset in ordered)
-        self._by_digest = {ruleset.digest: ruleset for ruleset in reversed(self.rulesets)}
+        self._rulesets = tuple(ruleset for _, ruleset in ordered)
+        self._by_digest = {ruleset.digest: ruleset for ruleset in reversed(self._rulesets)}
+        self._read = frozenset(name for one in self._rulesets for name in one.readers)
+
+    @property
+    def rulesets(self) -> tuple[RuleSet, ...]:
+        """All of them, in order."""
+        return self._rulesets
 
     @property
     def depth(self) -> int:
         """How many keyed stages the correlations of all rulesets need."""
-        return max((level for one in self.rulesets for level in one.levels.values()), default=1)
+        return max(one.depth for one in self._rulesets)
 
     def each(self, change: Callable[[RuleSet], RuleSet]) -> RuleTimeline:
         """Every ruleset changed, each in force from when it was."""
-        return RuleTimeline(zip(self._starts, map(change, self.rulesets), strict=True))
+        return RuleTimeline(zip(self._starts, map(change, self._rulesets), strict=True))
+
+    def only(self) -> RuleSet | None:
+        """See `Timeline`."""
+        return self._rulesets[0] if len(self._rulesets) == 1 else None
+
+    def span(self, time: int) -> InForce:
+        """See `Timeline`."""
+        return span_of(self._starts, self._rulesets, time)
 
     def at(self, time: int) -> RuleSet:
         """The ruleset in force at event time `time` (ms); the first one for anything earlier."""
-        return self.rulesets[max(0, bisect.bisect_right(self._starts, time) - 1)]
+        return self.span(time).ruleset
 
     def of(self, digest: str, time: int) -> RuleSet:
-        """The ruleset of that digest; where it is gone, because state outlives rulesets, that of
-        event time `time` (ms), as a replay would have it."""
+        """See `Timeline`."""
         return self._by_digest.get(digest) or self.at(time)
+
+    def reads(self, name: str) -> bool:
+        """See `Timeline`."""
+        return name in self._read
 
     @classmethod
     def load(
@@ -280,12 +291,20 @@ class RuleTimeline:
         feeds: Sequence[str] = (),
     ) -> RuleTimeline:
         """The rules of `path` (of these packs, when named) from the beginning, then each published
-        set of the registry: `<registry>/<effective_from in ms>/*.yml`. Without the rules that wait
+        set of the registry (`rules.published`), all read at once. Without the rules that wait
         for a feed which is not among the shipped ones nor among `feeds`."""
-        entries = [(0, load_ruleset(path, packs=packs).awake(feeds))]
-        root = Path(registry) if registry else None
-        if root is not None and root.is_dir():
-            for folder in sorted(root.iterdir()):
-                if folder.is_dir() and folder.name.isdecimal():
-                    entries.append((int(folder.name), load_ruleset(folder).awake(feeds)))
-        return cls(entries)
+        from rules.published import published  # noqa: PLC0415 - it loads rulesets
+
+        kept = published(Path(registry)) if registry else []
+        sets = [(one.start, one.load(feeds)) for one in kept]
+        return cls([(0, load_ruleset(path, packs=packs).awake(feeds)), *sets])
+
+
+EARLIEST, FOREVER = -(2**62), 2**62
+
+
+def span_of(starts: Sequence[int], rulesets: Sequence[RuleSet], time: int) -> InForce:
+    """Which of the rulesets, each in force from its start on, holds at `time`."""
+    at = max(0, bisect.bisect_right(starts, time) - 1)
+    end = starts[at + 1] if at + 1 < len(starts) else FOREVER
+    return InForce(starts[at] if at else EARLIEST, end, rulesets[at])

@@ -26,7 +26,7 @@ from rules.held import PIECES
 from rules.items import SPLIT, Item
 from rules.message import Message
 from rules.model import DetectionRule
-from rules.ruleset import RuleSet, RuleTimeline
+from rules.ruleset import RuleSet, Timeline
 from rules.variants_digits import CHINESE
 
 SPAN = 60_000  # ms between the first and the last fragment; a window of exactly that still counts
@@ -42,6 +42,7 @@ _D = f"[0-9{CHINESE}]"
 _head = re.compile(f"{_D}+").match
 _tail = re.compile(f"{_D}+x?$").search
 _whole = re.compile(f"{_D}(?:[ -]{{0,2}}{_D})*x?").fullmatch
+_RULESETS = 4  # whose rules are kept at hand
 _SHORTEST = 2  # digits at the end of a piece that has other text as well
 
 
@@ -161,7 +162,7 @@ class Splits:
 
     def __init__(
         self,
-        timeline: RuleTimeline,
+        timeline: Timeline,
         findings: Findings,
         calendar: OfficeCalendar,
     ) -> None:
@@ -246,6 +247,8 @@ class Splits:
     def _of(self, item: Item) -> SplitRules:
         ruleset = self._timeline.of(item.ruleset, item.time)
         if ruleset.digest not in self._rules:
+            while len(self._rules) >= _RULESETS:
+                del self._rules[next(iter(self._rules))]
             self._rules[ruleset.digest] = SplitRules(ruleset)
         return self._rules[ruleset.digest]
 

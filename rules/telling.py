@@ -11,7 +11,7 @@ from rules.findings import Findings
 from rules.held import State
 from rules.items import Item
 from rules.model import CorrelationRule, DetectionRule, Suppress
-from rules.ruleset import RuleTimeline
+from rules.ruleset import Timeline
 from rules.suppression import Quiet
 
 Output = tuple[str, bytes]  # (one of rules.alert.OUTPUTS, JSON)
@@ -26,7 +26,7 @@ class Telling:
         findings: builds alerts and evidence.
     """
 
-    def __init__(self, timeline: RuleTimeline, findings: Findings) -> None:
+    def __init__(self, timeline: Timeline, findings: Findings) -> None:
         self._timeline, self._findings = timeline, findings
 
     def single(self, item: Item) -> tuple[DetectionRule | None, list[Output]]:

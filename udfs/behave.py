@@ -15,6 +15,7 @@ from rules.bucket import Bucket
 from rules.findings import Findings
 from rules.journal import Journal
 from udfs import collector
+from udfs.ahead import RULES_FROM, Ahead
 from udfs.open_groups import OpenGroups
 from udfs.spec import JobSpec
 
@@ -52,6 +53,8 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         self._spec = spec
         self._level = level
         self._behaviour: Behaviour | None = None
+        self._ahead: Ahead
+        self._told_from = 0
         self._groups: Any = None
         self._records: Any = None
         self._counters: dict[str, Any] = {}
@@ -61,8 +64,11 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Load the rules and find the state."""
+        timeline = self._spec.timeline()
+        self._ahead = Ahead(timeline, lambda _: None)
+        self._ahead.begin()
         self._behaviour = Behaviour(
-            self._spec.timeline(),
+            timeline,
             Findings(self._spec.decoder_of_admitted(), self._spec.seal),
             self._spec.calendar(),
             self._level,
@@ -72,12 +78,13 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         self._records = runtime_context.get_list_state(JOURNAL)
         # true counters: in thread mode they are Flink's own, unlike those of `udfs.match`
         group = runtime_context.get_metrics_group().add_group("mingjian")
-        self._counters = {name: group.counter(name) for name in COUNTED}
+        self._counters = {name: group.counter(name) for name in (*COUNTED, RULES_FROM)}
         self._open = OpenGroups(group)
         collector.rest()
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """A batch of items (`rules.batches`), as text."""
+        self._ahead.look()
         batch = batch_in(value)
         name = value[:NAME_BYTES]
         journal = self._journal(name)
@@ -133,6 +140,9 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
             for counted, number in counts.items():
                 self._counters[counted].inc(number)
             counts.clear()
+        if self._told_from != self._ahead.newest:
+            self._counters[RULES_FROM].inc(self._ahead.newest - self._told_from)
+            self._told_from = self._ahead.newest
         self._wait(name, journal, ctx)
         for output, body in found.outputs:
             text = body.decode()

@@ -13,8 +13,9 @@ from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
 from rules.batches import batched
 from rules.decode import Decoder
-from rules.matcher import Matcher, compile_timeline
+from rules.matcher import Matcher
 from udfs import collector
+from udfs.ahead import RULES_FROM, Ahead, Compiled
 from udfs.kept import KeptPatterns
 from udfs.spec import JobSpec
 
@@ -39,18 +40,21 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         self._spec = spec
         self._source = source
         self._matcher: Matcher | None = None
+        self._ahead: Ahead
         self._decoder: Decoder
 
     def open(self, function_context: FunctionContext) -> None:
         """Load and compile the rules once a worker."""
         self._decoder = self._spec.decoder()
-        timeline = self._spec.timeline()
+        timeline, compiled = self._spec.timeline(), Compiled(KeptPatterns())
+        self._ahead = Ahead(timeline, compiled)
+        self._ahead.begin()
         self._matcher = Matcher(
             timeline,
             self._decoder,
             self._spec.calendar(),
             keep_bytes=self._spec.keep_bytes,
-            compiled=compile_timeline(timeline, KeptPatterns()),
+            ready=compiled,
         )
         COUNTS.append(self._matcher.counts)
         collector.rest()
@@ -58,6 +62,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         counts = self._matcher.counts
         for name in GAUGES:
             group.gauge(name, partial(counts.__getitem__, name))
+        group.gauge(RULES_FROM, lambda: self._ahead.newest)
 
     def eval(self, records: Any, *place: Any) -> Any:
         """Series of lists of batches of items (`rules.batches`); None where there are none.
@@ -67,6 +72,8 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         matcher = self._matcher
         assert matcher is not None, "open() comes first"  # noqa: S101
         match, source = matcher.match, self._source
+        if self._ahead.look():
+            matcher.renew()
         # bare records do not say when they were received: when they are read, and the job may have
         # been made long ago
         self._decoder.at(max(self._spec.assume_received_at, _now_ms()))

@@ -13,15 +13,18 @@ from rules.calendar import OfficeCalendar, load_calendar
 from rules.decode import Decoder
 from rules.plain import LATEST
 from rules.ruleset import RuleTimeline
+from udfs.live_rules import LiveRules
 
 _READING = threading.Lock()
 
 
 @lru_cache(maxsize=1)
 def _read(
-    _job: int, rules: str, registry: str, packs: tuple[str, ...], feeds: tuple[str, ...]
-) -> RuleTimeline:
-    return RuleTimeline.load(rules, registry, packs, feeds)
+    _job: int, rules: str, registry: str, feeds: tuple[str, ...], levels: int
+) -> LiveRules | RuleTimeline:
+    if not registry:
+        return RuleTimeline.load(rules, "", (), feeds)
+    return LiveRules(rules, registry, feeds, levels)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,9 @@ class JobSpec:
     """Settings of both Python stages; they must judge by the same rules and decode alike.
 
     Args:
-        rules, registry, packs, feeds: see `RuleTimeline.load`; paths exist where the workers run.
+        rules: the folder of what the job was begun with (`rules.published`), for good; without a
+            `registry` any rule directory. Both exist where the workers run.
+        feeds: see `RuleTimeline.load`. levels: how many keyed stages the job has.
         assume_received_at: UTC ms, when the job was made; the earliest receipt of bare records.
         seal: (raw bytes, associated data) -> sealed text.
         key_bytes: see `Behaviour`.
@@ -42,14 +47,16 @@ class JobSpec:
     keep_bytes: int
     assume_received_at: int
     seal: Callable[[bytes, str], str]
-    packs: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     key_bytes: int = KEY_BYTES
+    levels: int = 1
 
-    def timeline(self) -> RuleTimeline:
+    def timeline(self) -> LiveRules | RuleTimeline:
         """The rulesets, read from disk once a process and job: slots of one worker share them."""
         with _READING:
-            return _read(self.assume_received_at, self.rules, self.registry, self.packs, self.feeds)
+            return _read(
+                self.assume_received_at, self.rules, self.registry, self.feeds, self.levels
+            )
 
     def decoder(self) -> Decoder:
         """A decoder of this tenant's records."""

@@ -22,6 +22,7 @@ from rules.model import RuleFile
 from rules.ruleset import CATALOG, RuleTimeline, load_ruleset
 from tests.support.harness import KeyedHarness, MetricContext
 from tests.support.rule_files import CALENDAR, TENANT
+from udfs.ahead import RULES_FROM
 from udfs.behave import Behave, as_text
 from udfs.match import GAUGES, MatchRecords
 from udfs.spec import JobSpec
@@ -191,7 +192,7 @@ def test_eval_gives_one_row_a_record_and_counts() -> None:
     assert kinds[MEMBER] >= 1  # what a correlation counts
     assert kinds[QUARANTINE] == 2
     counts = {name: read() for name, read in context.gauges.items()}
-    assert set(counts) == set(GAUGES)
+    assert set(counts) == {*GAUGES, RULES_FROM}
     assert counts["records"] == 5
     assert (counts["hits"], counts["quarantined"], counts["repeated"]) == (1, 2, 1)
 
