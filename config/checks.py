@@ -47,6 +47,11 @@ RANGES: dict[str, tuple[int, int]] = {
     "limits.quarantine_keep_bytes": (0, 16 * _MIB),
     "limits.key_bytes": (64 * 1024, 64 * _MIB),
     "limits.open_groups": (1, 1_000_000_000),
+    "limits.rule_hits_percent": (1, 100),
+    "limits.rule_micros": (1, 1_000_000),
+    "limits.rule_failures": (1, 1_000_000),
+    "rules.ready_ms": (10_000, _DAY_MS),  # longer than workers may be without the registry
+    "rules.sample": (200, 100_000),
     "ingest.remember_days": (1, 90),
     "ingest.request_bytes": (1024, 256 * _MIB),
     "ingest.unpacked_bytes": (1024, 512 * _MIB),

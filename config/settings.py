@@ -87,6 +87,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     quarantine_keep_bytes: int = 4096
     key_bytes: int = KEY_BYTES  # of one group of one rule; as much again may wait
     open_groups: int = 1_000_000  # more of them are warned of; nothing is dropped
+    rule_hits_percent: int = 10  # of messages that one alerting rule may hit
+    rule_micros: int = 50  # µs a message, on average, that one rule may take
+    rule_failures: int = 10  # messages on which a rule fails before it is warned of
 
 
 class KeepDays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +151,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     path: str = ""  # empty: the catalogue that ships with the product
     registry: str = "var/rulesets"
+    ready_ms: int = 10_000  # that a published set may take until all workers have it
+    sample: int = 2_000  # newest messages on which rules are tried before they are published
     packs: tuple[str, ...] = ()  # empty: all rules of the directory
     feeds: tuple[str, ...] = ()  # feeds that you have connected yourself
 

@@ -164,7 +164,7 @@ def _rule(settings: Settings, alert: dict[str, Any], rule_file: str | Path) -> R
             ) from None
     name, digest = alert["rule"]["name"], alert["rule"]["digest"]
     kept = find(registry_of(settings), alert["ruleset"])
-    ruleset = kept.load() if kept else chosen_rules(settings)
+    ruleset = kept.whole() if kept else chosen_rules(settings)
     file = ruleset.file_of(name)
     texts = [rule_text(file.text, file.path)] if file else []
     if not texts:

@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from udfs.ahead import RULES_FROM
+
 FINAL = ("FINISHED", "CANCELED", "FAILED", "SUSPENDED")
 _POLL_SECONDS = 0.3
 _TIMEOUT = 5
@@ -86,7 +88,7 @@ class JobMonitor:
             names = {
                 entry["id"]: entry["id"].rsplit(".", 1)[1]
                 for entry in listed
-                if ".mingjian." in entry["id"]
+                if ".mingjian." in entry["id"] and not entry["id"].endswith(f".{RULES_FROM}")
             }
             self._metrics[vertex] = names
         if not names:
@@ -111,6 +113,32 @@ def running(rest_url: str, name: str) -> list[str]:
     with urllib.request.urlopen(f"{rest_url}/jobs/overview", timeout=_TIMEOUT) as answer:  # noqa: S310
         jobs = json.load(answer)["jobs"]
     return [job["jid"] for job in jobs if job["name"] == name and job["state"] not in FINAL]
+
+
+def rules_from(rest_url: str, name: str) -> list[int] | None:
+    """Of each task that matches messages in the job of that name: the event time (UTC ms) from
+    which the newest ruleset that it has ready judges. None when no job answers."""
+    try:
+        ids = running(rest_url, name)
+        found: list[int] = []
+        for vertex in _read(f"{rest_url}/jobs/{ids[0]}")["vertices"] if ids else ():
+            base = f"{rest_url}/jobs/{ids[0]}/vertices/{vertex['id']}/subtasks"
+            names = [one["id"] for one in _read(f"{base}/metrics") if _is_rules_from(one["id"])]
+            for task in range(vertex["parallelism"]) if names else ():
+                told = _read(f"{base}/{task}/metrics?get={','.join(names)}")
+                found += [int(float(one["value"])) for one in told]
+    except (OSError, ValueError, LookupError):
+        return None
+    return found if ids else None
+
+
+def _is_rules_from(metric: str) -> bool:
+    return metric.endswith(f".mingjian.{RULES_FROM}")
+
+
+def _read(address: str) -> Any:
+    with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:  # noqa: S310
+        return json.load(answer)
 
 
 def free_slots(rest_url: str) -> int:

@@ -68,7 +68,7 @@ class CompiledRules:
             if found is None:
                 always.append(name)
                 continue
-            for trigger in found:
+            for trigger in sorted(found):  # in one order, or kept patterns would not be known again
                 if trigger.kind == "hits":
                     after_hits.append(name)
                 elif trigger.kind == "type":

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from rules.errors import MingjianError, RuleError
+from rules.errors import MingjianError
 from rules.ruleset import RuleSet, load_ruleset
 
 MANIFEST, PINNED, JOBS, LOG = "manifest.json", "pinned", "jobs", "log.jsonl"
@@ -55,20 +55,24 @@ class Kept(NamedTuple):
     folder: Path
     manifest: Manifest
 
-    def load(self, feeds: Iterable[str] = ()) -> RuleSet:
-        """Its rules, without those that wait for a feed.
+    def load(self, feeds: Iterable[str]) -> RuleSet:
+        """Its rules, without those that wait for a feed. Raises as `whole`."""
+        return self.whole().awake(tuple(feeds))
+
+    def whole(self) -> RuleSet:
+        """Its rules.
 
         Raises:
             MingjianError: it cannot be read, or is not as it was written.
         """
         try:
             found = load_ruleset(self.folder)
-        except (OSError, RuleError) as error:
-            why = error.en if isinstance(error, RuleError) else (error.strerror or str(error))
+        except (OSError, MingjianError) as error:
+            why = error.en if isinstance(error, MingjianError) else (error.strerror or str(error))
             raise _unusable(self.folder, why) from None
         if found.digest != self.manifest.digest:
             raise _unusable(self.folder, "it was changed after it was published")
-        return found.awake(tuple(feeds))
+        return found
 
 
 def starts(registry: Path) -> list[int]:

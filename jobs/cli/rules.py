@@ -17,6 +17,7 @@ from jobs.cli.rules_list import list_rules
 from jobs.cli.rules_new import new
 from jobs.cli.rules_packs import packs
 from jobs.cli.rules_paths import PathArgument, no_rule, say_left_out
+from jobs.cli.rules_publish import list_published, publish_rules
 from jobs.cli.rules_test import run_tests
 from jobs.usable_rules import load_usable
 
@@ -44,6 +45,12 @@ def register(app: typer.Typer) -> None:
     rules.command(
         "new", epilog="例 · example:  mingjian rules new own_insider --kind words --word 内幕"
     )(new)
+    rules.command(
+        "publish",
+        epilog="例 · examples:  mingjian rules publish my-rules --dry-run  |  "
+        "mingjian rules publish my-rules --effective +10m --note '新增内幕信息规则'",
+    )(publish_rules)
+    rules.command("published", epilog="例 · example:  mingjian rules published")(list_published)
     rules.command("docs", epilog="例 · example:  mingjian rules docs --html --out rules.html")(docs)
     app.add_typer(rules, name="rules")
 

@@ -111,7 +111,7 @@ def check(
         emit(sarif(shown, version("mingjian"), language(), place.text_of))
     else:
         for one in sorted(shown, key=lambda one: SEVERITIES.index(severity(one))):
-            _print(one, place.text_of)
+            print_problem(one, place.text_of)
         out.print(_verdict(found, with_notes=lowest == Level.info))
         fixable = {one.path for one in shown if one.code in FIXABLE}
         if fixable and not fix:
@@ -174,7 +174,8 @@ def _fix(done: list[Fixed], dry_run: bool) -> None:
         out.print(say(f"changed {en}", f"已改动 {zh}"))
 
 
-def _print(problem: RuleError, text_of: Callable[[str], str]) -> None:
+def print_problem(problem: RuleError, text_of: Callable[[str], str]) -> None:
+    """What is wrong, the line it stands in, and what to write."""
     what, fix = problem.text(language())
     mark = _MARKS[severity(problem)]
     out.print(f"{mark} {escape(what)} [dim]\\[{problem.code}][/]", soft_wrap=True)

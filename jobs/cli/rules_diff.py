@@ -55,6 +55,20 @@ def diff(
     if not found:
         out.print(say("the rules are the same", "两套规则相同"))
         return
+    out.print(table_of(found))
+    if any(one.state == changed.ANEW for one in found):
+        out.print(
+            say(
+                "starts anew: what was counted before the change is not added to what comes after;"
+                " windows that are open are still judged to their end.",
+                "重新开始：变更前的计数不会并入之后的计数；已打开的窗口仍判断到结束。",
+            ),
+            style="dim",
+        )
+
+
+def table_of(found: list[Change]) -> Table:
+    """What changes, and what becomes of open windows."""
     table = Table(box=SIMPLE_HEAD)
     for en, zh in (("rule", "规则"), ("change", "变化"), ("open windows", "未关闭的窗口")):
         table.add_column(say(en, zh), overflow="fold")
@@ -66,16 +80,7 @@ def diff(
             say(*_WHAT[one.what]) + _why(one),
             f"[{style}]{state}[/]" if style else state,
         )
-    out.print(table)
-    if any(one.state == changed.ANEW for one in found):
-        out.print(
-            say(
-                "starts anew: what was counted before the change is not added to what comes after;"
-                " windows that are open are still judged to their end.",
-                "重新开始：变更前的计数不会并入之后的计数；已打开的窗口仍判断到结束。",
-            ),
-            style="dim",
-        )
+    return table
 
 
 def _why(one: Change) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from rules.scan import HyperscanScanner, scanner
+from tests.support.rule_files import detection_rule, write
 from udfs.kept import KEEP, KeptPatterns, cache_folder
 
 PATTERNS = ["保本", "转.{0,3}我"]
@@ -27,6 +31,23 @@ def test_what_was_compiled_once_is_read_the_next_time(tmp_path, monkeypatch):
     assert len(kept(tmp_path)) == 1
     monkeypatch.setattr("rules.scan._compiled", lambda *_: pytest.fail("compiled again"))
     assert answers(tmp_path) == first
+
+
+def test_another_process_finds_what_was_compiled(tmp_path):
+    """Sets of words have another order in each process; what is kept must not."""
+    write(tmp_path / "rules", detection_rule("t_one", {"it": {"text|re": "(保本|稳赚|兜底|刚兑)"}}))
+    compiling = (
+        "import sys; from pathlib import Path; from udfs.kept import KeptPatterns;"
+        "from rules.matcher import CompiledRules; from rules.ruleset import load_ruleset;"
+        "CompiledRules(load_ruleset(sys.argv[1]), KeptPatterns(Path(sys.argv[2])))"
+    )
+    for seed in ("1", "2", "3"):
+        subprocess.run(
+            [sys.executable, "-c", compiling, tmp_path / "rules", tmp_path / "kept"],
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    assert len(kept(tmp_path / "kept")) == 1
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense", None])

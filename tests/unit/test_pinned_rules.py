@@ -82,7 +82,7 @@ def test_of_a_catalogue_of_packs_only_their_rules_are_pinned(tmp_path: Path) -> 
 
 def test_rules_that_are_broken_when_a_job_begins_are_refused(settings: Settings) -> None:
     write(Path(settings.rules.path), SIMPLE.replace("contains", "contians"), "simple.yaml")
-    with pytest.raises(MingjianError, match="simple.yaml:7:16: no modifier 'contians'"):
+    with pytest.raises(MingjianError, match=r"simple.yaml:7:16: no modifier 'contians'"):
         job_spec(settings)
     assert not (Path(settings.rules.registry) / PINNED).exists()
 
