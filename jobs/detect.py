@@ -135,7 +135,7 @@ def run(
     with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
         compiling = beside.submit(compile_timeline, timeline, KeptPatterns())
         env = environment(settings, jars=(connector_jar(),) if kafka else ())
-        build(env, settings, spec, spec.levels)
+        build(env, settings, spec)
         compiling.result()
     embedded_counts = _embedded_counts(settings)
     client = _submitted(env, settings)

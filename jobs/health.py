@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from config.settings import Limits
 from udfs.open_groups import ALL, OF
+from udfs.rule_counts import FAILED, HITS, OUT_OF
 
 _LATE_SHARE = 100  # one of so many messages; fewer that are late are no trouble
 
@@ -62,4 +63,37 @@ def troubles(counters: Mapping[str, int], limits: Limits) -> list[Trouble]:
                 "或是否正以 source.follow 读过去的数据",
             )
         )
+    return [*found, *_of_rules(counters, limits)]
+
+
+def _of_rules(counters: Mapping[str, int], limits: Limits) -> list[Trouble]:
+    """Of single rules. They go on judging: what to do about them is for people to say."""
+    found = []
+    for name, count in sorted(counters.items()):
+        rule = name.removeprefix(FAILED)
+        if rule != name and count >= limits.rule_failures:
+            found.append(
+                Trouble(
+                    f"rule_fails:{rule}",
+                    f"the rule {rule} failed on {count:,} messages, which are set aside; it is"
+                    " still asked, and so are all others: mend it and publish again"
+                    " (mingjian quarantine list shows the messages)",
+                    f"规则 {rule} 在 {count:,} 条消息上出错，这些消息已隔离；该规则和其余规则"
+                    "仍在判定：请修正后重新发布（mingjian quarantine list 可查看消息）",
+                )
+            )
+        rule = name.removeprefix(HITS)
+        out_of = counters.get(OUT_OF + rule, 0) if rule != name else 0
+        if out_of and count * 100 > out_of * limits.rule_hits_percent:
+            share = 100 * count / out_of
+            found.append(
+                Trouble(
+                    f"rule_hits:{rule}",
+                    f"the rule {rule} hits {share:.0f} % of messages, more than"
+                    f" limits.rule_hits_percent ({limits.rule_hits_percent}): it goes on alerting;"
+                    " narrow it and publish again",
+                    f"规则 {rule} 命中 {share:.0f}% 的消息，超过 limits.rule_hits_percent"
+                    f"（{limits.rule_hits_percent}）：该规则继续告警，请收窄后重新发布",
+                )
+            )
     return found

@@ -185,7 +185,8 @@ class Matcher:
     """Judges records one by one against the ruleset of their event time.
 
     `counts` is what the caller reports as metrics: records, hits, quarantined, unknown types,
-    heartbeats. `by_rule` counts of each rule on how many messages it held and failed.
+    heartbeats. `by_rule` counts how many messages each alerting rule hit, and on how many a
+    rule failed.
 
     Args:
         compiled: the rulesets of the timeline, by digest; `ready`: gives any of a timeline,
@@ -210,7 +211,7 @@ class Matcher:
         self._keep = keep_bytes
         self._recent = RecentIds()
         self.counts: Counter[str] = Counter()
-        self.by_rule: Counter[tuple[str, str]] = Counter()  # ("held" or "failed", name)
+        self.by_rule: Counter[tuple[str, str]] = Counter()  # ("hits" or "failed", name)
         self.renew()
 
     def renew(self) -> None:
@@ -272,8 +273,9 @@ class Matcher:
                 self._set_aside(raw, "rule_failed", f"{name}: {problem}", source, partition, offset)
             )
         for rule, spans in held:
-            self.counts["hits"] += not rule.signal
-            self.by_rule["held", rule.ref.name] += 1
+            if not rule.signal:
+                self.counts["hits"] += 1
+                self.by_rule["hits", rule.ref.name] += 1
             for key, head in self._roles(compiled, rule, message):
                 out.append(pack(key, Item(*head, *place, raw, spans)))
         return out or None

@@ -17,6 +17,7 @@ from rules.matcher import Matcher
 from udfs import collector
 from udfs.ahead import RULES_FROM, Ahead, Compiled
 from udfs.kept import KeptPatterns
+from udfs.rule_counts import RuleCounts
 from udfs.spec import JobSpec
 
 # Gauges, not counters: PyFlink 2.3 takes the count of one bundle for the total so far, so its
@@ -41,6 +42,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         self._source = source
         self._matcher: Matcher | None = None
         self._ahead: Ahead
+        self._by_rule: RuleCounts
         self._decoder: Decoder
 
     def open(self, function_context: FunctionContext) -> None:
@@ -63,6 +65,9 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         for name in GAUGES:
             group.gauge(name, partial(counts.__getitem__, name))
         group.gauge(RULES_FROM, lambda: self._ahead.newest)
+        self._by_rule = RuleCounts(
+            self._matcher.by_rule, partial(counts.__getitem__, "records"), group
+        )
 
     def eval(self, records: Any, *place: Any) -> Any:
         """Series of lists of batches of items (`rules.batches`); None where there are none.
@@ -88,6 +93,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
                 for record, path in zip(records, place[0], strict=True)
             ]
         matcher.counts["records"] += len(found)
+        self._by_rule.look()
         return pd.Series(batched(found), dtype=object)
 
 
