@@ -23,8 +23,10 @@ from rules.findings import FLAG_TRUNCATED
 from rules.ruleset import RuleSet, RuleTimeline
 from tests.support.harness import MetricContext
 from tests.support.rule_files import CALENDAR, COUNTING, SIMPLE, TENANT, outputs, raws, ruleset
+from udfs.ahead import RULES_FROM
 from udfs.match import GAUGES
 from udfs.open_groups import ALL, OF, TOLD_FROM, OpenGroups
+from udfs.rule_counts import FAILED, HITS, OUT_OF
 
 KEY_BYTES = 8 * 1024  # of state: what repeats takes next to nothing
 HOUR = 3_600_000
@@ -146,6 +148,11 @@ def test_open_groups_are_counted_and_those_of_a_rule_when_they_are_many() -> Non
             {"records": 1000, "late": 10, "late_would_have_fired": 2},
             ["10 times a message came too late for a rule that counts; 2 would have alerted"],
         ),
+        ({"hits_of_a": 1_100, "hits_out_of_a": 11_000, "failed_of_b": 9}, []),
+        (
+            {"hits_of_a": 1_101, "hits_out_of_a": 11_000, "failed_of_b": 10},
+            ["the rule b failed on 10 messages", "the rule a hits 10 % of messages"],
+        ),
     ],
 )
 def test_what_is_amiss_is_told_once_with_what_to_look_at(
@@ -157,7 +164,7 @@ def test_what_is_amiss_is_told_once_with_what_to_look_at(
     assert len(found) == len(words)
     for one, part in zip(found, words, strict=True):
         assert part in one.en
-        assert "limits." in one.zh or "flink.allowed_lateness_ms" in one.zh
+        assert any(word in one.zh for word in ("limits.", "flink.allowed_lateness_ms", "重新发布"))
     with ProgressLine(limits) as line:
         for _ in range(3):
             line.show(Snapshot("RUNNING", counters=counters), 1.0)
@@ -187,4 +194,7 @@ def test_every_metric_is_on_the_page() -> None:
     table = page.read_text(encoding="utf-8").split("<!-- table: metrics -->")[1].split("\n\n")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     shown = re.findall(r"`(\w+)`", "".join(rows))
-    assert sorted(shown) == sorted([*GAUGES, *COUNTED, ALL, f"{OF}RULE"])
+    assert sorted(shown) == sorted(
+        [*GAUGES, *COUNTED, ALL, RULES_FROM]
+        + [f"{name}RULE" for name in (OF, HITS, OUT_OF, FAILED)]
+    )
