@@ -12,7 +12,7 @@ from rules.ruleset import RuleSet, RuleTimeline
 from rules.scan import Keep
 from udfs.live_rules import LiveRules
 
-# metric of each task: `Ahead.newest`
+# metric of each task that matches: `Ahead.newest`
 RULES_FROM = "rules_from"
 _log = logging.getLogger(__name__)
 _COMPILED = 4  # rulesets of one function: those that judge by turns while event time passes on

@@ -15,7 +15,7 @@ from rules.bucket import Bucket
 from rules.findings import Findings
 from rules.journal import Journal
 from udfs import collector
-from udfs.ahead import RULES_FROM, Ahead
+from udfs.ahead import Ahead
 from udfs.open_groups import OpenGroups
 from udfs.spec import JobSpec
 
@@ -54,7 +54,6 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         self._level = level
         self._behaviour: Behaviour | None = None
         self._ahead: Ahead
-        self._told_from = 0
         self._groups: Any = None
         self._records: Any = None
         self._counters: dict[str, Any] = {}
@@ -78,7 +77,7 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         self._records = runtime_context.get_list_state(JOURNAL)
         # true counters: in thread mode they are Flink's own, unlike those of `udfs.match`
         group = runtime_context.get_metrics_group().add_group("mingjian")
-        self._counters = {name: group.counter(name) for name in (*COUNTED, RULES_FROM)}
+        self._counters = {name: group.counter(name) for name in COUNTED}
         self._open = OpenGroups(group)
         collector.rest()
 
@@ -140,9 +139,6 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
             for counted, number in counts.items():
                 self._counters[counted].inc(number)
             counts.clear()
-        if self._told_from != self._ahead.newest:
-            self._counters[RULES_FROM].inc(self._ahead.newest - self._told_from)
-            self._told_from = self._ahead.newest
         self._wait(name, journal, ctx)
         for output, body in found.outputs:
             text = body.decode()

@@ -239,11 +239,8 @@ def test_how_far_each_task_is_can_be_seen(settings: Settings) -> None:
     start = 4_000_000_000_000  # long from now
     put(settings, start)
     job.send(records[:1])
-    for function in (job.match, job.stage._function):
-        function._ahead._thread.join()
-    job.send(records[2:3])
+    job.match._ahead._thread.join()
     assert job.context.gauges[RULES_FROM]() == start
-    assert job.stage.metrics.counters[RULES_FROM].count == start
 
 
 def test_many_sets_do_not_stay_in_memory(settings: Settings) -> None:
