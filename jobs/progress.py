@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +13,7 @@ from typing import Any
 
 from udfs.ahead import RULES_FROM
 
+_OURS = re.compile(r"rules\.errors\.\w+Error(?:'>)?: (.+)")
 FINAL = ("FINISHED", "CANCELED", "FAILED", "SUSPENDED")
 _POLL_SECONDS = 0.3
 _TIMEOUT = 5
@@ -77,8 +79,7 @@ class JobMonitor:
         found = self._get("/exceptions?maxExceptions=1") or {}
         entries = (found.get("exceptionHistory") or {}).get("entries") or []
         text = entries[0].get("stacktrace", "") if entries else ""
-        causes = [line for line in text.splitlines() if line.startswith("Caused by:")]
-        return (causes[-1].removeprefix("Caused by: ") if causes else text.split("\n")[0]).strip()
+        return root_cause(text)
 
     def _counters(self, vertex: str) -> dict[str, int]:
         path = f"/vertices/{vertex}/subtasks/metrics"
@@ -102,6 +103,15 @@ class JobMonitor:
                 return json.load(answer)
         except (OSError, urllib.error.URLError, ValueError):
             return None
+
+
+def root_cause(trace: str) -> str:
+    """What a stack trace of Flink comes down to, one line: what our functions have to say, where
+    they raised it, else the last cause that Java names."""
+    ours = [found[1] for line in trace.splitlines() if (found := _OURS.search(line))]
+    causes = [line for line in trace.splitlines() if line.startswith("Caused by:")]
+    found = ours or [one.removeprefix("Caused by: ") for one in causes[-1:]]
+    return (found[0] if found else trace.split("\n", maxsplit=1)[0]).strip()
 
 
 def running(rest_url: str, name: str) -> list[str]:
