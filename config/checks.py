@@ -16,64 +16,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from config.channels import check_channels
+from config.ranges import MAX_PORT, NOT, RANGES, TARGET_RANGES
 from config.written import Key, Written, nearest, refusal, shown, usage
 from rules.errors import MingjianError
 
 if TYPE_CHECKING:
     from config.settings import Settings, Target
 
-_DAY_MS = 86_400_000
-_MIB = 1024 * 1024
-_MAX_PORT = 65535
 _TOPIC_CHARS = 249  # Kafka's own limit
 _TARGET_CHARS = 100
-
-# smallest and largest; documented in docs/configuration.md
-RANGES: dict[str, tuple[int, int]] = {
-    # Java counts bytes in 32 bits, and the deliverer asks for twice as much
-    "kafka.max_record_bytes": (1024, 512 * _MIB),
-    "kafka.retention_ms": (-1, 10**13),
-    "flink.parallelism": (1, 128),  # Flink deals keys to 128 groups here
-    "flink.bundle_size": (1, 1_000_000),
-    "flink.bundle_time_ms": (1, 60_000),
-    "flink.arrow_batch": (1, 1_000_000),
-    "flink.checkpoint_interval_ms": (10, _DAY_MS),  # Flink refuses less than 10
-    "flink.allowed_lateness_ms": (0, 7 * _DAY_MS),
-    "flink.max_ahead_ms": (0, 7 * _DAY_MS),
-    "flink.idle_timeout_ms": (0, _DAY_MS),
-    "flink.rest_port": (0, _MAX_PORT),
-    "flink.heap_mb": (128, 65_536),  # the JVM starts with 128
-    "limits.record_bytes": (1, 16 * _MIB),
-    "limits.quarantine_keep_bytes": (0, 16 * _MIB),
-    "limits.key_bytes": (64 * 1024, 64 * _MIB),
-    "limits.open_groups": (1, 1_000_000_000),
-    "limits.rule_hits_percent": (1, 100),
-    "limits.rule_micros": (1, 1_000_000),
-    "limits.rule_failures": (1, 1_000_000),
-    "rules.ready_ms": (10_000, _DAY_MS),  # longer than workers may be without the registry
-    "rules.sample": (200, 100_000),
-    "ingest.remember_days": (1, 90),
-    "ingest.request_bytes": (1024, 256 * _MIB),
-    "ingest.unpacked_bytes": (1024, 512 * _MIB),
-    "ingest.request_records": (1, 1_000_000),
-    "ingest.requests": (1, 1000),
-    "ingest.header_seconds": (1, 600),
-    "ingest.request_seconds": (1, 3600),
-    "ingest.wait_seconds": (1, 600),
-    "ingest.archive.limit": (1, 1000),  # WeCom's own limit
-    "ingest.archive.timeout_seconds": (1, 600),
-    "ingest.archive.calls_per_minute": (1, 600),  # WeCom's own limit
-    "ingest.archive.poll_seconds": (1, 3600),
-    "ingest.archive.delay_seconds": (0, 3600),
-    "ingest.archive.gap_wait_seconds": (0, 3600),
-    "ingest.archive.lag_minutes": (1, 7200),  # five days: then messages are gone
-}
-# the same of each target
-TARGET_RANGES: dict[str, tuple[int, int]] = {
-    f"targets[].keep_days.{kind}": (0, 36_500) for kind in ("alerts", "evidence", "late", "handled")
-}
-# inside the range and still of no use
-NOT: dict[str, int] = {"kafka.retention_ms": 0}
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "profile": ("embedded", "cluster"),
@@ -285,7 +236,7 @@ def _is_host_port(text: str) -> bool:
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not bare or re.search(r"[\s/@\[\]]", bare) or (":" in bare and bare == host):
         return False
-    return bool(re.fullmatch(r"[0-9]{1,5}", port)) and 0 < int(port) <= _MAX_PORT
+    return bool(re.fullmatch(r"[0-9]{1,5}", port)) and 0 < int(port) <= MAX_PORT
 
 
 def _is_rest_url(url: str) -> bool:

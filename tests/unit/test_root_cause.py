@@ -20,8 +20,8 @@ from jobs.progress import root_cause
             "java.lang.Exception: a\nCaused by: java.lang.RuntimeException: Error received from"
             " SDK harness for instruction 9: Traceback (most recent call last):\n"
             '  File "match.py", line 9, in eval\n'
-            "rules.errors.MingjianError: the ruleset /r/17 cannot be used: it was changed\n\n\tat x",
-            "the ruleset /r/17 cannot be used: it was changed",
+            "rules.errors.MingjianError: the ruleset /r/17 cannot be used: changed\n\n\tat x",
+            "the ruleset /r/17 cannot be used: changed",
         ),
         (
             "Caused by: pemja.core.PythonException: <class 'rules.errors.MingjianError'>:"

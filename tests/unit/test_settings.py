@@ -15,7 +15,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from config.checks import CHOICES, NOT, RANGES, TARGET_RANGES, writable
+from config.checks import CHOICES, writable
+from config.ranges import NOT, RANGES, TARGET_RANGES
 from config.settings import PROFILES, Settings, Target, load
 from rules.errors import EXIT_USAGE, MingjianError
 
