@@ -6,7 +6,7 @@ the same `Matcher` and `Behaviour`; only the shuffling, the state store and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rules.behave import Behaviour, Found
 from rules.bounds import KEY_BYTES
@@ -34,6 +34,8 @@ class Engine:
         lateness: how far (ms) the watermark stays behind the newest time seen; None holds it
             until `finish`, so that any order of arrival is judged alike.
         key_bytes: see `Behaviour`.
+        heed: told of every packed item on its way into a keyed stage, also those that one
+            correlation hands to another.
     """
 
     def __init__(
@@ -46,7 +48,9 @@ class Engine:
         lateness: int | None = None,
         compiled: Mapping[str, CompiledRules] | None = None,
         key_bytes: int = KEY_BYTES,
+        heed: Callable[[bytes], None] | None = None,
     ) -> None:
+        self._heed = heed
         self.matcher = Matcher(timeline, decoder, calendar, compiled=compiled)
         findings = Findings(decoder, seal)  # type: ignore[arg-type]
         self._stored: list[_Memory] = []
@@ -76,6 +80,12 @@ class Engine:
             outputs += self._advance(time - self._lateness)
         return outputs
 
+    def take(self, packed: Sequence[bytes], time: int) -> list[Output]:
+        """Outputs caused by items whose time is `time`, and by event time having come so far:
+        nothing earlier is to come. Those who give items in this order keep nothing waiting."""
+        outputs = self._advance(time - 1) if time - 1 > self._told[0] else []
+        return outputs + self._add(0, packed)
+
     def finish(self) -> list[Output]:
         """The input has ended: everything that waited is judged, and all state is dropped."""
         return self._advance(FOREVER)
@@ -95,6 +105,9 @@ class Engine:
         return outputs
 
     def _add(self, at: int, packed: Sequence[bytes]) -> list[Output]:
+        if self._heed is not None:
+            for one in packed:
+                self._heed(one)
         return self._settle(at, self._stages[at].add(packed, self._told[at]))
 
     def _settle(self, at: int, found: Found) -> list[Output]:
