@@ -82,16 +82,18 @@ def job_spec(settings: Settings) -> tuple[JobSpec, LiveRules]:
     return replace(spec, levels=timeline.depth), timeline
 
 
-def build(env: Environment, settings: Settings, spec: JobSpec) -> None:
+def build(
+    env: Environment, settings: Settings, spec: JobSpec, part: ends.Part | None = None
+) -> None:
     """Put the job together in `env`; nothing runs yet. Each level of correlations that read each
-    other is a keyed stage."""
+    other is a keyed stage. `part`: judge only this part of the source."""
     from pyflink.common import Types  # noqa: PLC0415
 
     from udfs.behave import SIDE_OUTPUTS, UP, Behave  # noqa: PLC0415
     from udfs.match import match_records  # noqa: PLC0415
 
     topic = f"kafka:{settings.source.topic}" if settings.source.kind == "kafka" else ""
-    env.tables.execute_sql(ends.source_ddl(settings))
+    env.tables.execute_sql(ends.source_ddl(settings, part))
     env.tables.create_temporary_function("match_records", match_records(spec, topic))
     items = env.tables.to_data_stream(env.tables.sql_query(ends.select_items(settings)))
     streams: dict[str, Any] = {}
@@ -118,12 +120,14 @@ def run(
     on_progress: Callable[[Snapshot, float], None] = lambda _snapshot, _seconds: None,
     detached: bool = False,
     interrupted: threading.Event | None = None,
+    part: ends.Part | None = None,
 ) -> Report:
     """Build the job, submit it and watch it until it ends (or, `detached`, until it runs).
 
     Args:
         interrupted: when it is set, watching ends with KeyboardInterrupt between two looks. An
             interrupt in the middle of a call to Java would leave the bridge half way.
+        part: judge only this part of the source.
 
     Raises:
         MingjianError: anything missing, or the job failed; says the root cause.
@@ -135,7 +139,7 @@ def run(
     with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
         compiling = beside.submit(compile_timeline, timeline, KeptPatterns())
         env = environment(settings, jars=(connector_jar(),) if kafka else ())
-        build(env, settings, spec)
+        build(env, settings, spec, part)
         compiling.result()
     embedded_counts = _embedded_counts(settings)
     client = _submitted(env, settings)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,20 @@ from rules.errors import EXIT_USAGE, MingjianError
 BLOCK_BYTES = 32 * 1024 * 1024
 FAR = 253_402_300_799_000  # UTC ms: no time is later
 UNSPLITTABLE = (".gz",)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a source that is judged again.
+
+    Args:
+        offsets: of each partition of a topic the first offset, and the one behind the last; files
+            are read whole.
+        lateness_ms: how far the watermark stays behind; None: it waits for the end.
+    """
+
+    offsets: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    lateness_ms: int | None = None
 
 
 def source_files(folder: str, *, may_be_empty: bool = False) -> list[Path]:
@@ -74,8 +90,9 @@ def in_order(files: list[Path], parallelism: int) -> bool:
     return pieces <= parallelism
 
 
-def source_ddl(settings: Settings) -> str:
-    """CREATE TABLE messages: raw bytes, their place, and the watermark.
+def source_ddl(settings: Settings, part: Part | None = None) -> str:
+    """CREATE TABLE messages: raw bytes, their place, and the watermark; of all there is, or of a
+    part, in which case nobody's position changes.
 
     Event time is the Kafka timestamp, or with `source.event_time: record` and for files the
     record's own `time`, else `msgtime`. A time that is missing, 0, or more than `max_ahead_ms`
@@ -84,6 +101,8 @@ def source_ddl(settings: Settings) -> str:
     """
     lateness, ahead = settings.flink.allowed_lateness_ms, settings.flink.max_ahead_ms
     held = False  # the watermark waits for the end of the input
+    if part is not None:
+        held, lateness = part.lateness_ms is None, part.lateness_ms or 0
     from_record = settings.source.kind == "files" or settings.source.event_time == "record"
     if settings.source.kind == "files":
         folder = Path(settings.source.path).resolve()
@@ -117,6 +136,8 @@ def source_ddl(settings: Settings) -> str:
                 "scan.bounded.mode": "latest-offset",
                 "scan.startup.mode": "earliest-offset",
             }
+        if part is not None:
+            options |= _part_of_topic(settings, part)
     listed = ", ".join(f"'{key}' = {_quoted(value)}" for key, value in options.items())
     mark = "TO_TIMESTAMP_LTZ(0, 3)" if held else f"event_time - {_interval(lateness)}"
     soon = f"CURRENT_ROW_TIMESTAMP() + {_interval(ahead)}"
@@ -139,6 +160,24 @@ def source_ddl(settings: Settings) -> str:
             record BYTES,
             {columns},{times}
         ) WITH ({listed})"""
+
+
+def _part_of_topic(settings: Settings, part: Part) -> dict[str, str]:
+    """Options of a Kafka table that is read from offset to offset, and leaves no trace of it."""
+
+    def places(which: int) -> str:
+        pairs = sorted((number, both[which]) for number, both in part.offsets.items())
+        return ";".join(f"partition:{number},offset:{offset}" for number, offset in pairs)
+
+    return {
+        "properties.group.id": f"mingjian-replay-{settings.tenant}",
+        "properties.client.id.prefix": "mingjian-replay",
+        "properties.commit.offsets.on.checkpoint": "false",
+        "scan.startup.mode": "specific-offsets",
+        "scan.startup.specific-offsets": places(0),
+        "scan.bounded.mode": "specific-offsets",
+        "scan.bounded.specific-offsets": places(1),
+    }
 
 
 def _interval(ms: int) -> str:

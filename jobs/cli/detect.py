@@ -104,7 +104,7 @@ def detect(
         return
     try:
         with (
-            _interrupts() as interrupted,
+            interrupts() as interrupted,
             ProgressLine(settings.limits, quiet=output is Output.json) as line,
         ):
             report = run(settings, on_progress=line.show, detached=detach, interrupted=interrupted)
@@ -145,7 +145,7 @@ def _keep(settings: Settings) -> None:
     from jobs.keep import Keeper  # noqa: PLC0415
 
     configure(as_json=True)
-    with _interrupts(signal.SIGINT, signal.SIGTERM) as asked:
+    with interrupts(signal.SIGINT, signal.SIGTERM) as asked:
         try:
             Keeper(settings, stop=asked).run()
         finally:
@@ -174,7 +174,7 @@ def after_interrupt(settings: Settings) -> str:
 
 
 @contextlib.contextmanager
-def _interrupts(*signals: signal.Signals) -> Iterator[threading.Event]:
+def interrupts(*signals: signal.Signals) -> Iterator[threading.Event]:
     """Ctrl-C, or one of `signals`, sets the event; a second one ends the process at once."""
     asked = threading.Event()
 

@@ -21,6 +21,8 @@ from jobs.cli import (
     ingest_archive,
     lexicons,
     quarantine,
+    reconcile,
+    replay,
     rules,
     simulate,
     stack,
@@ -42,8 +44,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    simulate, ingest, ingest_archive, detect, heartbeat, deliver, rules, lexicons, alerts,
-    quarantine, incidents, reports, stack,
+    simulate, ingest, ingest_archive, detect, heartbeat, deliver, replay, reconcile, rules,
+    lexicons, alerts, quarantine, incidents, reports, stack,
 ):  # fmt: skip
     command.register(app)
 
