@@ -70,7 +70,7 @@ class _OfTopic:
 class _OfFiles:
     """Files have no index of time and are read whole: nothing of the past is missing."""
 
-    complete_after = None
+    complete_after: int | None = None
 
     def __init__(self, settings: Settings) -> None:
         self._files = source_files(settings.source.path)

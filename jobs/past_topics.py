@@ -166,7 +166,7 @@ class TopicPast:
 
 
 def end_of(times: Callable[[int], Sequence[int]], low: int, high: int, until: int) -> int:
-    """The first offset from which records are later than `until`, at most `high`.
+    """An offset, at most `high`, from which on all records are later than `until`.
 
     Args:
         times: times of some records from an offset on; they grow on the whole, and single ones
@@ -174,13 +174,14 @@ def end_of(times: Callable[[int], Sequence[int]], low: int, high: int, until: in
     """
     if low >= high or _middle(times(max(low, high - SAMPLE))) <= until:
         return high
+    last = high
     while low < high:
         at = (low + high) // 2
         if _middle(times(at)) > until:
             high = at
         else:
             low = at + 1
-    return low
+    return min(last, low + SAMPLE)  # a middle is a little ahead of where its sample begins
 
 
 def _middle(times: Sequence[int]) -> int:

@@ -6,6 +6,7 @@ and brings what is missing.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,12 +149,8 @@ def reconcile_past(settings: Settings, span: Span, past: Past, on_progress: Prog
 def _compared(
     settings: Settings, span: Span, judged: Judged, rulesets: tuple[str, ...]
 ) -> tuple[Comparison, dict[str, Alert]]:
-    reader = open_reader(settings)
-    try:
-        live = list(_alerts(reader, span))
-        late = list(_late(reader, span))
-    finally:
-        reader.close()
+    with contextlib.closing(open_reader(settings)) as reader:
+        live, late = list(_alerts(reader, span)), list(_late(reader, span))
     there = {one.alert_id for one in live}
     written = told(settings, judged.alerts.keys() - there, span.begin)
     comparison = compare(judged, live, late, written, rulesets)

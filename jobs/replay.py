@@ -104,7 +104,8 @@ def replay(
     finally:
         shutil.rmtree(own, ignore_errors=True)
     kept_back = Counter(why for one, why in missing.items() if one not in alerts)
-    return Replayed(reconciled, sent, alerts, kept_back, report.last.records, report.run_seconds)
+    records, seconds = report.last.records, report.run_seconds
+    return Replayed(reconciled, sent, alerts, kept_back, tuple(sorted(disputed)), records, seconds)
 
 
 def _apart(settings: Settings, folder: Path) -> Settings:

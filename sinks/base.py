@@ -135,3 +135,6 @@ class AlertReader(Protocol):
     def follow(self, after: str = "", timeout: float = 1.0) -> tuple[list[dict[str, Any]], str]:
         """Alerts stored since cursor `after`, oldest first, and again those that were taken back;
         waits at most `timeout` seconds."""
+
+    def close(self) -> None:
+        """Release files and connections."""
