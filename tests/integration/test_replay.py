@@ -1,0 +1,183 @@
+"""A span judged again on real servers: an index that lost half is whole again, nothing twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from elasticsearch import Elasticsearch
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+
+from config.settings import Settings, Target
+from jobs import deliver, detect
+from jobs.past_topics import TopicPast
+from jobs.reconcile import Span, reconcile
+from jobs.replay import replay
+from rules.cases import moment, record
+from rules.errors import MingjianError
+from tests.integration.test_deliver_cluster import in_elasticsearch, in_redis, with_targets
+from tests.support.rule_files import COUNTING, SIMPLE, write
+
+MINUTE = 60_000
+BEGIN = moment("08:00")
+PEOPLE = ("zhangwei", "lina", "wangfang", "liqiang")
+
+
+def messages(tenant: str) -> list[tuple[int, int, bytes]]:
+    """(partition, event time, record) of six hours, in order of arrival: each quarter of an hour
+    somebody promises, and somebody recalls three times. The last one is a recall that came when
+    all was over."""
+    found: list[tuple[int, int, bytes]] = []
+    number = 0
+
+    def say(minute: int, who: str, **more: str) -> None:
+        nonlocal number
+        number += 1
+        at = f"{8 + minute // 60:02d}:{minute % 60:02d}"
+        raw = record({"at": at, "from": who, "to": "c1", **more}, f"m{number}", number, tenant)
+        found.append((PEOPLE.index(who) % 2, BEGIN + minute * MINUTE, raw))
+
+    for quarter in range(24):
+        who, other = PEOPLE[quarter % 4], PEOPLE[(quarter + 1) % 4]
+        say(quarter * 15, who, text="这款保本")
+        for minute in range(3):
+            say(quarter * 15 + 1 + minute, other, recall=f"x{quarter}-{minute}")
+        say(quarter * 15 + 9, who, text="好的")
+    late = next(n for n, one in enumerate(found) if one[1] == BEGIN + 122 * MINUTE)
+    return [*found[:late], *found[late + 1 :], found[late]]
+
+
+@pytest.fixture
+def lived(
+    cluster_settings: Settings,
+    redis_target: Target,
+    elasticsearch_target: Target,
+    tmp_path: Path,
+    prefix: str,
+) -> Settings:
+    """Six hours were judged and delivered, and something older stands before them."""
+    rules = tmp_path / "rules"
+    write(rules, SIMPLE, "simple.yaml")
+    write(rules, COUNTING, "counting.yaml")
+    settings = msgspec.structs.replace(
+        with_targets(cluster_settings, redis_target, elasticsearch_target),
+        rules=msgspec.structs.replace(cluster_settings.rules, path=str(rules)),
+        keys_dir=str(tmp_path / "keys"),
+    )
+    producer = KafkaProducer(bootstrap_servers=settings.kafka.bootstrap)
+    *ordinary, last = messages(prefix)
+    old = json.dumps({"v": 1, "kind": "heartbeat", "time": BEGIN - 9 * 3_600_000, "tenant": prefix})
+    for partition in (0, 1):
+        for _ in range(10):
+            producer.send(
+                settings.source.topic,
+                old.encode(),
+                partition=partition,
+                timestamp_ms=BEGIN - 9 * 3_600_000,
+            )
+    for partition, time, raw in ordinary:
+        producer.send(settings.source.topic, raw, partition=partition, timestamp_ms=time)
+    producer.flush()
+    detect.run(settings)
+    deliver.run(settings, once=True)
+    partition, time, raw = last
+    producer.send(settings.source.topic, raw, partition=partition, timestamp_ms=time)
+    producer.flush()
+    producer.close()
+    return settings
+
+
+def groups(settings: Settings) -> dict[str, dict[TopicPartition, int]]:
+    """Offsets that consumer groups have committed on the source's topic."""
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
+    try:
+        found = {}
+        for name in (f"mingjian-detect-{settings.tenant}", f"mingjian-replay-{settings.tenant}"):
+            offsets = admin.list_group_offsets(name)
+            offsets = offsets.get(name, offsets)
+            found[name] = {place: one.offset for place, one in offsets.items()}
+        return found
+    finally:
+        admin.close()
+
+
+def halves(target: Target, kind: str) -> Iterator[str]:
+    """Every second record of an index."""
+    return iter(sorted(in_elasticsearch(target, kind))[::2])
+
+
+def forget(target: Target, kind: str, ids: Iterator[str]) -> None:
+    with Elasticsearch(target.url) as client:
+        client.delete_by_query(
+            index=f"{target.index_prefix}-{kind}",
+            query={"ids": {"values": list(ids)}},
+            refresh=True,
+        )
+
+
+def test_an_index_that_lost_half_is_whole_again_and_nobody_sees_anything_twice(
+    lived: Settings, redis_target: Target, elasticsearch_target: Target
+) -> None:
+    alerts = in_elasticsearch(elasticsearch_target)
+    proofs = in_elasticsearch(elasticsearch_target, "evidence")
+    assert len(alerts) == 24 + 23  # one of the bursts lacks its last recall
+    before = groups(lived)
+    forget(elasticsearch_target, "alerts", halves(elasticsearch_target, "alerts"))
+    forget(elasticsearch_target, "evidence", halves(elasticsearch_target, "evidence"))
+    span = Span(BEGIN + 60 * MINUTE, BEGIN + 6 * 60 * MINUTE, lookback=60 * MINUTE)
+
+    asked = reconcile(lived, span)
+    assert asked.complete_after == BEGIN - 1
+    assert set(asked.comparison.missing.values()) == {"undelivered", "lost"}
+    assert asked.comparison.surplus == {}
+    first = replay(lived, Span(BEGIN, span.begin - 1, lookback=60 * MINUTE))
+    second = replay(lived, span)
+    assert first.disputed == second.disputed == ()
+    lost = {k for k, why in second.reconciled.comparison.missing.items() if why == "lost"}
+    assert len(lost) == 1
+    assert groups(lived) == before
+    deliver.run(lived, once=True)
+
+    assert in_elasticsearch(elasticsearch_target) == alerts | lost
+    assert in_elasticsearch(elasticsearch_target, "evidence") >= proofs
+    assert in_redis(lived, redis_target.url) == alerts | lost
+    again = replay(lived, span)
+    assert (again.alerts, dict(again.kept_back)) == (frozenset(), {})
+    assert reconcile(lived, span).comparison.complete
+
+
+def test_the_extent_of_a_span_is_found_among_records_that_are_out_of_order(
+    lived: Settings, prefix: str
+) -> None:
+    past = TopicPast(lived)
+    try:
+        stood: dict[int, list[int]] = {0: [BEGIN - 1] * 10, 1: [BEGIN - 1] * 10}
+        for partition, time, _ in messages(prefix):
+            stood[partition].append(time)
+        start, until = BEGIN + 121 * MINUTE, BEGIN + 200 * MINUTE
+        extent = past.extent(start, until)
+        for partition, (first, last) in extent.offsets.items():
+            outside = stood[partition][:first] + stood[partition][last:]
+            assert not [time for time in outside if start <= time <= until]
+            assert first > 10
+        assert extent.complete_after == start - 1
+        read = list(past.records(extent))
+        assert len(read) == sum(last - first for first, last in extent.offsets.values())
+        assert past.extent(0, until).complete_after is None
+    finally:
+        past.close()
+
+
+def test_a_topic_that_no_longer_holds_the_span_says_since_when_it_does(lived: Settings) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=lived.kafka.bootstrap)
+    admin.delete_records({TopicPartition(lived.source.topic, n): 40 for n in (0, 1)})
+    admin.close()
+    with pytest.raises(MingjianError, match="no longer holds that time: it begins at 2026-"):
+        reconcile(lived, Span(BEGIN, BEGIN + 60 * MINUTE, lookback=0))
+    held = reconcile(lived, Span(BEGIN + 240 * MINUTE, BEGIN + 300 * MINUTE))
+    assert held.complete_after is not None
+    assert BEGIN < held.complete_after < BEGIN + 240 * MINUTE
+    assert held.comparison.complete
