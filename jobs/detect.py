@@ -142,8 +142,7 @@ def run(
         build(env, settings, spec, part)
         compiling.result()
     embedded_counts = _embedded_counts(settings)
-    client = _submitted(env, settings)
-    begin(settings, spec)
+    client = _submitted(env, settings, spec if part is None else None)
     job_id = str(client.get_job_id())
     monitor = JobMonitor(env.rest_url, job_id)
     failure: list[BaseException] = []
@@ -184,14 +183,18 @@ def run(
     return report
 
 
-def _submitted(env: Environment, settings: Settings) -> Any:
-    """The job's client. What the cluster answers a submission with is told in a line."""
+def _submitted(env: Environment, settings: Settings, begun: JobSpec | None) -> Any:
+    """The job's client. What the cluster answers a submission with is told in a line. `begun`: what
+    the tenant's job begins with; None where it is another one."""
     from py4j.protocol import Py4JError  # noqa: PLC0415
 
     try:
-        return env.stream.execute_async(job_name(settings))
+        client = env.stream.execute_async(job_name(settings))
     except Py4JError as error:
         raise failed(error, "", settings) from error
+    if begun is not None:
+        begin(settings, begun)
+    return client
 
 
 def check_ends(settings: Settings) -> None:

@@ -9,22 +9,24 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from config.settings import Rules, Settings
+from config.settings import Settings
+from jobs.flink import scratch
 from jobs.past import Past, past_of
 from jobs.past_outputs import told
+from jobs.registry import begun_with, chosen_rules, registry_of
 from rules.alert import Alert, Late
 from rules.calendar import load_calendar
 from rules.comparison import Comparison, compare
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.matcher import compile_timeline
+from rules.published import PINNED, kept_in, pinned, published
 from rules.rejudge import Judged, Rejudge
-from rules.ruleset import RuleTimeline, load_ruleset
+from rules.ruleset import RuleTimeline
 from sinks.base import AlertReader, NoIndexYet
 from sinks.readers import open_reader
 from udfs.kept import KeptPatterns
@@ -86,7 +88,7 @@ def reconcile(
     """
     past = open_past(settings, span)
     try:
-        return reconcile_past(settings, span, past, on_progress)
+        return reconcile_past(as_then(settings), span, past, on_progress)
     finally:
         past.close()
 
@@ -184,6 +186,19 @@ def _late(reader: AlertReader, span: Span) -> Iterator[Late]:
             return
 
 
+def as_then(settings: Settings) -> Settings:
+    """These settings with the rules that the tenant's job was begun with, whatever stands in
+    `rules.path` by now; with those of `rules.path` where no job is known of. Published sets judge
+    from their own time on in either case.
+
+    Raises:
+        MingjianError: those rules cannot be read.
+    """
+    begun = begun_with(settings)
+    kept = pinned(registry_of(settings), begun.digest) if begun else None
+    return settings if kept is None else _with_rules(settings, str(kept.folder), ())
+
+
 def judging_by(settings: Settings, digest: str) -> Settings:
     """These settings with the rules of a digest, or of its beginning, for all times: rules that
     were published or that a job was begun with, or those of the settings.
@@ -191,12 +206,10 @@ def judging_by(settings: Settings, digest: str) -> Settings:
     Raises:
         MingjianError: none of them has it, or several do.
     """
-    rules = settings.rules
-    root = Path(rules.registry)
-    folders = [*root.glob("[0-9]*"), *root.glob("pinned/*")] if root.is_dir() else []
-    sets = {load_ruleset(one).digest: str(one) for one in folders if one.is_dir()}
-    own = load_ruleset(rules.path, packs=rules.packs).digest
-    known = {**sets, own: rules.path}
+    rules, registry = settings.rules, registry_of(settings)
+    kept = [*published(registry), *map(kept_in, sorted(registry.glob(f"{PINNED}/*")))]
+    own = chosen_rules(settings).digest
+    known = {own: rules.path} | {one.manifest.digest: str(one.folder) for one in kept}
     fitting = [one for one in known if one.startswith(digest)]
     if len(fitting) != 1:
         listed = ", ".join(sorted(one[:12] for one in known))
@@ -207,7 +220,15 @@ def judging_by(settings: Settings, digest: str) -> Settings:
             fix_zh=f"现有：{listed}",
             exit_code=EXIT_USAGE,
         )
-    nowhere = str(Path(settings.data_dir) / "replay" / "no-registry")
-    packs = rules.packs if fitting[0] == own else ()
-    chosen = Rules(path=known[fitting[0]], registry=nowhere, packs=packs, feeds=rules.feeds)
-    return msgspec.structs.replace(settings, rules=chosen)
+    path = known[fitting[0]]
+    packs = rules.packs if path == rules.path else ()
+    alone = _with_rules(settings, path, packs)
+    nowhere = str(scratch(settings) / "no-registry")  # nothing published takes their place
+    return msgspec.structs.replace(
+        alone, rules=msgspec.structs.replace(alone.rules, registry=nowhere)
+    )
+
+
+def _with_rules(settings: Settings, path: str, packs: tuple[str, ...]) -> Settings:
+    rules = msgspec.structs.replace(settings.rules, path=path, packs=packs)
+    return msgspec.structs.replace(settings, rules=rules)

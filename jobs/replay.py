@@ -23,7 +23,7 @@ from jobs import detect
 from jobs.delivery.files import FileOutputs
 from jobs.flink import scratch
 from jobs.progress import Snapshot
-from jobs.reconcile import Progress, Reconciled, Span, open_past, reconcile_past
+from jobs.reconcile import Progress, Reconciled, Span, as_then, open_past, reconcile_past
 from jobs.replay_outputs import OutputWriter
 from rules.alert import FINAL, Alert, Evidence
 from rules.comparison import FAULTS, LATE, RULES
@@ -80,6 +80,7 @@ def replay(
     Raises:
         MingjianError: something cannot be read or written, or the job failed.
     """
+    settings = as_then(settings)
     past = open_past(settings, span)
     try:
         reconciled = reconcile_past(settings, span, past, on_reading)

@@ -17,6 +17,7 @@ from config.settings import Settings, load
 from jobs import deliver
 from jobs.cli.main import app
 from jobs.reconcile import Span, judging_by, reconcile
+from jobs.registry import pin
 from jobs.replay_outputs import OutputWriter
 from rules.alert import ID_FIELDS
 from rules.calendar import load_calendar
@@ -91,6 +92,12 @@ def lived(settings: Settings, records: Iterable[bytes], **options: Any) -> list[
         found += engine.judge(raw, time=json.loads(raw)["time"])
     found += engine.finish()
     return [Record(kind, json.loads(body)[ID_FIELDS[kind]], body) for kind, body in found]
+
+
+def pinned_digest(settings: Settings, folder: Path) -> str:
+    """Write down the rules of a folder, as a job does that begins with them."""
+    rules = msgspec.structs.replace(settings.rules, path=str(folder))
+    return Path(pin(msgspec.structs.replace(settings, rules=rules)).rules.path).name
 
 
 def index(settings: Settings, records: Iterable[Record]) -> None:
@@ -186,9 +193,8 @@ def test_a_ruleset_is_chosen_by_the_beginning_of_its_digest(
     call: Call, settings: Settings, tmp_path: Path
 ) -> None:
     index(settings, lived(settings, raws(MESSAGES)))
-    other = tmp_path / "rulesets" / "pinned" / "other"
-    write(other, SIMPLE.replace("保本", "好的"), "simple.yaml")
-    digest = load_ruleset(other).digest
+    write(tmp_path / "other", SIMPLE.replace("保本", "好的"), "simple.yaml")
+    digest = pinned_digest(settings, tmp_path / "other")
     _, found = asked(call, "--ruleset", digest[:8])
     assert found["rulesets"] == [digest]
     assert found["expected"] == 1
@@ -199,6 +205,19 @@ def test_a_ruleset_is_chosen_by_the_beginning_of_its_digest(
     assert digest[:12] in error.value.fix_en
     with pytest.raises(MingjianError, match="several rulesets begin with ''"):
         judging_by(settings, "")
+
+
+def test_rules_that_were_edited_since_do_not_judge_what_a_job_judged_before(
+    call: Call, settings: Settings
+) -> None:
+    index(settings, lived(settings, raws(MESSAGES)))
+    digest = pinned_digest(settings, Path(settings.rules.path))
+    jobs = Path(settings.rules.registry) / "jobs" / "demo.json"
+    jobs.parent.mkdir()
+    jobs.write_text(json.dumps({"digest": digest, "levels": 1, "at": 1}))
+    write(Path(settings.rules.path), SIMPLE.replace("保本", "好的"), "simple.yaml")
+    code, found = asked(call)
+    assert (code, found["rulesets"], found["same"]) == (0, [digest], 3)
 
 
 @pytest.mark.parametrize(
