@@ -20,6 +20,7 @@ from jobs.kafka_client import connection, unreachable
 from rules.errors import MingjianError
 
 SAMPLE = 51  # records whose middle time tells how far a partition is at an offset
+_FIRST = 5  # records that tell where a partition begins
 _POLL_MS = 1_000
 _SILENT_POLLS = 15  # of so long; a topic that gives nothing for so long is out of reach
 
@@ -110,7 +111,7 @@ class TopicPast:
         """Time of the oldest records where something older is gone; 0 where nothing is."""
         return max(
             [
-                _middle(self._times(one, at, last[one]))
+                _middle(self._times(one, at, min(last[one], at + _FIRST)))
                 for one, at in firsts.items()
                 if at and at < last[one]
             ],

@@ -136,6 +136,7 @@ def reconcile_past(settings: Settings, span: Span, past: Past, on_progress: Prog
         records += 1
         if records % _LOOK == 0:
             on_progress(records, time.monotonic() - begun)
+    on_progress(records, time.monotonic() - begun)
     judged = again.judge()
     rulesets = tuple(dict.fromkeys(one.digest for one in timeline.rulesets))
     comparison, surplus = _compared(settings, span, judged, rulesets)

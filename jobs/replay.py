@@ -81,13 +81,17 @@ def replay(
         MingjianError: something cannot be read or written, or the job failed.
     """
     settings = as_then(settings)
+
+    def read(records: int, seconds: float) -> None:
+        if interrupted is not None and interrupted.is_set():
+            raise KeyboardInterrupt
+        on_reading(records, seconds)
+
     past = open_past(settings, span)
     try:
-        reconciled = reconcile_past(settings, span, past, on_reading)
+        reconciled = reconcile_past(settings, span, past, read)
     finally:
         past.close()
-    if interrupted is not None and interrupted.is_set():
-        raise KeyboardInterrupt
     disorder = reconciled.judged.disorder + _SPARE_MS
     part = past.part(disorder)
     if disorder > _MOST_LATE_MS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from jobs import deliver
 from jobs.cli.main import app
 from jobs.reconcile import Span, judging_by, reconcile
 from jobs.registry import pin
+from jobs.replay import replay
 from jobs.replay_outputs import OutputWriter
 from rules.alert import ID_FIELDS
 from rules.calendar import load_calendar
@@ -264,6 +266,18 @@ def test_the_core_gives_a_page_all_it_needs(settings: Settings) -> None:
     assert found.complete_after is None
     assert found.short_sighted == []
     assert found.live == 3
+
+
+def test_a_replay_that_is_interrupted_while_it_reads_has_changed_nothing(
+    settings: Settings,
+) -> None:
+    index(settings, lived(settings, raws(MESSAGES))[1:])
+    before = sorted(Path(settings.outputs.path).rglob("*"))
+    asked_to_end = threading.Event()
+    asked_to_end.set()
+    with pytest.raises(KeyboardInterrupt):
+        replay(settings, Span(moment("09:00"), moment("12:00")), interrupted=asked_to_end)
+    assert sorted(Path(settings.outputs.path).rglob("*")) == before
 
 
 def test_what_is_added_to_the_outputs_stands_there_once_however_often_it_is_added(
