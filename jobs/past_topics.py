@@ -139,7 +139,10 @@ class TopicPast:
     def _read(self, wanted: dict[TopicPartition, tuple[int, int]]) -> Iterator[Stored]:
         left = {one: end for one, (at, end) in wanted.items() if at < end}
         consumer: Any = self._consumer
+        if not left:
+            return
         consumer.assign(list(left))
+        consumer.resume(*left)  # what was read before is as it was left
         for one in left:
             consumer.seek(one, wanted[one][0])
         silent = 0
