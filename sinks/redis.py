@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoScriptError, RedisError
 
 from rules.alert import Alert, Evidence, Late, Quarantined
+from rules.canary_marks import FLAG_CANARY
 from rules.errors import MingjianError
 from rules.late import FIRED
 from rules.operations import Handled, Incident
@@ -20,6 +21,7 @@ from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.progress import SinkBehind
 from sinks.redis_keys import Keys
 from sinks.redis_scripts import (
+    CANARY_SECONDS,
     INCIDENTS_LENGTH,
     KEEP_SECONDS,
     PUT_ALERT,
@@ -157,6 +159,9 @@ class RedisSink:
         if record.topic == "alerts":
             alert = msgspec.json.decode(record.body, type=Alert)
             key = Keys(alert.tenant)
+            if FLAG_CANARY in alert.flags:  # kept, to be found; told to nobody, counted nowhere
+                pipe.set(key.alert(record.id), record.body, ex=CANARY_SECONDS, nx=True)
+                return
             pipe.evalsha(
                 self._shas["alerts"],
                 4,
@@ -166,7 +171,8 @@ class RedisSink:
             )
         elif record.topic == "evidence":
             evidence = msgspec.json.decode(record.body, type=Evidence)
-            pipe.pfadd(Keys(evidence.tenant).seen("evidence"), record.id)
+            if FLAG_CANARY not in evidence.flags:
+                pipe.pfadd(Keys(evidence.tenant).seen("evidence"), record.id)
         elif record.topic == "late":
             late = msgspec.json.decode(record.body, type=Late)
             pipe.pfadd(Keys(late.tenant).seen("late"), record.id)

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from jobs.cli import (
     alerts,
+    canary,
     deliver,
     detect,
     heartbeat,
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 for command in (
     simulate, ingest, ingest_archive, detect, heartbeat, deliver, rules, lexicons, alerts,
-    quarantine, incidents, reports, stack,
+    quarantine, incidents, canary, reports, stack,
 ):  # fmt: skip
     command.register(app)
 
