@@ -27,9 +27,11 @@ class NoAnswer(Exception):
 
 
 class Holder(Protocol):
-    """Asks one target. `kinds` are those of which it can tell single records."""
+    """Asks one target."""
 
-    kinds: tuple[str, ...]
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of which single records can be told."""
 
     def of(self, kind: str, ids: Sequence[str]) -> set[str]:
         """Those of the ids that are there. Raises NoAnswer."""

@@ -47,6 +47,11 @@ def connect(url: str, username: str = "", ca_certs: str = "", timeout: float = 1
     return Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=5, **options)
 
 
+def marks_key(target: str) -> str:
+    """Where the positions of a target are kept."""
+    return f"mingjian:{{deliver}}:marks:{target}"
+
+
 def unreachable(target: str, url: str, error: Exception) -> MingjianError:
     """One clear line for a server that is not there. Never shows credentials in the address."""
     shown = url.rpartition("@")[2].removeprefix("redis://").removeprefix("rediss://")
@@ -74,7 +79,7 @@ class RedisSink:
         self.name = name
         self._url, self._tenant = url, tenant
         self._client = connect(url, username, ca_certs)
-        self._marks_key = f"mingjian:{{deliver}}:marks:{name}"
+        self._marks_key = marks_key(name)
         self._marks: dict[str, int] = {}
         self._shas: dict[str, str] = {}
 

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from jobs.cli import (
     alerts,
     canary,
+    completeness,
     deliver,
     detect,
     heartbeat,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 for command in (
     simulate, ingest, ingest_archive, detect, heartbeat, deliver, rules, lexicons, alerts,
-    quarantine, incidents, canary, reports, stack,
+    quarantine, incidents, canary, completeness, reports, stack,
 ):  # fmt: skip
     command.register(app)
 
