@@ -17,6 +17,7 @@ from jobs.cli import (
     completeness,
     deliver,
     detect,
+    doctor,
     heartbeat,
     incidents,
     ingest,
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 for command in (
     simulate, ingest, ingest_archive, detect, heartbeat, deliver, rules, lexicons, alerts,
-    quarantine, incidents, canary, completeness, reports, stack,
+    quarantine, incidents, canary, completeness, doctor, reports, stack,
 ):  # fmt: skip
     command.register(app)
 

@@ -92,6 +92,17 @@ class Topics:
             raise unreachable(self._settings.kafka, error) from None
         return newest
 
+    def time_at(self, place: TopicPartition, offset: int) -> int:
+        """The time (UTC ms) of the first record at or behind an offset; 0: there is none."""
+        self.consumer.assign([place])
+        self.consumer.seek(place, offset)
+        found = self.consumer.poll(timeout_ms=2_000, max_records=1)
+        return next((int(some[0].timestamp) for some in found.values()), 0)
+
+    def newest(self, places: Sequence[TopicPartition], ends: dict[TopicPartition, int]) -> int:
+        """The latest time (UTC ms) among the last records of the partitions; 0: there are none."""
+        return max((self.time_at(one, ends[one] - 1) for one in places if ends[one]), default=0)
+
     def records(
         self, places: Sequence[TopicPartition], begin: int, on_progress: Progress
     ) -> Iterator[Stored]:
