@@ -11,6 +11,7 @@ from config.settings import Settings
 from ingest.collector import Collector
 from jobs.canaries.book import CanaryBook, Missed
 from jobs.held_ids import Holder, NoAnswer, holder
+from jobs.rules_now import rules_now
 from rules.calendar import load_calendar
 from rules.canary_plans import NotPossible, Plan, Planner
 from rules.matcher import CompiledRules, compile_timeline
@@ -66,10 +67,8 @@ class Canaries:
             MingjianError: no rules, or records cannot be written.
         """
         settings = self._settings
-        rules = settings.rules
-        timeline = RuleTimeline.load(rules.path, rules.registry, rules.packs, rules.feeds)
+        ruleset = rules_now(settings, _now())
         began = _now()
-        ruleset = timeline.at(began)
         if ruleset.digest not in self._compiled:
             only = RuleTimeline([(0, ruleset)])
             self._compiled = compile_timeline(only, KeptPatterns())

@@ -28,6 +28,7 @@ from jobs.cli.app import (
 from jobs.cli.ingest import stopping, tell
 from jobs.cli.words import plural
 from jobs.collecting import collector, ends
+from jobs.rules_now import rules_now
 from rules.calendar import load_calendar
 from rules.canary_plans import REASONS, NotPossible, Planner
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
@@ -121,10 +122,8 @@ def run(
 
 
 def _which(settings: Any, output: Output) -> None:
-    rules = settings.rules
-    timeline = RuleTimeline.load(rules.path, rules.registry, rules.packs, rules.feeds)
     now = time.time_ns() // 1_000_000
-    ruleset = timeline.at(now)
+    ruleset = rules_now(settings, now)
     compiled = compile_timeline(RuleTimeline([(0, ruleset)]), KeptPatterns())
     planner = Planner(ruleset, compiled, load_calendar(), settings.tenant)
     made = list(planner.all("which", now))

@@ -1,39 +1,36 @@
-"""Loads the rules of the settings that standard input gives, and says in JSON what came of it."""
+"""Loads the rules that judge by the settings on standard input; says in JSON what came of it."""
 
 from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
+import time
 
 import msgspec
 
-from config.settings import Rules
+from config.settings import Settings
+from jobs.registry import registry_of
+from jobs.rules_now import rules_now
 from rules.errors import MingjianError
-from rules.ruleset import RuleTimeline, load_ruleset
+from rules.published import published
 
 
 def main() -> None:
     """One line on standard output."""
-    given = msgspec.json.decode(sys.stdin.buffer.read(), type=Rules)
+    settings = msgspec.json.decode(sys.stdin.buffer.read(), type=Settings)
     try:
-        whole = load_ruleset(given.path, packs=given.packs)
-        awake = whole.awake(given.feeds)
-        root = Path(given.registry)
-        names = [one.name for one in root.iterdir()] if root.is_dir() else []
-        published = sorted(int(name) for name in names if name.isdecimal())
-        if published:  # those have to load, too
-            RuleTimeline.load(given.path, given.registry, given.packs, given.feeds)
+        ruleset = rules_now(settings, int(time.time() * 1000))
+        kept = published(registry_of(settings))
     except MingjianError as error:
         told: dict[str, object] = {"problem": [error.en, error.zh]}
     else:
-        mains = [file.main.ref.name for file in whole.files if file.main is not None]
-        judge = sum(name in awake.detections or name in awake.correlations for name in mains)
+        mains = [file.main.ref.name for file in ruleset.files if file.main is not None]
+        judge = sum(name in ruleset.detections or name in ruleset.correlations for name in mains)
         told = {
             "rules": judge,
             "waiting": len(mains) - judge,
-            "digest": whole.digest,
-            "published": published,
+            "digest": ruleset.digest,
+            "published": [one.start for one in kept],
         }
     sys.stdout.write(json.dumps(told) + "\n")
 

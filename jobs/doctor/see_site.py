@@ -54,7 +54,7 @@ def keys(settings: Settings) -> Keys:
 
 def rules(settings: Settings, seconds: float) -> Rules:
     """Load them in another process: it takes a while, and others are looking meanwhile."""
-    given = msgspec.json.encode(settings.rules)
+    given = msgspec.json.encode(settings)
     root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *sys.path])}
     done = subprocess.run(
@@ -79,13 +79,12 @@ def rules(settings: Settings, seconds: float) -> Rules:
 
 
 def _tasks(settings: Settings) -> tuple[int, ...]:
-    """What each task of the job judges by, where this version tells it."""
+    """From when the newest ruleset of each task of the job judges; nothing where none answers."""
     from jobs import detect, progress  # noqa: PLC0415
 
-    ask: Callable[[str, str], list[int] | None] | None = getattr(progress, "rules_from", None)
-    if ask is None or not settings.flink.rest_url:
+    if not settings.flink.rest_url:
         return ()
-    return tuple(ask(settings.flink.rest_url, detect.job_name(settings)) or ())
+    return tuple(progress.rules_from(settings.flink.rest_url, detect.job_name(settings)) or ())
 
 
 def disks(settings: Settings) -> list[Disk]:
