@@ -107,8 +107,9 @@ def lose_one(site) -> str:
     lost = open_reader(site).alerts()[0][0]["alert_id"]
     target = site.targets[1]
     with Elasticsearch(target.url) as client:
-        ids = {"ids": {"values": [lost]}}
-        client.delete_by_query(index=f"{target.index_prefix}-alerts", query=ids, refresh=True)
+        name, ids = f"{target.index_prefix}-alerts", {"ids": {"values": [lost]}}
+        (hit,) = client.search(index=name, query=ids)["hits"]["hits"]
+        client.delete(index=hit["_index"], id=lost, refresh=True)
     return lost
 
 
