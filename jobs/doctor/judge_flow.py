@@ -23,6 +23,10 @@ _SLOW_MS, _STUCK_MS = 60_000, 600_000
 _NAMED = 3
 
 
+def _records(count: int) -> str:
+    return f"{count:,} record{'' if count == 1 else 's'}"
+
+
 def collectors(seen: Sequence[Collector], now: int) -> list[Finding]:
     """When each took something last, and what came with it."""
     if not seen:
@@ -132,7 +136,7 @@ def delivery(seen: Sequence[Lag], now: int) -> list[Finding]:
             Finding(
                 "delivery",
                 state,
-                f"{one.target}: {one.left:,} records behind, {why[0]}",
+                f"{one.target}: {_records(one.left)} behind, {why[0]}",
                 f"{one.target}：落后 {one.left:,} 条，{why[1]}",
                 fix,
                 fix,
@@ -150,7 +154,7 @@ def refused(seen: Sequence[Refused]) -> list[Finding]:
         Finding(
             "refused",
             FAIL,
-            f"{one.target} refused {one.records:,} records: {one.reason}",
+            f"{one.target} refused {_records(one.records)}: {one.reason}",
             f"{one.target} 拒收 {one.records:,} 条：{one.reason}",
             f"mingjian quarantine list --target {one.target}",
             f"mingjian quarantine list --target {one.target}",
@@ -212,7 +216,8 @@ def completeness(seen: Complete, now: int) -> list[Finding]:
         return [Finding("completeness", WARN, *words, fix, fix)]
     taken = sum(line.before for line in found.lines if line.step == "collected")
     held = sum(line.after for line in found.lines if line.step == "delivered")
-    wait = sum(line.on_the_way for line in found.lines if line.state == ON_THE_WAY)
+    to_come = [one for one in found.lines if one.step == "delivered" and one.state == ON_THE_WAY]
+    wait = sum(line.on_the_way for line in to_come)
     more = (f", {wait:,} to come", f"，待处理 {wait:,}") if wait else ("", "")
     return [
         Finding(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -10,9 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import msgspec
@@ -28,7 +25,6 @@ from sinks.sealing import KEY_FILE, Sealer
 
 _TIMEOUT_S = 4.0
 _PRIVATE = (".key", ".pem")
-_HTTP_MS = 1_000  # an HTTP date has whole seconds
 
 
 def keys(settings: Settings) -> Keys:
@@ -118,7 +114,7 @@ def clocks(settings: Settings) -> list[Clock]:
             if target.kind == "redis":
                 client = redis.connect(target.url, target.username, target.ca_certs, _TIMEOUT_S)
                 try:
-                    found.append(_asked(target.name, lambda c=client: _redis_ms(c.time()), 0))
+                    found.append(_asked(target.name, lambda c=client: _redis_ms(c.time())))
                 finally:
                     client.close()
             elif target.kind == "elasticsearch":
@@ -126,23 +122,20 @@ def clocks(settings: Settings) -> list[Clock]:
                     target.url, target.username, target.ca_certs, _TIMEOUT_S
                 )
                 try:
-                    found.append(_asked(target.name, lambda c=search: _nodes_ms(c), 0))
+                    found.append(_asked(target.name, lambda c=search: _nodes_ms(c)))
                 finally:
                     search.close()
         except (RedisError, ApiError, TransportError, LookupError, ValueError):
             continue
-    if settings.flink.rest_url:
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            found.append(_asked("flink", lambda: _date_ms(settings.flink.rest_url), _HTTP_MS))
     return found
 
 
-def _asked(server: str, ask: Callable[[], float], doubt: float) -> Clock:
+def _asked(server: str, ask: Callable[[], float]) -> Clock:
     before = time.time() * 1000
     told = ask()
     after = time.time() * 1000
     middle, half = (before + after) / 2, (after - before) / 2
-    return Clock(server, told - middle + (doubt / 2), half + doubt / 2)
+    return Clock(server, told - middle, half)
 
 
 def _redis_ms(answer: tuple[int, int]) -> float:
@@ -153,8 +146,3 @@ def _redis_ms(answer: tuple[int, int]) -> float:
 def _nodes_ms(client: Elasticsearch) -> float:
     answer = client.nodes.stats(metric="os", filter_path="nodes.*.timestamp")
     return float(max(node["timestamp"] for node in answer["nodes"].values()))
-
-
-def _date_ms(url: str) -> float:
-    with urllib.request.urlopen(f"{url}/config", timeout=_TIMEOUT_S) as answer:  # noqa: S310
-        return parsedate_to_datetime(answer.headers["Date"]).timestamp() * 1000
