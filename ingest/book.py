@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS cursors (part TEXT PRIMARY KEY, value TEXT NOT NULL) 
 
 class Counted(NamedTuple):
     """How many new records of one actor one hour of event time has. `hour` is UTC ms; `kind` as in
-    `ingest.envelope.Envelope`."""
+    `ingest.envelope.Envelope`, or `UNTIMED`: those, and what is undecoded, by hour of receipt."""
 
     hour: int
     actor: str

@@ -12,7 +12,7 @@ import msgspec
 
 from ingest.book import HOUR_MS, Book
 from ingest.ends import Outputs, Records, Refused
-from ingest.envelope import UNDECODED, Envelope, Envelopes
+from ingest.envelope import UNDECODED, UNTIMED, Envelope, Envelopes
 from ingest.intake import Body, Taken, TooLong
 from ingest.waiting import Away, Wait
 from rules.alert import Position, Quarantined, content_id, sm3_raw
@@ -139,7 +139,9 @@ class Collector:
                 continue
             batch.conflicts += bool(before)
             before.add(one.mark)
-            batch.hours.append(((one.time or now) // HOUR_MS * HOUR_MS, one.actor, one.kind))
+            # of a record without a time of its own nobody can find out again where it was counted
+            kind = one.kind if one.time or one.kind == UNDECODED else UNTIMED
+            batch.hours.append(((one.time or now) // HOUR_MS * HOUR_MS, one.actor, kind))
             # Without a time of its own a record stands at that of the one before it. The time of
             # receipt would move event time on, and make everything late that is read from the past.
             self._latest = one.time or self._latest

@@ -20,6 +20,7 @@ from rules.parties import between
 from rules.plain import VERSION
 
 UNDECODED = "undecoded"
+UNTIMED = "untimed"  # in counts: a record that has no time of its own
 # keys of an envelope in the order of docs/data-formats.md; `payload` is the last of all
 ORDER = ("v", "kind", "time", "received_at", "tenant", "seq", "id", "source", "type")
 _TEXT = rb'"[^"\\]*"'

@@ -17,6 +17,7 @@ import msgspec
 
 from rules import archive, feeds, side_events
 from rules.archive_text import from_words, own_words
+from rules.canary_marks import FLAG_CANARY, MARK, is_canary
 from rules.errors import RecordError
 from rules.lenient_json import parse
 from rules.message import FLAG_TIME_UNKNOWN, FLAG_UNKNOWN_TYPE, KINDS, Message
@@ -192,7 +193,7 @@ def _of_plain(found: Plain, draft: Draft) -> Message:
         text=content.text,
         quoted=content.quoted,
         fields=content.fields or {},
-        flags=content.flags,
+        flags=_marked(content.flags, draft.msgid, sender),
     )
 
 
@@ -242,7 +243,7 @@ def _archive(payload: dict[str, Any], head: _Head) -> Message:
         text=said.text,
         quoted=said.quoted,
         fields=said.fields or {},
-        flags=flags + said.flags,
+        flags=_marked(flags + said.flags, msgid, sender),
     )
 
 
@@ -269,8 +270,15 @@ def _event(record: dict[str, Any], payload: dict[str, Any], head: _Head) -> Mess
         direction=deed.direction,
         text=deed.text,
         fields={"event.source": source, **deed.fields},
-        flags=flags,
+        flags=_marked(flags, msgid, deed.actor),
     )
+
+
+def _marked(flags: tuple[str, ...], msgid: str, sender: str) -> tuple[str, ...]:
+    """The flags, with that of a canary where it is one."""
+    if msgid.startswith(MARK) and is_canary(msgid, sender):
+        return (*flags, FLAG_CANARY)
+    return flags
 
 
 def _placed(time: int, head: _Head) -> tuple[int, tuple[str, ...]]:

@@ -21,6 +21,7 @@ from rules.alert import (
     content_id,
     sm3_raw,
 )
+from rules.canary_marks import FLAG_CANARY
 from rules.chains import is_short, messages_of
 from rules.correlation.row import Row
 from rules.decode import Decoder, party_kind
@@ -99,6 +100,8 @@ class Findings:
         hits = tuple(hit for item, message in shown for hit in _hits(item, message))
         customers = _customers(messages)
         marks = {flag for message in messages for flag in message.flags} | set(flags)
+        if not all(FLAG_CANARY in message.flags for message in messages):
+            marks.discard(FLAG_CANARY)  # else one planted message would hide what people did
         alert = Alert(
             alert_id=alert_id,
             tenant=last.tenant,

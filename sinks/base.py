@@ -78,10 +78,12 @@ class AlertReader(Protocol):
         since: int = 0,
         until: int = 0,
         text: str = "",
+        canaries: bool = False,
         limit: int = 50,
         cursor: str = "",
     ) -> tuple[list[dict[str, Any]], str]:
-        """Alerts newest first, at least `response`, and the next page's cursor ("" at the end)."""
+        """Alerts newest first, at least `response`, and the next page's cursor ("" at the end);
+        those of planted messages (`rules.canary_marks`) only with `canaries`, and nowhere else."""
 
     def alert(self, alert_id: str) -> dict[str, Any] | None:
         """One alert by its id or by a prefix of it that is unique."""

@@ -11,6 +11,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError
 
 from rules.alert import RETRACTED
+from rules.canary_marks import FLAG_CANARY
 from rules.late import FIRED
 from rules.operations import DELIVERED_IDS, OPEN
 from sinks.base import NoIndexYet
@@ -25,6 +26,8 @@ _MANY = 10_000  # the most a search answers at once
 _TEXT_FIELDS = ["summary", "rule.title", "hits.excerpt"]
 
 Query = dict[str, Any]
+_CANARY: Query = {"term": {"flags": FLAG_CANARY}}
+_NO_CANARY: Query = {"bool": {"must_not": [_CANARY]}}
 
 
 class ElasticsearchReader:
@@ -45,11 +48,12 @@ class ElasticsearchReader:
         since: int = 0,
         until: int = 0,
         text: str = "",
+        canaries: bool = False,
         limit: int = 50,
         cursor: str = "",
     ) -> tuple[list[dict[str, Any]], str]:
         """See `AlertReader`. `text` is looked for in the alert and in its evidence."""
-        filters = self._mine()
+        filters = self._mine() if canaries else [*self._mine(), _NO_CANARY]
         if rule:
             filters.append({"term": {"rule.name": rule}})
         if response:
@@ -178,8 +182,8 @@ class ElasticsearchReader:
     def tenants(self) -> dict[str, int]:
         """See `AlertReader`."""
         aggregations = {"tenants": {"terms": {"field": "tenant", "size": _MANY}}}
-        answer = self._search("alerts", {"size": 0, "aggs": aggregations})
-        return _buckets(answer, "tenants")
+        body: Query = {"size": 0, "query": _NO_CANARY, "aggs": aggregations}
+        return _buckets(self._search("alerts", body), "tenants")
 
     def counts(self) -> dict[str, Any]:
         """See `AlertReader`."""
@@ -191,7 +195,9 @@ class ElasticsearchReader:
         fired = {"term": {"would_have_fired": FIRED}}
         going_on = {"term": {"status": OPEN}}
         taken_back = {"term": {"status": RETRACTED}}
-        stands: Query = {"bool": {"filter": self._mine(), "must_not": taken_back}}
+        real: Query = {"bool": {"filter": self._mine(), "must_not": [_CANARY]}}
+        stands: Query = {"bool": {"filter": self._mine(), "must_not": [taken_back, _CANARY]}}
+        retracted = {"bool": {"filter": [*self._mine(), taken_back], "must_not": [_CANARY]}}
         alerts = self._search(
             "alerts", {"size": 0, "track_total_hits": True, "query": stands, "aggs": by}
         )
@@ -207,11 +213,11 @@ class ElasticsearchReader:
 
         return {
             "alerts": int(alerts["hits"]["total"]["value"]),
-            "evidence": total("evidence"),
+            "evidence": total("evidence", real),
             "quarantine": _buckets(reasons, "reasons"),
             "late": total("late"),
             "late_would_have_fired": total("late", {"bool": {"filter": [*self._mine(), fired]}}),
-            "retracted": total("alerts", {"bool": {"filter": [*self._mine(), taken_back]}}),
+            "retracted": total("alerts", retracted),
             "by_rule": _buckets(alerts, "by_rule"),
             "by_response": _buckets(alerts, "by_response"),
             "incidents": total("incidents"),
@@ -238,7 +244,7 @@ class ElasticsearchReader:
         end = time.monotonic() + timeout
         while True:
             body: Query = {
-                "query": {"bool": {"filter": [*self._mine(), newer(done, base)]}},
+                "query": {"bool": {"filter": [*self._mine(), _NO_CANARY, newer(done, base)]}},
                 "sort": [{"_index": "asc"}, {"_seq_no": "asc"}],
                 "size": _PAGE,
             }

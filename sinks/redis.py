@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoScriptError, RedisError
 
 from rules.alert import Alert, Evidence, Late, Quarantined
+from rules.canary_marks import FLAG_CANARY
 from rules.errors import MingjianError
 from rules.late import FIRED
 from rules.operations import Handled, Incident
@@ -20,6 +21,7 @@ from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.progress import SinkBehind
 from sinks.redis_keys import Keys
 from sinks.redis_scripts import (
+    CANARY_SECONDS,
     INCIDENTS_LENGTH,
     KEEP_SECONDS,
     PUT_ALERT,
@@ -43,6 +45,11 @@ def connect(url: str, username: str = "", ca_certs: str = "", timeout: float = 1
     if ca_certs:
         options["ssl_ca_certs"] = ca_certs
     return Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=5, **options)
+
+
+def marks_key(target: str) -> str:
+    """Where the positions of a target are kept."""
+    return f"mingjian:{{deliver}}:marks:{target}"
 
 
 def unreachable(target: str, url: str, error: Exception) -> MingjianError:
@@ -72,7 +79,7 @@ class RedisSink:
         self.name = name
         self._url, self._tenant = url, tenant
         self._client = connect(url, username, ca_certs)
-        self._marks_key = f"mingjian:{{deliver}}:marks:{name}"
+        self._marks_key = marks_key(name)
         self._marks: dict[str, int] = {}
         self._shas: dict[str, str] = {}
 
@@ -157,6 +164,9 @@ class RedisSink:
         if record.topic == "alerts":
             alert = msgspec.json.decode(record.body, type=Alert)
             key = Keys(alert.tenant)
+            if FLAG_CANARY in alert.flags:  # kept, to be found; told to nobody, counted nowhere
+                pipe.set(key.alert(record.id), record.body, ex=CANARY_SECONDS, nx=True)
+                return
             pipe.evalsha(
                 self._shas["alerts"],
                 4,
@@ -166,7 +176,8 @@ class RedisSink:
             )
         elif record.topic == "evidence":
             evidence = msgspec.json.decode(record.body, type=Evidence)
-            pipe.pfadd(Keys(evidence.tenant).seen("evidence"), record.id)
+            if FLAG_CANARY not in evidence.flags:
+                pipe.pfadd(Keys(evidence.tenant).seen("evidence"), record.id)
         elif record.topic == "late":
             late = msgspec.json.decode(record.body, type=Late)
             pipe.pfadd(Keys(late.tenant).seen("late"), record.id)

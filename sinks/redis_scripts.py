@@ -12,6 +12,7 @@ def _table(kind: str) -> str:
 
 # longer than any topic keeps its records, so that a rewind never shows an alert twice
 KEEP_SECONDS = 30 * 24 * 3600
+CANARY_SECONDS = 24 * 3600  # planted alerts are looked for within minutes
 STREAM_LENGTH = 1_000_000
 INCIDENTS_LENGTH = 10_000
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from rules.canary_marks import FLAG_CANARY, MARK
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import NoIndexYet
 from sinks.fulltext import match_expression
@@ -18,6 +19,13 @@ from sinks.fulltext import match_expression
 _POLL_S = 0.2
 FROM_NOW = "now"
 _WOULD = "json_extract(CAST(body AS TEXT), '$.would_have_fired')"
+# the actor first: only of the few rows that canaries may be is the JSON read
+_PEOPLE = f"actor GLOB '{MARK}*' OR actor GLOB 'w[mob]{MARK}*'"
+_FLAGGED = (
+    "EXISTS (SELECT 1 FROM json_each(CAST(body AS TEXT), '$.flags')"  # noqa: S608 - fixed text
+    f" WHERE value = '{FLAG_CANARY}')"
+)
+_CANARY = f"(({_PEOPLE}) AND {_FLAGGED})"
 _SAYS = (
     "(n IN (SELECT rowid FROM alerts_text WHERE alerts_text MATCH ?) OR alert_id IN"
     " (SELECT alert_id FROM evidence WHERE n IN"
@@ -62,11 +70,13 @@ class SqliteReader:
         since: int = 0,
         until: int = 0,
         text: str = "",
+        canaries: bool = False,
         limit: int = 50,
         cursor: str = "",
     ) -> tuple[list[dict[str, Any]], str]:
         """See `AlertReader`. `text` is looked for in the alert and in its evidence."""
         conditions: list[tuple[str, Any]] = [
+            (f"NOT {_CANARY}", not canaries),
             ("rule = ?", rule),
             ("response >= ?", response),
             ("actor = ?", actor),
@@ -194,7 +204,10 @@ class SqliteReader:
 
     def tenants(self) -> dict[str, int]:
         """See `AlertReader`."""
-        rows = self._db.execute("SELECT tenant, count(*) FROM alerts GROUP BY tenant ORDER BY 1")
+        rows = self._db.execute(
+            f"SELECT tenant, count(*) FROM alerts WHERE NOT {_CANARY}"  # noqa: S608
+            " GROUP BY tenant ORDER BY 1"
+        )
         return dict(rows.fetchall())
 
     def counts(self) -> dict[str, Any]:
@@ -202,8 +215,10 @@ class SqliteReader:
         mine = (self.tenant, self.tenant)
         only = "WHERE (? = '' OR tenant = ?)"
 
-        taken_back = "AND status = 'retracted'"
-        stands = "AND status != 'retracted'"
+        ours = f"AND NOT {_CANARY}"
+        taken_back = f"AND status = 'retracted' {ours}"
+        stands = f"AND status != 'retracted' {ours}"
+        planted = f"AND alert_id NOT IN (SELECT alert_id FROM alerts WHERE {_CANARY})"  # noqa: S608
         fired = f"AND {_WOULD} = 'true'"
 
         def number(table: str, which: str = "") -> int:
@@ -224,7 +239,7 @@ class SqliteReader:
         )
         return {
             "alerts": number("alerts", stands),
-            "evidence": number("evidence"),
+            "evidence": number("evidence", planted),
             "quarantine": dict(reasons.fetchall()),
             "late": number("late"),
             "late_would_have_fired": number("late", fired),
@@ -245,8 +260,8 @@ class SqliteReader:
         end = time.monotonic() + timeout
         while True:
             rows = self._db.execute(
-                "SELECT n, body FROM alerts WHERE n > ? AND (? = '' OR tenant = ?)"
-                " ORDER BY n LIMIT 500",
+                "SELECT n, body FROM alerts WHERE n > ? AND (? = '' OR tenant = ?)"  # noqa: S608
+                f" AND NOT {_CANARY} ORDER BY n LIMIT 500",
                 (done, self.tenant, self.tenant),
             ).fetchall()
             if rows:

@@ -79,6 +79,13 @@ def list_alerts(
     text: Annotated[
         str, typer.Option("--text", "-t", help="摘要或证据中的文字 · words in summary or evidence")
     ] = "",
+    canaries: Annotated[
+        bool,
+        typer.Option(
+            "--canaries",
+            help="也列出探测消息的告警（mingjian canary） · also those of planted messages",
+        ),
+    ] = False,
     limit: LimitOption = 50,
     cursor: CursorOption = "",
     profile: ProfileOption = "embedded",
@@ -96,6 +103,7 @@ def list_alerts(
         since=milliseconds(since),
         until=milliseconds(until, end=True),
         text=text,
+        canaries=canaries,
         limit=limit,
         cursor=cursor,
     )

@@ -13,8 +13,11 @@ from typer.exceptions import TyperException
 
 from jobs.cli import (
     alerts,
+    canary,
+    completeness,
     deliver,
     detect,
+    doctor,
     heartbeat,
     incidents,
     ingest,
@@ -45,7 +48,7 @@ app = typer.Typer(
 )
 for command in (
     simulate, ingest, ingest_archive, detect, heartbeat, deliver, replay, reconcile, rules,
-    lexicons, alerts, quarantine, incidents, reports, stack,
+    lexicons, alerts, quarantine, incidents, canary, completeness, doctor, reports, stack,
 ):  # fmt: skip
     command.register(app)
 

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from rules.alert import RANKS, RETRACTED, Alert
+from rules.canary_marks import FLAG_CANARY
 from rules.operations import RESOLVED as ENDED
 from rules.operations import Incident
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
@@ -149,6 +150,8 @@ class ChannelSink:
             moment = incident.time
         elif record.topic == "alerts":
             alert = _ALERT.decode(record.body)
+            if FLAG_CANARY in alert.flags:
+                return None, False
             over = alert.status == RETRACTED
             kind = kinds.RETRACTION if over else kinds.ALERT
             about = "|".join(

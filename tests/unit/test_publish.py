@@ -13,6 +13,7 @@ from jobs.cli.main import app
 from jobs.detect import job_spec
 from jobs.publish import Wish, earliest, publish
 from jobs.registry import begin
+from jobs.rules_now import rules_now
 from rules.errors import MingjianError
 from rules.published import published
 from rules.ruleset import RuleTimeline, load_ruleset
@@ -229,3 +230,18 @@ def test_the_commands(settings: Settings, tmp_path: Path, language: str, monkeyp
     assert isinstance(wrong.exception, MingjianError)
     assert wrong.exception.exit_code == 2
     assert "+30s" in wrong.exception.text(language)[1]
+
+
+def test_the_rules_of_now_are_those_that_the_job_judges_by(settings: Settings) -> None:
+    rule = Path(settings.rules.path) / "simple.yaml"
+
+    def now_words(now: int) -> str:
+        (file,) = rules_now(settings, now).files
+        return file.text
+
+    begin(settings, job_spec(settings)[0])
+    rule.write_text(SIMPLE.replace("保本", "转账"), encoding="utf-8")
+    assert "保本" in now_words(NOW), "an edited file is not what judges"
+    start = done(settings).effective
+    assert "保本" in now_words(start - 1)
+    assert "转账" in now_words(start)

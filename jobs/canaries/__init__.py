@@ -1,0 +1,1 @@
+"""Planted messages, followed from where records are collected to every target."""

@@ -1,0 +1,229 @@
+"""All steps together, and the incidents about what does not agree."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from config.settings import Settings
+from ingest.collector import INCIDENTS
+from jobs.collecting import ends, now_ms
+from jobs.completeness import collected, delivered, positions
+from jobs.completeness.collected import Span
+from jobs.completeness.lines import DIFFERS, HOUR_MS, OK, Line, read, state_of, summed
+from jobs.completeness.told import Told
+from jobs.completeness.topic_reading import Topics
+from jobs.held_ids import NoAnswer
+from rules.errors import MingjianError
+from rules.operations import OPEN, RESOLVED, Incident, incident
+from sinks.base import NoIndexYet
+from sinks.readers import open_reader
+
+SOURCE = "completeness"
+SHANGHAI = dt.timezone(dt.timedelta(hours=8))
+_PAGE = 500
+Progress = Callable[[str, int, int], None]  # what is read, records, of how many (0: not known)
+
+
+class Completeness(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check found. Times are UTC ms. See `jobs.completeness.lines.Line`.
+
+    Args:
+        unreadable: steps that could not be looked at, and why (English).
+        others: records where the job reads that no collector wrote.
+        unplaced: records of collectors without a time of their own; they are in no line.
+        open_incidents: those that are open, by kind: gaps in the archive's sequence among them.
+    """
+
+    at: int
+    begin: int
+    end: int
+    lines: tuple[Line, ...]
+    unreadable: dict[str, str] = {}
+    others: int = 0
+    unplaced: int = 0
+    open_incidents: dict[str, int] = {}
+
+    @property
+    def state(self) -> str:
+        """The worst of all lines; unknown where a step could not be looked at."""
+        worst = state_of(self.lines)
+        return "unknown" if self.unreadable and worst != DIFFERS else worst
+
+
+def check(
+    settings: Settings,
+    span: Span,
+    on_progress: Progress = lambda *_: None,
+    seconds: float = float("inf"),
+) -> Completeness:
+    """Count and compare what has an event time in the span. Changes nothing.
+
+    Args:
+        seconds: how long reading may take; what is not read then is unknown.
+    """
+    until = time.monotonic() + seconds
+    lines: list[Line] = []
+    unreadable: dict[str, str] = {}
+    others = unplaced = 0
+    try:
+        first = collected.look(
+            settings, span, lambda done, total: on_progress("messages", done, total), until
+        )
+        lines += first.lines
+        others, unplaced = first.others, first.unplaced
+    except MingjianError as error:
+        unreadable["collected"] = error.en
+    if settings.source.kind == "kafka":
+        try:
+            lines += _read(settings)
+        except (MingjianError, NoAnswer) as error:
+            unreadable["read"] = getattr(error, "en", str(error))
+    told = Told(settings, span)
+    try:
+        told.read(lambda done, total: on_progress("outputs", done, total), until)
+        if not told.whole:
+            unreadable["delivered"] = "there was no time to read all that was told"
+        last = delivered.look(settings, told)
+        lines += last.lines
+        unreadable |= {f"delivered {name}": why for name, why in last.away.items()}
+    except MingjianError as error:
+        unreadable["delivered"] = error.en
+    finally:
+        told.close()
+    return Completeness(
+        at=now_ms(),
+        begin=span.begin,
+        end=span.end,
+        lines=tuple(lines),
+        unreadable=unreadable,
+        others=others,
+        unplaced=unplaced,
+        open_incidents=_open(settings),
+    )
+
+
+def _read(settings: Settings) -> list[Line]:
+    """How far the job's checkpoints have confirmed the source."""
+    topic = settings.source.topic
+    done = positions.committed(settings, f"mingjian-detect-{settings.tenant}")
+    topics = Topics(settings)
+    try:
+        found = topics.ends(topics.places([topic]))
+    finally:
+        topics.close()
+    return read(
+        {place.partition: end for place, end in found.items()},
+        {number: at for (name, number), at in done.items() if name == topic},
+    )
+
+
+def _open(settings: Settings) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in open_incidents(settings):
+        counts[row["kind"]] = counts.get(row["kind"], 0) + 1
+    return counts
+
+
+def open_incidents(settings: Settings) -> list[dict[str, Any]]:
+    """All that are open; none where there is no index that could be asked."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    try:
+        reader = open_reader(settings)
+        try:
+            while True:
+                rows, cursor = reader.incidents(status=OPEN, limit=_PAGE, cursor=cursor)
+                found += rows
+                if not cursor:
+                    return found
+        finally:
+            reader.close()
+    except (NoIndexYet, MingjianError):
+        return found
+
+
+def differing(lines: Iterable[Line]) -> dict[str, Line]:
+    """What does not agree, added up by step, its first word and hour; by the name of its
+    incident's source."""
+    wrong = [line for line in lines if line.state == DIFFERS]
+    return {_source(line): line for line in summed(wrong, "hour")}
+
+
+def _source(line: Line) -> str:
+    hour = dt.datetime.fromtimestamp(line.hour / 1000, SHANGHAI).strftime("%Y-%m-%dT%H")
+    return f"{SOURCE}: {line.step} {line.of} {hour if line.hour else ''}".rstrip()
+
+
+def tell(settings: Settings, found: Completeness, stop: threading.Event) -> list[Incident]:
+    """Open an incident `count_differs` for each hour in which steps differ, and end those of hours
+    that agree now. Returns what was told.
+
+    Raises:
+        MingjianError: it cannot be written.
+    """
+    wrong = differing(found.lines)
+    agreeing = {_source(line) for line in summed(found.lines, "hour") if line.state == OK}
+    known = {
+        row["source"]: row
+        for row in open_incidents(settings)
+        if row["kind"] == "count_differs" and row["source"].startswith(SOURCE)
+    }
+    told: list[Incident] = []
+    for source, line in wrong.items():
+        if source not in known:
+            told.append(
+                incident(
+                    "count_differs",
+                    tenant=settings.tenant,
+                    source=source,
+                    key=str(found.at),
+                    time=found.at,
+                    detail=f"{line.before} and {line.after}: {line.missing} are missing",
+                    count=line.missing,
+                )
+            )
+    for source, row in known.items():
+        if source in agreeing and source not in wrong:
+            ended = {"status": RESOLVED, "time": found.at, "detail": "they agree now"}
+            told.append(msgspec.convert({**row, **ended}, Incident))
+    if told:
+        bodies = [msgspec.json.encode(one) for one in told]
+        with ends(settings, stop, patience=15.0) as where:
+            where.outputs.tell(INCIDENTS, bodies, SOURCE, where.waiting())
+    return told
+
+
+def result_path(settings: Settings) -> Path:
+    """Where the last check is kept for `mingjian doctor`."""
+    return Path(settings.data_dir) / "completeness.json"
+
+
+def keep(settings: Settings, found: Completeness) -> None:
+    """Keep a check: added up by hour, without actors."""
+    kept = msgspec.structs.replace(found, lines=tuple(summed(found.lines, "hour")))
+    path = result_path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    draft.write_bytes(msgspec.json.encode(kept))
+    draft.replace(path)
+
+
+def last_kept(settings: Settings) -> Completeness | None:
+    """The last one kept; None where there is none that can be read."""
+    try:
+        return msgspec.json.decode(result_path(settings).read_bytes(), type=Completeness)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def last_hours(count: int, now: int) -> Span:
+    """The last whole hours before now (UTC ms)."""
+    end = now // HOUR_MS * HOUR_MS
+    return Span(end - count * HOUR_MS, end)

@@ -1,0 +1,76 @@
+"""How far each target has got, asked of whatever remembers it; nothing is joined or changed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+from redis.exceptions import RedisError
+
+from config.settings import Settings, Target
+from jobs.held_ids import NoAnswer
+from jobs.kafka_client import connection
+from sinks import redis
+
+_TIMEOUT_MS = 5_000
+
+
+def of_target(settings: Settings, target: Target) -> dict[str, int]:
+    """Positions by name (`sinks.progress`). Raises NoAnswer."""
+    if target.kind == "sqlite":
+        return of_file(Path(target.path))
+    if target.kind == "redis":
+        client = redis.connect(target.url, target.username, target.ca_certs, 5.0)
+        try:
+            found = client.hgetall(redis.marks_key(target.name))
+        except RedisError as error:
+            raise NoAnswer(str(error)) from None
+        finally:
+            client.close()
+        return {name.decode(): int(value) for name, value in found.items()}
+    return of_reader(settings, target.name)
+
+
+def of_reader(settings: Settings, name: str) -> dict[str, int]:
+    """The same of a target or channel that remembers nothing itself."""
+    if settings.outputs.kind == "kafka":
+        group = committed(settings, f"mingjian-deliver-{name}")
+        return {f"kafka:{topic}:{number}": at for (topic, number), at in group.items()}
+    return of_file(Path(settings.data_dir) / "deliver" / f"{name}.db")
+
+
+def of_file(path: Path) -> dict[str, int]:
+    """The table `positions` of an SQLite file; nothing where there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            return dict(db.execute("SELECT name, done FROM positions").fetchall())
+    except sqlite3.Error as error:
+        raise NoAnswer(f"{path}: {error}") from None
+
+
+def committed(settings: Settings, group: str) -> dict[tuple[str, int], int]:
+    """What a consumer group has confirmed: offsets by topic and partition. Raises NoAnswer."""
+    try:
+        admin = KafkaAdminClient(
+            **connection(settings.kafka),
+            request_timeout_ms=_TIMEOUT_MS,
+            bootstrap_timeout_ms=_TIMEOUT_MS,
+        )
+        try:
+            found: Mapping[Any, Any] = admin.list_group_offsets([group])[group]
+        finally:
+            admin.close()
+    except (KafkaError, OSError, ValueError, KeyError) as error:
+        raise NoAnswer(str(error) or type(error).__name__) from None
+    return {
+        (place.topic, place.partition): told.offset
+        for place, told in found.items()
+        if told.offset >= 0
+    }

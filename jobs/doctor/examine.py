@@ -1,0 +1,145 @@
+"""Runs every look, each with a limit of its own and beside the others, and judges what they saw."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from config.settings import Settings
+from jobs.doctor import judge_flow, judge_site, judge_stream, see_flow, see_site, see_stream
+from jobs.doctor.findings import CHECKS, UNKNOWN, Finding, Verdict, verdict
+from rules.errors import MingjianError
+
+_SHORT_S, _LONG_S = 8.0, 15.0
+_READING_S = 8.0  # of what completeness may read
+_JUDGING_S = 900.0
+log = structlog.get_logger("doctor")
+
+
+class Page(msgspec.Struct, frozen=True):
+    """What the examination came to. `at` is UTC ms."""
+
+    at: int
+    seconds: float
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+
+class _Look(NamedTuple):
+    check: str
+    seconds: float
+    run: Callable[[], list[Finding]]
+
+
+def examine(settings: Settings, *, judge: bool = False) -> Page:
+    """Look at everything. Changes nothing; what cannot be looked at is a finding.
+
+    Args:
+        judge: also judge the last hour anew, which may take minutes.
+    """
+    began, now = time.monotonic(), time.time_ns() // 1_000_000
+    looks = _looks(settings, now, judge)
+    results: list[list[Finding] | None] = [None] * len(looks)
+
+    def go(index: int) -> None:
+        results[index] = _tried(looks[index])
+
+    threads = [
+        threading.Thread(target=go, args=(index,), name=f"doctor-{one.check}", daemon=True)
+        for index, one in enumerate(looks)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread, look in zip(threads, looks, strict=True):
+        thread.join(max(0.0, began + look.seconds - time.monotonic()))
+    found: list[Finding] = []
+    for result, look in zip(tuple(results), looks, strict=True):
+        found += result if result is not None else [_too_long(look)]
+    order = list(CHECKS)
+    found.sort(key=lambda one: order.index(one.check))
+    return Page(now, round(time.monotonic() - began, 2), verdict(found), tuple(found))
+
+
+def _looks(settings: Settings, now: int, judge: bool) -> list[_Look]:
+    kafka, flow, site, stream = settings.source.kind == "kafka", see_flow, see_site, see_stream
+    lateness = settings.flink.allowed_lateness_ms
+
+    def source() -> list[Finding]:
+        if kafka:
+            return judge_stream.topic(stream.topic(settings), now)
+        return judge_stream.files(stream.files(settings), now)
+
+    def progress() -> list[Finding]:
+        seen = stream.source_progress(settings, now)
+        return judge_stream.progress(seen, settings.limits, lateness)
+
+    looks = [
+        _Look("keys", _SHORT_S, lambda: judge_site.keys(site.keys(settings))),
+        _Look("rules", _LONG_S, lambda: judge_site.rules(site.rules(settings, _LONG_S), now)),
+        _Look("disk", _SHORT_S, lambda: judge_site.disks(site.disks(settings))),
+        _Look("clock", _SHORT_S, lambda: judge_site.clocks(site.clocks(settings))),
+        _Look("source", _SHORT_S, source),
+        _Look("job", _SHORT_S, lambda: judge_stream.job(stream.job(settings, now), now)),
+        _Look("progress", _LONG_S, progress),
+        _Look(
+            "collectors", _SHORT_S, lambda: judge_flow.collectors(flow.collectors(settings), now)
+        ),
+        _Look("incidents", _SHORT_S, lambda: judge_flow.incidents(flow.incidents(settings))),
+        _Look("delivery", _LONG_S, lambda: judge_flow.delivery(flow.lags(settings), now)),
+        _Look("refused", _LONG_S, lambda: judge_flow.refused(flow.refused(settings))),
+        _Look("quarantine", _LONG_S, lambda: judge_flow.quarantine(flow.shelved(settings))),
+        _Look(
+            "completeness",
+            _LONG_S,
+            lambda: judge_flow.completeness(flow.completed(settings, now, _READING_S), now),
+        ),
+        _Look("canaries", _SHORT_S, lambda: judge_flow.canaries(flow.canaried(settings), now)),
+        _Look(
+            "judged",
+            _JUDGING_S if judge else _SHORT_S,
+            lambda: judge_flow.judged(flow.judged(settings, wanted=judge)),
+        ),
+    ]
+    looks += [
+        _Look("targets", _SHORT_S, lambda one=one: judge_flow.targets([flow.target(one)]))
+        for one in settings.targets
+    ]
+    if not settings.targets:
+        looks.append(_Look("targets", _SHORT_S, lambda: judge_flow.targets([])))
+    return looks
+
+
+def _tried(look: _Look) -> list[Finding]:
+    """What the look found; what went wrong with looking is a finding, too."""
+    try:
+        return look.run()
+    except MingjianError as error:
+        return [
+            Finding(look.check, UNKNOWN, error.en, error.zh, error.fix_en, error.fix_zh),
+        ]
+    except subprocess.TimeoutExpired:
+        return [_too_long(look)]
+    except (OSError, sqlite3.Error, ValueError, LookupError) as error:
+        why = str(getattr(error, "reason", "") or error)[:160] or type(error).__name__
+        return [Finding(look.check, UNKNOWN, why, why)]
+    except Exception as error:  # a look of ours that breaks must not hide all the others
+        log.error("look_broke", check=look.check, error=type(error).__name__)
+        kind = type(error).__name__
+        words = (f"unexpected {kind}: a defect of Mingjian", f"意外错误 {kind}：明鉴的缺陷")
+        return [Finding(look.check, UNKNOWN, *words)]
+
+
+def _too_long(look: _Look) -> Finding:
+    return Finding(
+        look.check,
+        UNKNOWN,
+        f"no answer within {look.seconds:.0f} s",
+        f"{look.seconds:.0f} 秒内没有结果",
+    )

@@ -1,0 +1,321 @@
+"""Canaries: cases of rules acted by people who cannot be real; told to nobody, counted nowhere."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from config.settings import Rules, Settings, Target
+from jobs import deliver
+from jobs.canaries.book import CanaryBook, last_rounds
+from jobs.canaries.planting import Canaries
+from jobs.cli.main import app
+from jobs.collecting import collector, ends
+from rules.canary_marks import FLAG_CANARY, MARK, is_canary, own_name
+from rules.canary_plans import NotPossible, Plan, Planner
+from rules.cases import record
+from rules.errors import EXIT_FINDINGS
+from rules.matcher import compile_timeline
+from rules.parties import party_kind
+from rules.ruleset import RuleSet, RuleTimeline
+from sinks.channels.policy import Policy
+from sinks.channels.sink import ChannelSink
+from sinks.sqlite import SqliteSink
+from sinks.sqlite_reader import SqliteReader
+from tests.support.collecting import settings as site
+from tests.support.collecting import written
+from tests.support.records import alert, evidence, write_part
+from tests.support.records import record as output
+from tests.support.rule_files import (
+    CALENDAR,
+    COUNTING,
+    SIMPLE,
+    TENANT,
+    detection_rule,
+    engine,
+    outputs,
+    ruleset,
+)
+from tests.unit.test_channel_sink import Heard
+
+NOW = 1_772_589_600_000  # a Wednesday, 10:00 in Shanghai
+RECALLS = """\
+  tests:
+    - name: 三次
+      messages:
+        - {at: "10:00", from: zhangwei, to: c1, recall: a}
+        - {at: "10:04", from: zhangwei, to: c1, recall: b}
+        - {at: "10:08", from: zhangwei, to: c1, recall: c}
+      alerts: 1
+"""
+COUNTED = COUNTING.replace(
+    "mingjian: {version: 1, item: A05-01, response: 2, legal: [x], owner: y}\n",
+    "mingjian:\n  version: 1\n  item: A05-01\n  response: 2\n  legal: [x]\n  owner: y\n" + RECALLS,
+)
+
+
+def with_case(rule: str, case: str) -> str:
+    body = yaml.safe_load(rule)
+    body["mingjian"] |= {"summary": "x", "legal": ["y"], "owner": "z"}
+    body["mingjian"]["tests"] = yaml.safe_load(case)
+    return yaml.safe_dump(body, allow_unicode=True, sort_keys=False)
+
+
+def plans(rules: RuleSet, about: str = "r1", start: int = NOW) -> list[Plan | NotPossible]:
+    compiled = compile_timeline(RuleTimeline([(0, rules)]))
+    return list(Planner(rules, compiled, CALENDAR, TENANT).all(about, start))
+
+
+@pytest.mark.parametrize(
+    ("msgid", "sender", "canary"),
+    [
+        ("mjcanary-r1-m1", "mjcanary-r1-zhangwei", True),
+        ("mjcanary-r1-m1", "wmmjcanary-r1-c1", True),
+        ("mjcanary-r1-m1", "zhangwei", False),
+        ("m1", "mjcanary-r1-zhangwei", False),
+        ("x-mjcanary-r1", "mjcanary-r1-zhangwei", False),
+        ("mjcanary-r1-m1", "boss-mjcanary-r1", False),
+    ],
+)
+def test_only_a_message_whose_id_and_sender_are_planted_is_a_canary(msgid, sender, canary):
+    assert is_canary(msgid, sender) is canary
+
+
+@pytest.mark.parametrize(
+    "name", ["zhangwei", "wmDemoCustomer000001", "wbRobot0000000001", "r1", "王小明"]
+)
+def test_who_stands_for_somebody_is_of_the_same_kind(name):
+    assert party_kind(own_name(name, "r1-0")) == party_kind(name)
+
+
+def test_a_plan_says_which_alerts_come_and_all_are_marked(tmp_path):
+    rules = ruleset(tmp_path, SIMPLE, COUNTED)
+    one, many = plans(rules)
+    assert isinstance(one, Plan)
+    assert isinstance(many, Plan)
+    raws = [raw for plan in (one, many) for _, raw in plan.records]
+    found = outputs(engine(rules).run(raws), "alerts")
+    assert {row["alert_id"] for row in found} == one.alerts | many.alerts
+    for row in found:
+        assert row["flags"] == [FLAG_CANARY]
+        assert row["actor"].startswith(MARK)
+    assert one.records[0][0] == NOW
+    # three recalls in eight minutes are acted in less than one
+    assert [at - NOW for at, _ in many.records] == [0, 22_500, 45_000]
+    assert len(plans(rules, "r2")[0].alerts - one.alerts) == 1, "each round has ids of its own"
+
+
+def test_one_planted_message_hides_nothing_that_people_did(tmp_path):
+    rules = ruleset(tmp_path, COUNTED)
+    people = [
+        record({"at": f"10:0{n}", "from": "zhangwei", "to": "c1", "recall": f"x{n}"}, f"m{n}", n)
+        for n in range(2)
+    ]
+    forged = record({"at": "10:03", "from": "zhangwei", "to": "c1", "recall": "y"}, f"{MARK}1", 3)
+    (row,) = outputs(engine(rules).run([*people, forged]), "alerts")
+    assert row.get("flags", []) == []
+
+
+BY_LINK = """\
+name: t3_base
+detection:
+  it: {type: link}
+  condition: it
+mingjian: {signal: true}
+---
+title: 同一链接
+id: 04040efb-f8eb-5bd0-8d33-f221364a0b78
+name: t3_link
+correlation:
+  type: event_count
+  rules: [t3_base]
+  group-by: [link.url]
+  timespan: 10m
+  condition: {gte: 2}
+level: high
+mingjian:
+  version: 1
+  item: A11-01
+  response: 2
+  legal: [x]
+  owner: y
+  tests:
+    - name: 两次
+      messages:
+        - {at: "10:00", from: zhangwei, to: c1, type: link, payload: {link_url: "https://a.cn/1"}}
+        - {at: "10:01", from: lina, to: c2, type: link, payload: {link_url: "https://a.cn/1"}}
+      alerts: 1
+"""
+NIGHT = with_case(
+    detection_rule("t4_night", {"it": {"time|office_time": False, "text|contains": "转账"}}),
+    '[{name: a, messages: [{at: "23:00", from: zhangwei, to: c1, text: 转账}], alerts: 1}]',
+)
+NOBODY = with_case(
+    detection_rule("t5_left", {"it": {"type": "customer_left", "customer|exists": True}}),
+    '[{name: a, messages: [{at: "10:00", event: customer_left, payload:'
+    " {UserID: zhangwei, ExternalUserID: c1}}], alerts: 1}]",
+)
+NO_CASE = with_case(detection_rule("t6", {"it": {"text|contains": "转账"}}), "[]")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [(BY_LINK, "shared"), (NO_CASE, "no_case"), (NIGHT, "not_now"), (NOBODY, "nobody")],
+)
+def test_a_rule_that_cannot_be_probed_says_why(tmp_path, text, reason):
+    assert [one.reason for one in plans(ruleset(tmp_path, text))] == [reason]
+
+
+def test_a_message_that_another_rule_would_count_with_peoples_is_not_planted(tmp_path):
+    link = with_case(
+        detection_rule("t7_link", {"it": {"link.url|contains": "a.cn"}}),
+        '[{name: a, messages: [{at: "10:00", from: zhangwei, to: c1, type: link, payload:'
+        ' {link_url: "https://a.cn/1"}}], alerts: 1}]',
+    )
+    assert isinstance(plans(ruleset(tmp_path / "a", link))[0], Plan)
+    beside = plans(ruleset(tmp_path / "b", link, BY_LINK))
+    assert [one.reason for one in beside if isinstance(one, NotPossible)] == ["shared", "shared"]
+
+
+def canary_alert(number: int, **changes):
+    return alert(number, actor=f"{MARK}r1-zhangwei", flags=(FLAG_CANARY,), **changes)
+
+
+def test_the_index_shows_and_counts_none_unless_asked(tmp_path):
+    sink = SqliteSink("sqlite", tmp_path / "index.db")
+    sink.open()
+    said = alert(3, actor=f"{MARK}like", summary='she said "canary"')
+    sink.write([alert(1), canary_alert(2), evidence(1), evidence(2, flags=(FLAG_CANARY,)), said])
+    reader = SqliteReader(sink.path, "demo")
+    ids = {alert(1).id, said.id}
+    assert {row["alert_id"] for row in reader.alerts()[0]} == ids
+    assert len(reader.alerts(canaries=True)[0]) == 3
+    assert {row["alert_id"] for row in reader.follow()[0]} == ids
+    counts = reader.counts()
+    assert (counts["alerts"], counts["evidence"], counts["by_response"]) == (2, 1, {"2": 2})
+    assert reader.tenants() == {"demo": 2}
+    assert reader.alert(canary_alert(2).id) is not None, "by its id it is found"
+    sink.close()
+
+
+def test_a_channel_tells_nobody(tmp_path):
+    heard = Heard()
+    sink = ChannelSink("robot", heard, Policy(), tmp_path / "box.db")
+    sink.open()
+    sink.write([canary_alert(1), alert(2)])
+    sink.tick()
+    sink.close()
+    assert [ids for _, ids in heard.heard] == [[alert(2).id]]
+
+
+# ---- a round, with the pure engine in the place of the job ----
+
+
+@contextmanager
+def judged(settings: Settings, rules: RuleSet, *, deaf: bool = False) -> Iterator[None]:
+    """Judges what collectors write and delivers it, until the block ends."""
+    stop = threading.Event()
+
+    def go() -> None:
+        done = 0
+        while not stop.wait(0.1):
+            lines = written(Path(settings.source.path).parent)
+            for number, line in enumerate(lines[done:], start=done):
+                found = [] if deaf else [
+                    output(kind, msgspec.json.decode(body, type=_TYPES[kind]))
+                    for kind, body in engine(rules).run([line]) if kind in _TYPES
+                ]  # fmt: skip
+                write_part(Path(settings.outputs.path), found, f"part-{number}")
+            done = len(lines)
+            deliver.run(settings, once=True)
+
+    Path(settings.outputs.path).mkdir(parents=True, exist_ok=True)
+    thread = threading.Thread(target=go)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _types():
+    from rules.alert import Alert, Evidence  # noqa: PLC0415
+
+    return {"alerts": Alert, "evidence": Evidence}
+
+
+_TYPES = _types()
+
+
+@pytest.fixture
+def small(tmp_path):
+    folder = tmp_path / "rules"
+    rules = ruleset(folder, SIMPLE)
+    targets = (Target(kind="sqlite", name="sqlite", path=str(tmp_path / "index.db")),)
+    settings = msgspec.structs.replace(
+        site(tmp_path), targets=targets,
+        rules=Rules(path=str(folder), registry=str(tmp_path / "none")),
+    )  # fmt: skip
+    return settings, rules
+
+
+def round_of(settings: Settings, patience: float = 20.0):
+    stop, book = threading.Event(), CanaryBook(settings)
+    try:
+        with ends(settings, stop) as where, collector(settings, "canary", where) as intake:
+            return Canaries(settings, intake, book, patience).round(stop)
+    finally:
+        book.close()
+
+
+def test_a_round_is_seen_in_the_index_and_remembered(small):
+    settings, rules = small
+    with judged(settings, rules):
+        outcome = round_of(settings)
+    assert outcome is not None
+    took = outcome.seconds["t1_words", "sqlite"]
+    assert took is not None
+    assert took < 20
+    (kept,), missed = last_rounds(settings)
+    assert (kept.planted, kept.rules, kept.seen, kept.missed, missed) == (1, 1, 1, 0, [])
+    assert SqliteReader(settings.targets[0].path, "demo").counts()["alerts"] == 0
+
+
+def incidents_of(settings: Settings) -> list[tuple[str, str]]:
+    deliver.run(settings, once=True)
+    rows, _ = SqliteReader(settings.targets[0].path, "demo").incidents()
+    return [(row["kind"], row["status"]) for row in rows]
+
+
+def test_two_misses_in_a_row_are_an_incident_and_it_ends_when_it_is_seen(small):
+    settings, rules = small
+    seen = []
+    for deaf in (True, True, False):
+        with judged(settings, rules, deaf=deaf):
+            round_of(settings, 1.0 if deaf else 20.0)
+        seen.append(incidents_of(settings))
+        time.sleep(1.0)  # rounds are named by the second
+    assert seen == [[], [("canary_missed", "open")], [("canary_missed", "resolved")]]
+
+
+def test_the_command_says_what_was_missed_and_what_has_no_canary(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    settings, _ = small
+    file = tmp_path / "settings.yaml"
+    file.write_text(yaml.safe_dump(msgspec.to_builtins(settings)))
+    call = CliRunner().invoke
+    done = call(app, ["canary", "--once", "--patience", "1", "--config", str(file)])
+    assert done.exit_code == EXIT_FINDINGS
+    assert "✗ sqlite  0 of 1 came; missed: t1_words" in done.output
+    told = call(app, ["canary", "--which", "--config", str(file), "--output", "json"])
+    assert json.loads(told.output) == {"with": 1, "without": {}, "waiting": 0}

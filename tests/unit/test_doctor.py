@@ -1,0 +1,474 @@
+"""The doctor's judgements, as a table: what was seen, what is said of it; and the verdict."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from config.settings import Limits, Rules, Settings, Target
+from jobs import deliver
+from jobs.canaries.book import Missed, Round
+from jobs.cli.main import app
+from jobs.completeness.check import Completeness
+from jobs.completeness.lines import HOUR_MS, Line
+from jobs.doctor import judge_flow, judge_site, judge_stream
+from jobs.doctor import observed as seen
+from jobs.doctor.examine import examine
+from jobs.doctor.findings import (
+    CHECKS,
+    FAIL,
+    NONE,
+    OK,
+    UNKNOWN,
+    WARN,
+    Finding,
+    span_en,
+    span_zh,
+    verdict,
+    worst,
+)
+from rules.errors import EXIT_FINDINGS
+from sinks.sealing import Sealer
+from tests.support import collecting
+from tests.support.records import alert, quarantined, write_part
+from tests.support.rule_files import SIMPLE, write
+
+NOW = 1_790_000_000_000
+MIN, HOUR, DAY, GIB = 60_000, HOUR_MS, 24 * HOUR_MS, 1024**3
+RUNS = seen.Job(
+    ("j1",), "RUNNING", NOW - HOUR, tasks=8, running=8, checkpoint=NOW - 4000, interval=5000,
+    watermark=NOW - 6000,
+)  # fmt: skip
+TOPIC = seen.Topic(
+    "messages", 4, 100, NOW - MIN, {"message.timestamp.after.max.ms": str(2**63 - 1)}
+)
+ROUND = seen.Canaried(Round(NOW - MIN, NOW, 30, 12, 3, 12, 0, 2.5), ())
+
+
+def complete(**changes: Any) -> seen.Complete:
+    lines = (
+        Line(step="collected", of="http", before=9, after=9, state="ok"),
+        Line(step="delivered", of="sqlite alerts", before=2, after=2, state="ok"),
+    )
+    given = {"at": NOW, "begin": NOW - HOUR, "end": NOW, "lines": lines, **changes}
+    return seen.Complete(Completeness(**given))
+
+
+def job(**changes: Any) -> list[Finding]:
+    return judge_stream.job(RUNS._replace(**changes), NOW)
+
+
+def topic(**settings: str) -> list[Finding]:
+    names = {
+        "ahead": "message.timestamp.after.max.ms",
+        "kept": "retention.ms",
+        "policy": "cleanup.policy",
+    }
+    given = {names[key]: value for key, value in settings.items()}
+    return judge_stream.topic(TOPIC._replace(settings={**TOPIC.settings, **given}), NOW)
+
+
+def progress(watermark: int = NOW - 6000, newest: int = NOW, **counters: int) -> list[Finding]:
+    at = RUNS._replace(watermark=watermark, counters=counters)
+    return judge_stream.progress(seen.Progress(newest, 3, at), Limits(), 5000)
+
+
+def disk(free: float, total: float) -> list[Finding]:
+    return judge_site.disks([seen.Disk("data_dir", "/x", int(free * GIB), int(total * GIB))])
+
+
+def lag(left: int, age: int = 0, reader: bool | None = True, problem: str = "") -> list[Finding]:
+    return judge_flow.delivery([seen.Lag("es", left, NOW - age, reader, problem)], NOW)
+
+
+def clock(ahead: float, doubt: float = 10) -> list[Finding]:
+    return judge_site.clocks([seen.Clock("redis", ahead, doubt)])
+
+
+KEY = seen.KeyFile("evidence.key", 0o600)
+LOST = Line(step="delivered", of="es alerts", before=3, after=2, missing=1, state="differs")
+
+TABLE: list[tuple[str, Any, str, str]] = [
+    ("key", lambda: judge_site.keys(seen.Keys("k", True, (KEY,))), OK, "1 file"),
+    ("no key", lambda: judge_site.keys(seen.Keys("k", False, ())), FAIL, "no evidence key"),
+    (
+        "key of all",
+        lambda: judge_site.keys(seen.Keys("k", True, (KEY._replace(mode=0o644),))),
+        FAIL,
+        "mode 0644",
+    ),
+    (
+        "bad key",
+        lambda: judge_site.keys(seen.Keys("k", True, (KEY._replace(problem=("torn", "坏")),))),
+        FAIL,
+        "torn",
+    ),
+    (
+        "rules",
+        lambda: judge_site.rules(seen.Rules(None, 5, 2, "abc", (NOW - HOUR,), (1, 1)), NOW),
+        OK,
+        "published 1 h ago",
+    ),
+    (
+        "rules to come",
+        lambda: judge_site.rules(seen.Rules(None, 5, 2, "abc", (NOW + HOUR,)), NOW),
+        OK,
+        "5 judge",
+    ),
+    (
+        "broken rules",
+        lambda: judge_site.rules(seen.Rules(("line 3", "第 3 行")), NOW),
+        FAIL,
+        "line 3",
+    ),
+    (
+        "two minds",
+        lambda: judge_site.rules(seen.Rules(None, 5, 2, "abc", (), (1, 2)), NOW),
+        FAIL,
+        "different rules",
+    ),
+    ("disk", lambda: disk(50, 100), OK, "50 GiB free"),
+    ("large disk", lambda: disk(20, 1000), OK, ""),
+    ("small disk", lambda: disk(1, 4), OK, ""),
+    ("little room", lambda: disk(5, 100), WARN, ""),
+    ("no room", lambda: disk(0.2, 100), FAIL, "205 MiB free"),
+    ("clock", lambda: clock(1500), OK, "within 2 s"),
+    ("clock unsure", lambda: clock(3500, 2000), OK, ""),
+    ("clock off", lambda: clock(-5000), WARN, "behind"),
+    ("clock wrong", lambda: clock(90_000), FAIL, "ahead"),
+    ("no clock", lambda: judge_site.clocks([]), NONE, ""),
+    ("topic", topic, OK, "4 partitions, 100 records"),
+    ("no topic", lambda: judge_stream.topic(TOPIC._replace(partitions=0), NOW), FAIL, "no topic"),
+    ("an hour ahead", lambda: topic(ahead="3600000"), WARN, "refuses records"),
+    ("kept a day", lambda: topic(kept=str(DAY)), WARN, "1 d"),
+    ("kept for ever", lambda: topic(kept="-1"), OK, ""),
+    ("compacted", lambda: topic(policy="compact"), FAIL, "compacted"),
+    ("files", lambda: judge_stream.files(seen.Files("m", True, 2, NOW - MIN), NOW), OK, "2 files"),
+    ("no files", lambda: judge_stream.files(seen.Files("m", True, 0, 0), NOW), WARN, "no messages"),
+    ("no folder", lambda: judge_stream.files(seen.Files("m", False, 0, 0), NOW), FAIL, "no folder"),
+    ("job", job, OK, "runs for 1 h, 8 tasks, 0 restarts, checkpoint 4.0 s ago"),
+    ("embedded", lambda: judge_stream.job(None, NOW), NONE, ""),
+    ("no job", lambda: judge_stream.job(seen.Job(()), NOW), FAIL, "no detection job"),
+    ("two jobs", lambda: job(jobs=("a", "b")), FAIL, "2 jobs"),
+    ("half a job", lambda: job(running=7, problem="OOM"), FAIL, "7 of 8 tasks run: OOM"),
+    ("restarting", lambda: job(state="RESTARTING", running=0), FAIL, "restarting"),
+    ("restarts", lambda: job(restarts=3, problem="OOM"), WARN, "OOM"),
+    ("one restart", lambda: job(restarts=1), OK, ""),
+    ("stale state", lambda: job(checkpoint=NOW - 2 * MIN), WARN, "no checkpoint for 2 min"),
+    ("old state", lambda: job(checkpoint=NOW - 11 * MIN), FAIL, "no checkpoint"),
+    ("rare state", lambda: job(checkpoint=NOW - 20 * MIN, interval=10 * MIN), OK, ""),
+    ("no state yet", lambda: job(checkpoint=0, since=NOW - 9000), OK, ""),
+    ("never state", lambda: job(checkpoint=0), FAIL, "no checkpoint for 1 h"),
+    ("failing state", lambda: job(failed=3), FAIL, "3 checkpoints in a row"),
+    ("abreast", progress, OK, "1.0 s behind"),
+    ("behind", lambda: progress(NOW - 3 * MIN), WARN, "behind the newest"),
+    ("far behind", lambda: progress(NOW - HOUR), FAIL, "59 min"),
+    ("at rest", lambda: progress(NOW - HOUR, NOW - HOUR + 5000), OK, "0.0 s behind"),
+    ("late", lambda: progress(late=50, records=100), WARN, "too late"),
+    ("hot", lambda: progress(hot_key=5), WARN, "limits.key_bytes"),
+    ("no event time", lambda: progress(0), UNKNOWN, "no event time"),
+    ("no messages", lambda: progress(0, 0), OK, "no messages yet"),
+    (
+        "no job to ask",
+        lambda: judge_stream.progress(seen.Progress(NOW, 3, seen.Job(())), Limits(), 0),
+        UNKNOWN,
+        "",
+    ),
+    (
+        "collector",
+        lambda: judge_flow.collectors([seen.Collector("http", NOW - MIN, 7, 0, 1, 0)], NOW),
+        OK,
+        "7 records, 1 conflicts",
+    ),
+    (
+        "silent collector",
+        lambda: judge_flow.collectors([seen.Collector("http", NOW - 2 * DAY, 7, 0, 0, 0)], NOW),
+        WARN,
+        "2 d ago",
+    ),
+    ("no collector", lambda: judge_flow.collectors([], NOW), NONE, ""),
+    ("no incident", lambda: judge_flow.incidents({}), OK, ""),
+    ("gap", lambda: judge_flow.incidents({"sequence_gap": 2}), FAIL, "2 open sequence_gap"),
+    ("collector lag", lambda: judge_flow.incidents({"collector_lag": 1}), WARN, "collector_lag"),
+    ("of a newer version", lambda: judge_flow.incidents({"strange": 1}), FAIL, "strange"),
+    (
+        "target",
+        lambda: judge_flow.targets([seen.Answer("es", "elasticsearch", detail="9.2")]),
+        OK,
+        "es (9.2)",
+    ),
+    (
+        "target away",
+        lambda: judge_flow.targets([seen.Answer("es", "elasticsearch", "refused")]),
+        FAIL,
+        "no answer: refused",
+    ),
+    (
+        "target closed",
+        lambda: judge_flow.targets([seen.Answer("es", "elasticsearch", blocked="full")]),
+        FAIL,
+        "takes no writes: full",
+    ),
+    ("no target", lambda: judge_flow.targets([]), FAIL, "no target"),
+    ("delivered", lambda: lag(0), OK, "es 0"),
+    ("on its way", lambda: lag(5, 9000), OK, "es 5"),
+    ("slow", lambda: lag(5, 2 * MIN), WARN, "waiting for 2 min"),
+    ("stuck", lambda: lag(5, HOUR), FAIL, "waiting for 1 h"),
+    ("nobody delivers", lambda: lag(5, 9000, reader=False), FAIL, "nobody delivers"),
+    ("nobody, nothing to do", lambda: lag(0, reader=False), WARN, "nobody delivers"),
+    ("files to deliver", lambda: lag(5, HOUR, reader=None), WARN, "waiting for 1 h"),
+    ("lag not known", lambda: lag(0, problem="no connection"), UNKNOWN, "no connection"),
+    (
+        "refused",
+        lambda: judge_flow.refused([seen.Refused("es", 2, "mapping")]),
+        FAIL,
+        "refused 2 records: mapping",
+    ),
+    ("not refused", lambda: judge_flow.refused([seen.Refused("es", 0)]), OK, ""),
+    (
+        "quarantine",
+        lambda: judge_flow.quarantine(seen.Shelved({"not_json": 2, "too_large": 1}, False)),
+        WARN,
+        "3 records wait for somebody: not_json 2, too_large 1",
+    ),
+    (
+        "many in quarantine",
+        lambda: judge_flow.quarantine(seen.Shelved({"not_json": 1000}, True)),
+        WARN,
+        "at least 1,000",
+    ),
+    ("empty quarantine", lambda: judge_flow.quarantine(seen.Shelved({}, False)), OK, ""),
+    (
+        "complete",
+        lambda: judge_flow.completeness(complete(), NOW),
+        OK,
+        "9 records collected, 2 results",
+    ),
+    (
+        "incomplete",
+        lambda: judge_flow.completeness(complete(lines=(LOST,)), NOW),
+        FAIL,
+        "1 are missing (es alerts)",
+    ),
+    (
+        "never counted",
+        lambda: judge_flow.completeness(seen.Complete(None), NOW),
+        UNKNOWN,
+        "never checked",
+    ),
+    (
+        "counted in part",
+        lambda: judge_flow.completeness(complete(unreadable={"read": "away"}), NOW),
+        UNKNOWN,
+        "read: away",
+    ),
+    (
+        "counted long ago",
+        lambda: judge_flow.completeness(complete(end=NOW - 5 * HOUR), NOW),
+        WARN,
+        "5 h ago",
+    ),
+    ("canaries", lambda: judge_flow.canaries(ROUND, NOW), OK, "12 rules, 12 seen, at most 2.5 s"),
+    (
+        "no canaries",
+        lambda: judge_flow.canaries(seen.Canaried(None, ()), NOW),
+        WARN,
+        "ever planted",
+    ),
+    (
+        "one miss",
+        lambda: judge_flow.canaries(seen.Canaried(ROUND.last._replace(missed=1), ()), NOW),
+        WARN,
+        "1 missed",
+    ),
+    (
+        "misses",
+        lambda: judge_flow.canaries(ROUND._replace(missed=(Missed("r1", "es", 2),)), NOW),
+        FAIL,
+        "missed twice or more: r1",
+    ),
+    ("old canaries", lambda: judge_flow.canaries(ROUND, NOW + 2 * DAY), WARN, "2 d ago"),
+    ("judged", lambda: judge_flow.judged(seen.Judged(None, 5)), OK, "all 5 alerts"),
+    (
+        "judged otherwise",
+        lambda: judge_flow.judged(seen.Judged(None, 5, 1, 0)),
+        FAIL,
+        "1 alerts are missing",
+    ),
+    ("too much", lambda: judge_flow.judged(seen.Judged(None, 5, 0, 2)), WARN, "2 are too much"),
+    ("not judged", lambda: judge_flow.judged(seen.Judged(("not now", "没有"))), NONE, "not now"),
+]
+
+
+@pytest.mark.parametrize(
+    ("judge", "state", "words"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
+def test_what_is_said_of_what_was_seen(judge, state, words):
+    found = judge()
+    assert worst(found) == state
+    assert any(words in one.en for one in found), found
+    for one in found:
+        assert one.check in CHECKS
+        assert one.zh, "it says it in Chinese, too"
+        assert bool(one.fix_en) == bool(one.fix_zh)
+        if one.state == FAIL and one.check not in ("keys", "targets", "job"):
+            assert one.fix_en, "who reads it knows what to do"
+
+
+def test_every_check_is_in_the_table():
+    covered = {one.check for _, judge, _, _ in TABLE for one in judge()}
+    assert covered == set(CHECKS)
+
+
+F = Finding
+
+
+@pytest.mark.parametrize(
+    ("findings", "trusted", "words", "why"),
+    [
+        ([F("job", OK, "", ""), F("clock", NONE, "", "")], True, "nothing speaks against", []),
+        ([F("job", WARN, "", "")], True, "one thing needs attention", ["job"]),
+        ([F("job", FAIL, "", ""), F("disk", WARN, "", "")], False, "1 thing is wrong", ["job"]),
+        ([F("job", UNKNOWN, "", "")], False, "1 could not be looked at", ["job"]),
+        # of what does not decide, not knowing is a warning
+        ([F("canaries", UNKNOWN, "", "")], True, "one thing needs attention", ["canaries"]),
+        ([F("keys", UNKNOWN, "", ""), F("job", FAIL, "", ""), F("disk", FAIL, "", "")], False,
+         "2 things are wrong, 1 could not", ["job", "disk", "keys"]),
+    ],
+)  # fmt: skip
+def test_the_verdict(findings, trusted, words, why):
+    found = verdict(findings)
+    assert found.trusted is trusted
+    assert words in found.en
+    assert [one.check for one in found.why] == why
+
+
+@pytest.mark.parametrize(
+    ("ms", "en", "zh"),
+    [
+        (0, "0.0 s", "0.0 秒"),
+        (1234, "1.2 s", "1.2 秒"),
+        (59_900, "59 s", "59 秒"),
+        (61_000, "1 min 1 s", "1 分 1 秒"),
+        (HOUR + 500, "1 h", "1 小时"),
+        (DAY + 3 * HOUR + MIN, "1 d 3 h", "1 天 3 小时"),
+    ],
+)
+def test_lengths_of_time(ms, en, zh):
+    assert (span_en(ms), span_zh(ms)) == (en, zh)
+
+
+# ---- an embedded site, looked at as it is ----
+
+
+@pytest.fixture
+def site(tmp_path) -> Settings:
+    write(tmp_path / "rules", SIMPLE)
+    targets = (Target(kind="sqlite", name="sqlite", path=str(tmp_path / "index.db")),)
+    settings = msgspec.structs.replace(
+        collecting.settings(tmp_path), targets=targets,
+        rules=Rules(path=str(tmp_path / "rules"), registry=str(tmp_path / "none")),
+    )  # fmt: skip
+    Sealer.from_dir(settings.keys_dir)
+    with collecting.opened(tmp_path, "http") as intake:
+        intake.take([collecting.bare(1)])
+    write_part(Path(settings.outputs.path), [alert(1)])
+    deliver.run(settings, once=True)
+    return settings
+
+
+def states(settings: Settings) -> dict[str, str]:
+    page = examine(settings)
+    return {name: worst(one for one in page.findings if one.check == name) for name in CHECKS}
+
+
+def test_a_site_in_order_is_trusted(site):
+    page = examine(site)
+    assert page.verdict.trusted, page.verdict
+    bad = {one.check: one.state for one in page.findings if one.state not in (OK, NONE)}
+    assert bad == {"canaries": WARN}
+
+
+def _break_keys(site: Settings) -> None:
+    (Path(site.keys_dir) / "evidence.key").chmod(0o644)
+
+
+def _break_rules(site: Settings) -> None:
+    (Path(site.rules.path) / "rule.yaml").write_text("title: [")
+
+
+def _break_source(site: Settings) -> None:
+    folder = Path(site.source.path)
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def _break_index(site: Settings) -> None:
+    Path(site.targets[0].path).write_bytes(b"no database at all " * 50)
+
+
+def _leave_undelivered(site: Settings) -> None:
+    import os  # noqa: PLC0415
+
+    write_part(Path(site.outputs.path), [alert(2)], "part-9")
+    os.utime(Path(site.outputs.path) / "alerts" / "part-9", (1e9, 1e9))
+
+
+def _refuse(site: Settings) -> None:
+    write_part(Path(site.outputs.path), [alert(3, time="soon")], "part-8")
+    deliver.run(site, once=True)
+
+
+def _set_aside(site: Settings) -> None:
+    write_part(Path(site.outputs.path), [quarantined(b"{")], "part-7")
+    deliver.run(site, once=True)
+
+
+@pytest.mark.parametrize(
+    ("harm", "expected"),
+    [
+        (_break_keys, {"keys": FAIL}),
+        (_break_rules, {"rules": FAIL}),
+        (_break_source, {"source": FAIL, "completeness": UNKNOWN}),
+        (_break_index, {"targets": FAIL, "incidents": UNKNOWN, "delivery": UNKNOWN,
+                        "refused": UNKNOWN, "quarantine": UNKNOWN, "completeness": UNKNOWN}),
+        (_leave_undelivered, {"delivery": WARN}),
+        (_refuse, {"refused": FAIL}),
+        (_set_aside, {"quarantine": WARN}),
+    ],
+)  # fmt: skip
+def test_what_is_broken_is_said_and_the_rest_is_still_looked_at(site, harm, expected):
+    before = states(site)
+    harm(site)
+    after = states(site)
+    assert {name: state for name, state in after.items() if state != before[name]} == expected
+
+
+def test_the_page_and_its_exit_code(site, tmp_path, monkeypatch):
+    file = tmp_path / "settings.yaml"
+    file.write_text(yaml.safe_dump(msgspec.to_builtins(site)))
+    words = ["doctor", "--config", str(file)]
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    fine = CliRunner().invoke(app, words)
+    assert fine.exit_code == 0, fine.output
+    assert fine.output.startswith("✓ To be trusted; one thing needs attention.")
+    assert all(len(line) <= 80 for line in fine.output.splitlines())
+    _break_keys(site)
+    wrong = CliRunner().invoke(app, words)
+    assert wrong.exit_code == EXIT_FINDINGS
+    first, _, why = wrong.output.splitlines()[:3]
+    assert first == "✗ Not to be trusted now: 1 thing is wrong."
+    assert why == "  keys: evidence.key can be read by others (mode 0644)"
+    monkeypatch.setenv("MINGJIAN_LANG", "zh")
+    assert "现在不可信：1 项有问题。" in CliRunner().invoke(app, words).output
+    told = json.loads(CliRunner().invoke(app, [*words, "-o", "json"]).output)
+    assert told["verdict"]["trusted"] is False
+    assert {one["check"] for one in told["findings"]} == set(CHECKS)
+    mode = stat.S_IMODE((Path(site.keys_dir) / "evidence.key").stat().st_mode)
+    assert mode == 0o644, "it only looks"
