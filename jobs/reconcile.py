@@ -166,7 +166,7 @@ def _alerts(reader: AlertReader, span: Span) -> Iterator[Alert]:
     while True:
         try:
             rows, cursor = reader.alerts(
-                since=span.begin, until=span.end, limit=_PAGE, cursor=cursor
+                since=span.begin, until=span.end, canaries=True, limit=_PAGE, cursor=cursor
             )
         except NoIndexYet:
             return
