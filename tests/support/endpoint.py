@@ -35,10 +35,12 @@ class Target(FolderRecords):
         self.broken: Exception | None = None
         self.free = threading.Event()  # not set: a write does not end
         self.free.set()
+        self.entered = threading.Event()  # set: a write has begun
 
     def write(self, envelopes: Sequence[Envelope], source: str, wait: Wait) -> list[Refused]:
         if self.broken:
             raise self.broken
+        self.entered.set()
         self.free.wait()
         while self.away:
             wait.away(self.away)
