@@ -111,8 +111,11 @@ def groups(settings: Settings) -> dict[str, dict[TopicPartition, int]]:
 
 
 def forget_half(target: Target, kind: str) -> None:
-    """Every second record of an index is gone."""
+    """Every second record of an index is gone, as if it had never been: for a minute a server
+    remembers the version of what was deleted, and refuses an older one."""
     with Elasticsearch(target.url) as client:
+        everywhere = f"{target.index_prefix}-{kind}"
+        client.indices.put_settings(index=everywhere, settings={"index.gc_deletes": "0s"})
         found = client.search(index=f"{target.index_prefix}-{kind}", size=10_000, source=False)
         hits = sorted(found["hits"]["hits"], key=lambda hit: hit["_id"])[::2]
         for hit in hits:
