@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
 from config.settings import Settings
 from jobs.delivery.files import FileOutputs
-from jobs.kafka_client import connection, unreachable
+from jobs.topic_reading import Topics
 from rules.alert import FINAL
 
 _MARGIN_MS = 86_400_000  # alerts are written after their time, a day behind it at most
-_POLL_MS = 1_000
 
 
 class _Told(msgspec.Struct):
@@ -57,33 +54,9 @@ def _of_files(settings: Settings, _since: int) -> Iterator[bytes]:
 
 
 def _of_topic(settings: Settings, since: int) -> Iterator[bytes]:
-    topic = f"{settings.outputs.topic_prefix}alerts"
+    topics = Topics(settings)
     try:
-        consumer = KafkaConsumer(
-            **connection(settings.kafka),
-            client_id="mingjian-replay",
-            group_id=None,
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-        )
-    except (KafkaError, OSError, ValueError) as error:
-        raise unreachable(settings.kafka, error) from None
-    try:
-        places = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
-        if not places:
-            return
-        left = consumer.end_offsets(places)
-        firsts = consumer.offsets_for_times(dict.fromkeys(places, max(0, since - _MARGIN_MS)))
-        consumer.assign(places)
-        for one in places:
-            if firsts.get(one):
-                consumer.seek(one, firsts[one].offset)
-            else:
-                consumer.seek(one, left[one])
-        while any(consumer.position(one) < left[one] for one in places):
-            for messages in consumer.poll(timeout_ms=_POLL_MS).values():
-                yield from (message.value or b"" for message in messages)
-    except (KafkaError, OSError) as error:
-        raise unreachable(settings.kafka, error) from None
+        places = topics.places([f"{settings.outputs.topic_prefix}alerts"])
+        yield from (one.value for one in topics.records(places, since - _MARGIN_MS))
     finally:
-        consumer.close()
+        topics.close()

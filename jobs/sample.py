@@ -15,7 +15,6 @@ from config.settings import Settings
 from ingest.simulate.mint import line
 from ingest.simulate.run import FIRST_SEQ, Parameters, Run
 from jobs import ends
-from jobs.kafka_client import connection
 from rules.errors import MingjianError
 
 ENOUGH = 200  # with fewer records than this of the source, simulated ones are tried instead
@@ -90,35 +89,23 @@ def _lines(lines: Iterable[bytes]) -> Iterable[bytes]:
 
 
 def _of_topic(settings: Settings, most: int) -> list[bytes]:
-    from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
-    from kafka.errors import KafkaError  # noqa: PLC0415
+    from jobs.topic_reading import OutOfTime, Topics  # noqa: PLC0415
 
-    until = time.monotonic() + _SECONDS
     found: list[tuple[int, bytes]] = []
     try:
-        consumer = KafkaConsumer(
-            **connection(settings.kafka),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            bootstrap_timeout_ms=2_000,
-        )
-    except (KafkaError, OSError, ValueError, AssertionError):
+        topics = Topics(settings, time.monotonic() + _SECONDS)
+    except MingjianError:
         return []
     try:
-        topic = settings.source.topic
-        parts = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
-        if not parts:
-            return []
-        consumer.assign(parts)
-        first, end = consumer.beginning_offsets(parts), consumer.end_offsets(parts)
-        for part in parts:
-            consumer.seek(part, max(first[part], end[part] - most // len(parts) - 1))
-        while time.monotonic() < until and any(consumer.position(p) < end[p] for p in parts):
-            for records in consumer.poll(timeout_ms=500).values():
-                found += [(one.timestamp, one.value) for one in records if one.value]
-    except (KafkaError, OSError, ValueError):
+        places = topics.places([settings.source.topic])
+        first, end = topics.firsts(places), topics.ends(places)
+        each = most // len(places) + 1 if places else 0
+        newest = {one: (max(first[one], end[one] - each), end[one]) for one in places}
+        for one in topics.between(newest):
+            if one.value:
+                found.append((one.time, one.value))
+    except (MingjianError, OutOfTime):
         pass  # what was read is tried
     finally:
-        consumer.close()
+        topics.close()
     return [value for _, value in sorted(found, key=lambda one: one[0])][-most:]

@@ -18,8 +18,8 @@ from jobs.completeness import collected, delivered, positions
 from jobs.completeness.collected import Span
 from jobs.completeness.lines import DIFFERS, HOUR_MS, OK, Line, read, state_of, summed
 from jobs.completeness.told import Told
-from jobs.completeness.topic_reading import Topics
 from jobs.held_ids import NoAnswer
+from jobs.topic_reading import Topics
 from rules.errors import MingjianError
 from rules.operations import OPEN, RESOLVED, Incident, incident
 from sinks.base import NoIndexYet

@@ -16,8 +16,8 @@ from config.settings import Settings
 from ingest.ends import SOURCE_HEADER
 from ingest.envelope import UNDECODED, UNTIMED, Envelopes
 from jobs.completeness.lines import HOUR_MS, Cell, Line, collected
-from jobs.completeness.topic_reading import OutOfTime, Progress, Topics
 from jobs.ends import source_files
+from jobs.topic_reading import OutOfTime, Progress, Topics
 from rules.decode import HEARTBEAT
 from rules.errors import MingjianError
 

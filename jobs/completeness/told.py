@@ -13,9 +13,9 @@ import msgspec
 from config.settings import Settings
 from jobs.completeness.collected import Span
 from jobs.completeness.lines import HOUR_MS
-from jobs.completeness.topic_reading import OutOfTime, Progress, Topics
 from jobs.delivery.files import part_files
 from jobs.delivery.source import read_record
+from jobs.topic_reading import OutOfTime, Progress, Topics
 from rules.canary_marks import FLAG_CANARY, is_person
 from rules.operations import DELIVERED
 from sinks.base import Record

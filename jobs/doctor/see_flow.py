@@ -19,7 +19,6 @@ from config.settings import Settings, Target
 from jobs.canaries.book import last_rounds
 from jobs.completeness import check, positions
 from jobs.completeness.collected import books
-from jobs.completeness.topic_reading import Topics
 from jobs.delivery.files import KINDS_IN_ORDER, part_files
 from jobs.doctor.observed import (
     Answer,
@@ -35,6 +34,7 @@ from jobs.held_ids import NoAnswer
 from jobs.kafka_client import connection
 from jobs.quarantine.desk import Desk
 from jobs.quarantine.shelf import OPEN, Shelf
+from jobs.topic_reading import Topics
 from sinks import elasticsearch, redis
 from sinks.base import NoIndexYet
 from sinks.elasticsearch_mapping import alias

@@ -13,11 +13,11 @@ from kafka.errors import KafkaError
 from config.settings import Settings
 from jobs import detect, progress
 from jobs.completeness import positions
-from jobs.completeness.topic_reading import Topics
 from jobs.doctor.observed import Files, Job, Progress, Topic
 from jobs.ends import source_files
 from jobs.held_ids import NoAnswer
 from jobs.kafka_client import connection, unreachable
+from jobs.topic_reading import Topics
 
 _TIMEOUT_S = 4.0
 _ASKED = (

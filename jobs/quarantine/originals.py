@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import TopicPartition
 
 from config.settings import Settings
 from jobs.delivery.locate import line_of, path_of
-from jobs.kafka_client import connection, unreachable
+from jobs.topic_reading import Topics
 from rules.alert import sm3_raw
 from rules.errors import EXIT_FINDINGS, MingjianError
 from sinks.sealing import Sealer, binding
-
-_FETCH_MS = 5000
 
 
 class Originals:
@@ -79,35 +76,17 @@ class Originals:
         return raw if raw is not None and sm3_raw(raw) == row["raw_sm3"] else None
 
     def _from_topic(self, topic: str, partition: int, offset: int) -> bytes | None:
-        try:
-            consumer = KafkaConsumer(
-                **connection(self._settings.kafka),
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                max_partition_fetch_bytes=self._settings.kafka.max_record_bytes,
-                fetch_max_bytes=self._settings.kafka.max_record_bytes,
-                allow_auto_create_topics=False,
-            )
-        except (KafkaError, OSError, ValueError) as error:
-            raise unreachable(self._settings.kafka, error) from None
+        topics = Topics(self._settings)
         try:
             place = TopicPartition(topic, partition)
-            if partition not in (consumer.partitions_for_topic(topic) or ()):
+            if place not in topics.places([topic]):
                 return None
-            consumer.assign([place])
-            first = consumer.beginning_offsets([place])[place]
-            if not first <= offset < consumer.end_offsets([place])[place]:
+            if not topics.firsts([place])[place] <= offset < topics.ends([place])[place]:
                 return None
-            consumer.seek(place, offset)
-            for message in consumer.poll(timeout_ms=_FETCH_MS, max_records=1).get(place, ()):
-                if message.offset == offset:
-                    return message.value or b""
-        except KafkaError as error:
-            raise unreachable(self._settings.kafka, error) from None
+            found = topics.between({place: (offset, offset + 1)})
+            return next((one.value for one in found), None)
         finally:
-            consumer.close()
-        return None
+            topics.close()
 
 
 def _gone(row: dict[str, Any]) -> MingjianError:

@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
-
 from config.settings import Settings, Target
 from config.written import nearest
 from jobs.delivery.files import KINDS_IN_ORDER
-from jobs.kafka_client import connection, unreachable
+from jobs.topic_reading import Topics
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, SinkBusy
 from sinks.progress import PartlyBusy, ShowsLater
@@ -118,34 +115,14 @@ def _from_file(path: Path) -> list[Rejected]:
 
 def _from_topic(settings: Settings, topic: str) -> list[Rejected]:
     found: dict[tuple[str, str], Rejected] = {}
+    topics = Topics(settings)
     try:
-        consumer = KafkaConsumer(
-            **connection(settings.kafka),
-            group_id=None,
-            enable_auto_commit=False,
-            max_partition_fetch_bytes=settings.kafka.max_record_bytes,
-            allow_auto_create_topics=False,
-        )
-    except (KafkaError, OSError, ValueError) as error:
-        raise unreachable(settings.kafka, error) from None
-    try:
-        numbers = consumer.partitions_for_topic(topic) or ()
-        places = [TopicPartition(topic, number) for number in sorted(numbers)]
-        if not places:
-            return []
-        consumer.assign(places)
-        ends = consumer.end_offsets(places)
-        consumer.seek_to_beginning(*places)
-        while any(consumer.position(place) < end for place, end in ends.items()):
-            for messages in consumer.poll(timeout_ms=1000).values():
-                for message in messages:
-                    told = json.loads(message.value)
-                    key = (told["topic"], told["id"])
-                    record = Record(*key, base64.b64decode(told["body"]))
-                    found.pop(key, None)
-                    found[key] = Rejected(record, told["reason"])
-    except KafkaError as error:
-        raise unreachable(settings.kafka, error) from None
+        for one in topics.records(topics.places([topic]), 0):
+            told = json.loads(one.value)
+            key = (told["topic"], told["id"])
+            record = Record(*key, base64.b64decode(told["body"]))
+            found.pop(key, None)
+            found[key] = Rejected(record, told["reason"])
     finally:
-        consumer.close()
+        topics.close()
     return list(found.values())[::-1]
