@@ -107,6 +107,11 @@ def _write(folder: Path, name: str, lines: list[bytes]) -> None:
                 continue
     finally:
         hidden.unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in a folder are on the disk when this returns. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

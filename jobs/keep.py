@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,7 +34,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
 _RESTARTS = 3  # so many failures without a checkpoint between them, and the state is given up
 _EXPIRED = 2  # so many checkpoints in a row that were not done in time: something hangs
 # words of Flink's errors when state cannot be read back
-_UNREADABLE = ("restor", "rollback", "state handle", "checkpoint", "savepoint", "EOFException")
+_UNREADABLE = ("restor", "rollback", "state handle", "checkpoint", "savepoint", "eofexception")
 log = structlog.get_logger("keep")
 Submit = Callable[[Settings], detect.Report]
 
@@ -81,10 +80,8 @@ class Keeper:
         self._given_up: set[Path] = set()  # checkpoints that could not be read
         self._cancelled: set[str] = set()
         self._away = False
-        self._failures = (
-            0,
-            0,
-        )  # (restarts, completed checkpoints) when there was a checkpoint last
+        # (restarts, completed checkpoints) when there was a checkpoint last
+        self._failures = (0, 0)
 
     def run(self) -> None:
         """Keep the job until `stop` is set. What cannot be mended by waiting is raised."""
@@ -110,17 +107,15 @@ class Keeper:
         flink = msgspec.structs.replace(self._settings.flink, restore=str(start or ""))
         try:
             report = self._submit(msgspec.structs.replace(self._settings, flink=flink))
-        except MingjianError as error:
-            if error.exit_code == EXIT_USAGE:
+        except Exception as error:  # a keeper that ends keeps nothing
+            known = error if isinstance(error, MingjianError) else None
+            if known is not None and known.exit_code == EXIT_USAGE:
                 raise
-            log.error("submit_failed", why=error.en, restore=str(start or "nothing"))
-            if start is not None and _unreadable(error.en):
+            why = known.en if known else type(error).__name__
+            log.error("submit_failed", why=why, restore=str(start or "nothing"))
+            if known and start is not None and _unreadable(why):
                 self._give_up(start)
                 return wait
-            self._stop.wait(wait)
-            return min(wait * 2, _LONGEST_WAIT_S)
-        except Exception as error:  # the bridge to Java has many; a keeper that ends keeps nothing
-            log.error("submit_failed", why=f"{type(error).__name__}", restore=str(start or ""))
             self._stop.wait(wait)
             return min(wait * 2, _LONGEST_WAIT_S)
         self._failures = (0, 0)
@@ -179,8 +174,8 @@ def look_at(settings: Settings) -> Seen | None:
         found = progress.running(url, detect.job_name(settings))
         if not found:
             return Seen("")
-        told = _get(f"{url}/jobs/{found[0]}/checkpoints")
-        metric = _get(f"{url}/jobs/{found[0]}/metrics?get=numRestarts")
+        told = progress.read(f"{url}/jobs/{found[0]}/checkpoints")
+        metric = progress.read(f"{url}/jobs/{found[0]}/metrics?get=numRestarts")
         restarts = int(metric[0]["value"]) if metric else 0
         latest = (told.get("latest") or {}).get("restored") or {}
         problem = progress.JobMonitor(url, found[0]).problem() if restarts else ""
@@ -254,9 +249,4 @@ def submit_apart(settings: Settings) -> detect.Report:
 
 def _unreadable(text: str) -> bool:
     low = text.lower()
-    return any(word.lower() in low for word in _UNREADABLE)
-
-
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own cluster
-        return json.load(answer)
+    return any(word in low for word in _UNREADABLE)

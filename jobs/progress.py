@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-import urllib.error
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -99,9 +98,8 @@ class JobMonitor:
 
     def _get(self, path: str) -> Any:
         try:
-            with urllib.request.urlopen(self._base + path, timeout=_TIMEOUT) as answer:  # noqa: S310
-                return json.load(answer)
-        except (OSError, urllib.error.URLError, ValueError):
+            return read(self._base + path)
+        except (OSError, ValueError):
             return None
 
 
@@ -120,8 +118,7 @@ def running(rest_url: str, name: str) -> list[str]:
     Raises:
         OSError: the interface does not answer.
     """
-    with urllib.request.urlopen(f"{rest_url}/jobs/overview", timeout=_TIMEOUT) as answer:  # noqa: S310
-        jobs = json.load(answer)["jobs"]
+    jobs = read(f"{rest_url}/jobs/overview")["jobs"]
     return [job["jid"] for job in jobs if job["name"] == name and job["state"] not in FINAL]
 
 
@@ -131,11 +128,11 @@ def rules_from(rest_url: str, name: str) -> list[int] | None:
     try:
         ids = running(rest_url, name)
         found: list[int] = []
-        for vertex in _read(f"{rest_url}/jobs/{ids[0]}")["vertices"] if ids else ():
+        for vertex in read(f"{rest_url}/jobs/{ids[0]}")["vertices"] if ids else ():
             base = f"{rest_url}/jobs/{ids[0]}/vertices/{vertex['id']}/subtasks"
-            names = [one["id"] for one in _read(f"{base}/metrics") if _is_rules_from(one["id"])]
+            names = [one["id"] for one in read(f"{base}/metrics") if _is_rules_from(one["id"])]
             for task in range(vertex["parallelism"]) if names else ():
-                told = _read(f"{base}/{task}/metrics?get={','.join(names)}")
+                told = read(f"{base}/{task}/metrics?get={','.join(names)}")
                 found += [int(float(one["value"])) for one in told]
     except (OSError, ValueError, LookupError):
         return None
@@ -146,15 +143,15 @@ def _is_rules_from(metric: str) -> bool:
     return metric.endswith(f".mingjian.{RULES_FROM}")
 
 
-def _read(address: str) -> Any:
+def read(address: str) -> Any:
+    """What Flink's interface answers there. Raises OSError, ValueError."""
     with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:  # noqa: S310
         return json.load(answer)
 
 
 def free_slots(rest_url: str) -> int:
     """How many slots of the cluster no job holds. Raises OSError."""
-    with urllib.request.urlopen(f"{rest_url}/overview", timeout=_TIMEOUT) as answer:  # noqa: S310
-        return int(json.load(answer)["slots-available"])
+    return int(read(f"{rest_url}/overview")["slots-available"])
 
 
 def cancel(rest_url: str, job_id: str) -> None:
@@ -185,9 +182,7 @@ def stop_with_savepoint(rest_url: str, job_id: str, folder: str, seconds: float 
         trigger = json.load(answer)["request-id"]
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        address = f"{rest_url}/jobs/{job_id}/savepoints/{trigger}"
-        with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:  # noqa: S310
-            told = json.load(answer)
+        told = read(f"{rest_url}/jobs/{job_id}/savepoints/{trigger}")
         if told["status"]["id"] == "COMPLETED":
             done = told.get("operation") or {}
             if "location" in done:

@@ -13,13 +13,21 @@ from config.checks import writable
 from config.settings import Settings
 from jobs import canary, sample
 from jobs.canary import TooMuch, Tried
-from jobs.registry import begun_with, chosen_rules, manifest_of, note, registry_of, write
+from jobs.registry import (
+    begun_with,
+    chosen_rules,
+    in_force,
+    manifest_of,
+    note,
+    registry_of,
+    write,
+)
 from jobs.rule_checks import check_rules
 from rules.beside import CATALOG, beside
 from rules.changes import Change, changes
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.matcher import CompiledRules
-from rules.published import Kept, pinned, published
+from rules.published import Kept, published
 from rules.ruleset import RuleSet
 from udfs.kept import KeptPatterns
 
@@ -111,17 +119,6 @@ def publish(settings: Settings, wish: Wish, clock: Callable[[], int]) -> Outcome
             later = [one for one in outcome.later if one.start > at]
             return outcome._replace(effective=at, published=True, later=later)
     raise _taken(effective)
-
-
-def in_force(settings: Settings, effective: int) -> Kept | None:
-    """The set that judges right before `effective` (ms): published, or what the job was begun
-    with; None where neither is known."""
-    registry = registry_of(settings)
-    before = [one for one in published(registry) if one.start < effective]
-    if before:
-        return before[-1]
-    begun = begun_with(settings)
-    return pinned(registry, begun.digest) if begun else None
 
 
 def earliest(settings: Settings, now: int) -> int:

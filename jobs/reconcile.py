@@ -17,14 +17,14 @@ from config.settings import Settings
 from jobs.flink import scratch
 from jobs.past import Past, past_of
 from jobs.past_outputs import told
-from jobs.registry import begun_with, chosen_rules, registry_of
+from jobs.registry import base_of, chosen_rules, registry_of
 from rules.alert import Alert, Late
 from rules.calendar import load_calendar
 from rules.comparison import Comparison, compare
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.matcher import compile_timeline
-from rules.published import PINNED, kept_in, pinned, published
+from rules.published import PINNED, kept_in, published
 from rules.rejudge import Judged, Rejudge
 from rules.ruleset import RuleTimeline
 from sinks.base import AlertReader, NoIndexYet
@@ -195,8 +195,7 @@ def as_then(settings: Settings) -> Settings:
     Raises:
         MingjianError: those rules cannot be read.
     """
-    begun = begun_with(settings)
-    kept = pinned(registry_of(settings), begun.digest) if begun else None
+    kept = base_of(settings)
     return settings if kept is None else _with_rules(settings, str(kept.folder), ())
 
 

@@ -17,9 +17,10 @@ import msgspec
 
 from config.checks import writable
 from config.settings import Settings
+from ingest.folder_ends import sync_folder
 from rules.beside import CALENDAR, CATALOG, Beside, beside
 from rules.errors import EXIT_FINDINGS, MingjianError
-from rules.published import JOBS, LOG, MANIFEST, PINNED, Manifest, kept_in
+from rules.published import JOBS, LOG, MANIFEST, PINNED, Kept, Manifest, kept_in, pinned, published
 from rules.ruleset import RuleSet, digest_of, load_ruleset
 from udfs.spec import JobSpec
 
@@ -120,14 +121,14 @@ def write(folder: Path, ruleset: RuleSet, where: Beside, manifest: Manifest) -> 
             for name, data in files.items():
                 _write_file(half / name, data)
             for place, _, _ in os.walk(half, topdown=False):
-                _sync(Path(place))
+                sync_folder(Path(place))
             half.chmod(0o755)
             if folder.exists():
                 raise FileExistsError(folder)
             half.rename(folder)
         finally:
             shutil.rmtree(half, ignore_errors=True)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
 
 
 def begun_with(settings: Settings) -> Begun | None:
@@ -135,6 +136,27 @@ def begun_with(settings: Settings) -> Begun | None:
     with contextlib.suppress(OSError, msgspec.DecodeError):
         return msgspec.json.decode(_job_file(settings).read_bytes(), type=Begun)
     return None
+
+
+def base_of(settings: Settings) -> Kept | None:
+    """The rules that the tenant's job was begun with; None when there was none, or they have gone.
+
+    Raises:
+        MingjianError: they cannot be read.
+    """
+    begun = begun_with(settings)
+    return pinned(registry_of(settings), begun.digest) if begun else None
+
+
+def in_force(settings: Settings, before: int) -> Kept | None:
+    """The set that judges right before event time `before` (UTC ms): published, or what the job was
+    begun with; None where neither is known.
+
+    Raises:
+        MingjianError: it cannot be read.
+    """
+    told = [one for one in published(registry_of(settings)) if one.start < before]
+    return told[-1] if told else base_of(settings)
 
 
 def begin(settings: Settings, spec: JobSpec) -> None:
@@ -181,14 +203,6 @@ def _write_file(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     path.chmod(0o444)
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _forget_halves(folder: Path) -> None:

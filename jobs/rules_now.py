@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from config.settings import Settings
-from jobs.registry import begun_with, chosen_rules, registry_of
-from rules.published import pinned, published
+from jobs.registry import chosen_rules, in_force
 from rules.ruleset import RuleSet
 
 
@@ -15,10 +14,5 @@ def rules_now(settings: Settings, now: int) -> RuleSet:
     Raises:
         MingjianError: it cannot be read.
     """
-    registry, feeds = registry_of(settings), settings.rules.feeds
-    told = [one for one in published(registry) if one.start <= now]
-    if told:
-        return told[-1].load(feeds)
-    begun = begun_with(settings)
-    kept = pinned(registry, begun.digest) if begun else None
+    kept, feeds = in_force(settings, now + 1), settings.rules.feeds
     return kept.load(feeds) if kept else chosen_rules(settings).awake(feeds)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from config.settings import Settings
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -26,7 +27,7 @@ from jobs.cli.past_span import (
     span_of,
 )
 from jobs.cli.reading_line import ReadingLine
-from jobs.reconcile import judging_by, reconcile
+from jobs.reconcile import Span, judging_by, reconcile
 from rules.errors import EXIT_FINDINGS
 
 
@@ -72,6 +73,11 @@ def run(
     )
     if ruleset:
         settings = judging_by(settings, ruleset)
+    compare(settings, span, output)
+
+
+def compare(settings: Settings, span: Span, output: Output) -> None:
+    """Judge a span again and show the comparison; ends with 1 when something is missing."""
     with ReadingLine(quiet=output is Output.json) as line:
         found = reconcile(settings, span, on_progress=line.show)
     if output is Output.json:

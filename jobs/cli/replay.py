@@ -28,8 +28,9 @@ from jobs.cli.past_span import (
     span_of,
 )
 from jobs.cli.reading_line import ReadingLine
+from jobs.cli.reconcile import compare
 from jobs.cli.words import plural
-from jobs.reconcile import judging_by, reconcile
+from jobs.reconcile import judging_by
 from jobs.replay import Replayed, replay
 from rules.comparison import REASONS
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
@@ -91,17 +92,10 @@ def run(
                 fix_zh="请加 --dry-run 只作比较，或加 --deliver 仍要补入",
                 exit_code=EXIT_USAGE,
             )
-    quiet = output is Output.json
     if dry_run:
-        with ReadingLine(quiet=quiet) as line:
-            found = reconcile(settings, span, on_progress=line.show)
-        if quiet:
-            emit(as_json(found))
-        else:
-            show(found)
-        if not found.comparison.complete:
-            raise typer.Exit(EXIT_FINDINGS)
+        compare(settings, span, output)
         return
+    quiet = output is Output.json
     with interrupts() as interrupted, ReadingLine(quiet=quiet) as line:
         done = replay(
             settings,

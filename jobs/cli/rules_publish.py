@@ -29,8 +29,8 @@ from jobs.cli.app import (
 )
 from jobs.cli.rules_check import print_problem
 from jobs.cli.rules_diff import table_of
-from jobs.publish import Outcome, Wish, in_force, publish
-from jobs.registry import registry_of
+from jobs.publish import Outcome, Wish, publish
+from jobs.registry import in_force, registry_of
 from jobs.rule_checks import PlaceOfRules
 from rules.errors import EXIT_FINDINGS, MingjianError
 from rules.published import Kept, published

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +107,7 @@ def check(
         unreadable=unreadable,
         others=others,
         unplaced=unplaced,
-        open_incidents=_open(settings),
+        open_incidents=Counter(row["kind"] for row in _known_incidents(settings)),
     )
 
 
@@ -124,29 +126,31 @@ def _read(settings: Settings) -> list[Line]:
     )
 
 
-def _open(settings: Settings) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for row in open_incidents(settings):
-        counts[row["kind"]] = counts.get(row["kind"], 0) + 1
-    return counts
-
-
 def open_incidents(settings: Settings) -> list[dict[str, Any]]:
-    """All that are open; none where there is no index that could be asked."""
+    """All that are open; none where nothing was ever delivered.
+
+    Raises:
+        MingjianError: the index cannot be read.
+    """
     found: list[dict[str, Any]] = []
     cursor = ""
     try:
-        reader = open_reader(settings)
-        try:
+        with closing(open_reader(settings)) as reader:
             while True:
                 rows, cursor = reader.incidents(status=OPEN, limit=_PAGE, cursor=cursor)
                 found += rows
                 if not cursor:
                     return found
-        finally:
-            reader.close()
-    except (NoIndexYet, MingjianError):
+    except NoIndexYet:
         return found
+
+
+def _known_incidents(settings: Settings) -> list[dict[str, Any]]:
+    """The same; none where there is no index that could be asked."""
+    try:
+        return open_incidents(settings)
+    except MingjianError:
+        return []
 
 
 def differing(lines: Iterable[Line]) -> dict[str, Line]:
@@ -172,7 +176,7 @@ def tell(settings: Settings, found: Completeness, stop: threading.Event) -> list
     agreeing = {_source(line) for line in summed(found.lines, "hour") if line.state == OK}
     known = {
         row["source"]: row
-        for row in open_incidents(settings)
+        for row in _known_incidents(settings)
         if row["kind"] == "count_differs" and row["source"].startswith(SOURCE)
     }
     told: list[Incident] = []

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from elastic_transport import TransportError
 from elasticsearch import ApiError, AuthorizationException
@@ -38,7 +37,6 @@ from jobs.topic_reading import Topics
 from sinks import elasticsearch, redis
 from sinks.base import NoIndexYet
 from sinks.elasticsearch_mapping import alias
-from sinks.readers import open_reader
 
 _TIMEOUT_S = 4.0
 _MOST = 1_000  # quarantined records that are counted
@@ -60,18 +58,7 @@ def collectors(settings: Settings) -> list[Collector]:
 
 def incidents(settings: Settings) -> Counter[str]:
     """How many of each kind are open. Raises MingjianError: the index cannot be read."""
-    found: Counter[str] = Counter()
-    cursor = ""
-    try:
-        reader: Any = open_reader(settings)
-        with closing(reader):
-            while True:
-                rows, cursor = reader.incidents(status="open", limit=500, cursor=cursor)
-                found.update(row["kind"] for row in rows)
-                if not cursor:
-                    return found
-    except NoIndexYet:
-        return found
+    return Counter(row["kind"] for row in check.open_incidents(settings))
 
 
 def target(one: Target) -> Answer:
@@ -264,12 +251,10 @@ def canaried(settings: Settings) -> Canaried:
 
 def judged(settings: Settings, *, wanted: bool) -> Judged:
     """The last whole hour judged anew (`jobs.reconcile`). Raises MingjianError."""
-    try:
-        from jobs.reconcile import Span, reconcile  # noqa: PLC0415
-    except ImportError:
-        return Judged(("not available in this version", "本版本没有此项"))
     if not wanted:
         return Judged(("not asked for: --judge", "未要求：--judge"))
+    from jobs.reconcile import Span, reconcile  # noqa: PLC0415  it reads and compiles the rules
+
     last = check.last_hours(1, time.time_ns() // 1_000_000)
     done = reconcile(settings, Span(last.begin, last.end - 1)).comparison
     return Judged(None, len(done.same), len(done.faults), len(done.surplus))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -19,7 +17,6 @@ from jobs.held_ids import NoAnswer
 from jobs.kafka_client import connection, unreachable
 from jobs.topic_reading import Topics
 
-_TIMEOUT_S = 4.0
 _ASKED = (
     "message.timestamp.after.max.ms",
     "retention.ms",
@@ -103,15 +100,15 @@ def job(settings: Settings, now: int) -> Job | None:
     if not ids:
         return Job(())
     base = f"{url}/jobs/{ids[0]}"
-    told = _get(base)
+    told = progress.read(base)
     monitor = progress.JobMonitor(url, ids[0])
     look = monitor.look()
     states = [vertex["tasks"] for vertex in told["vertices"]]
-    checkpoints = _get(f"{base}/checkpoints")
+    checkpoints = progress.read(f"{base}/checkpoints")
     latest = (checkpoints.get("latest") or {}).get("completed") or {}
-    metric = _get(f"{base}/metrics?get=numRestarts")
+    metric = progress.read(f"{base}/metrics?get=numRestarts")
     restarts = int(float(metric[0]["value"])) if metric else 0
-    config = _get(f"{base}/checkpoints/config")
+    config = progress.read(f"{base}/checkpoints/config")
     return Job(
         tuple(ids),
         state=str(told["state"]),
@@ -164,8 +161,3 @@ def source_progress(settings: Settings, now: int) -> Progress:
     except NoAnswer:
         left = None
     return Progress(seen.newest, left, found)
-
-
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - our own cluster
-        return json.load(answer)

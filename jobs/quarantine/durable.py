@@ -13,6 +13,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from config.settings import Settings
+from ingest.folder_ends import sync_folder
 from jobs.kafka_client import connection, unreachable
 from rules.errors import MingjianError
 
@@ -40,11 +41,7 @@ def put_file(path: Path, content: bytes) -> None:
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise MingjianError(
             f"cannot write {path}: {error.strerror or error}",
