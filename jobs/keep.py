@@ -150,9 +150,9 @@ class Keeper:
     def _cancel(self, job: str) -> None:
         """End the job, once: until it has ended it is still seen."""
         if job not in self._cancelled:
-            self._cancelled.add(job)
             with contextlib.suppress(OSError):  # it has ended, or is asked again by the next look
                 progress.cancel(self._settings.flink.rest_url, job)
+                self._cancelled.add(job)
 
     def _give_up(self, checkpoint: Path | str) -> None:
         self._given_up.add(Path(checkpoint))

@@ -144,6 +144,20 @@ def test_a_job_that_hangs_begins_anew_from_its_newest_checkpoint(settings, tmp_p
     assert cluster.submitted == [str(newest)]
 
 
+def test_a_job_that_could_not_be_asked_to_end_is_asked_again(settings, monkeypatch):
+    asked = []
+
+    def cancel(_url, job):
+        asked.append(job)
+        if len(asked) == 1:
+            raise OSError("no answer")
+
+    monkeypatch.setattr(keep.progress, "cancel", cancel)
+    hangs = Seen("j1", 0, 5, expired=2)
+    Cluster(settings, [hangs, hangs, hangs]).keeper.run()
+    assert asked == ["j1", "j1"]
+
+
 @pytest.mark.parametrize(
     "looks",
     [
