@@ -44,11 +44,16 @@ def python_path() -> str:
     return os.pathsep.join([str(ROOT), *site.getsitepackages()])
 
 
+# What PyFlink puts into the environment of a process in which Python functions ran. A command that
+# such a process starts inherits it: the first would refuse it a JVM, by the second its functions
+# would run in the process that started it.
+_MARKS = ("PYFLINK_GATEWAY_DISABLED", "PYTHON_LOOPBACK_SERVER_ADDRESS")
+
+
 def prepare_process(settings: Settings) -> None:
     """Set what PyFlink reads from the environment. Must run before pyflink starts its gateway."""
-    # PyFlink's mark of a process in which Python functions ran; a command started by such a
-    # process inherits it, and would be refused a JVM
-    os.environ.pop("PYFLINK_GATEWAY_DISABLED", None)
+    for mark in _MARKS:
+        os.environ.pop(mark, None)
     os.environ["JAVA_HOME"] = str(java_home())
     os.environ["PYTHONPATH"] = python_path()
     logs = Path(settings.data_dir) / "log"

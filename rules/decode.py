@@ -17,7 +17,7 @@ import msgspec
 
 from rules import archive, feeds, side_events
 from rules.archive_text import from_words, own_words
-from rules.canary_marks import FLAG_CANARY, MARK, is_canary
+from rules.canary_marks import FLAG_CANARY, is_canary
 from rules.errors import RecordError
 from rules.lenient_json import parse
 from rules.message import FLAG_TIME_UNKNOWN, FLAG_UNKNOWN_TYPE, KINDS, Message
@@ -276,7 +276,7 @@ def _event(record: dict[str, Any], payload: dict[str, Any], head: _Head) -> Mess
 
 def _marked(flags: tuple[str, ...], msgid: str, sender: str) -> tuple[str, ...]:
     """The flags, with that of a canary where it is one."""
-    if msgid.startswith(MARK) and is_canary(msgid, sender):
+    if is_canary(msgid, sender):
         return (*flags, FLAG_CANARY)
     return flags
 

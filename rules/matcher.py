@@ -204,8 +204,10 @@ class Matcher:
         ready: Callable[[RuleSet], CompiledRules] | None = None,
     ) -> None:
         self._timeline = timeline
-        known = compiled if compiled is not None or ready else compile_timeline(timeline)
-        self._ready = ready or (lambda ruleset: (known or {})[ruleset.digest])
+        if ready is None:
+            known = compiled if compiled is not None else compile_timeline(timeline)
+            ready = lambda ruleset: known[ruleset.digest]  # noqa: E731 - it stands for an argument
+        self._ready = ready
         self._draft, self._message = decoder.draft, decoder.message
         self._calendar = calendar
         self._keep = keep_bytes

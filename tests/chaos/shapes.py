@@ -100,25 +100,16 @@ def repeats(plan: Plan, rng: random.Random) -> Plan:
 
 
 def one_silent(plan: Plan, _rng: random.Random) -> Plan:
-    """Nothing is sent to partition 0."""
-    lines = [line for line in plan.lines if partition_of(line.key) != 0]
-    sent = {line.msgid for line in lines if isinstance(line, Line)}
-    cases = [case for case in plan.cases if sent.issuperset(case.msgids)]
-    # a case whose other half is in the silent partition must not be told by halves
-    whole = {line.msgid.rsplit("-m", 1)[0] for line in plan.lines if isinstance(line, Line)}
-    gone = {
-        line.msgid.rsplit("-m", 1)[0]
-        for line in plan.lines
-        if isinstance(line, Line) and line.msgid not in sent
-    }
-    kept = whole - gone
+    """Nothing is sent to partition 0, nor anything of a case that has a message there."""
+
+    def of(msgid: str) -> str:
+        return msgid.rsplit("-m", 1)[0]
+
+    lines = [line for line in plan.lines if isinstance(line, Line)]
+    gone = {of(line.msgid) for line in lines if partition_of(line.key) == 0}
     return plan._replace(
-        lines=tuple(
-            line
-            for line in lines
-            if not isinstance(line, Line) or line.msgid.rsplit("-m", 1)[0] in kept
-        ),
-        cases=tuple(case for case in cases if case.msgids[0].rsplit("-m", 1)[0] in kept),
+        lines=tuple(line for line in lines if of(line.msgid) not in gone),
+        cases=tuple(case for case in plan.cases if of(case.msgids[0]) not in gone),
     )
 
 

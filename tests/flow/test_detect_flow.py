@@ -307,8 +307,11 @@ targets: []
 """,
         encoding="utf-8",
     )
-    # PyFlink marks a process that has run Python functions; a job that it starts inherits the mark
-    marked = os.environ | {"PYFLINK_GATEWAY_DISABLED": "true"}
+    # PyFlink marks a process that has run Python functions; a job that it starts inherits the marks
+    marked = os.environ | {
+        "PYFLINK_GATEWAY_DISABLED": "true",
+        "PYTHON_LOOPBACK_SERVER_ADDRESS": "127.0.0.1:1",
+    }
     done = subprocess.run(
         [
             sys.executable,
