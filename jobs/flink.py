@@ -17,7 +17,7 @@ import psutil
 from config.java import java_home
 from config.settings import Settings
 from jobs.kept_state import restore_from, uri
-from jobs.servers.process import free_port
+from jobs.servers.process import PYFLINK_MARKS, free_port
 
 if TYPE_CHECKING:
     from pyflink.datastream import DataStream, KeyedStream, OutputTag
@@ -44,15 +44,9 @@ def python_path() -> str:
     return os.pathsep.join([str(ROOT), *site.getsitepackages()])
 
 
-# What PyFlink puts into the environment of a process in which Python functions ran. A command that
-# such a process starts inherits it: the first would refuse it a JVM, by the second its functions
-# would run in the process that started it.
-_MARKS = ("PYFLINK_GATEWAY_DISABLED", "PYTHON_LOOPBACK_SERVER_ADDRESS")
-
-
 def prepare_process(settings: Settings) -> None:
     """Set what PyFlink reads from the environment. Must run before pyflink starts its gateway."""
-    for mark in _MARKS:
+    for mark in PYFLINK_MARKS:
         os.environ.pop(mark, None)
     os.environ["JAVA_HOME"] = str(java_home())
     os.environ["PYTHONPATH"] = python_path()

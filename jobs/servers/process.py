@@ -23,6 +23,10 @@ from rules.errors import MingjianError
 HOST = "127.0.0.1"
 Say = Callable[[str, str], None]  # (English, Chinese): one line for a person
 _STOP_S = 20.0
+# What PyFlink puts into the environment of a process in which Python functions ran. A command that
+# such a process starts inherits it: the first would refuse it a JVM, by the second its functions
+# would run in the process that started it.
+PYFLINK_MARKS = ("PYFLINK_GATEWAY_DISABLED", "PYTHON_LOOPBACK_SERVER_ADDRESS")
 _LOG_LINES = 3
 
 
@@ -103,13 +107,14 @@ def start(
 
     Args:
         folder: where `<name>.pid` and `<name>.log` go, and the process's working directory.
-        env: variables on top of this process's own.
+        env: variables on top of this process's own, of which PyFlink's marks are left out.
 
     Returns:
         The pid file and the log.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pid_file, log = folder / f"{name}.pid", folder / f"{name}.log"
+    own = {key: value for key, value in os.environ.items() if key not in PYFLINK_MARKS}
     with log.open("ab") as output:
         child = subprocess.Popen(
             list(command),
@@ -117,7 +122,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**os.environ, **(env or {})},
+            env={**own, **(env or {})},
             start_new_session=True,  # a group of its own: a Ctrl-C here does not reach it
         )
     started = psutil.Process(child.pid).create_time()

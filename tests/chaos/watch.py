@@ -116,9 +116,8 @@ def documents(system: System, kind: str) -> list[dict[str, Any]]:
     client = Elasticsearch(system.servers["elasticsearch"].address, request_timeout=30)
     index = f"mingjian-{kind}"
     client.indices.refresh(index=index, ignore_unavailable=True)
-    found = [
-        hit["_source"] for hit in scan(client, index=index, query={"query": {"match_all": {}}})
-    ]
+    hits = scan(client, index=index, query={"query": {"match_all": {}}}, ignore_unavailable=True)
+    found = [hit["_source"] for hit in hits]
     client.close()
     return found
 

@@ -93,3 +93,14 @@ def test_without_maven_the_way_to_get_it_is_said(monkeypatch, tmp_path):
     with pytest.raises(MingjianError, match="Maven") as caught:
         jars.find_maven()
     assert "apt-get install maven" in caught.value.fix_en
+
+
+def test_a_server_does_not_inherit_what_pyflink_marks_a_process_with(tmp_path, monkeypatch):
+    """Else its functions would run in the process that started it."""
+    monkeypatch.setenv("PYTHON_LOOPBACK_SERVER_ADDRESS", "127.0.0.1:1")
+    code = "import os; print(os.environ.get('PYTHON_LOOPBACK_SERVER_ADDRESS'), os.environ['OWN'])"
+    _, log = start("server", [sys.executable, "-c", code], tmp_path, {"OWN": "here"})
+    end = time.monotonic() + 20
+    while log.read_text() != "None here\n":
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
