@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from config.checks import writable
 from config.settings import Settings
 from jobs import ends, progress
+from jobs.beginning import Beginning, beginning, certain_from
 from jobs.failures import failed, no_cluster
 from jobs.flink import Environment, environment, keyed_rows, side_output
 from jobs.kept_state import savepoint_folder
@@ -48,6 +48,7 @@ class Report:
     samples: list[tuple[float, int]] = field(default_factory=list)  # (seconds, records judged)
     last: Snapshot = field(default_factory=lambda: Snapshot("UNKNOWN"))
     exact: bool = False
+    beginning: Beginning | None = None  # where it began without its state
 
     @property
     def rate(self) -> float:
@@ -83,17 +84,21 @@ def job_spec(settings: Settings) -> tuple[JobSpec, LiveRules]:
 
 
 def build(
-    env: Environment, settings: Settings, spec: JobSpec, part: ends.Part | None = None
+    env: Environment,
+    settings: Settings,
+    spec: JobSpec,
+    part: ends.Part | None = None,
+    begins: Mapping[int, int] | None = None,
 ) -> None:
     """Put the job together in `env`; nothing runs yet. Each level of correlations that read each
-    other is a keyed stage. `part`: judge only this part of the source."""
+    other is a keyed stage. `part`, `begins`: see `ends.source_ddl`."""
     from pyflink.common import Types  # noqa: PLC0415
 
     from udfs.behave import SIDE_OUTPUTS, UP, Behave  # noqa: PLC0415
     from udfs.match import match_records  # noqa: PLC0415
 
     topic = f"kafka:{settings.source.topic}" if settings.source.kind == "kafka" else ""
-    env.tables.execute_sql(ends.source_ddl(settings, part))
+    env.tables.execute_sql(ends.source_ddl(settings, part, begins))
     env.tables.create_temporary_function("match_records", match_records(spec, topic))
     items = env.tables.to_data_stream(env.tables.sql_query(ends.select_items(settings)))
     streams: dict[str, Any] = {}
@@ -121,6 +126,7 @@ def run(
     detached: bool = False,
     interrupted: threading.Event | None = None,
     part: ends.Part | None = None,
+    on_beginning: Callable[[Beginning], None] = lambda _: None,
 ) -> Report:
     """Build the job, submit it and watch it until it ends (or, `detached`, until it runs).
 
@@ -128,20 +134,16 @@ def run(
         interrupted: when it is set, watching ends with KeyboardInterrupt between two looks. An
             interrupt in the middle of a call to Java would leave the bridge half way.
         part: judge only this part of the source.
+        on_beginning: told where reading begins when there is no state to go on from, though
+            messages were judged before.
 
     Raises:
         MingjianError: anything missing, or the job failed; says the root cause.
     """
     begun = time.monotonic()
     check_ends(settings)
-    spec, timeline = job_spec(settings)
-    kafka = "kafka" in (settings.source.kind, settings.outputs.kind)
-    with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
-        compiling = beside.submit(compile_timeline, timeline, KeptPatterns())
-        env = environment(settings, jars=(connector_jar(),) if kafka else ())
-        build(env, settings, spec, part)
-        compiling.result()
-    embedded_counts = _embedded_counts(settings)
+    env, spec, started = _put_together(settings, part, on_beginning)
+    embedded_counts = progress.embedded_counts(settings)
     client = _submitted(env, settings, spec if part is None else None)
     job_id = str(client.get_job_id())
     monitor = JobMonitor(env.rest_url, job_id)
@@ -150,6 +152,7 @@ def run(
     if not detached:
         _await_in_background(client, failure, done)
     report = Report(job_id, "CREATED", exact=not settings.flink.rest_url)
+    report.beginning = started
     running_since = 0.0
     while True:
         ended = done.wait(_POLL_SECONDS)
@@ -181,6 +184,23 @@ def run(
         report.last = replace(report.last, state=report.state)
         on_progress(report.last, report.run_seconds)
     return report
+
+
+def _put_together(
+    settings: Settings, part: ends.Part | None, on_beginning: Callable[[Beginning], None]
+) -> tuple[Environment, JobSpec, Beginning | None]:
+    spec, timeline = job_spec(settings)
+    started = None if part else beginning(settings, timeline)
+    if started is not None:
+        on_beginning(started)
+    spec = replace(spec, certain_from=certain_from(settings, started))
+    kafka = "kafka" in (settings.source.kind, settings.outputs.kind)
+    with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
+        compiling = beside.submit(compile_timeline, timeline, KeptPatterns())
+        env = environment(settings, jars=(connector_jar(),) if kafka else ())
+        build(env, settings, spec, part, started.offsets if started else None)
+        compiling.result()
+    return env, spec, started
 
 
 def _submitted(env: Environment, settings: Settings, begun: JobSpec | None) -> Any:
@@ -253,21 +273,6 @@ def _check_cluster(settings: Settings) -> None:
             fix_en="end other jobs, add TaskManagers, or lower flink.parallelism",
             fix_zh="请停止其他作业、增加 TaskManager，或调低 flink.parallelism",
         )
-
-
-def _embedded_counts(settings: Settings) -> Callable[[Snapshot | None], Snapshot | None]:
-    """Puts what the functions of this process have counted so far into a snapshot."""
-    from udfs.match import COUNTS  # noqa: PLC0415
-
-    COUNTS.clear()
-
-    def counted(seen: Snapshot | None) -> Snapshot | None:
-        if settings.flink.rest_url or seen is None:
-            return seen
-        total = sum((Counter(one) for one in tuple(COUNTS)), Counter())
-        return seen.counted(total)
-
-    return counted
 
 
 def stop(settings: Settings, *, savepoint: bool = False) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 from config.settings import Kafka, Settings
 from jobs.kafka_client import flink_properties
 from jobs.kept_state import uri
+from jobs.topics import judging_group
 from rules.alert import OUTPUTS
 from rules.batches import NAME_BYTES
 from rules.errors import EXIT_USAGE, MingjianError
@@ -90,9 +91,12 @@ def in_order(files: list[Path], parallelism: int) -> bool:
     return pieces <= parallelism
 
 
-def source_ddl(settings: Settings, part: Part | None = None) -> str:
+def source_ddl(
+    settings: Settings, part: Part | None = None, begins: Mapping[int, int] | None = None
+) -> str:
     """CREATE TABLE messages: raw bytes, their place, and the watermark; of all there is, or of a
-    part, in which case nobody's position changes.
+    part, in which case nobody's position changes. `begins`: of partitions of a topic, where reading
+    begins without a state to go on from; by default behind what was judged.
 
     Event time is the Kafka timestamp, or with `source.event_time: record` and for files the
     record's own `time`, else `msgtime`. A time that is missing, 0, or more than `max_ahead_ms`
@@ -124,7 +128,7 @@ def source_ddl(settings: Settings, part: Part | None = None) -> str:
             "connector": "kafka",
             "topic": settings.source.topic,
             "properties.bootstrap.servers": settings.kafka.bootstrap,
-            "properties.group.id": f"mingjian-detect-{settings.tenant}",
+            "properties.group.id": judging_group(settings),
             "properties.client.id.prefix": "mingjian-detect",
             "scan.startup.mode": "group-offsets",
             "properties.auto.offset.reset": "earliest",
@@ -136,6 +140,8 @@ def source_ddl(settings: Settings, part: Part | None = None) -> str:
                 "scan.bounded.mode": "latest-offset",
                 "scan.startup.mode": "earliest-offset",
             }
+        if begins:
+            options |= _from(begins)
         if part is not None:
             options |= _part_of_topic(settings, part)
     listed = ", ".join(f"'{key}' = {_quoted(value)}" for key, value in options.items())
@@ -165,19 +171,26 @@ def source_ddl(settings: Settings, part: Part | None = None) -> str:
 def _part_of_topic(settings: Settings, part: Part) -> dict[str, str]:
     """Options of a Kafka table that is read from offset to offset, and leaves no trace of it."""
 
-    def places(which: int) -> str:
-        pairs = sorted((number, both[which]) for number, both in part.offsets.items())
-        return ";".join(f"partition:{number},offset:{offset}" for number, offset in pairs)
-
+    ends = {number: both[1] for number, both in part.offsets.items()}
     return {
         "properties.group.id": f"mingjian-replay-{settings.tenant}",
         "properties.client.id.prefix": "mingjian-replay",
         "properties.commit.offsets.on.checkpoint": "false",
-        "scan.startup.mode": "specific-offsets",
-        "scan.startup.specific-offsets": places(0),
+        **_from({number: both[0] for number, both in part.offsets.items()}),
         "scan.bounded.mode": "specific-offsets",
-        "scan.bounded.specific-offsets": places(1),
+        "scan.bounded.specific-offsets": _places(ends),
     }
+
+
+def _from(begins: Mapping[int, int]) -> dict[str, str]:
+    return {
+        "scan.startup.mode": "specific-offsets",
+        "scan.startup.specific-offsets": _places(begins),
+    }
+
+
+def _places(offsets: Mapping[int, int]) -> str:
+    return ";".join(f"partition:{one},offset:{at}" for one, at in sorted(offsets.items()))
 
 
 def _interval(ms: int) -> str:

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ import yaml
 
 from config.settings import Rules, Settings
 from jobs import detect, progress
+from jobs.beginning import Beginning
 from jobs.flink import python_path
 from jobs.kept_state import LATEST, checkpoints
 from jobs.registry import pin
@@ -244,7 +246,21 @@ def submit_apart(settings: Settings) -> detect.Report:
         why = first.removeprefix("✗").strip()
         raise MingjianError(why, why, exit_code=done.returncode)
     answer = json.loads(done.stdout)
+    if begun := answer["beginning"]:
+        log.warning("begun_without_state", **told(Beginning(**begun)))
     return detect.Report(answer["job_id"], answer["state"])
+
+
+def told(begun: Beginning) -> dict[str, Any]:
+    """Of a beginning without a state, what a log is told."""
+    return {
+        "reads_from": _moment(begun.read_from) if begun.read_from else "the beginning",
+        "short_sighted_rules": begun.short_sighted,
+    }
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def _unreadable(text: str) -> bool:

@@ -7,9 +7,11 @@ import re
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from config.settings import Settings
 from udfs.ahead import RULES_FROM
 
 _OURS = re.compile(r"rules\.errors\.\w+Error(?:'>)?: (.+)")
@@ -101,6 +103,21 @@ class JobMonitor:
             return read(self._base + path)
         except (OSError, ValueError):
             return None
+
+
+def embedded_counts(settings: Settings) -> Callable[[Snapshot | None], Snapshot | None]:
+    """Puts what the functions of this process have counted so far into a snapshot."""
+    from udfs.match import COUNTS  # noqa: PLC0415
+
+    COUNTS.clear()
+
+    def counted(seen: Snapshot | None) -> Snapshot | None:
+        if settings.flink.rest_url or seen is None:
+            return seen
+        total = sum((Counter(one) for one in tuple(COUNTS)), Counter())
+        return seen.counted(total)
+
+    return counted
 
 
 def root_cause(trace: str) -> str:

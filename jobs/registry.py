@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,11 +29,13 @@ _OLD_S = 3600  # what was being written for longer was left by a process that di
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tenant's job was begun with. `levels`: keyed stages that it has; `at`: UTC ms."""
+    """What a tenant's job was begun with. `levels`: keyed stages that it has; `at`: UTC ms;
+    `certain_from`: see `udfs.spec.JobSpec`."""
 
     digest: str
     levels: int
     at: int
+    certain_from: Mapping[str, int] = {}
 
 
 def registry_of(settings: Settings) -> Path:
@@ -166,7 +168,9 @@ def begin(settings: Settings, spec: JobSpec) -> None:
         MingjianError: the registry cannot be written.
     """
     now = int(time.time() * 1000)
-    told = Begun(digest=Path(spec.rules).name, levels=spec.levels, at=now)
+    told = Begun(
+        digest=Path(spec.rules).name, levels=spec.levels, at=now, certain_from=spec.certain_from
+    )
     file = _job_file(settings)
     with _on_disk(file):
         file.parent.mkdir(parents=True, exist_ok=True)

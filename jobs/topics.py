@@ -17,6 +17,11 @@ def topic_names(settings: Settings) -> list[str]:
     return names
 
 
+def judging_group(settings: Settings) -> str:
+    """The consumer group under which the job confirms what it has judged."""
+    return f"mingjian-detect-{settings.tenant}"
+
+
 def ensure_topics(settings: Settings, *, partitions: int = PARTITIONS, replicas: int = 1) -> None:
     """Create the topics that are not there yet.
 

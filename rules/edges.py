@@ -15,7 +15,7 @@ from rules.alert import Alert
 from rules.items import FRAGMENT, MEMBER, QUIETED, ROW, Item
 from rules.mask import mask_id
 from rules.memory import PIECES, Memory, memories
-from rules.ruleset import RuleTimeline
+from rules.ruleset import Timeline
 
 _FOLLOWED = (MEMBER, QUIETED, FRAGMENT, ROW)
 NEVER = 2**62
@@ -36,7 +36,7 @@ class Edges:
         since: event time (ms); all that is later was read. None: there is nothing before.
     """
 
-    def __init__(self, timeline: RuleTimeline, since: int | None) -> None:
+    def __init__(self, timeline: Timeline, since: int | None) -> None:
         self._since = since
         self._memories = memories(timeline)
         self._reads: dict[str, set[str]] = {}
@@ -52,9 +52,14 @@ class Edges:
         self._starts: dict[str, int] = {}
 
     @property
+    def reaches(self) -> dict[str, int]:
+        """How far back (ms) each rule has to see for all it may find to be certain."""
+        return {name: self._reach(name) for name in self._memories}
+
+    @property
     def furthest(self) -> int:
         """How far back (ms) a rule has to see for all it may find to be certain."""
-        return max(self._reach(name) for name in self._memories)
+        return max(self.reaches.values())
 
     def short_sighted(self, lookback: int) -> list[str]:
         """Rules that reach further back than `lookback` ms, the furthest first."""

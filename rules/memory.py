@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rules.model import CorrelationRule
-from rules.ruleset import RuleTimeline
+from rules.ruleset import Timeline
 from rules.split import SPAN
 
 PIECES = ""  # the name under which numbers in pieces are judged, whatever rules ask for them
@@ -25,7 +25,7 @@ class Memory(NamedTuple):
     phase: bool
 
 
-def memories(timeline: RuleTimeline) -> dict[str, Memory]:
+def memories(timeline: Timeline) -> dict[str, Memory]:
     """Name -> memory of every rule that judges more than one message; of rulesets that differ the
     longer one."""
     found = {PIECES: Memory(SPAN, phase=True)}

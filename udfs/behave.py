@@ -14,6 +14,7 @@ from rules.behave import COUNTED, Behaviour, Found
 from rules.bucket import Bucket
 from rules.findings import Findings
 from rules.journal import Journal
+from rules.retold import Retold
 from udfs import collector
 from udfs.ahead import Ahead
 from udfs.open_groups import OpenGroups
@@ -53,6 +54,7 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
         self._spec = spec
         self._level = level
         self._behaviour: Behaviour | None = None
+        self._retold = Retold(spec.certain_from) if spec.certain_from else None
         self._ahead: Ahead
         self._groups: Any = None
         self._records: Any = None
@@ -140,7 +142,8 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
                 self._counters[counted].inc(number)
             counts.clear()
         self._wait(name, journal, ctx)
-        for output, body in found.outputs:
+        outputs = self._retold.told(found.outputs) if self._retold else found.outputs
+        for output, body in outputs:
             text = body.decode()
             yield text if output == "alerts" else (SIDE_OUTPUTS[output], text)
         for batch in batches(found.up):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rules.bounds import KEY_BYTES
@@ -38,6 +38,7 @@ class JobSpec:
         assume_received_at: UTC ms, when the job was made; the earliest receipt of bare records.
         seal: (raw bytes, associated data) -> sealed text.
         key_bytes: see `Behaviour`.
+        certain_from: of a job that reads the past again, see `rules.retold.Retold`; else empty.
     """
 
     tenant: str
@@ -50,6 +51,7 @@ class JobSpec:
     feeds: tuple[str, ...] = ()
     key_bytes: int = KEY_BYTES
     levels: int = 1
+    certain_from: Mapping[str, int] = field(default_factory=dict)
 
     def timeline(self) -> LiveRules | RuleTimeline:
         """The rulesets, read from disk once a process and job: slots of one worker share them."""

@@ -11,12 +11,14 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import typer
 from rich.live import Live
 from rich.text import Text
 
 from config.settings import Limits, Settings
+from jobs.cli.alert_list import when
 from jobs.cli.app import (
     EXIT_INTERRUPTED,
     ConfigOption,
@@ -33,6 +35,9 @@ from jobs.cli.app import (
 from jobs.health import troubles
 from jobs.logs import configure
 from jobs.progress import Snapshot
+
+if TYPE_CHECKING:
+    from jobs.beginning import Beginning
 
 _RATE_LOOKS = 8  # of half a second each
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
@@ -107,7 +112,13 @@ def detect(
             interrupts() as interrupted,
             ProgressLine(settings.limits, quiet=output is Output.json) as line,
         ):
-            report = run(settings, on_progress=line.show, detached=detach, interrupted=interrupted)
+            report = run(
+                settings,
+                on_progress=line.show,
+                detached=detach,
+                interrupted=interrupted,
+                on_beginning=_tell_beginning,
+            )
     except KeyboardInterrupt:
         if after := after_interrupt(settings):
             err.print(after, soft_wrap=True)
@@ -189,6 +200,29 @@ def interrupts(*signals: signal.Signals) -> Iterator[threading.Event]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+def _tell_beginning(begun: Beginning) -> None:
+    """That what is begun has no state, and what that means."""
+    since = when(begun.read_from) if begun.read_from else say("the beginning", "最早")
+    err.print(
+        say(
+            f"⚠ begins without its state: messages since {since} (Beijing time) are read again",
+            f"⚠ 没有可恢复的状态：重新读取自 {since}（北京时间）以来的消息",
+        ),
+        style="yellow",
+        soft_wrap=True,
+    )
+    if count := len(begun.short_sighted):
+        named = ", ".join(begun.short_sighted[:3]) + (" …" if count > 3 else "")  # noqa: PLR2004
+        err.print(
+            say(
+                f"⚠ {count} rules look further back, and may err for as long: {named}",
+                f"⚠ 有 {count} 条规则回看得更远，在相应时长内可能有误：{named}",
+            ),
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 class ProgressLine:

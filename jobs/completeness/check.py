@@ -22,6 +22,7 @@ from jobs.completeness.lines import DIFFERS, HOUR_MS, OK, Line, read, state_of, 
 from jobs.completeness.told import Told
 from jobs.held_ids import NoAnswer
 from jobs.topic_reading import Topics
+from jobs.topics import judging_group
 from rules.errors import MingjianError
 from rules.operations import OPEN, RESOLVED, Incident, incident
 from sinks.base import NoIndexYet
@@ -114,7 +115,7 @@ def check(
 def _read(settings: Settings) -> list[Line]:
     """How far the job's checkpoints have confirmed the source."""
     topic = settings.source.topic
-    done = positions.committed(settings, f"mingjian-detect-{settings.tenant}")
+    done = positions.committed(settings, judging_group(settings))
     topics = Topics(settings)
     try:
         found = topics.ends(topics.places([topic]))

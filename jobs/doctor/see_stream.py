@@ -16,6 +16,7 @@ from jobs.ends import source_files
 from jobs.held_ids import NoAnswer
 from jobs.kafka_client import connection, unreachable
 from jobs.topic_reading import Topics
+from jobs.topics import judging_group
 
 _ASKED = (
     "message.timestamp.after.max.ms",
@@ -149,7 +150,7 @@ def source_progress(settings: Settings, now: int) -> Progress:
     seen = topic(settings)
     left: int | None
     try:
-        done = positions.committed(settings, f"mingjian-detect-{settings.tenant}")
+        done = positions.committed(settings, judging_group(settings))
         topics = Topics(settings)
         try:
             ends = topics.ends(topics.places([seen.name]))

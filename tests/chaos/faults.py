@@ -271,6 +271,16 @@ def truncated_checkpoint(scene: Scene) -> None:
     system.back("jobmanager")
 
 
+def lost_state(scene: Scene) -> None:
+    """The JobManager is killed, and no checkpoint is left."""
+    system = scene.system
+    system.away("jobmanager")
+    system.kill("jobmanager")
+    shutil.rmtree(system.settings.flink.checkpoint_dir)
+    scene.mark("jobmanager killed, checkpoints removed")
+    system.back("jobmanager")
+
+
 def silent_partition(scene: Scene) -> None:
     """One partition gets nothing, no heartbeats either."""
     scene.sender.silent.add(0)
@@ -324,6 +334,7 @@ ROWS = {
         _x("X1", "targets take repeats; deliverer killed", "repeats", "twice"),
         _x("X2", "positions remembered early; deliverer killed", "early", "lost"),
         Row("T", _B, "newest checkpoint cut short", truncated_checkpoint, 60, 90, 5),
+        Row("L", _B, "no checkpoint left, JobManager killed", lost_state, 60, 0, 5),
     )
 }
 # further arguments of `System`
