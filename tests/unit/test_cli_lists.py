@@ -183,7 +183,7 @@ def test_tail_waits_for_the_first_alert_and_says_so_once(run, folder):
     later = threading.Timer(0.6, delivery.run, (settings,), {"once": True})
     later.start()
     try:
-        done = run("alerts", "tail", "-n", "0", "--for", "3")
+        done = run("alerts", "tail", "-n", "0", "--for", "10")  # for slow machines, too
     finally:
         later.join()
     assert done.stderr.count("waiting for it") == 1
