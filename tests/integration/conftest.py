@@ -1,4 +1,5 @@
-"""Real servers for the whole session: on free ports, data in temporary folders, ended by pid."""
+"""Real servers for all tests of this folder: on free ports, data in temporary folders, ended by
+pid."""
 
 from __future__ import annotations
 
@@ -23,25 +24,25 @@ def _keep(server: Server) -> Iterator[Server]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kafka(tmp_path_factory) -> Iterator[Server]:
     """A broker; `.address` is its bootstrap address."""
     yield from _keep(kafka_server.launch(tmp_path_factory.mktemp("kafka")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def redis_server(tmp_path_factory) -> Iterator[Server]:
     """A Redis; `.address` is its URL."""
     yield from _keep(redis_module.launch(tmp_path_factory.mktemp("redis")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def elasticsearch_server(tmp_path_factory) -> Iterator[Server]:
     """An Elasticsearch; `.address` is its URL."""
     yield from _keep(elasticsearch.launch(tmp_path_factory.mktemp("elasticsearch")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def flink_cluster(tmp_path_factory) -> Iterator[Server]:
     """A JobManager with two single-slot TaskManagers; `.address` is its REST URL."""
     servers = flink.launch(tmp_path_factory.mktemp("flink"))
@@ -62,7 +63,7 @@ def prefix() -> str:
 
 @pytest.fixture
 def cluster_settings(kafka, prefix, tmp_path) -> Settings:
-    """Settings of the cluster profile on the session's broker, its topics made, no targets yet."""
+    """Settings of the cluster profile on the one broker, its topics made, no targets yet."""
     settings = Settings(
         profile="cluster",
         tenant=prefix,

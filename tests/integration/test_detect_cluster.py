@@ -28,7 +28,7 @@ BAD = [b"{", b"\xff\xfe", b'{"v":1,"kind":"archive","payload":{"msgid":"x"}}', b
 
 @pytest.fixture
 def settings(cluster_settings, flink_cluster, tmp_path) -> Settings:
-    """The job on the session's cluster, keys and checkpoints in a folder of its own."""
+    """The job on the cluster of all tests, keys and checkpoints in a folder of its own."""
     return msgspec.structs.replace(
         cluster_settings,
         keys_dir=str(tmp_path / "keys"),
