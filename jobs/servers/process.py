@@ -150,7 +150,7 @@ def stop(pid_file: Path, patience: float = _STOP_S) -> bool:
     Args:
         patience: seconds between asking it to end and ending it; 0 ends it at once.
     """
-    process = running(pid_file)
+    told, process = _text(pid_file), running(pid_file)
     if process is not None:
         members = [process, *_children(process)]
         if patience:
@@ -159,8 +159,16 @@ def stop(pid_file: Path, patience: float = _STOP_S) -> bool:
         if members:
             _signal_group(process.pid, signal.SIGKILL)
             psutil.wait_procs(members, timeout=10)
-    pid_file.unlink(missing_ok=True)
+    if _text(pid_file) == told:  # else whoever watches it has started it again meanwhile
+        pid_file.unlink(missing_ok=True)
     return process is not None
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

@@ -48,6 +48,15 @@ ROWS = {
     for row in (
         Row("0", _B, "none", do.nothing, seeds=3),
         Row("1", _B, "TaskManager killed (-9)", do.kill_task_manager, 40, 60),
+        Row(
+            "1s",
+            _B,
+            "the same, with a third TaskManager to spare",
+            do.kill_task_manager,
+            40,
+            60,
+            system="spare",
+        ),
         Row("2", _B, "JobManager killed (-9), no HA store", do.kill_job_manager, 60, 90),
         Row("3", _B, "Python worker killed (-9)", do.kill_worker, 30, 60),
         Row("4", _B, "Python worker frozen for 60 s", do.freeze_worker, 100, 0, 5),
@@ -89,6 +98,7 @@ ROWS = {
 # further arguments of `System`
 SYSTEMS: dict[str, dict[str, Any]] = {
     "plain": {},
+    "spare": {"spare": 1},
     "network": {"network": True},
     "repeats": {"deliverer": ("-m", "tests.chaos.broken", "repeats")},
     "early": {"deliverer": ("-m", "tests.chaos.broken", "early")},

@@ -16,8 +16,8 @@ from tests.chaos.cycle import Scene
 
 
 def kill_task_manager(scene: Scene) -> None:
-    """-9 to a TaskManager of the seed's choice, with its workers."""
-    name = f"taskmanager-{scene.rng.randint(1, scene.system.slots)}"
+    """-9 to a TaskManager of the seed's choice that has work, with its workers."""
+    name = scene.rng.choice(scene.system.busy())
     scene.mark(f"kill {name}")
     scene.system.kill(name)
 
@@ -247,7 +247,7 @@ def truncated_checkpoint(scene: Scene) -> None:
 def full_flink(scene: Scene) -> None:
     """No process of Flink can make a file longer for 60 s, so no checkpoint can be written."""
     system = scene.system
-    names = ("jobmanager", *(f"taskmanager-{number}" for number in range(1, system.slots + 1)))
+    names = ("jobmanager", *system.task_managers())
     pids = [*(system.pid(name) for name in names), *system.workers()]
     scene.mark("disk full")
     for pid in pids:

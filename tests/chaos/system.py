@@ -43,6 +43,7 @@ class System:
     Args:
         settings: sections and keys over those of the cluster profile.
         flink_options: over those of `jobs.servers.flink`.
+        spare: TaskManagers that wait for work.
         network: Kafka and the JobManager are reached through proxies (`links`).
         deliverer: what Python runs to deliver.
     """
@@ -54,10 +55,11 @@ class System:
         settings: Mapping[str, Any] | None = None,
         flink_options: Mapping[str, str] | None = None,
         slots: int = 2,
+        spare: int = 0,
         network: bool = False,
         deliverer: Sequence[str] = ("-m", "jobs.cli.main"),
     ) -> None:
-        self.folder, self.slots = folder.resolve(), slots
+        self.folder, self.slots, self._spare = folder.resolve(), slots, spare
         self._extra, self._flink_options = dict(settings or {}), dict(flink_options or {})
         self._network, self._deliverer = network, tuple(deliverer)
         self.servers: dict[str, Server] = {}
@@ -93,7 +95,9 @@ class System:
             self.servers[name] = server
             self._again[name] = _bound(make, server.port)
         self.index = HttpProxy(self.servers["elasticsearch"].port)
-        job_manager, *task_managers = flink.launch(folder / "flink", 0, self.slots, options)
+        job_manager, *task_managers = flink.launch(
+            folder / "flink", 0, self.slots + self._spare, options
+        )
         self._flink_env = flink.environment_for(folder / "flink")
         self.rest = job_manager.address
         self.servers["jobmanager"] = job_manager
@@ -214,22 +218,26 @@ class System:
         """A signal to the whole process group of a part."""
         os.killpg(self.pid(name), number)
 
+    def task_managers(self) -> list[str]:
+        """Their names."""
+        return [name for name in self.servers if name.startswith("taskmanager-")]
+
+    def busy(self) -> list[str]:
+        """TaskManagers that have Python workers, and so a part of the job."""
+        return [name for name in self.task_managers() if self._workers_of(name)]
+
     def workers(self) -> list[int]:
         """Pids of the Python workers of all TaskManagers."""
+        return [pid for name in self.task_managers() for pid in self._workers_of(name)]
+
+    def _workers_of(self, name: str) -> list[int]:
         found = []
-        for number in range(1, self.slots + 1):
-            try:
-                children = psutil.Process(self.pid(f"taskmanager-{number}")).children(
-                    recursive=True
-                )
-            except (LookupError, psutil.Error):
-                continue
-            for child in children:
-                try:
-                    if _WORKER in " ".join(child.cmdline()) and not child.children():
-                        found.append(child.pid)
-                except psutil.Error:
-                    continue
+        try:
+            for child in psutil.Process(self.pid(name)).children(recursive=True):
+                if _WORKER in " ".join(child.cmdline()) and not child.children():
+                    found.append(child.pid)
+        except (LookupError, psutil.Error):
+            pass
         return found
 
     def rescale(self, slots: int) -> None:

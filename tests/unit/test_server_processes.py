@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -56,6 +57,23 @@ def test_a_process_that_ignores_the_request_is_ended_all_the_same(tmp_path):
     pid = running(pid_file).pid
     assert stop(pid_file, patience=0.3)
     assert not psutil.pid_exists(pid)
+
+
+def test_a_process_that_is_started_again_while_the_old_one_ends_keeps_its_pid_file(tmp_path):
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('deaf', flush=True); time.sleep(60)"
+    )
+    pid_file, log = start("deaf", [sys.executable, "-c", code], tmp_path)
+    while not log.read_text():
+        time.sleep(0.05)
+    ending = threading.Thread(target=stop, args=(pid_file,), kwargs={"patience": 2})
+    ending.start()
+    time.sleep(0.5)
+    start("deaf", ["sleep", "60"], tmp_path)
+    ending.join()
+    assert running(pid_file).name() == "sleep"
+    assert stop(pid_file)
 
 
 def test_a_server_that_ends_while_starting_shows_the_end_of_its_log(tmp_path):
