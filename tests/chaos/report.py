@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.report HISTORY…`: the table of docs/reliability.md."""
+"""`python -m tests.chaos.report HISTORY…`: the tables of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -48,6 +48,20 @@ def table(outcomes: list[Outcome]) -> str:
     return _HEAD + "".join(lines)
 
 
+def memory(outcomes: list[Outcome]) -> str:
+    """Markdown: resident memory of each part after a cycle, early and late in the history. Parts
+    that were killed begin anew, so those that never are say most."""
+    lines = ["| part | cycles | first fifth, median | last fifth, median | most |\n"]
+    lines.append("| --- | --- | --- | --- | --- |\n")
+    for part in sorted({name for one in outcomes for name in one.memory}):
+        sizes = [one.memory[part] / 2**20 for one in outcomes if part in one.memory]
+        few = max(1, len(sizes) // 5)
+        early, late = statistics.median(sizes[:few]), statistics.median(sizes[-few:])
+        cells = [part, str(len(sizes)), *(f"{one:.0f} MiB" for one in (early, late, max(sizes)))]
+        lines.append("| " + " | ".join(cells) + " |\n")
+    return "".join(lines)
+
+
 def read(paths: list[Path]) -> list[Outcome]:
     """Every cycle of these histories."""
     return [
@@ -58,4 +72,5 @@ def read(paths: list[Path]) -> list[Outcome]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(table(read([Path(name) for name in sys.argv[1:]])))
+    histories = read([Path(name) for name in sys.argv[1:]])
+    sys.stdout.write(f"{table(histories)}\n{memory(histories)}")

@@ -6,8 +6,10 @@ from collections import Counter
 
 import pytest
 
-from tests.chaos.check import judge, recovery
+from tests.chaos.check import Verdict, judge, recovery
+from tests.chaos.cycle import Outcome
 from tests.chaos.load import Case
+from tests.chaos.report import memory, table
 
 CASES = {
     "a": Case("chaos_word", (), ("m1",), 1_000),
@@ -80,3 +82,18 @@ def test_recovery_ends_with_the_last_alert_that_was_not_live():
     sights = {"before": 0.5, "slow": 25.0, "slower": 26.0, "live": 30.4}
     assert recovery(cases, sights, base=0, fault_at=9.0) == 17.0
     assert recovery(cases, {**sights, "slow": 10.2, "slower": 15.1}, base=0, fault_at=9.0) == 0.0
+
+
+def test_the_report_sums_up_the_cycles_of_a_row_and_shows_how_memory_grows():
+    def outcome(seed: int, lost: list[str], passed: bool) -> Outcome:
+        verdict = Verdict(expected=100, lost=lost, recovery_s=10.0 * seed)
+        return Outcome(
+            row="1", seed=str(seed), base=0, verdict=verdict, marks=[], restarts=0,
+            memory={"kafka": seed << 20}, passed=passed,
+        )  # fmt: skip
+
+    outcomes = [outcome(1, [], True), outcome(2, ["a"], False), outcome(3, [], True)]
+    line = table(outcomes).splitlines()[2]
+    assert "| 1 | TaskManager killed (-9) | 3 | 300 | 1 | 0 |" in line
+    assert "20.0 s / 30.0 s | 1 failed |" in line
+    assert memory(outcomes).splitlines()[2] == "| kafka | 3 | 1 MiB | 3 MiB | 3 MiB |"
