@@ -27,6 +27,7 @@ class Verdict(msgspec.Struct, kw_only=True):
     repeats: int = 0  # in the topic; allowed, for every target ignores them
     recovery_s: float = 0.0  # from the fault until alerts are live again in the topic
     visible_s: float = 0.0  # the same, in Redis
+    indexed_s: float = 0.0  # the same, in Elasticsearch
     worst_s: float = 0.0  # the longest that a single-message alert took to the topic
 
     @property
@@ -91,7 +92,11 @@ def judge(
 
 
 def recovery(
-    cases: Mapping[str, Case], sights: Mapping[str, float], base: int, fault_at: float
+    cases: Mapping[str, Case],
+    sights: Mapping[str, float],
+    base: int,
+    fault_at: float,
+    live_s: float = LIVE_S,
 ) -> float:
     """Seconds from the fault until alerts came live again: the sight of the last alert that was not
     live, of those about one message that were sent after a moment before the fault. 0: all were.
@@ -99,6 +104,7 @@ def recovery(
     Args:
         base: UTC ms at which the cycle began.
         fault_at: UTC seconds.
+        live_s: how soon after it was due an alert has to be seen to be live.
     """
     slow = [
         sights[one]
@@ -107,7 +113,7 @@ def recovery(
         and case.live
         and one in sights
         and sights[one] > fault_at
-        and sights[one] - (base + case.at) / 1000 > LIVE_S + _HANDED_S
+        and sights[one] - (base + case.at) / 1000 > live_s + _HANDED_S
     ]
     return max(slow) - fault_at if slow else 0.0
 

@@ -79,9 +79,9 @@ def run_cycle(
     settings = system.settings
     base = int(time.time() * 1000) + 500
     sender = Sender(settings.kafka.bootstrap, settings.source.topic, plan, base, _SLACK_MS)
-    watch = Watch(system)
-    scene = Scene(system, rng, sender, plan, base)
     expected = plan.expected(base)
+    watch = Watch(system, expected)
+    scene = Scene(system, rng, sender, plan, base)
     began = len(topic_records(system, "late")), len(topic_records(system, "quarantine"))
     sender.start()
     time.sleep(rng.uniform(3.0, max(4.0, seconds / 3)))
@@ -109,6 +109,7 @@ def run_cycle(
     )
     verdict.recovery_s = round(recovery(expected, watch.told, base, fault_at), 2)
     verdict.visible_s = round(recovery(expected, watch.seen, base, fault_at), 2)
+    verdict.indexed_s = round(recovery(expected, watch.indexed, base, fault_at, live_s=4.0), 2)
     verdict.worst_s = round(worst(expected, watch.told, base), 2)
     why = _wrong(verdict, within_s, plan.quarantined, sender)
     return Outcome(

@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -22,16 +23,19 @@ _STREAM = f"mingjian:{{{TENANT}}}:alerts"
 class Watch:
     """First sights (seconds since 1970) of every alert id, since it was started.
 
-    `told`: in the topic; `seen`: in Redis' stream. Follows each whatever happens to it.
+    `told`: in the topic; `seen`: in Redis' stream; `indexed`: found by Elasticsearch, which is
+    asked for the expected ones once a second. Follows each whatever happens to it.
     """
 
-    def __init__(self, system: System) -> None:
-        self._system = system
+    def __init__(self, system: System, expected: Iterable[str] = ()) -> None:
+        self._system, self._pending = system, set(expected)
+        self.indexed: dict[str, float] = {}
         self.told: dict[str, float] = {}
         self.seen: dict[str, float] = {}
         self._ending = threading.Event()
         self._threads = [
-            threading.Thread(target=target, daemon=True) for target in (self._topic, self._stream)
+            threading.Thread(target=target, daemon=True)
+            for target in (self._topic, self._stream, self._index)
         ]
         for thread in self._threads:
             thread.start()
@@ -74,6 +78,30 @@ class Watch:
                 for entry, fields in entries:
                     last = entry
                     self.seen.setdefault(fields[b"id"].decode(), now)
+
+    def _index(self) -> None:
+        from elasticsearch import ApiError, Elasticsearch, TransportError  # noqa: PLC0415
+
+        address = self._system.servers["elasticsearch"].address
+        client = Elasticsearch(address, request_timeout=2, max_retries=0)
+        while not self._ending.wait(1.0):
+            if not self._pending:
+                continue
+            try:
+                found = client.search(
+                    index="mingjian-alerts",
+                    query={"terms": {"alert_id": sorted(self._pending)}},
+                    source=["alert_id"],
+                    size=len(self._pending),
+                    ignore_unavailable=True,
+                )
+            except (ApiError, TransportError):
+                continue
+            now = time.time()
+            for hit in found["hits"]["hits"]:
+                self.indexed.setdefault(hit["_source"]["alert_id"], now)
+            self._pending -= self.indexed.keys()
+        client.close()
 
 
 def topic_records(system: System, kind: str) -> list[dict[str, Any]]:
