@@ -22,6 +22,7 @@ from jobs.delivery.files import KINDS_IN_ORDER, FileOutputs
 from jobs.delivery.lane import Lane, LaneState, RejectStore
 from jobs.delivery.locate import Locator
 from jobs.delivery.source import Outputs
+from jobs.delivery.stalled import NotReading
 from jobs.delivery.topics import RejectedTopic, TopicOutputs
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Sink
@@ -138,7 +139,9 @@ def _keep_running(
             lane.state.rejected = before.rejected
             lane.run()
         except BaseException as error:
-            if not isinstance(error, MingjianError):
+            if isinstance(error, NotReading):
+                log.error("delivery_stalled", target=name, why=str(error), action="anew")
+            elif not isinstance(error, MingjianError):
                 # the type only: what an unexpected error quotes may be content
                 log.error("delivery_broke", target=name, error=type(error).__name__)
             elif not once:  # else it is told at the end, with those of the other targets

@@ -20,12 +20,14 @@ from kafka.errors import KafkaConnectionError, KafkaError
 from config.settings import Settings
 from jobs.delivery.files import KINDS_IN_ORDER
 from jobs.delivery.source import BATCH_BYTES, BATCH_RECORDS, Batch, read_record, split
+from jobs.delivery.stalled import NotReading, why_nothing_comes
 from jobs.kafka_client import connection, unreachable
 from sinks.base import Record, Rejected, SinkBusy
 from sinks.progress import KeepsPositions
 
 _POLL_MS = 250
 _BROKER_S = 5
+_SILENT_S = 30.0  # without a record for so long, it is asked whether there are any
 
 
 class TopicOutputs:
@@ -45,10 +47,12 @@ class TopicOutputs:
         prefix = settings.outputs.topic_prefix
         self._kinds = {f"{prefix}{kind}": kind for kind in kinds}
         self._keeper = keeper
+        self._settings, self._group = settings, f"mingjian-deliver-{target}"
+        self._heard = self._polled = time.monotonic()
         self._consumer = _consumer(
             settings,
             client_id=f"mingjian-deliver-{target}",
-            group_id=f"mingjian-deliver-{target}",
+            group_id=self._group,
             enable_auto_commit=False,
             # how long nobody reads the partitions of a deliverer that was killed; a batch may take
             # longer, for the client's own thread goes on saying that it lives
@@ -69,7 +73,11 @@ class TopicOutputs:
         self._consumer.subscribe(topics=list(self._kinds), listener=_OnAssigned(self))
 
     def poll(self) -> Batch | None:
-        """See `Outputs`."""
+        """See `Outputs`. Raises NotReading when the consumer has to be made anew."""
+        now = time.monotonic()
+        if now - self._polled > _BROKER_S:  # a target was waited for
+            self._heard = now
+        self._polled = now
         if self._paused:
             self._consumer.resume(*self._consumer.paused())
             self._paused = False
@@ -78,8 +86,11 @@ class TopicOutputs:
             new, self._assigned = self._assigned, set()
             fetched = {key: value for key, value in fetched.items() if key not in new}
             self._start_at(new, self._keeper.positions())
-        if not fetched:
+        if fetched:
+            self._heard = time.monotonic()
+        else:
             self._check_connection()
+            self._check_reading()
         by_kind: dict[str, list[Record | Rejected]] = {kind: [] for kind in self._kinds.values()}
         positions: dict[str, int] = {}
         for partition, messages in fetched.items():
@@ -131,12 +142,24 @@ class TopicOutputs:
             raise KafkaConnectionError("no connection to Kafka")
         self._checked = time.monotonic()
 
+    def _check_reading(self) -> None:
+        if time.monotonic() - self._heard < _SILENT_S:
+            return
+        self._heard = time.monotonic()
+        done = None
+        if self._keeper is not None:
+            done = {_partition(name): at for name, at in self._keeper.positions().items()}
+        assigned = self._consumer.assignment()
+        why = why_nothing_comes(self._settings, self._group, list(self._kinds), assigned, done)
+        if why:
+            raise NotReading(why)
+
     def _assigned_unplaced(self) -> bool:
         return self._keeper is not None and bool(self._assigned)
 
     def close(self) -> None:
         """Leave the group."""
-        self._consumer.close(autocommit=False)
+        self._consumer.close(autocommit=False, timeout_ms=_BROKER_S * 1000)
 
     def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """The broker gave us partitions. Called from the client's own thread: only note it."""

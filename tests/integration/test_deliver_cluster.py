@@ -15,6 +15,8 @@ from redis import Redis
 
 from config.settings import Kafka, Outputs, Settings, Source, Target
 from jobs import deliver
+from jobs.delivery import topics
+from jobs.delivery.stalled import NotReading
 from jobs.servers import elasticsearch as elasticsearch_module
 from jobs.servers import kafka as kafka_module
 from jobs.servers import redis as redis_module
@@ -300,3 +302,77 @@ def test_readers_of_the_cluster_search_and_follow_live(
         assert [row["alert_id"] for row in rows] == [alert(1).id]
         wait_for(lambda: len(in_elasticsearch(elasticsearch_target)) == 1)
         assert [row["alert_id"] for row in reader.alerts(text="保本")[0]] == [alert(1).id]
+
+
+@pytest.fixture
+def outputs(cluster_settings, monkeypatch):
+    """Alerts read in a group, by a consumer that is asked about after two silent seconds."""
+    monkeypatch.setattr(topics, "_SILENT_S", 2.0)
+    made = topics.TopicOutputs(cluster_settings, "index", None)
+    yield made
+    made.close()
+
+
+def polled(outputs, seconds: float) -> list:
+    """What comes in so many seconds."""
+    end = time.monotonic() + seconds
+    found = []
+    while time.monotonic() < end:
+        if (batch := outputs.poll()) is not None:
+            outputs.commit(batch)
+            found += batch.records
+    return found
+
+
+def test_a_consumer_that_hears_nothing_because_there_is_nothing_is_left_alone(
+    cluster_settings, outputs
+):
+    send(cluster_settings, [alert(1)])
+    assert len(polled(outputs, 8)) == 1
+    assert polled(outputs, 6) == []
+
+
+@pytest.mark.parametrize("member", [True, False])
+def test_a_consumer_that_stopped_reading_without_a_word_is_made_anew(
+    cluster_settings, outputs, monkeypatch, member
+):
+    if member:
+        send(cluster_settings, [alert(1)])
+        assert len(polled(outputs, 8)) == 1
+    # as the client was seen to do it
+    monkeypatch.setattr(outputs._consumer, "poll", lambda **_: time.sleep(0.1) or {})
+    send(cluster_settings, [alert(2)])
+    why = "does not read what it was given" if member else "no member of its group"
+    with pytest.raises(NotReading, match=why):
+        polled(outputs, 20)
+
+
+def test_a_lane_whose_consumer_stopped_reading_begins_anew(
+    cluster_settings, elasticsearch_target, monkeypatch
+):
+    settings = with_targets(cluster_settings, elasticsearch_target)
+    monkeypatch.setattr(topics, "_SILENT_S", 1.0)
+    broken = []
+    whole = topics.TopicOutputs.poll
+
+    def poll(outputs):
+        if not broken:
+            broken.append(outputs)
+            outputs._consumer.poll = lambda **_: time.sleep(0.1) or {}
+        return whole(outputs)
+
+    monkeypatch.setattr(topics.TopicOutputs, "poll", poll)
+    send(settings, [alert(1)])
+    stop = threading.Event()
+    running = threading.Thread(
+        target=deliver.run, args=(settings,), kwargs={"once": False, "stop": stop}
+    )
+    running.start()
+    try:
+        end = time.monotonic() + 60
+        while in_elasticsearch(elasticsearch_target) != {alert(1).id}:
+            assert time.monotonic() < end
+            time.sleep(0.5)
+    finally:
+        stop.set()
+        running.join()
