@@ -1,8 +1,8 @@
 """Where a job begins to read that has no state to go on from, though there was one before it.
 
 The positions that the one before has confirmed say what was judged, but the windows that were open
-there are gone with its state. So reading begins earlier, and what had been told by then is not told
-again.
+there are gone with its state. So reading begins earlier, and what is not certain of what is found
+there is not told.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import median_low
 from kafka import TopicPartition
 
 from config.settings import Settings
-from jobs.completeness.positions import NoAnswer, committed
+from jobs.consumer_groups import committed
 from jobs.reconcile import LOOKBACK_MS
 from jobs.registry import begun_with
 from jobs.topic_reading import Stored, Topics
@@ -24,6 +24,7 @@ from rules.decode import Decoder
 from rules.edges import Edges
 from rules.errors import MingjianError, RecordError
 from rules.ruleset import Timeline
+from sinks.base import NoAnswer
 
 _SAMPLE = 5  # records whose middle time tells how far a partition was judged
 # so far the watermark may have been behind what was judged: it follows the slowest partition
@@ -49,7 +50,8 @@ class Beginning:
 def beginning(
     settings: Settings, timeline: Timeline, lookback: int = LOOKBACK_MS
 ) -> Beginning | None:
-    """None where a job has a state to go on from, or nothing was judged before.
+    """Of a job that follows a topic; None where it has a state to go on from, or nothing was
+    judged before.
 
     Args:
         lookback: ms that are read again at most; as far as any rule reaches back, if that is less.
@@ -57,18 +59,14 @@ def beginning(
     Raises:
         MingjianError: the broker does not answer.
     """
-    live = settings.source.kind == "kafka" and settings.source.follow
-    if not live or settings.flink.restore:
+    if settings.flink.restore:
         return None
     judged = _judged(settings)
     topics = Topics(settings)
     try:
         places = topics.places([settings.source.topic])
         first, last = topics.firsts(places), topics.ends(places)
-        reached = {
-            one: min(max(judged.get((one.topic, one.partition), 0), first[one]), last[one])
-            for one in places
-        }
+        reached = {one: min(max(judged.get(one, 0), first[one]), last[one]) for one in places}
         if not any(at > first[one] for one, at in reached.items()):
             return None
         times = [

@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.checks import writable
 from config.settings import Settings
 from jobs import ends, progress
-from jobs.beginning import Beginning, beginning, certain_from
 from jobs.failures import failed, no_cluster
 from jobs.flink import Environment, environment, keyed_rows, side_output
 from jobs.kept_state import savepoint_folder
@@ -26,6 +25,9 @@ from sinks.sealing import Sealer
 from udfs.kept import KeptPatterns
 from udfs.live_rules import LiveRules
 from udfs.spec import JobSpec
+
+if TYPE_CHECKING:
+    from jobs.beginning import Beginning
 
 JOB_NAME = "mingjian-detect"
 _POLL_SECONDS = 0.5
@@ -151,8 +153,8 @@ def run(
     done = threading.Event()
     if not detached:
         _await_in_background(client, failure, done)
-    report = Report(job_id, "CREATED", exact=not settings.flink.rest_url)
-    report.beginning = started
+    exact = not settings.flink.rest_url
+    report = Report(job_id, "CREATED", exact=exact, beginning=started)
     running_since = 0.0
     while True:
         ended = done.wait(_POLL_SECONDS)
@@ -190,10 +192,14 @@ def _put_together(
     settings: Settings, part: ends.Part | None, on_beginning: Callable[[Beginning], None]
 ) -> tuple[Environment, JobSpec, Beginning | None]:
     spec, timeline = job_spec(settings)
-    started = None if part else beginning(settings, timeline)
-    if started is not None:
-        on_beginning(started)
-    spec = replace(spec, certain_from=certain_from(settings, started))
+    started = None
+    if part is None and settings.source.kind == "kafka" and settings.source.follow:
+        from jobs.beginning import beginning, certain_from  # noqa: PLC0415 - it takes time to load
+
+        started = beginning(settings, timeline)
+        if started is not None:
+            on_beginning(started)
+        spec = replace(spec, certain_from=certain_from(settings, started))
     kafka = "kafka" in (settings.source.kind, settings.outputs.kind)
     with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
         compiling = beside.submit(compile_timeline, timeline, KeptPatterns())

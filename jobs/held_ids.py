@@ -15,15 +15,12 @@ from redis.exceptions import RedisError
 from config.settings import Settings, Target
 from rules.operations import DELIVERED_IDS
 from sinks import elasticsearch, redis
+from sinks.base import NoAnswer
 from sinks.elasticsearch_mapping import alias
 from sinks.redis_keys import Keys
 
 _AT_ONCE = 1000
 _TIMEOUT_S = 10.0
-
-
-class NoAnswer(Exception):
-    """The target does not answer; the words say why, without content."""
 
 
 class Holder(Protocol):

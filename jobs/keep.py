@@ -25,7 +25,6 @@ import yaml
 
 from config.settings import Rules, Settings
 from jobs import detect, progress
-from jobs.beginning import Beginning
 from jobs.flink import python_path
 from jobs.kept_state import LATEST, checkpoints
 from jobs.registry import pin
@@ -247,16 +246,10 @@ def submit_apart(settings: Settings) -> detect.Report:
         raise MingjianError(why, why, exit_code=done.returncode)
     answer = json.loads(done.stdout)
     if begun := answer["beginning"]:
-        log.warning("begun_without_state", **told(Beginning(**begun)))
+        read_from, short = begun["read_from"], begun["short_sighted"]
+        since = _moment(read_from) if read_from else "the beginning"
+        log.warning("begun_without_state", reads_from=since, short_sighted_rules=short)
     return detect.Report(answer["job_id"], answer["state"])
-
-
-def told(begun: Beginning) -> dict[str, Any]:
-    """Of a beginning without a state, what a log is told."""
-    return {
-        "reads_from": _moment(begun.read_from) if begun.read_from else "the beginning",
-        "short_sighted_rules": begun.short_sighted,
-    }
 
 
 def _moment(ms: int) -> str:

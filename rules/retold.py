@@ -43,7 +43,7 @@ class Retold:
                 if alert.time < moment and not _alone(alert):
                     self._untold.add(alert.alert_id)
                     continue
-            elif kind == "evidence" and _evidence(body).alert_id in self._untold:
+            elif self._untold and kind == "evidence" and _evidence(body).alert_id in self._untold:
                 continue
             kept.append((kind, body))
         return kept

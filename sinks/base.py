@@ -47,6 +47,10 @@ class SinkBusy(Exception):
         self.target, self.why, self.retry_after = target, why, retry_after
 
 
+class NoAnswer(Exception):
+    """Who is asked does not answer; the words say why, without content."""
+
+
 class NoIndexYet(MingjianError):
     """Nothing was ever delivered here, so there is nothing to read; that may change."""
 

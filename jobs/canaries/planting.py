@@ -10,13 +10,14 @@ from typing import NamedTuple
 from config.settings import Settings
 from ingest.collector import Collector
 from jobs.canaries.book import CanaryBook, Missed
-from jobs.held_ids import Holder, NoAnswer, holder
+from jobs.held_ids import Holder, holder
 from jobs.rules_now import rules_now
 from rules.calendar import load_calendar
 from rules.canary_plans import NotPossible, Plan, Planner
 from rules.matcher import CompiledRules, compile_timeline
 from rules.operations import OPEN, RESOLVED, incident
 from rules.ruleset import RuleTimeline
+from sinks.base import NoAnswer
 from udfs.kept import KeptPatterns
 
 SOURCE = "canary"  # the collector's name

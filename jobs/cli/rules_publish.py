@@ -277,7 +277,9 @@ def _loaded(settings: Settings) -> list[int] | None:
     """Of each task of the job's match stage how far it is; None where that is not known."""
     if not settings.flink.rest_url:
         return None
-    return progress.rules_from(settings.flink.rest_url, f"mingjian-detect-{settings.tenant}")
+    from jobs.detect import job_name  # noqa: PLC0415 - it takes its time to load
+
+    return progress.rules_from(settings.flink.rest_url, job_name(settings))
 
 
 def _tasks(one: Kept, loaded: list[int] | None) -> str:

@@ -16,16 +16,16 @@ import msgspec
 from config.settings import Settings
 from ingest.collector import INCIDENTS
 from jobs.collecting import ends, now_ms
-from jobs.completeness import collected, delivered, positions
+from jobs.completeness import collected, delivered
 from jobs.completeness.collected import Span
 from jobs.completeness.lines import DIFFERS, HOUR_MS, OK, Line, read, state_of, summed
 from jobs.completeness.told import Told
-from jobs.held_ids import NoAnswer
+from jobs.consumer_groups import committed
 from jobs.topic_reading import Topics
 from jobs.topics import judging_group
 from rules.errors import MingjianError
 from rules.operations import OPEN, RESOLVED, Incident, incident
-from sinks.base import NoIndexYet
+from sinks.base import NoAnswer, NoIndexYet
 from sinks.readers import open_reader
 
 SOURCE = "completeness"
@@ -115,7 +115,7 @@ def check(
 def _read(settings: Settings) -> list[Line]:
     """How far the job's checkpoints have confirmed the source."""
     topic = settings.source.topic
-    done = positions.committed(settings, judging_group(settings))
+    done = committed(settings, judging_group(settings))
     topics = Topics(settings)
     try:
         found = topics.ends(topics.places([topic]))

@@ -11,9 +11,10 @@ from config.settings import Settings, Target
 from jobs.completeness import positions
 from jobs.completeness.lines import Line, Told, delivered
 from jobs.completeness.told import Told as TellTale
-from jobs.held_ids import Holder, NoAnswer, holder
+from jobs.held_ids import Holder, holder
 from jobs.quarantine.refusals import refusals
 from rules.errors import MingjianError
+from sinks.base import NoAnswer
 from sinks.elasticsearch_buckets import TIMED, month, month_ends
 from sinks.redis_scripts import KEEP_SECONDS
 

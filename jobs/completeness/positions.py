@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
 from redis.exceptions import RedisError
 
 from config.settings import Settings, Target
-from jobs.held_ids import NoAnswer
-from jobs.kafka_client import connection
+from jobs.consumer_groups import committed
 from sinks import redis
-
-_TIMEOUT_MS = 5_000
+from sinks.base import NoAnswer
 
 
 def of_target(settings: Settings, target: Target) -> dict[str, int]:
@@ -53,24 +47,3 @@ def of_file(path: Path) -> dict[str, int]:
             return dict(db.execute("SELECT name, done FROM positions").fetchall())
     except sqlite3.Error as error:
         raise NoAnswer(f"{path}: {error}") from None
-
-
-def committed(settings: Settings, group: str) -> dict[tuple[str, int], int]:
-    """What a consumer group has confirmed: offsets by topic and partition. Raises NoAnswer."""
-    try:
-        admin = KafkaAdminClient(
-            **connection(settings.kafka),
-            request_timeout_ms=_TIMEOUT_MS,
-            bootstrap_timeout_ms=_TIMEOUT_MS,
-        )
-        try:
-            found: Mapping[Any, Any] = admin.list_group_offsets([group])[group]
-        finally:
-            admin.close()
-    except (KafkaError, OSError, ValueError, KeyError) as error:
-        raise NoAnswer(str(error) or type(error).__name__) from None
-    return {
-        (place.topic, place.partition): told.offset
-        for place, told in found.items()
-        if told.offset >= 0
-    }

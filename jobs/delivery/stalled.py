@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from kafka import TopicPartition
-from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
 
 from config.settings import Settings
-from jobs.kafka_client import connection
+from jobs.consumer_groups import committed, members
 from jobs.topic_reading import Topics
 from rules.errors import MingjianError
-
-_TIMEOUT_MS = 5_000
+from sinks.base import NoAnswer
 
 
 class NotReading(RuntimeError):
@@ -30,42 +27,25 @@ def why_nothing_comes(
     group: str,
     topics: Sequence[str],
     assigned: Collection[TopicPartition],
-    done: Mapping[TopicPartition, int] | None = None,
+    done: Mapping[tuple[str, int], int] | None = None,
 ) -> str:
-    """ "" when there is nothing to read, or the broker does not tell.
+    """Why no record comes; "" when there is none to read, or the broker does not tell.
 
     Args:
         assigned: what the consumer takes for its own.
         done: offsets behind what was delivered; by default what the group has committed.
     """
     try:
-        members, committed = _of_group(settings, group)
         looking = Topics(settings)
         try:
             places = looking.places(topics)
             first, last = looking.firsts(places), looking.ends(places)
         finally:
             looking.close()
-    except (KafkaError, MingjianError, OSError, ValueError, LookupError):
+        known = committed(settings, group) if done is None else done
+        behind = {one for one in places if last[one] > max(known.get(one, 0), first[one])}
+        if behind and not members(settings, [group])[group]:
+            return "it is no member of its group"
+    except (MingjianError, NoAnswer, LookupError):
         return ""
-    done = committed if done is None else done
-    behind = [one for one in places if last[one] > max(done.get(one, 0), first[one])]
-    if not behind:
-        return ""
-    if not members:
-        return "it is no member of its group"
-    return "it does not read what it was given" if set(behind) & set(assigned) else ""
-
-
-def _of_group(settings: Settings, group: str) -> tuple[int, dict[TopicPartition, int]]:
-    admin = KafkaAdminClient(
-        **connection(settings.kafka),
-        request_timeout_ms=_TIMEOUT_MS,
-        bootstrap_timeout_ms=_TIMEOUT_MS,
-    )
-    try:
-        members = admin.describe_groups([group])[group]["members"]
-        offsets = admin.list_group_offsets([group])[group]
-    finally:
-        admin.close()
-    return len(members), {place: told.offset for place, told in offsets.items()}
+    return "it does not read what it was given" if behind & set(assigned) else ""

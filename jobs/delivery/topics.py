@@ -48,7 +48,7 @@ class TopicOutputs:
         self._kinds = {f"{prefix}{kind}": kind for kind in kinds}
         self._keeper = keeper
         self._settings, self._group = settings, f"mingjian-deliver-{target}"
-        self._heard = self._polled = time.monotonic()
+        self._heard = time.monotonic()  # a record, or why there is none
         self._consumer = _consumer(
             settings,
             client_id=f"mingjian-deliver-{target}",
@@ -74,10 +74,6 @@ class TopicOutputs:
 
     def poll(self) -> Batch | None:
         """See `Outputs`. Raises NotReading when the consumer has to be made anew."""
-        now = time.monotonic()
-        if now - self._polled > _BROKER_S:  # a target was waited for
-            self._heard = now
-        self._polled = now
         if self._paused:
             self._consumer.resume(*self._consumer.paused())
             self._paused = False
@@ -106,6 +102,7 @@ class TopicOutputs:
             _partition(name): OffsetAndMetadata(done, "", -1)
             for name, done in batch.positions.items()
         }
+        self._heard = time.monotonic()  # the target may have been waited for
         self._consumer.commit(offsets)
 
     def rewind(self, positions: dict[str, int]) -> None:
@@ -139,6 +136,7 @@ class TopicOutputs:
             return
         metrics = self._consumer.metrics() or {}
         if metrics.get("consumer-metrics", {}).get("connection-count", 1) == 0:
+            self._heard = time.monotonic()
             raise KafkaConnectionError("no connection to Kafka")
         self._checked = time.monotonic()
 

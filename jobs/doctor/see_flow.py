@@ -10,14 +10,13 @@ from pathlib import Path
 
 from elastic_transport import TransportError
 from elasticsearch import ApiError, AuthorizationException
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
 from redis.exceptions import RedisError
 
 from config.settings import Settings, Target
 from jobs.canaries.book import last_rounds
 from jobs.completeness import check, positions
 from jobs.completeness.collected import books
+from jobs.consumer_groups import members
 from jobs.delivery.files import KINDS_IN_ORDER, part_files
 from jobs.doctor.observed import (
     Answer,
@@ -29,13 +28,11 @@ from jobs.doctor.observed import (
     Refused,
     Shelved,
 )
-from jobs.held_ids import NoAnswer
-from jobs.kafka_client import connection
 from jobs.quarantine.desk import Desk
 from jobs.quarantine.shelf import OPEN, Shelf
 from jobs.topic_reading import Topics
 from sinks import elasticsearch, redis
-from sinks.base import NoIndexYet
+from sinks.base import NoAnswer, NoIndexYet
 from sinks.elasticsearch_mapping import alias
 
 _TIMEOUT_S = 4.0
@@ -198,16 +195,10 @@ def _readers(settings: Settings, names: list[str]) -> dict[str, bool]:
     """Whether each target's consumer group has a member; of those that cannot be asked nothing."""
     groups = {f"mingjian-deliver-{name}": name for name in names}
     try:
-        admin = KafkaAdminClient(
-            **connection(settings.kafka), request_timeout_ms=4_000, bootstrap_timeout_ms=4_000
-        )
-        try:
-            told = admin.describe_groups(list(groups))
-        finally:
-            admin.close()
-    except (KafkaError, OSError, ValueError):
+        told = members(settings, list(groups), int(_TIMEOUT_S * 1000))
+    except NoAnswer:
         return {}
-    return {groups[group]: bool(about["members"]) for group, about in told.items()}
+    return {groups[group]: count > 0 for group, count in told.items()}
 
 
 def refused(settings: Settings) -> list[Refused]:

@@ -10,13 +10,13 @@ from kafka.errors import KafkaError
 
 from config.settings import Settings
 from jobs import detect, progress
-from jobs.completeness import positions
+from jobs.consumer_groups import committed
 from jobs.doctor.observed import Files, Job, Progress, Topic
 from jobs.ends import source_files
-from jobs.held_ids import NoAnswer
 from jobs.kafka_client import connection, unreachable
 from jobs.topic_reading import Topics
 from jobs.topics import judging_group
+from sinks.base import NoAnswer
 
 _ASKED = (
     "message.timestamp.after.max.ms",
@@ -150,7 +150,7 @@ def source_progress(settings: Settings, now: int) -> Progress:
     seen = topic(settings)
     left: int | None
     try:
-        done = positions.committed(settings, judging_group(settings))
+        done = committed(settings, judging_group(settings))
         topics = Topics(settings)
         try:
             ends = topics.ends(topics.places([seen.name]))

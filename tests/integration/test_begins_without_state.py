@@ -11,7 +11,7 @@ import msgspec
 
 from config.settings import Flink, Rules
 from jobs.beginning import MARGIN_MS
-from jobs.completeness.positions import committed
+from jobs.consumer_groups import committed
 from jobs.detect import run, stop
 from jobs.topics import judging_group
 from rules.calendar import load_calendar
@@ -22,7 +22,7 @@ from rules.engine import Engine
 from rules.ruleset import RuleTimeline
 from tests.integration.test_detect_cluster import consume, produce, wait_for
 from tests.support.flows import comparable
-from tests.support.rule_files import COUNTING, SIMPLE, write
+from tests.support.rule_files import COUNTING, SIMPLE, at, write
 
 MINUTE = 60_000
 TENANT, ELSEWHERE = "demo", "first"  # in partitions of their own
@@ -30,10 +30,7 @@ TENANT, ELSEWHERE = "demo", "first"  # in partitions of their own
 
 def said(number: int, when: int, message: dict) -> bytes:
     """A record of the short notation, at a moment (UTC ms)."""
-    body = json.loads(record({"at": "10:00", **message}, f"m{number}", number, TENANT))
-    body |= {"time": when, "received_at": when}
-    body["payload"]["msgtime"] = when
-    return json.dumps(body, separators=(",", ":")).encode()
+    return at(when, record({"at": "10:00", **message}, f"m{number}", number, TENANT))
 
 
 def recalled(number: int, when: int, sender: str) -> bytes:

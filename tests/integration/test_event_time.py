@@ -17,6 +17,7 @@ from rules.alert import OUTPUTS
 from rules.cases import record
 from tests.integration.test_detect_cluster import produce, wait_for
 from tests.support.flows import changed
+from tests.support.rule_files import at
 
 NO_ANSWER = """\
 name: t_asked
@@ -76,10 +77,7 @@ def alerts(asking):
 def said(when, text, **more):
     """One message of the company "demo", all of whose messages stand in one partition."""
     message = {"at": "10:00", "from": "c1", "to": "zhangwei", "text": text} | more
-    body = json.loads(record(message, text, 1))
-    body |= {"time": when, "received_at": when}
-    body["payload"]["msgtime"] = when
-    return json.dumps(body, separators=(",", ":")).encode()
+    return at(when, record(message, text, 1))
 
 
 def test_an_absence_is_told_while_nobody_talks(asking, alerts):

@@ -114,6 +114,14 @@ def raws(messages: Iterable[Mapping[str, Any]]) -> list[bytes]:
     return [record(m, f"m{n}", n, TENANT) for n, m in enumerate(messages, start=1)]
 
 
+def at(when: int, raw: bytes) -> bytes:
+    """The same record, said and received at a moment (UTC ms)."""
+    body = json.loads(raw)
+    body |= {"time": when, "received_at": when}
+    body["payload"]["msgtime"] = when
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
 def outputs(found: Iterable[tuple[str, bytes]], kind: str) -> list[dict[str, Any]]:
     return [json.loads(body) for name, body in found if name == kind]
 
