@@ -11,6 +11,7 @@ import msgspec
 from tests.chaos.load import Case
 
 LIVE_S = 2.0  # an alert that is seen so soon after it was due is live
+INDEXED_S = 4.0  # in Elasticsearch: it shows what it has a second later, and is asked each second
 
 
 class Verdict(msgspec.Struct, kw_only=True):

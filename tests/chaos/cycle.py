@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tests.chaos.check import Verdict, judge, recovery, worst
+from tests.chaos.check import INDEXED_S, Verdict, judge, recovery, worst
 from tests.chaos.load import LONGEST_MS, Plan, make_plan
 from tests.chaos.sender import Sender
 from tests.chaos.system import System
@@ -109,7 +109,7 @@ def run_cycle(
     )
     verdict.recovery_s = round(recovery(expected, watch.told, base, fault_at), 2)
     verdict.visible_s = round(recovery(expected, watch.seen, base, fault_at), 2)
-    verdict.indexed_s = round(recovery(expected, watch.indexed, base, fault_at, live_s=4.0), 2)
+    verdict.indexed_s = round(recovery(expected, watch.indexed, base, fault_at, INDEXED_S), 2)
     verdict.worst_s = round(worst(expected, watch.told, base), 2)
     why = _wrong(verdict, within_s, plan.quarantined, sender)
     return Outcome(

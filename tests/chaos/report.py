@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.chaos.check import INDEXED_S
 from tests.chaos.cycle import Outcome
 from tests.chaos.faults import ROWS
 
@@ -16,7 +17,6 @@ _HEAD = (
     " | live again after, median / worst | result |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
 )
-_SEEN_LATER_S = 4  # Elasticsearch shows what it has after a second, and is asked every second
 
 
 def table(outcomes: list[Outcome]) -> str:
@@ -29,9 +29,9 @@ def table(outcomes: list[Outcome]) -> str:
         verdicts = [one.verdict for one in mine]
         times = [one.verdict.recovery_s for one in mine]
         # an outage of a target is seen in the target, not in the topic
-        for seen in ("visible_s", "indexed_s"):
-            there = [getattr(one.verdict, seen) for one in mine]
-            times = there if max(there) > max(times) + _SEEN_LATER_S else times
+        for name, later in (("visible_s", 1.0), ("indexed_s", INDEXED_S)):
+            seen = [getattr(one.verdict, name) for one in mine]
+            times = seen if max(seen) > max(times) + later else times
         passed = sum(one.passed for one in mine)
         cells = [
             number,

@@ -231,14 +231,11 @@ class System:
         return [pid for name in self.task_managers() for pid in self._workers_of(name)]
 
     def _workers_of(self, name: str) -> list[int]:
-        found = []
         try:
-            for child in psutil.Process(self.pid(name)).children(recursive=True):
-                if _WORKER in " ".join(child.cmdline()) and not child.children():
-                    found.append(child.pid)
+            children = psutil.Process(self.pid(name)).children(recursive=True)
         except (LookupError, psutil.Error):
-            pass
-        return found
+            return []
+        return [child.pid for child in children if _is_worker(child)]
 
     def rescale(self, slots: int) -> None:
         """Stop the job with a savepoint, and have it go on from there on so many slots."""
@@ -323,6 +320,14 @@ class System:
             except psutil.Error:
                 continue
         return found
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    """Whether it runs Python functions itself; a script that only waits for one does not."""
+    try:
+        return _WORKER in " ".join(process.cmdline()) and not process.children()
+    except psutil.Error:
+        return False
 
 
 def _bound(make: Callable[[Any], Server], value: Any) -> Callable[[], Server]:

@@ -46,27 +46,27 @@ def test_a_pid_used_again_by_another_process_is_left_alone(tmp_path):
         stranger.wait()
 
 
-def test_a_process_that_ignores_the_request_is_ended_all_the_same(tmp_path):
+def start_deaf(folder):
+    """The pid file of a process that ignores SIGTERM."""
     code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         "print('deaf', flush=True); time.sleep(60)"
     )
-    pid_file, log = start("deaf", [sys.executable, "-c", code], tmp_path)
+    pid_file, log = start("deaf", [sys.executable, "-c", code], folder)
     while not log.read_text():
         time.sleep(0.05)
+    return pid_file
+
+
+def test_a_process_that_ignores_the_request_is_ended_all_the_same(tmp_path):
+    pid_file = start_deaf(tmp_path)
     pid = running(pid_file).pid
     assert stop(pid_file, patience=0.3)
     assert not psutil.pid_exists(pid)
 
 
 def test_a_process_that_is_started_again_while_the_old_one_ends_keeps_its_pid_file(tmp_path):
-    code = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        "print('deaf', flush=True); time.sleep(60)"
-    )
-    pid_file, log = start("deaf", [sys.executable, "-c", code], tmp_path)
-    while not log.read_text():
-        time.sleep(0.05)
+    pid_file = start_deaf(tmp_path)
     ending = threading.Thread(target=stop, args=(pid_file,), kwargs={"patience": 2})
     ending.start()
     time.sleep(0.5)
