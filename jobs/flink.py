@@ -16,6 +16,7 @@ import psutil
 
 from config.java import java_home
 from config.settings import Settings
+from jobs.java_bridge import gateway
 from jobs.kept_state import restore_from, uri
 from jobs.servers.process import PYFLINK_MARKS, free_port
 
@@ -87,19 +88,20 @@ def environment(settings: Settings, *, jars: tuple[Path, ...] = ()) -> Environme
     prepare_process(settings)
     from pyflink.common import Configuration  # noqa: PLC0415
     from pyflink.datastream import StreamExecutionEnvironment  # noqa: PLC0415
-    from pyflink.java_gateway import get_gateway  # noqa: PLC0415
     from pyflink.table import StreamTableEnvironment  # noqa: PLC0415
 
     _quiet_hang_up()
+    java = gateway().jvm
     options, rest_url = flink_options(settings, jars)
     configuration = Configuration()
     for key, value in options.items():
         configuration.set_string(key, value)
     if settings.flink.rest_url:
         # get_execution_environment() would start a mini-cluster whatever execution.target says
-        gateway = get_gateway()
-        java = gateway.jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
-        stream = StreamExecutionEnvironment(java(configuration._j_configuration))  # noqa: SLF001
+        made = java.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment(
+            configuration._j_configuration  # noqa: SLF001
+        )
+        stream = StreamExecutionEnvironment(made)
     else:
         stream = StreamExecutionEnvironment.get_execution_environment(configuration)
     stream.set_parallelism(settings.flink.parallelism)
@@ -117,14 +119,13 @@ def keyed_rows(rows: DataStream) -> KeyedStream:
     """
     from pyflink.common import Types  # noqa: PLC0415
     from pyflink.datastream.data_stream import KeyedStream  # noqa: PLC0415
-    from pyflink.java_gateway import get_gateway  # noqa: PLC0415
 
     java = rows._j_data_stream  # noqa: SLF001
     # of a table it has a type of the table's, which the keyed operator does not know
     row = Types.ROW([Types.STRING(), Types.STRING()]).get_java_type_info()
     java.getTransformation().setOutputType(row)
     key = Types.ROW([Types.STRING()]).get_java_type_info()
-    by_key = java.keyBy(get_gateway().jvm.KeyByKeySelector(), key)
+    by_key = java.keyBy(gateway().jvm.KeyByKeySelector(), key)
     return KeyedStream(by_key, Types.STRING(), rows)
 
 

@@ -178,9 +178,21 @@ def test_show_lists_the_conversations_and_what_joined_later(call, folder):
     assert "别走平⟨U+200B⟩台 13" in text, "evidence beyond the members of the alert"
 
 
-def test_tail_waits_for_the_first_alert_and_says_so_once(run, folder):
+def test_tail_waits_for_the_first_alert_and_says_so_once(run, folder, monkeypatch):
     settings = load(path=folder / "settings.yaml")
-    later = threading.Timer(0.6, delivery.run, (settings,), {"once": True})
+    said = threading.Event()
+    prints = alerts.err.print
+
+    def saying(*words: object, **options: object) -> None:
+        prints(*words, **options)
+        said.set()
+
+    def delivers() -> None:
+        assert said.wait(60)
+        delivery.run(settings, once=True)
+
+    monkeypatch.setattr(alerts.err, "print", saying)
+    later = threading.Thread(target=delivers)
     later.start()
     try:
         done = run("alerts", "tail", "-n", "0", "--for", "10")  # for slow machines, too
