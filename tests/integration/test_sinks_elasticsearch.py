@@ -370,12 +370,12 @@ def test_pages_and_follow_show_everything_once(sink, reader, refresh):
     sink.write([alert(30), alert(3), alert(40, time=T0 + 60 * DAY)])  # an index that is new
     refresh()
     for cursor in (after, now):
-        rows, last = reader.follow(cursor, timeout=5)
+        rows, last = reader.follow(cursor, timeout=20)
         assert [row["time"] for row in rows] == [T0 + 30_000, T0 + 60 * DAY]
     assert reader.follow(last, timeout=0)[0] == []
     sink.write([alert(50), alert(51, time=T0 + 61 * DAY)])
     refresh()
-    assert len(reader.follow(last, timeout=5)[0]) == 2
+    assert len(reader.follow(last, timeout=20)[0]) == 2
     with pytest.raises(MingjianError, match="is not a cursor"):
         reader.follow("2026.09:x")
 

@@ -146,11 +146,11 @@ def test_follow_and_live_show_an_alert_as_it_comes(sink, client, prefix, redis_s
     _, cursor = follower.follow("now")
     live = client.pubsub()
     live.subscribe(f"mingjian:{{{prefix}}}:live")
-    live.get_message(timeout=2)  # the confirmation of the subscription
+    live.get_message(timeout=10)  # the confirmation of the subscription
     threading.Timer(0.2, sink.write, [[alert(2, tenant=prefix, rule=rule(response=3))]]).start()
-    rows, _ = follower.follow(cursor, timeout=5)
+    rows, _ = follower.follow(cursor, timeout=20)
     assert [row["alert_id"] for row in rows] == [alert(2).id]
-    assert json.loads(live.get_message(timeout=2)["data"])["rule"]["response"] == 3
+    assert json.loads(live.get_message(timeout=10)["data"])["rule"]["response"] == 3
     assert len(follower.follow("")[0]) == 2, "from the beginning"
 
 

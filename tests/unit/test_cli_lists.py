@@ -206,7 +206,7 @@ def test_tail_waits_for_the_first_alert_and_says_so_once(run, folder, monkeypatc
 def test_tail_ends_in_time_when_nothing_ever_comes(call, folder):
     began = time.monotonic()
     assert call("alerts", "tail", "-n", "0", "--for", "0.3") == ""
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_tail_of_none_shows_only_what_comes(delivered):
