@@ -15,7 +15,7 @@ from rules.bucket import Bucket
 from rules.findings import Findings
 from rules.journal import Journal
 from rules.retold import Retold
-from udfs import collector
+from udfs import collector, no_memory
 from udfs.ahead import Ahead
 from udfs.open_groups import OpenGroups
 from udfs.spec import JobSpec
@@ -65,6 +65,7 @@ class Behave(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Load the rules and find the state."""
+        no_memory.guard()
         timeline = self._spec.timeline()
         self._ahead = Ahead(timeline, lambda _: None)
         self._ahead.begin()

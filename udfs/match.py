@@ -14,7 +14,7 @@ from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 from rules.batches import batched
 from rules.decode import Decoder
 from rules.matcher import Matcher
-from udfs import collector
+from udfs import collector, no_memory
 from udfs.ahead import RULES_FROM, Ahead, Compiled
 from udfs.kept import KeptPatterns
 from udfs.rule_counts import RuleCounts
@@ -47,6 +47,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
 
     def open(self, function_context: FunctionContext) -> None:
         """Load and compile the rules once a worker."""
+        no_memory.guard()
         self._decoder = self._spec.decoder()
         timeline, compiled = self._spec.timeline(), Compiled(KeptPatterns())
         self._ahead = Ahead(timeline, compiled)

@@ -128,6 +128,10 @@ def _write_conf(conf: Path, folder: Path, port: int, options: Mapping[str, str])
         # how fast a lost TaskManager is noticed
         "heartbeat.interval": "2 s",
         "heartbeat.timeout": "8 s",
+        # Flink asks for no metric while an answer is due, and a TaskManager that was killed under
+        # way owes it until this is over: for the ten minutes of the default everything that is
+        # told of the job stands still
+        "web.timeout": "60 s",
         "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
         "io.tmp.dirs": folder / "tmp",
         "web.upload.dir": folder / "tmp",
