@@ -73,6 +73,8 @@ def beginning(
             _time_at(settings, topics, one, (first[one], at, last[one]))
             for one, at in reached.items()
         ]
+        if not any(times):
+            return None  # there is not one record to be read
         left = min(one for one in times if one)
         edges = Edges(timeline, None)
         back = min(edges.furthest + MARGIN_MS, lookback)
@@ -122,10 +124,16 @@ def _time_at(
     decoder = Decoder(settings.tenant, settings.limits.record_bytes)
     decoder.at(time.time_ns() // 1_000_000)
     first, at, last = offsets
-    begin = max(first, at - _SAMPLE)
-    part = {place: (begin, at if begin < at else min(at + _SAMPLE, last))}
-    times = [_time_of(settings, decoder, one) for one in topics.between(part)]
-    return median_low(times) if times else 0
+    size = _SAMPLE
+    while True:  # an offset may be a transaction's, and hold no record
+        before = (max(first, at - size), at)
+        if times := [_time_of(settings, decoder, one) for one in topics.between({place: before})]:
+            return median_low(times[-_SAMPLE:])
+        if before[0] == first:
+            break
+        size *= 10
+    behind = topics.between({place: (at, min(at + _SAMPLE, last))})
+    return median_low([_time_of(settings, decoder, one) for one in behind] or [0])
 
 
 def _time_of(settings: Settings, decoder: Decoder, record: Stored) -> int:
