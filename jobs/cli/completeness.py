@@ -14,6 +14,7 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
+from config.settings import Settings
 from jobs.cli.alert_list import milliseconds, when
 from jobs.cli.app import (
     ConfigOption,
@@ -24,6 +25,7 @@ from jobs.cli.app import (
     emit,
     err,
     out,
+    report,
     say,
     settings_from,
 )
@@ -119,19 +121,34 @@ def run(
             found = check(settings, span, progress)
         if not begin and not end:
             keep(settings, found)
-        told = tell(settings, found, stop) if tells else []
         if output is Output.json:
             emit(as_json(found, by))
         else:
             show(found, by)
-            for one in told:
-                words = f"{one.kind}, {one.status}"
-                out.print(say(f"told: incident {words}", f"已记事件：{words}"), style="dim")
+        if tells:
+            _tell(settings, found, stop, output, goes_on=bool(every))
         if not every:
             break
         stop.wait(max(1.0, every - (time.monotonic() - began)))
     if found is not None and not every and found.state in (DIFFERS, UNKNOWN):
         raise typer.Exit(EXIT_FINDINGS)
+
+
+def _tell(
+    settings: Settings, found: Completeness, stop: threading.Event, output: Output, *, goes_on: bool
+) -> None:
+    """Tell incidents, and say so. Where more checks come, one of them tells what this cannot."""
+    try:
+        told = tell(settings, found, stop)
+    except MingjianError as error:
+        if not goes_on:
+            raise
+        report(error)
+        return
+    if output is Output.text:
+        for one in told:
+            words = f"{one.kind}, {one.status}"
+            out.print(say(f"told: incident {words}", f"已记事件：{words}"), style="dim")
 
 
 def _span(begin: str, end: str) -> Span:

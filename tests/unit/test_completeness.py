@@ -30,7 +30,7 @@ from jobs.completeness.lines import (
     state_of,
     summed,
 )
-from rules.errors import EXIT_FINDINGS
+from rules.errors import EXIT_FINDINGS, MingjianError
 from sinks.sqlite_reader import SqliteReader
 from tests.support import collecting
 from tests.support.collecting import bare, event, opened
@@ -195,6 +195,24 @@ def test_one_incident_is_open_while_they_differ_and_ends_when_they_agree(site):
     forget(site, evidence(2).id)
     tell(site, check(site, WHOLE), stop)
     assert incidents(site) == [(source, "open"), (source, "resolved")]
+
+
+def test_no_incident_is_opened_twice_while_the_index_cannot_be_read(site):
+    told(site)
+    deliver.run(site, once=True)
+    forget(site, evidence(2).id)
+    found, stop = check(site, WHOLE), threading.Event()
+    assert len(tell(site, found, stop)) == 1
+    deliver.run(site, once=True)
+    path = Path(site.targets[0].path)
+    kept = path.read_bytes()
+    path.write_bytes(b"no database, surely " * 100)
+    with pytest.raises(MingjianError, match="is not an index"):
+        tell(site, found, stop)
+    agreeing = msgspec.structs.replace(found, lines=())
+    assert tell(site, agreeing, stop) == []
+    path.write_bytes(kept)
+    assert tell(site, found, stop) == []
 
 
 def test_a_damaged_book_is_said_and_the_rest_is_looked_at(site, tmp_path):
