@@ -2,6 +2,7 @@
 
 - healthy.py URL: the page answers with 200
 - healthy.py --job URL: Flink's list of jobs has one whose tasks all run
+- healthy.py --written FILE SECONDS: the file was written in the last so many seconds
 - healthy.py --reading BROKER GROUP...: each consumer group is reading
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from pathlib import Path
 from urllib.request import urlopen
 
 
@@ -49,6 +52,8 @@ def main(arguments: list[str]) -> int:
                 healthy = job_runs(page(url))
             case ["--reading", bootstrap, *groups]:
                 healthy = groups_read(bootstrap, groups)
+            case ["--written", path, seconds]:
+                healthy = time.time() - Path(path).stat().st_mtime <= float(seconds)
             case [url]:
                 healthy = bool(page(url))
             case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import subprocess
@@ -14,6 +15,7 @@ import yaml
 
 from config.settings import load
 from deploy.docker.healthy import job_runs
+from deploy.docker.healthy import main as healthy
 from jobs.servers import jars
 from rules.operations import DELIVERED
 
@@ -33,7 +35,7 @@ def environment(service: dict[str, Any]) -> dict[str, str]:
 def test_everything_the_system_needs_is_there() -> None:
     assert set(SERVICES) == {
         "kafka", "topics", "redis", "elasticsearch", "jobmanager", "taskmanager", "job",
-        "deliverer", "prometheus", "cli",
+        "deliverer", "canary", "completeness", "prometheus", "cli",
     }  # fmt: skip
 
 
@@ -192,3 +194,14 @@ def test_the_made_env_has_every_variable_once_and_is_private(tmp_path: Path) -> 
 )
 def test_the_job_counts_as_healthy_only_when_all_of_it_runs(overview: str, healthy: bool) -> None:
     assert job_runs(overview.encode()) is healthy
+
+
+def test_what_a_service_writes_now_and_then_has_to_be_new(tmp_path: Path) -> None:
+    kept = tmp_path / "canary.db"
+    asked = ["--written", str(kept), "900"]
+    assert healthy(asked) == 1
+    kept.write_bytes(b"")
+    assert healthy(asked) == 0
+    old = kept.stat().st_mtime - 1000
+    os.utime(kept, (old, old))
+    assert healthy(asked) == 1
