@@ -64,6 +64,7 @@ ROWS = {
         Row("6a", _B, "Kafka restarted", do.restart_kafka, 40, 60),
         Row("6b", _B, "Kafka killed (-9)", do.kill_kafka, 40, 60),
         Row("6c", _B, "Kafka killed and away for 60 s", do.kafka_away, 100, 0, 5),
+        Row("6d", _B, "Kafka killed and away for 10 min", do.kafka_long_away, 640, 0, 1),
         Row("7a", _B, "Redis killed (-9)", do.kill_redis, 20, 60),
         Row("7b", _B, "Redis away for 60 s", do.redis_away, 90, 0, 5),
         Row("7c", _B, "Redis wiped (FLUSHALL)", do.wipe_redis, 20, 60),

@@ -64,6 +64,11 @@ def kafka_away(scene: Scene) -> None:
     _kafka(scene, patience=0, down_s=60)
 
 
+def kafka_long_away(scene: Scene) -> None:
+    """-9 to the broker, away for 10 minutes: longer than any client waits for an answer."""
+    _kafka(scene, patience=0, down_s=600)
+
+
 def _kafka(scene: Scene, *, patience: float, down_s: float) -> None:
     from jobs.servers.process import stop  # noqa: PLC0415
 
