@@ -178,7 +178,7 @@ def _lanes(
     def maker(index: int) -> Callable[[], Lane]:
         def make() -> Lane:
             sink = open_sinks(settings)[index]
-            parts = _ends(settings, sink)
+            parts = _ends(settings, sink, once=once)
             return Lane(
                 sink,
                 parts.open_outputs,
@@ -219,7 +219,7 @@ class _Ends(msgspec.Struct):
     remember: Callable[[dict[str, int]], None] | None = None
 
 
-def _ends(settings: Settings, sink: Sink) -> _Ends:
+def _ends(settings: Settings, sink: Sink, *, once: bool) -> _Ends:
     keeper = sink if isinstance(sink, KeepsPositions) else None
     kinds = KINDS_IN_ORDER
     if isinstance(sink, Ticks):
@@ -227,7 +227,7 @@ def _ends(settings: Settings, sink: Sink) -> _Ends:
     own = sink if isinstance(sink, KeepsRejected) else None
     if settings.outputs.kind == "kafka":
         return _Ends(
-            lambda: TopicOutputs(settings, sink.name, keeper, kinds),
+            lambda: TopicOutputs(settings, sink.name, keeper, kinds, once=once),
             own or RejectedTopic(settings, sink.name),
         )
     if settings.outputs.kind != "files":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from config.checks import writable
 from config.settings import Settings
 from jobs import ends, progress
-from jobs.failures import failed, no_cluster
+from jobs.failures import failed, job_gone, no_cluster, runs_already, too_few_slots
 from jobs.flink import Environment, environment, keyed_rows, side_output
 from jobs.kept_state import savepoint_folder
 from jobs.progress import FINAL, JobMonitor, Snapshot
@@ -35,6 +35,7 @@ _SLOTS_SECONDS = 20
 # a job that is left alone is said to run when it has counted, or has run so long without a failure:
 # the workers of a topic in which nothing stands count nothing
 _SILENT_SECONDS = 10
+_GONE_SECONDS = 60  # a job of which Flink has told nothing for so long is not there any more
 
 
 @dataclass
@@ -156,12 +157,16 @@ def run(
     exact = not settings.flink.rest_url
     report = Report(job_id, "CREATED", exact=exact, beginning=started)
     running_since = 0.0
+    told_at = time.monotonic()
     while True:
         ended = done.wait(_POLL_SECONDS)
         if interrupted is not None and interrupted.is_set():
             raise KeyboardInterrupt
         seen = embedded_counts(monitor.look())
+        if seen is None and detached and time.monotonic() - told_at > _GONE_SECONDS:
+            raise job_gone(settings, job_id)
         if seen is not None:
+            told_at = time.monotonic()
             if seen.state == "RUNNING" and not running_since:
                 running_since = time.monotonic()
                 report.start_seconds = running_since - begun
@@ -266,19 +271,9 @@ def _check_cluster(settings: Settings) -> None:
     except (OSError, ValueError, KeyError):
         raise no_cluster(url) from None
     if others:
-        raise MingjianError(
-            f"a detection job of tenant '{settings.tenant}' is running there: {others[0]}",
-            f"租户“{settings.tenant}”的检测作业已在运行：{others[0]}",
-            fix_en="end it first: mingjian detect --profile cluster --stop",
-            fix_zh="请先停止它：mingjian detect --profile cluster --stop",
-        )
+        raise runs_already(settings, others[0])
     if free < needed:
-        raise MingjianError(
-            f"the Flink cluster at {url} has {free} free slots, the job needs {needed}",
-            f"{url} 的 Flink 集群有 {free} 个空闲槽位，作业需要 {needed} 个",
-            fix_en="end other jobs, add TaskManagers, or lower flink.parallelism",
-            fix_zh="请停止其他作业、增加 TaskManager，或调低 flink.parallelism",
-        )
+        raise too_few_slots(url, free, needed)
 
 
 def stop(settings: Settings, *, savepoint: bool = False) -> dict[str, str]:

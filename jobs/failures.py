@@ -17,6 +17,36 @@ def no_cluster(url: str) -> MingjianError:
     )
 
 
+def runs_already(settings: Settings, job_id: str) -> MingjianError:
+    """One job a tenant."""
+    return MingjianError(
+        f"a detection job of tenant '{settings.tenant}' is running there: {job_id}",
+        f"租户“{settings.tenant}”的检测作业已在运行：{job_id}",
+        fix_en="end it first: mingjian detect --profile cluster --stop",
+        fix_zh="请先停止它：mingjian detect --profile cluster --stop",
+    )
+
+
+def too_few_slots(url: str, free: int, needed: int) -> MingjianError:
+    """Flink would wait for more without a word."""
+    return MingjianError(
+        f"the Flink cluster at {url} has {free} free slots, the job needs {needed}",
+        f"{url} 的 Flink 集群有 {free} 个空闲槽位，作业需要 {needed} 个",
+        fix_en="end other jobs, add TaskManagers, or lower flink.parallelism",
+        fix_zh="请停止其他作业、增加 TaskManager，或调低 flink.parallelism",
+    )
+
+
+def job_gone(settings: Settings, job_id: str) -> MingjianError:
+    """Flink took the job, and does not know it any more."""
+    return MingjianError(
+        f"Flink at {settings.flink.rest_url} tells nothing of job {job_id}, which it took",
+        f"Flink（{settings.flink.rest_url}）接受了作业 {job_id}，但已查不到它",
+        fix_en="its JobManager may have died: see its log, and start the job again",
+        fix_zh="JobManager 可能已中断：请查看其日志，并重新启动作业",
+    )
+
+
 def failed(error: BaseException | None, cause: str, settings: Settings) -> MingjianError:
     """The root cause of a failure: what Flink says of it (`cause`), else what Java threw."""
     if settings.source.kind == "files" and (damaged := ends.damaged_files(settings.source.path)):

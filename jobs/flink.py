@@ -17,7 +17,7 @@ import psutil
 from config.java import java_home
 from config.settings import Settings
 from jobs.java_bridge import gateway
-from jobs.kept_state import restore_from, uri
+from jobs.kept_state import restore_from, state_folder, uri
 from jobs.servers.process import PYFLINK_MARKS, free_port
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "restart-strategy.exponential-delay.max-backoff": "30 s",
     }
     if flink.checkpoint_dir:
-        options["execution.checkpointing.dir"] = uri(flink.checkpoint_dir)
+        options["execution.checkpointing.dir"] = uri(state_folder(settings))
     if restored := restore_from(settings):
         options["execution.state-recovery.path"] = restored
         dropped = "true" if flink.drop_state else "false"

@@ -156,7 +156,7 @@ class Keeper:
                 self._cancelled.add(job)
 
     def _give_up(self, checkpoint: Path | str) -> None:
-        self._given_up.add(Path(checkpoint))
+        self._given_up.add(Path(checkpoint).resolve())
         log.warning("checkpoint_given_up", checkpoint=str(checkpoint), action="an older one")
 
     def _say_away(self, away: bool) -> None:
@@ -226,11 +226,7 @@ def submit_apart(settings: Settings) -> detect.Report:
     Raises:
         MingjianError: what the other process said.
     """
-    folder = Path(settings.data_dir) / "keep"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "settings.yaml"
-    values = msgspec.to_builtins(settings, builtin_types=())
-    file.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+    file = _written(settings)
     command = [sys.executable, "-m", "jobs.cli.main", "detect", "--detach", "--output", "json"]
     done = subprocess.run(
         [*command, "--config", str(file)],
@@ -239,6 +235,7 @@ def submit_apart(settings: Settings) -> detect.Report:
         text=True,
         check=False,
     )
+    file.unlink(missing_ok=True)
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()] or ["no word"]
         first = next((line for line in said if line.startswith("✗")), said[-1])
@@ -250,6 +247,19 @@ def submit_apart(settings: Settings) -> detect.Report:
         since = _moment(read_from) if read_from else "the beginning"
         log.warning("begun_without_state", reads_from=since, short_sighted_rules=short)
     return detect.Report(answer["job_id"], answer["state"])
+
+
+def _written(settings: Settings) -> Path:
+    """The settings as a file, which only its owner may read: addresses in it may hold passwords."""
+    folder = Path(settings.data_dir) / "keep"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / "settings.yaml"
+    file.unlink(missing_ok=True)
+    values = msgspec.to_builtins(settings, builtin_types=())
+    private = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(private, "w", encoding="utf-8") as to:
+        yaml.safe_dump(values, to, allow_unicode=True)
+    return file
 
 
 def _moment(ms: int) -> str:

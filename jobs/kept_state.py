@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import re
 from pathlib import Path
 
 from config.settings import Settings
@@ -14,6 +16,16 @@ LATEST = "latest"
 def uri(path: str) -> str:
     """A folder as Flink reads it: it takes the %E6 of `Path.as_uri` literally."""
     return path if "://" in path else f"file://{Path(path).resolve()}"
+
+
+def state_folder(settings: Settings) -> str:
+    """The tenant's own folder in `flink.checkpoint_dir`: of another tenant's state neither the
+    windows nor the positions may be taken for ours. "" where there is no such setting."""
+    if not settings.flink.checkpoint_dir:
+        return ""
+    readable = re.sub(r"[^A-Za-z0-9_-]", "_", settings.tenant)[:40]
+    digest = hashlib.sha256(settings.tenant.encode()).hexdigest()[:8]
+    return f"{settings.flink.checkpoint_dir.rstrip('/')}/{readable}-{digest}"
 
 
 def savepoint_folder(settings: Settings) -> str:
@@ -30,7 +42,7 @@ def savepoint_folder(settings: Settings) -> str:
             fix_zh="请把 flink.checkpoint_dir 设为集群各部分都能访问的目录",
             exit_code=EXIT_USAGE,
         )
-    return f"{uri(settings.flink.checkpoint_dir)}/savepoints"
+    return f"{uri(state_folder(settings))}/savepoints"
 
 
 def restore_from(settings: Settings) -> str:
@@ -57,7 +69,7 @@ def restore_from(settings: Settings) -> str:
 
 
 def _newest(settings: Settings) -> Path:
-    folder = settings.flink.checkpoint_dir.removeprefix("file://")
+    folder = state_folder(settings).removeprefix("file://")
     if not folder or "://" in folder:
         raise MingjianError(
             "'latest' is looked for in a folder of this machine, and flink.checkpoint_dir is none",
@@ -79,12 +91,12 @@ def _newest(settings: Settings) -> Path:
 
 
 def checkpoints(settings: Settings) -> list[Path]:
-    """Checkpoints and savepoints below `flink.checkpoint_dir`, the newest first; none where that is
-    no folder of this machine."""
-    folder = settings.flink.checkpoint_dir.removeprefix("file://")
+    """The tenant's checkpoints and savepoints, the newest first; none where `flink.checkpoint_dir`
+    is no folder of this machine."""
+    folder = state_folder(settings).removeprefix("file://")
     if not folder or "://" in folder:
         return []
-    root = Path(folder)
+    root = Path(folder).resolve()  # as Flink names what it began from
     found = [*root.glob("*/chk-*/_metadata"), *root.glob("savepoints/*/_metadata")]
     written: list[tuple[int, Path]] = []
     for file in found:

@@ -10,11 +10,19 @@ PARTITIONS = 4
 
 
 def topic_names(settings: Settings) -> list[str]:
-    """Every topic the job or a collector reads or writes."""
+    """Every topic the job, a collector or a deliverer reads or writes."""
     names = [settings.source.topic] if settings.source.kind == "kafka" else []
     if settings.outputs.kind == "kafka":
         names += [settings.outputs.topic_prefix + output for output in DELIVERED]
+        names += [rejected_topic(settings, one.name) for one in settings.targets]
+        names += [rejected_topic(settings, one.name) for one in settings.channels]
     return names
+
+
+def rejected_topic(settings: Settings, target: str) -> str:
+    """Where what a target or a channel refused goes. Made with the others: a broker that makes no
+    topics by itself would hold the target up for ever with the first record it refuses."""
+    return f"{settings.outputs.topic_prefix}rejected.{target}"
 
 
 def judging_group(settings: Settings) -> str:

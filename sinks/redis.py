@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from redis import Redis
@@ -26,10 +26,12 @@ from sinks.redis_scripts import (
     KEEP_SECONDS,
     PUT_ALERT,
     PUT_INCIDENT,
+    PUT_MARKS,
     STREAM_LENGTH,
 )
 
-_SCRIPTS = {"alerts": PUT_ALERT, "incidents": PUT_INCIDENT}
+_SCRIPTS = {"alerts": PUT_ALERT, "incidents": PUT_INCIDENT, "marks": PUT_MARKS}
+_COUNTED = ("alerts", "incidents")
 
 
 def connect(url: str, username: str = "", ca_certs: str = "", timeout: float = 10.0) -> Any:
@@ -113,13 +115,12 @@ class RedisSink:
                 try:
                     before = len(pipe)
                     self._queue(pipe, record)
-                    queued += [record.topic in _SCRIPTS] * (len(pipe) - before)
+                    queued += [record.topic in _COUNTED] * (len(pipe) - before)
                 except (msgspec.MsgspecError, KeyError) as error:
                     rejected.append(Rejected(record, f"{type(error).__name__}: {error}"))
             answers = pipe.execute() if queued else []
             if positions:
-                self._client.hset(self._marks_key, mapping=dict(positions))
-                self._marks.update(positions)
+                self._put_marks(positions)
         except NoScriptError:
             self._load_scripts_again()
             return self.write_at(batch, positions)
@@ -147,8 +148,20 @@ class RedisSink:
         stored = self._client.hmget(self._marks_key, names)
         for name, value in zip(names, stored, strict=True):
             if value is None or int(value) < self._marks[name]:
-                self._marks = {}
-                raise SinkBehind(self.name)
+                self._behind()
+
+    def _put_marks(self, positions: Mapping[str, int]) -> None:
+        """Note how far it is, if what was noted before is still there."""
+        told: list[str | int] = [len(self._marks)]
+        for name, at in (*self._marks.items(), *positions.items()):
+            told += [name, at]
+        if not self._client.evalsha(self._shas["marks"], 1, self._marks_key, *told):
+            self._behind()
+        self._marks.update(positions)
+
+    def _behind(self) -> NoReturn:
+        self._marks = self.positions()
+        raise SinkBehind(self.name)
 
     def _load_scripts(self) -> None:
         self._shas = {kind: self._client.script_load(text) for kind, text in _SCRIPTS.items()}

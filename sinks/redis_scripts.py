@@ -13,7 +13,7 @@ def _table(kind: str) -> str:
 # longer than any topic keeps its records, so that a rewind never shows an alert twice
 KEEP_SECONDS = 30 * 24 * 3600
 CANARY_SECONDS = 24 * 3600  # planted alerts are looked for within minutes
-STREAM_LENGTH = 1_000_000
+STREAM_LENGTH = 100_000  # whole alerts, of which the keys hold a second copy
 INCIDENTS_LENGTH = 10_000
 
 # KEYS: alert, stream, queue, count · ARGV: body, id, time, rule, response, status, keep, length,
@@ -52,6 +52,19 @@ redis.call('PUBLISH', ARGV[9], ARGV[1])
 return old and 2 or 1
 """
 )
+
+# KEYS: the marks · ARGV: how many marks we know, then these (name, position), then the new ones.
+# Returns 1; 0 where the server no longer has what we know, and then nothing is noted: in the midst
+# of a batch it may have been wiped, or an old copy have taken over.
+PUT_MARKS = """
+local known = tonumber(ARGV[1])
+for i = 2, 2 * known, 2 do
+  local there = tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or '-1')
+  if there < tonumber(ARGV[i + 1]) then return 0 end
+end
+for i = 2 + 2 * known, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+return 1
+"""
 
 # KEYS: incident, stream, open ones, all ids · ARGV: body, id, time, status, keep, length.
 # Returns as above. A resolved incident stands, whichever of the two comes first.

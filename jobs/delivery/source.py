@@ -12,6 +12,7 @@ from sinks.base import Record, Rejected
 
 BATCH_RECORDS = 2000
 BATCH_BYTES = 8 * 1024 * 1024
+_ID_BYTES = 512  # Elasticsearch refuses a whole bulk call for one that is longer
 
 
 class Batch(NamedTuple):
@@ -68,9 +69,10 @@ def read_record(topic: str, body: bytes) -> Record | Rejected:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         reason = f"not a record: {error}"
     else:
-        if found:
+        if found and len(found.encode()) <= _ID_BYTES:
             return Record(topic, found, body)
-        reason = f"not a record: no {DELIVERED_IDS[topic]}"
+        wrong = f"is longer than {_ID_BYTES} bytes" if found else "is empty"
+        reason = f"not a record: {DELIVERED_IDS[topic]} {wrong}"
     return Rejected(Record(topic, sm3_hex(body)[:32], body), reason)
 
 

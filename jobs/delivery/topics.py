@@ -15,13 +15,14 @@ from kafka import (
     OffsetAndMetadata,
     TopicPartition,
 )
-from kafka.errors import KafkaConnectionError, KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError, LeaderNotAvailableError
 
 from config.settings import Settings
 from jobs.delivery.files import KINDS_IN_ORDER
 from jobs.delivery.source import BATCH_BYTES, BATCH_RECORDS, Batch, read_record, split
 from jobs.delivery.stalled import NotReading, why_nothing_comes
 from jobs.kafka_client import connection, unreachable
+from jobs.topics import rejected_topic
 from sinks.base import Record, Rejected, SinkBusy
 from sinks.progress import KeepsPositions
 
@@ -43,6 +44,8 @@ class TopicOutputs:
         target: str,
         keeper: KeepsPositions | None,
         kinds: Sequence[str] = KINDS_IN_ORDER,
+        *,
+        once: bool = False,
     ) -> None:
         prefix = settings.outputs.topic_prefix
         self._kinds = {f"{prefix}{kind}": kind for kind in kinds}
@@ -67,7 +70,7 @@ class TopicOutputs:
             allow_auto_create_topics=False,
         )
         self._began = self._checked = time.monotonic()
-        self._ends = self._end_offsets()
+        self._ends = self._end_offsets() if once else {}
         self._paused = False
         self._assigned: set[TopicPartition] = set()  # given to us and not yet positioned
         self._consumer.subscribe(topics=list(self._kinds), listener=_OnAssigned(self))
@@ -117,7 +120,11 @@ class TopicOutputs:
             self._consumer.pause(*assigned)
             self._paused = True
         while (left := end - time.monotonic()) > 0:
-            self._consumer.poll(timeout_ms=int(min(left, 1.0) * 1000) or 1)
+            came = self._consumer.poll(timeout_ms=int(min(left, 1.0) * 1000) or 1)
+            for partition, messages in came.items():  # given to us meanwhile, and not paused
+                self._consumer.seek(partition, messages[0].offset)
+                self._consumer.pause(partition)
+                self._paused = True
 
     def exhausted(self) -> bool:
         """See `Outputs`. Partitions that another deliverer of the group reads are not ours."""
@@ -178,7 +185,10 @@ class TopicOutputs:
             for topic in there
             for number in self._consumer.partitions_for_topic(topic) or ()
         ]
-        ends = self._consumer.end_offsets(partitions) if partitions else {}
+        try:
+            ends = self._consumer.end_offsets(partitions) if partitions else {}
+        except (KeyError, AttributeError):  # what the client does where a partition has no leader
+            raise LeaderNotAvailableError("a partition of the outputs has no leader") from None
         return {partition: end for partition, end in ends.items() if end}
 
 
@@ -208,7 +218,7 @@ class RejectedTopic:
     def __init__(self, settings: Settings, target: str) -> None:
         self._settings = settings
         self._target = target
-        self._topic = f"{settings.outputs.topic_prefix}rejected.{target}"
+        self._topic = rejected_topic(settings, target)
         self._producer: KafkaProducer | None = None
 
     def reject(self, rejected: Sequence[Rejected]) -> None:
@@ -227,12 +237,14 @@ class RejectedTopic:
             for future in futures:
                 future.get(timeout=30)
         except KafkaError as error:
+            self.close()  # what it has under way it may neither send nor give up
             raise SinkBusy(f"rejected.{self._target}", str(error)) from error
 
     def close(self) -> None:
         """Release connections."""
         if self._producer is not None:
-            self._producer.close()
+            producer, self._producer = self._producer, None
+            producer.close(timeout=_BROKER_S)
 
 
 def _refusal(item: Rejected) -> bytes:

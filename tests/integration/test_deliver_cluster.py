@@ -13,6 +13,7 @@ from elasticsearch import ApiError, Elasticsearch
 from kafka import KafkaConsumer, KafkaProducer
 from redis import Redis
 
+from config.channels import Channel
 from config.settings import Kafka, Outputs, Settings, Source, Target
 from jobs import deliver
 from jobs.delivery import topics
@@ -376,3 +377,51 @@ def test_a_lane_whose_consumer_stopped_reading_begins_anew(
     finally:
         stop.set()
         running.join()
+
+
+def test_what_comes_of_partitions_that_are_given_back_during_a_wait_is_read(
+    cluster_settings, outputs, monkeypatch
+):
+    """Another deliverer takes some partitions and leaves while this one waits for its target. The
+    client gives them back unpaused, and what it reads then must not be dropped."""
+    monkeypatch.setattr(topics, "_SILENT_S", 60.0)
+    send(cluster_settings, [alert(1)])
+    assert len(polled(outputs, 8)) == 1
+    waiting, over = threading.Event(), threading.Event()
+
+    def waits():
+        while not over.is_set():
+            outputs.pause(1.0)
+            waiting.set()
+
+    lane = threading.Thread(target=waits)
+    lane.start()
+    try:
+        other = topics.TopicOutputs(cluster_settings, "index", None)
+        wait_for(lambda: other.poll() is None and other._consumer.assignment())
+        other.close()
+        waiting.clear()
+        sent = [alert(number) for number in range(2, 202)]
+        send(cluster_settings, sent)
+        wait_for(lambda: len(outputs._consumer.assignment()) == 2 * len(outputs._kinds))
+        waiting.clear()
+        assert waiting.wait(30)
+    finally:
+        over.set()
+        lane.join()
+    got = polled(outputs, 10)
+    assert {record.id for record in got} >= {record.id for record in sent}
+
+
+def test_what_a_target_refuses_has_a_topic_before_it_is_needed(cluster_settings):
+    """A broker that makes no topics by itself would hold the target up with its first refusal."""
+    settings = msgspec.structs.replace(
+        cluster_settings,
+        targets=(Target(kind="redis", name="live", url="redis://127.0.0.1:1/0"),),
+        channels=(Channel(kind="webhook", name="soc", url="https://127.0.0.1:1/"),),
+    )
+    ensure_topics(settings)
+    prefix = settings.outputs.topic_prefix
+    consumer = KafkaConsumer(bootstrap_servers=settings.kafka.bootstrap)
+    wait_for(lambda: {f"{prefix}rejected.live", f"{prefix}rejected.soc"} <= consumer.topics())
+    consumer.close()

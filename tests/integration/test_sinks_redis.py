@@ -170,6 +170,24 @@ def test_a_wiped_server_is_noticed_and_tells_from_where_to_fill_it(sink, client,
     assert sink.write_at([alert(2, tenant=prefix)], {"kafka:alerts:0": 4}).written == 1
 
 
+def test_a_server_that_is_wiped_within_a_batch_is_filled_again(sink, client, prefix, monkeypatch):
+    """Its new mark alone would say that all before it is there."""
+    sink.write_at([alert(1, tenant=prefix)], {"kafka:alerts:0": 5, "kafka:alerts:1": 2})
+    queue = sink._queue
+
+    def wiped_then(pipe, record):
+        client.delete(f"mingjian:{{deliver}}:marks:{prefix}")
+        queue(pipe, record)
+
+    monkeypatch.setattr(sink, "_queue", wiped_then)
+    with pytest.raises(SinkBehind):
+        sink.write_at([alert(2, tenant=prefix)], {"kafka:alerts:0": 6})
+    monkeypatch.undo()
+    assert sink.positions() == {}
+    assert sink.write_at([alert(1, tenant=prefix)], {"kafka:alerts:0": 5}).duplicates == 1
+    assert sink.positions() == {"kafka:alerts:0": 5}
+
+
 def test_no_server_is_one_clear_line_without_credentials(prefix):
     sink = RedisSink("live", "redis://user:secret@127.0.0.1:1/0", tenant=prefix)
     with pytest.raises(

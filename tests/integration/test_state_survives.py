@@ -139,7 +139,7 @@ def assert_as_in_the_pure_engine(settings, records):
 
 def _newest(folder):
     """Number of the last checkpoint that is whole; 0 while there is none."""
-    found = folder.glob("*/chk-*/_metadata")
+    found = folder.glob("*/*/chk-*/_metadata")
     return max((int(file.parent.name.removeprefix("chk-")) for file in found), default=0)
 
 

@@ -130,13 +130,15 @@ def test_reading_goes_on_inside_a_file_where_a_batch_ended(tmp_path):
 def test_what_is_no_record_is_set_aside_with_its_bytes(tmp_path):
     folder = tmp_path / "outputs" / "alerts"
     folder.mkdir(parents=True)
-    lines = [alert(1).body, b'{"alert_id": ', b"\xff\xfe", b"[1]", b'{"evidence_id":"e"}', b""]
+    long = b'{"alert_id":"%s"}' % (b"a" * 513)  # for one such id a bulk call is refused as a whole
+    bad = [b'{"alert_id": ', b"\xff\xfe", b"[1]", b'{"evidence_id":"e"}', long]
+    lines = [alert(1).body, *bad, b""]
     (folder / "part-0").write_bytes(b"\n".join([*lines, alert(2).body]))
     report = deliver.run(settings_in(tmp_path), once=True)
-    assert (report.targets[0].written, report.targets[0].rejected) == (2, 4)
+    assert (report.targets[0].written, report.targets[0].rejected) == (2, 5)
     db = sqlite3.connect(tmp_path / "index.db")
     kept = {body for (body,) in db.execute("SELECT body FROM rejected")}
-    assert kept == set(lines[1:5])
+    assert kept == set(bad)
 
 
 def test_killed_between_write_and_commit_nothing_is_lost_or_doubled(tmp_path):

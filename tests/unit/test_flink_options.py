@@ -7,23 +7,36 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from config.settings import load
 from jobs.flink import flink_options
 from jobs.kafka_client import flink_properties
+from jobs.kept_state import state_folder
 
 
 def test_a_checkpoint_folder_of_any_name_is_named_as_flink_reads_it(tmp_path):
     settings = load("cluster", overrides=(f"flink.checkpoint_dir={tmp_path}/检查点",))
     options, rest_url = flink_options(settings, ())
-    assert options["execution.checkpointing.dir"] == f"file://{tmp_path}/检查点"
+    assert options["execution.checkpointing.dir"] == (f"file://{tmp_path}/检查点/demo-2a97516c")
     assert rest_url == settings.flink.rest_url
 
 
 def test_an_address_is_left_as_it_is():
     settings = load("cluster", overrides=("flink.checkpoint_dir=s3://bucket/checkpoints",))
     assert flink_options(settings, ())[0]["execution.checkpointing.dir"] == (
-        "s3://bucket/checkpoints"
+        "s3://bucket/checkpoints/demo-2a97516c"
     )
+
+
+@pytest.mark.parametrize("tenant", ["..", "a/b", "公司", "DEMO", "demo "])
+def test_every_tenant_has_a_folder_of_its_own(tmp_path, tenant):
+    told = (f"flink.checkpoint_dir={tmp_path}",)
+    one = load("cluster", overrides=told)
+    other = load("cluster", overrides=(*told, f"tenant='{tenant}'"))
+    place = Path(state_folder(other))
+    assert place.parent == tmp_path
+    assert place.name.lower() != Path(state_folder(one)).name.lower()
 
 
 def test_what_flink_unpacks_goes_with_the_process_that_unpacked_it(tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,6 +14,7 @@ from config.settings import load
 from jobs import keep
 from jobs.detect import Report
 from jobs.keep import Keeper, Seen
+from jobs.kept_state import state_folder
 from rules.errors import EXIT_USAGE, MingjianError
 
 
@@ -48,7 +51,8 @@ def settings(tmp_path, monkeypatch):
 
 def checkpoint(folder, job, number, at):
     """An empty checkpoint written at `at` (seconds)."""
-    place = folder / job / f"chk-{number}"
+    settings = load("cluster", overrides=(f"flink.checkpoint_dir={folder}",))
+    place = Path(state_folder(settings)) / job / f"chk-{number}"
     place.mkdir(parents=True)
     (place / "_metadata").write_bytes(b"x")
     os.utime(place / "_metadata", (at, at))
@@ -76,6 +80,15 @@ def test_it_goes_on_from_the_newest_checkpoint_of_any_job(settings, tmp_path):
     assert cluster.submitted == [str(newest)]
 
 
+def test_another_tenants_checkpoint_is_not_taken(settings, tmp_path):
+    """The positions in it are those of other topics, and the windows other people's."""
+    checkpoint(tmp_path, "a", 1, 100)
+    other = msgspec.structs.replace(settings, tenant="other")
+    cluster = Cluster(other, [Seen(""), Seen("j2")])
+    cluster.keeper.run()
+    assert cluster.submitted == [""]
+
+
 def test_a_named_place_serves_until_there_is_a_checkpoint(settings, tmp_path):
     named = str(tmp_path / "elsewhere")
     flink = msgspec.structs.replace(settings.flink, restore=named)
@@ -95,6 +108,41 @@ def test_a_checkpoint_that_cannot_be_read_is_passed_over(settings, tmp_path):
     cluster = Cluster(settings, [Seen(""), Seen(""), Seen("j2")], [broken])
     cluster.keeper.run()
     assert cluster.submitted == [str(newest), str(older)]
+
+
+def test_a_broken_checkpoint_is_passed_over_in_a_folder_that_is_named_relatively(
+    settings, tmp_path, monkeypatch
+):
+    """As in the cluster profile; Flink tells of it by its whole path."""
+    monkeypatch.chdir(tmp_path)
+    older, newest = checkpoint(tmp_path, "a", 1, 100), checkpoint(tmp_path, "a", 2, 200)
+    flink = msgspec.structs.replace(settings.flink, checkpoint_dir=".")
+    monkeypatch.setattr(keep.progress, "cancel", lambda _url, _job: None)
+    trouble = {"restored": f"file:{newest}", "problem": "java.io.EOFException"}
+    looks = [*(Seen("j1", restarts, 0, **trouble) for restarts in range(1, 4)), Seen(""), Seen("j")]
+    cluster = Cluster(msgspec.structs.replace(settings, flink=flink), looks)
+    cluster.keeper.run()
+    assert cluster.submitted == [str(older)]
+
+
+def test_the_settings_of_a_submission_are_read_by_nobody_else(settings, tmp_path, monkeypatch):
+    """Addresses in them may hold passwords."""
+    seen = []
+
+    def answers(command, **_):
+        file = Path(command[-1])
+        seen.append((file.stat().st_mode & 0o777, load(path=file).flink.restore))
+        return subprocess.CompletedProcess(
+            command, 0, '{"job_id": "j1", "state": "RUNNING", "beginning": null}', ""
+        )
+
+    monkeypatch.setattr(keep.subprocess, "run", answers)
+    old = tmp_path / "keep" / "settings.yaml"
+    old.parent.mkdir()
+    old.write_text("left by an earlier version, for everybody to read")
+    keep.submit_apart(msgspec.structs.replace(settings, data_dir=str(tmp_path)))
+    assert seen == [(0o600, "latest")]
+    assert list(old.parent.iterdir()) == []
 
 
 def test_another_failure_does_not_cost_the_checkpoint(settings, tmp_path):
