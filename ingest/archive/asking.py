@@ -3,6 +3,7 @@ where it does not."""
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from ingest.archive.port import (
 from ingest.archive.watch import Watch
 from rules.errors import MingjianError
 
-_MINUTE_MS = 60_000
+_MINUTE_S = 60.0
 _FIRST_S, _LONGEST_S = 0.5, 60.0
 REFUSED = "source_refused"
 
@@ -31,6 +32,7 @@ class World(NamedTuple):
 
     `now` is UTC ms, `sleep` takes seconds, `chance` gives 0 to 1, `stopped` is whether to end.
     `tell` is for whoever watches: a word ("away", "back" …) and a sentence in both languages.
+    `steady` is seconds of a clock that nobody sets: how long something took is measured by it.
     """
 
     now: Callable[[], int]
@@ -38,6 +40,7 @@ class World(NamedTuple):
     chance: Callable[[], float]
     stopped: Callable[[], bool]
     tell: Callable[[str, str, str], None]
+    steady: Callable[[], float] = time.monotonic
 
 
 class Stopped(Exception):
@@ -68,8 +71,9 @@ class Asking:
     ) -> None:
         self._client, self._settings, self._watch = client, settings, watch
         self._world, self._waiting = world, waiting
-        self._calls: deque[int] = deque()
-        self._away_since = 0
+        # when the last calls were, by the steady clock: as many as one minute may have
+        self._calls: deque[float] = deque(maxlen=settings.calls_per_minute)
+        self._away_since: float | None = None
 
     def page(self, seq: int, limit: int) -> Page:
         """The page behind `seq`, asked for until there is one.
@@ -120,33 +124,30 @@ class Asking:
                 raise Stopped
 
     def _keep_pace(self) -> None:
-        now = self._world.now()
-        while self._calls and self._calls[0] <= now - _MINUTE_MS:
-            self._calls.popleft()
-        if len(self._calls) >= self._settings.calls_per_minute:
-            self._world.sleep((self._calls[0] + _MINUTE_MS - now) / 1000)
-            if self._world.stopped():
-                raise Stopped
-            now = self._world.now()
-        self._calls.append(now)
+        if len(self._calls) == self._calls.maxlen:
+            left = self._calls[0] + _MINUTE_S - self._world.steady()
+            if left > 0:
+                self._world.sleep(left)
+                if self._world.stopped():
+                    raise Stopped
+        self._calls.append(self._world.steady())
 
     def _away(self, error: ArchiveError) -> None:
-        if not self._away_since:
-            self._away_since = self._world.now()
+        if self._away_since is None:
+            self._away_since = self._world.steady()
             en, zh = error.text()
             self._world.tell("away", f"{en}; trying again", f"{zh}；正在重试")
 
     def _back(self) -> None:
-        now = self._world.now()
-        if self._away_since:
-            seconds = (now - self._away_since) / 1000
+        if self._away_since is not None:
+            seconds = self._world.steady() - self._away_since
             self._world.tell(
                 "back", f"the archive answers again after {seconds:.1f} s",
                 f"会话存档恢复应答，中断 {seconds:.1f} 秒",
             )  # fmt: skip
-            self._away_since = 0
+            self._away_since = None
         for code in self._watch.subjects(REFUSED):
-            self._watch.resolve(REFUSED, code, "the archive answers again", now=now)
+            self._watch.resolve(REFUSED, code, "the archive answers again", now=self._world.now())
 
     def _refused(self, error: ArchiveError) -> MingjianError:
         return refused(error, self._watch, self._world.now())

@@ -32,11 +32,29 @@ def between(seqs: Iterable[int], first: int, last: int) -> list[tuple[int, int]]
 
 
 class Gaps:
-    """Watches the gaps of one archive."""
+    """Watches the gaps of one archive.
+
+    The book comes first and the incidents follow it: what a crash leaves untold in between,
+    `catch_up` tells. An incident that was resolved can never be told as open again, under its id.
+    So none is resolved before what it misses is durable.
+    """
 
     def __init__(self, book: Book, watch: Watch, wait_ms: int) -> None:
         self._book, self._watch, self._wait_ms = book, watch, wait_ms
         self._told = list(book.gaps(told=True))
+
+    def catch_up(self, now: int) -> None:
+        """Make the incidents what the book says; to be called when a process begins."""
+        for gap in self._told:
+            self._open(gap.first, gap.last, now)
+        subjects = {_subject(gap.first, gap.last) for gap in self._told}
+        for subject in self._watch.subjects(SEQUENCE_GAP):
+            first, last = map(int, subject.split("-"))
+            if subject not in subjects and not any(
+                gap.first <= first and last <= gap.last for gap in self._told
+            ):
+                within = [gap[:2] for gap in self._told if first <= gap.first and gap.last <= last]
+                self._resolve(first, last, within, now)
 
     @property
     def pending(self) -> bool:
@@ -45,10 +63,16 @@ class Gaps:
 
     def due(self, now: int) -> list[Gap]:
         """Those to be looked for again by now (UTC ms)."""
-        return [one for one in self._book.gaps(told=False) if one.at + self._wait_ms <= now]
+        # One that was noted later than now was noted before the clock was set back. Nobody knows
+        # how long it has waited, and looking early costs one call.
+        return [
+            one
+            for one in self._book.gaps(told=False)
+            if one.at > now or one.at + self._wait_ms <= now
+        ]
 
-    def seen(self, after: int | None, seqs: Sequence[int], now: int, *, expired: bool) -> None:
-        """A page came: note what is missing in it, and what came late after all.
+    def note(self, after: int | None, seqs: Sequence[int], now: int, *, expired: bool) -> None:
+        """A page came: note what is missing in it. To be called before the page is taken.
 
         Args:
             after: the number before the page; None when nothing is known before it.
@@ -61,9 +85,14 @@ class Gaps:
             first = seqs[0]
         for start, last in between(seqs, first, seqs[-1]):
             self._book.gap(start, last, now)
+
+    def arrived(self, seqs: Sequence[int], now: int) -> None:
+        """These numbers are durable: settle the gaps that were told, as far as they fill them."""
         for gap in self._told:
             if seqs[0] <= gap.last and gap.first <= seqs[-1]:
-                self._settle(gap, seqs, now, told=True)
+                runs = between(seqs, gap.first, gap.last)
+                if runs != [gap[:2]]:
+                    self._settle(gap, runs, now)
 
     def expired(self, first: int, last: int, now: int) -> None:
         """Tell of messages that nobody can fetch any more; `last` 0: nobody knows how many."""
@@ -74,31 +103,34 @@ class Gaps:
         )  # fmt: skip
 
     def looked_again(self, gap: Gap, seqs: Sequence[int], now: int) -> None:
-        """The second look at a gap found these numbers of it."""
-        self._settle(gap, seqs, now, told=False)
+        """The second look at a gap found these numbers of it, which are durable."""
+        self._settle(gap, between(seqs, gap.first, gap.last), now)
 
-    def _settle(self, gap: Gap, seqs: Sequence[int], now: int, *, told: bool) -> None:
-        runs = between(seqs, gap.first, gap.last)
-        if told and runs == [(gap.first, gap.last)]:
-            return
-        missing = ", ".join(f"{first} to {last}" for first, last in runs[:5])
-        if told:
-            detail = f"arrived; still missing: {missing}" if missing else "all of them arrived"
-            self._watch.resolve(SEQUENCE_GAP, _subject(*gap[:2]), detail, now=now, count=gap.size)
-        for first, last in runs:
-            self._watch.open(
-                SEQUENCE_GAP,
-                _subject(first, last),
-                f"numbers {first} to {last} are missing, also when asked for again",
-                now=now,
-                key=_subject(first, last),
-                count=last - first + 1,
-            )
-        if not runs or runs[0][0] != gap.first:
-            self._book.no_gap(gap.first)
-        for first, last in runs:
-            self._book.gap(first, last, now, told=True)
+    def _settle(self, gap: Gap, runs: list[tuple[int, int]], now: int) -> None:
+        """Of a gap these runs are missing still."""
+        self._book.left_of_gap(gap.first, runs, now)
         self._told = list(self._book.gaps(told=True))
+        for first, last in runs:
+            self._open(first, last, now)
+        if gap[:2] not in runs:
+            self._resolve(gap.first, gap.last, runs, now)
+
+    def _open(self, first: int, last: int, now: int) -> None:
+        self._watch.open(
+            SEQUENCE_GAP,
+            _subject(first, last),
+            f"numbers {first} to {last} are missing, also when asked for again",
+            now=now,
+            key=_subject(first, last),
+            count=last - first + 1,
+        )
+
+    def _resolve(self, first: int, last: int, runs: list[tuple[int, int]], now: int) -> None:
+        missing = ", ".join(f"{start} to {end}" for start, end in runs[:5])
+        detail = f"arrived; still missing: {missing}" if missing else "all of them arrived"
+        self._watch.resolve(
+            SEQUENCE_GAP, _subject(first, last), detail, now=now, count=last - first + 1
+        )
 
 
 def _subject(first: int, last: int) -> str:

@@ -39,6 +39,10 @@ class Watch:
                 self._tell(kind, key, detail, now, count, {"status": RESOLVED})
                 self._book.ended(kind, subject)
 
+    def is_open(self, kind: str, subject: str) -> bool:
+        """Whether such an incident was told, and has not ended."""
+        return self._book.is_told(kind, subject)
+
     def subjects(self, kind: str) -> list[str]:
         """What incidents of a kind are open about."""
         return [subject for subject, _ in self._book.open_incidents(kind)]

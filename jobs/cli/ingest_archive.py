@@ -111,7 +111,7 @@ def archive(
     stop = stopping()
     began = time.monotonic()
     with ends(settings, stop, tell=tell) as where, collector(settings, name, where) as intake:
-        book = Book(Path(settings.data_dir) / "ingest" / f"{name}.kept.db")
+        book = Book(Path(settings.data_dir) / "ingest" / f"{name}.kept.db", where.waiting)
         try:
             client = _connected(settings, simulator, intake, book)
             try:

@@ -47,7 +47,9 @@ class Span(NamedTuple):
 
 def books(settings: Settings) -> list[Path]:
     """The files in which collectors remember."""
-    return sorted((Path(settings.data_dir) / "ingest").glob("*.db"))
+    found = (Path(settings.data_dir) / "ingest").glob("*.db")
+    # no name of a collector has a dot: "archive.kept.db" holds messages that could not be opened
+    return sorted(path for path in found if "." not in path.stem)
 
 
 def look(

@@ -34,6 +34,7 @@ KEPT_S = 400 * 86_400  # how long it is remembered that something was told
 MOST = 50  # records of one message that are read
 MOST_BYTES = 64 * 1024 * 1024  # of records that wait
 STANDS, ENDED = "stands", "ended"
+PERHAPS = "perhaps"  # a message about it was sent and not confirmed: nobody knows what they know
 _OPEN = "refused = ''"
 _HANDED = 1000
 
@@ -102,7 +103,8 @@ class Outbox:
         """Note the entries; how many of them were not known.
 
         What people know is compared with what is so: an end takes the place of what was not told
-        yet, and is told only of what was; what stands after all is told once more.
+        yet, and is told only of what was; what stands after all is told once more. Where nobody
+        can say what they know, they are told: a message too many is better than none.
         """
         new = 0
         with self._together():
@@ -112,10 +114,8 @@ class Outbox:
                 if entry.rank <= rank:
                     continue
                 new += 1
-                if not told and self._one(
-                    "SELECT 1 FROM waiting WHERE id = ? AND message != ''", entry.id
-                ):
-                    told = STANDS  # it was sent and not confirmed: perhaps they know
+                if self._one("SELECT 1 FROM waiting WHERE id = ? AND message != ''", entry.id):
+                    told = PERHAPS
                 self._db.execute(
                     "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)",
                     (entry.id, entry.rank, told, now),
@@ -124,11 +124,12 @@ class Outbox:
         return new
 
     def _queue(self, entry: Entry, told: str, now: float) -> None:
-        news = told != STANDS if entry.stands else told == STANDS
+        news = told != STANDS if entry.stands else told in (STANDS, PERHAPS)
         kept = self._one(
-            "SELECT came FROM waiting WHERE id = ? AND stands = ?", entry.id, entry.stands
-        )
-        if news and kept:  # it keeps its place
+            f"SELECT came FROM waiting WHERE id = ? AND stands = ? AND {_OPEN}",  # noqa: S608
+            entry.id, entry.stands,
+        )  # fmt: skip
+        if news and kept:  # it keeps its place, and the id of its message
             self._db.execute(
                 "UPDATE waiting SET body = ?, response = ? WHERE id = ?",
                 (entry.body, entry.response, entry.id),
@@ -160,8 +161,12 @@ class Outbox:
         row = self._one(f"SELECT total(length(body)) FROM waiting WHERE {_OPEN}")  # noqa: S608
         return bool(row and row[0] >= MOST_BYTES)
 
-    def sent(self, since: float) -> list[tuple[float, str]]:
-        """(time, group) of the messages since then."""
+    def sent(self, since: float, now: float) -> list[tuple[float, str]]:
+        """(time, group) of the messages since then. Those that a clock which was ahead has dated
+        later than now count from now on, and are written down so: they must not come nearer at
+        every look."""
+        if self._one("SELECT 1 FROM sent WHERE at > ?", now):
+            self._db.execute("UPDATE sent SET at = ? WHERE at > ?", (now, now))
         return list(self._db.execute("SELECT at, about FROM sent WHERE at > ?", (since,)))
 
     def claim(self, about: str, floor: int, whole: bool) -> Claim:

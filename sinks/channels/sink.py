@@ -56,6 +56,7 @@ class ChannelSink:
         self._language, self._now = language, now
         self._outbox: Outbox | None = None
         self._again = 0.0
+        self._asked = 0.0  # when it was last asked whether anything is due
         self._aside: list[int] = []  # refused ones that the last call has handed over
         self._sent: set[str] = set()  # messages sent that could not be written down as sent
         self._suspects: set[str] = set()  # groups whose message failed while others passed
@@ -111,7 +112,11 @@ class ChannelSink:
 
     def due(self) -> bool:
         """See `Ticks`."""
-        return bool(self._aside) or bool(self._again and self._now() >= self._again)
+        now = self._now()
+        if now < self._asked:  # the clock was put back: the time that is waited for may be far off
+            self._again = min(self._again, now)
+        self._asked = now
+        return bool(self._aside) or bool(self._again and now >= self._again)
 
     def tick(self) -> WriteResult:
         """See `Ticks`. A channel that is away has told what it could, and keeps the rest."""
@@ -187,7 +192,7 @@ class ChannelSink:
         while True:
             now = self._now()
             waiting = [one for one in box.waiting() if one.about not in failed]
-            sent = box.sent(now - kept_s)
+            sent = box.sent(now - kept_s, now)
             todo = plan(self._policy, waiting, sent, now, self._suspects)
             self._again = todo.again
             if not todo.messages:

@@ -148,6 +148,22 @@ def freeze_deliverer(scene: Scene) -> None:
     scene.mark("second deliverer ended")
 
 
+def deliverer_comes_and_goes(scene: Scene) -> None:
+    """Elasticsearch is away, and meanwhile a second deliverer takes its part and is killed."""
+    system = scene.system
+    scene.mark("elasticsearch down")
+    system.away("elasticsearch")
+    system.kill("elasticsearch")
+    system.second_deliverer()
+    time.sleep(20)
+    system.away("deliver-2")
+    system.kill("deliver-2")
+    scene.mark("second deliverer ended")
+    time.sleep(20)  # longer than the session of the group
+    system.back("elasticsearch")
+    scene.mark("elasticsearch up")
+
+
 def busy_index(scene: Scene) -> None:
     """Elasticsearch answers 429 for 60 s."""
     _index(scene, 60, status=429)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ from tests.support.records import T0, alert, evidence, rule, write_part
 
 
 class Heard:
-    """A sender that writes down what is told; `answers` are raised first."""
+    """A sender that writes down what is told; `answers` are raised first: it did not come. With
+    `mute` it came, and the answer is lost."""
 
     proof = "", ""
 
@@ -51,6 +53,7 @@ class Heard:
         self.more: list[int] = []
         self.answers: list[Exception] = []
         self.poison = ""
+        self.mute = False
 
     def send(self, told: Message) -> None:
         self.tried.append(told.id)
@@ -63,6 +66,8 @@ class Heard:
         self.heard.append((told.kind, found))
         self.ids.append(told.id)
         self.more.append(told.more)
+        if self.mute:
+            raise SinkBusy("soc", "no answer")
 
     def close(self) -> None:
         pass
@@ -272,6 +277,40 @@ def test_what_a_full_outbox_did_not_take_in_is_not_said_to_be_settled(
     assert refused.record.id == alert(1).id
 
 
+def test_a_clock_that_was_ahead_and_is_put_right_silences_nobody(tmp_path, heard, clock) -> None:
+    """What was sent "in the future" holds up the next as if it were sent just now: once."""
+    channel = sink(tmp_path, heard, clock, group_s=60, per_minute=2)
+    right, clock.now = clock.now, clock.now + 7 * 86_400
+    tell(channel, alert(1), alert(2, rule=rule("b")))
+    tell(channel, alert(3))  # waits for the end of a minute that is a week away
+    clock.now = right
+    assert channel.due(), "it looks again, whatever it was waiting for"
+    channel.tick()
+    assert channel.left() == "1 to be told, next at 2026-03-04 12:54:20"
+    for _ in range(6):
+        clock.now += 10.5
+        if channel.due():
+            channel.tick()
+    assert heard.heard[2:] == [("alert", [alert(3).id])]
+    tell(channel, alert(4, rule=rule("c")))
+    assert heard.heard[3:] == [("alert", [alert(4).id])], "the rate is free, too"
+
+
+def test_a_channel_that_was_away_is_tried_again_when_the_clock_is_put_back(
+    tmp_path, heard, clock
+) -> None:
+    heard.answers = [Away("soc", "HTTP 503", "HTTP 503")]
+    channel = sink(tmp_path, heard, clock)
+    channel.write([alert(1)])
+    with pytest.raises(Away):
+        channel.tick()
+    assert channel.due()
+    clock.now -= 86_400
+    assert channel.due()
+    channel.tick()
+    assert heard.heard == [("alert", [alert(1).id])]
+
+
 # ---- what is not told
 
 
@@ -328,25 +367,69 @@ def test_what_was_told_ahead_is_told_once_and_taken_back(tmp_path, heard, clock)
     assert len(set(heard.ids)) == 3  # a receiver must not take the last for a repeat
 
 
-@given(st.lists(st.sampled_from([SPECULATIVE, RETRACTED, FINAL, "tick"]), max_size=8))
-@settings(deadline=None, max_examples=60)
-def test_in_the_end_people_know_what_is_so(tmp_path_factory, statuses: list[str]) -> None:
-    """Whatever comes in whatever order, they were told it stands exactly when it stands."""
+def test_what_was_told_ahead_in_vain_is_told_when_it_is_confirmed(tmp_path, heard, clock) -> None:
+    """It keeps its id: a receiver that has it after all knows the repeat."""
+    heard.answers = [Away("soc", "HTTP 503", "HTTP 503")]
+    channel = sink(tmp_path, heard, clock, group_s=0)
+    channel.write([alert(1, status=SPECULATIVE)])
+    with pytest.raises(Away):
+        channel.tick()
+    tell(channel, alert(1, status=FINAL))
+    assert heard.heard == [("alert", [alert(1).id])]
+    assert len(set(heard.tried)) == 1
+
+
+def test_what_was_perhaps_taken_back_and_stands_after_all_is_told(tmp_path, heard, clock) -> None:
+    channel = sink(tmp_path, heard, clock, group_s=0)
+    tell(channel, alert(1, status=SPECULATIVE))
+    heard.mute = True
+    channel.write([alert(1, status=RETRACTED)])
+    with pytest.raises(SinkBusy):
+        channel.tick()
+    heard.mute = False
+    tell(channel, alert(1, status=FINAL))
+    assert [kind for kind, _ in heard.heard] == ["alert", "retraction", "alert"]
+
+
+def test_what_comes_after_a_refused_one_is_not_lost_with_it(tmp_path, heard, clock) -> None:
+    heard.answers = [Refused("HTTP 413")]
+    channel = sink(tmp_path, heard, clock, group_s=0)
+    channel.write([alert(1, status=SPECULATIVE)])
+    (refused,) = channel.tick().rejected
+    assert refused.record.body == alert(1, status=SPECULATIVE).body
+    channel.write([alert(1, status=FINAL)])  # before the deliverer calls again
+    channel.tick()
+    assert heard.heard == [("alert", [alert(1).id])]
+
+
+STEPS = [SPECULATIVE, RETRACTED, FINAL, "tick", "fail", "mute"]
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=9))
+@settings(deadline=None, max_examples=120)
+def test_in_the_end_people_know_what_is_so(tmp_path_factory, steps: list[str]) -> None:
+    """Whatever comes in whatever order, whichever message or answer is lost, they were told it
+    stands exactly when it stands."""
     heard, ranks = Heard(), {SPECULATIVE: 1, RETRACTED: 2, FINAL: 3}
     channel = sink(tmp_path_factory.mktemp("box"), heard, Clock(), group_s=0, per_minute=1000)
-    for status in statuses:
-        if status == "tick":
+    for step in steps:
+        if step in ranks:
+            channel.write([alert(1, status=step)])
+            continue
+        heard.answers = [SinkBusy("soc", "HTTP 503")] if step == "fail" else []
+        heard.mute = step == "mute"
+        with suppress(SinkBusy):
             channel.tick()
-        else:
-            channel.write([alert(1, status=status)])
+    heard.answers, heard.mute = [], False
     channel.tick()
     channel.close()
-    told = [kind for kind, _ in heard.heard]
-    came = [status for status in statuses if status in ranks]
-    holds = max(came, key=ranks.__getitem__, default=RETRACTED)
+    first = dict(zip(reversed(heard.ids), reversed(heard.heard), strict=True))  # repeats are known
+    told = [first[one][0] for one in dict.fromkeys(heard.ids)]
+    holds = max((step for step in steps if step in ranks), key=ranks.get, default=RETRACTED)
     assert (told[-1:] == ["alert"]) == (holds != RETRACTED)
-    assert all(one != two for one, two in pairwise(told))
-    assert told[:1] != ["retraction"]
+    if not {"fail", "mute"} & set(steps):
+        assert all(one != two for one, two in pairwise(told))
+        assert told[:1] != ["retraction"]
 
 
 def test_incidents_are_told_and_told_to_be_over(tmp_path, heard, clock) -> None:
