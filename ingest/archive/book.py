@@ -44,7 +44,7 @@ class Gap(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A message that could not be opened, why (as in `Shut`), and since when it is here (UTC ms)."""
+    """A message that could not be opened, why (as in `Shut`), and when it came (UTC ms)."""
 
     message: Encrypted
     reason: str

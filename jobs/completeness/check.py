@@ -1,36 +1,28 @@
-"""All steps together, and the incidents about what does not agree."""
+"""All steps together. The incidents about what does not agree: `jobs.completeness.telling`."""
 
 from __future__ import annotations
 
-import datetime as dt
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from config.settings import Settings
-from ingest.collector import INCIDENTS
-from jobs.collecting import ends, now_ms
+from jobs.collecting import now_ms
 from jobs.completeness import collected, delivered
 from jobs.completeness.collected import Span
-from jobs.completeness.lines import DIFFERS, HOUR_MS, OK, Line, read, state_of, summed
+from jobs.completeness.lines import DIFFERS, HOUR_MS, Line, read, state_of, summed
 from jobs.completeness.told import Told
 from jobs.consumer_groups import committed
+from jobs.incidents import open_incidents
 from jobs.topic_reading import Topics
 from jobs.topics import judging_group
 from rules.errors import MingjianError
-from rules.operations import OPEN, RESOLVED, Incident, incident
-from sinks.base import NoAnswer, NoIndexYet
-from sinks.readers import open_reader
+from sinks.base import NoAnswer
 
-SOURCE = "completeness"
-SHANGHAI = dt.timezone(dt.timedelta(hours=8))
-_PAGE = 500
 Progress = Callable[[str, int, int], None]  # what is read, records, of how many (0: not known)
 
 
@@ -127,89 +119,12 @@ def _read(settings: Settings) -> list[Line]:
     )
 
 
-def open_incidents(settings: Settings) -> list[dict[str, Any]]:
-    """All that are open; none where nothing was ever delivered.
-
-    Raises:
-        MingjianError: the index cannot be read.
-    """
-    found: list[dict[str, Any]] = []
-    cursor = ""
-    try:
-        with closing(open_reader(settings)) as reader:
-            while True:
-                rows, cursor = reader.incidents(status=OPEN, limit=_PAGE, cursor=cursor)
-                found += rows
-                if not cursor:
-                    return found
-    except NoIndexYet:
-        return found
-
-
 def _known_incidents(settings: Settings) -> list[dict[str, Any]]:
-    """The same; none where there is no index that could be asked."""
+    """Those that are open; none where there is no index that could be asked."""
     try:
         return open_incidents(settings)
     except MingjianError:
         return []
-
-
-def differing(lines: Iterable[Line]) -> dict[str, Line]:
-    """What does not agree, added up by step, its first word and hour; by the name of its
-    incident's source."""
-    wrong = [line for line in lines if line.state == DIFFERS]
-    return {_source(line): line for line in summed(wrong, "hour")}
-
-
-def _source(line: Line) -> str:
-    hour = dt.datetime.fromtimestamp(line.hour / 1000, SHANGHAI).strftime("%Y-%m-%dT%H")
-    return f"{SOURCE}: {line.step} {line.of} {hour if line.hour else ''}".rstrip()
-
-
-def tell(settings: Settings, found: Completeness, stop: threading.Event) -> list[Incident]:
-    """Open an incident `count_differs` for each hour in which steps differ, and end those of hours
-    that agree now. Returns what was told.
-
-    Raises:
-        MingjianError: it cannot be written, or steps differ and the index does not tell which
-            incidents are open: one that is would be opened once more.
-    """
-    wrong = differing(found.lines)
-    agreeing = {_source(line) for line in summed(found.lines, "hour") if line.state == OK}
-    try:
-        open_now = open_incidents(settings)
-    except MingjianError:
-        if wrong:
-            raise
-        return []  # what agrees now is found to agree by the next check, too
-    known = {
-        row["source"]: row
-        for row in open_now
-        if row["kind"] == "count_differs" and row["source"].startswith(SOURCE)
-    }
-    told: list[Incident] = []
-    for source, line in wrong.items():
-        if source not in known:
-            told.append(
-                incident(
-                    "count_differs",
-                    tenant=settings.tenant,
-                    source=source,
-                    key=str(found.at),
-                    time=found.at,
-                    detail=f"{line.before} and {line.after}: {line.missing} are missing",
-                    count=line.missing,
-                )
-            )
-    for source, row in known.items():
-        if source in agreeing and source not in wrong:
-            ended = {"status": RESOLVED, "time": found.at, "detail": "they agree now"}
-            told.append(msgspec.convert({**row, **ended}, Incident))
-    if told:
-        bodies = [msgspec.json.encode(one) for one in told]
-        with ends(settings, stop, patience=15.0) as where:
-            where.outputs.tell(INCIDENTS, bodies, SOURCE, where.waiting())
-    return told
 
 
 def result_path(settings: Settings) -> Path:

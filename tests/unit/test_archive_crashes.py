@@ -3,6 +3,7 @@ out, once, and every missing one is told of."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -50,8 +51,8 @@ class DyingBook(Book):
     def gap(self, *given: Any, **named: Any) -> None:
         self._around(super().gap, *given, **named)
 
-    def no_gap(self, *given: Any) -> None:
-        self._around(super().no_gap, *given)
+    def left_of_gap(self, *given: Any) -> None:
+        self._around(super().left_of_gap, *given)
 
     def opening(self, *given: Any) -> str | None:
         return self._around(super().opening, *given)
@@ -66,19 +67,34 @@ class DyingBook(Book):
         self._around(super().note, *given)
 
 
+def dying(steps: Callable[[], None]) -> Callable[[Path], DyingBook]:
+    """Makes books that die when `steps` says."""
+
+    def book(path: Path) -> DyingBook:
+        made = DyingBook(path)
+        made.step = steps
+        return made
+
+    return book
+
+
+def told_missing(company: Company) -> list[int]:
+    """The numbers that open incidents say are missing."""
+    runs = [
+        re.match("numbers (\\d+) to (\\d+) are missing", detail)
+        for kind, detail, _ in company.intake.open()
+        if kind == "sequence_gap"
+    ]
+    return sorted(n for run in runs if run for n in range(int(run[1]), int(run[2]) + 1))
+
+
 def lives(company: Company, deaths: list[int], **pull: Any) -> None:
     """Processes that die, each at its step, and one that comes to the end."""
     for step in (*deaths, 0):
         steps = Steps(step)
         company.intake.step = steps
-
-        def book(path: Path, steps: Steps = steps) -> DyingBook:
-            made = DyingBook(path)
-            made.step = steps
-            return made
-
         try:
-            company.pull(book=book, **pull)
+            company.pull(book=dying(steps), **pull)
         except Crash:
             company.clock.ms += 1000
 
@@ -139,3 +155,38 @@ def test_numbers_that_become_visible_out_of_order_are_not_lost(
         told = [one for one in company.intake.open() if one[0] == "sequence_gap"]
         missing = {*range(shown[0], shown[-1])} - {*shown} - late
         assert sum(count for _, _, count in told) == len(missing)
+
+
+@given(
+    filled=st.sets(st.integers(2, 8)),
+    limit=st.integers(1, 9),
+    death=st.integers(1, 60),
+    without=st.booleans(),
+)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_a_gap_is_told_as_filled_only_when_its_messages_are_durable(
+    filled: set[int], limit: int, death: int, without: bool
+) -> None:
+    """Somebody fetches told numbers with --from, and the process dies."""
+    with tempfile.TemporaryDirectory() as folder:
+        company = Company(Path(folder))
+        company.archive.add(stored(1), stored(9))
+        company.pull()
+        assert told_missing(company) == [*range(2, 9)]
+        company.archive.reveal(*map(stored, filled))
+
+        def nothing_is_lost_untold() -> None:
+            lost = {*ids(*range(1, 10))} - {*company.taken}
+            assert lost <= {*ids(*told_missing(company))}
+
+        company.intake.step = Steps(death)
+        try:
+            company.pull(book=dying(company.intake.step), start=1, limit=limit)
+        except Crash:
+            nothing_is_lost_untold()
+        if without:  # it is started again by a machine that knows of no --from
+            lives(company, [], limit=limit)
+            nothing_is_lost_untold()
+        lives(company, [], start=1, limit=limit)
+        assert {*company.taken} == {*ids(1, 9, *filled)}
+        assert told_missing(company) == sorted({*range(2, 9)} - filled)

@@ -191,15 +191,6 @@ def test_an_archive_that_repeats_itself_is_not_believed(company: Company) -> Non
     assert (pulled.pages, pulled.seq) == (0, 1)
 
 
-def test_no_more_calls_a_minute_than_allowed(company: Company) -> None:
-    company.archive.add(*(stored(seq) for seq in range(1, 26)))
-    began = company.clock.ms
-    company.pull(limit=1, calls_per_minute=10)
-    assert company.taken == ids(*range(1, 26))
-    assert company.clock.ms - began >= 2 * 60_000
-    assert not company.clock.told, "the simulator never had to refuse a call"
-
-
 # ---- numbers that are missing ----
 
 

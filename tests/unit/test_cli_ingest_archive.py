@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ingest.archive.simulator_folder import Kind, fill
+from ingest.waiting import Told
+from jobs.cli.ingest import tell
 from jobs.cli.main import app
 from rules.errors import MingjianError
 from tests.support.archive import NOON, write_key
@@ -101,6 +104,29 @@ def test_what_a_missing_key_keeps_back_comes_when_the_key_does(folder: Path) -> 
     assert len(ids(folder)) == N
     told = {one["kind"]: one["status"] for one in outputs(folder, "incidents")}
     assert told["key_missing"] == "resolved"
+
+
+def test_a_locked_file_of_kept_messages_is_said_and_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    (folder / "archive/keys/2.pem").unlink()
+    assert run(folder, "--again").exit_code == 0  # makes the file
+    kept = folder / "data/ingest/archive.kept.db"
+    with sqlite3.connect(kept, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def release(told: Told) -> None:
+            tell(told)
+            if told.state == "away":
+                other.execute("ROLLBACK")
+
+        monkeypatch.setattr("jobs.cli.ingest_archive.tell", release)
+        done = run(folder, "--once")
+    assert summary(done)["kept"] == {"key_missing": N // 2}
+    assert f"waiting: {kept}: database is locked" in done.stderr
+    assert "there again after" in done.stderr
+    assert len(ids(folder)) == N // 2
 
 
 def test_a_collector_that_is_killed_loses_nothing(folder: Path) -> None:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from config.settings import Settings, Target
+from ingest.archive.book import Book as KeptBook
 from jobs import deliver
 from jobs.cli.main import app
-from jobs.completeness.check import Completeness, Span, check, differing, tell
+from jobs.completeness.check import Completeness, Span, check
 from jobs.completeness.lines import (
     DIFFERS,
     HOUR_MS,
@@ -30,6 +31,7 @@ from jobs.completeness.lines import (
     state_of,
     summed,
 )
+from jobs.completeness.telling import differing, tell
 from rules.errors import EXIT_FINDINGS, MingjianError
 from sinks.sqlite_reader import SqliteReader
 from tests.support import collecting
@@ -225,6 +227,18 @@ def test_a_damaged_book_is_said_and_the_rest_is_looked_at(site, tmp_path):
     assert "http.db" in found.unreadable["collected"]
     assert found.state == UNKNOWN
     assert [state for *_, state in of(found, "delivered")] == [OK, OK, OK]
+
+
+def test_what_the_archive_collector_keeps_unopened_is_no_book_of_a_collector(site, tmp_path):
+    told(site)
+    deliver.run(site, once=True)
+    with opened(tmp_path, "archive") as intake:
+        intake.take([bare(n) for n in range(3)])
+    KeptBook(tmp_path / "data" / "ingest" / "archive.kept.db").close()
+    found = check(site, WHOLE)
+    assert found.unreadable == {}
+    assert of(found, "collected") == [("archive", 3, 3, 0, OK)]
+    assert found.state == OK
 
 
 def test_the_command_says_both_numbers_and_masks_who(site, tmp_path, monkeypatch):
