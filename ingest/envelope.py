@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 from typing import NamedTuple
+from zlib import crc32
 
 import msgspec
 
@@ -127,12 +128,26 @@ class Envelopes:
         return head + body.strip() + b"}", len(head)
 
 
+def key_of(message: Message) -> str:
+    """What is kept in one partition: a conversation, of events what one person does; "" where
+    neither is known."""
+    return (message.conversation if message.kind == "archive" else "") or message.sender
+
+
+def identity_of(tenant: str, msgid: str) -> bytes:
+    """The id of a message in a few bytes."""
+    return _digest(tenant.encode(), msgid.encode())
+
+
+def partition_of(key: str, identity: bytes, partitions: int) -> int:
+    """Where a collector writes a record: by its key, else by its id."""
+    return crc32(key.encode() or identity) % partitions
+
+
 def _made(value: bytes, start: int, draft: Draft) -> Envelope:
     known = draft.known
     if isinstance(known, Message):
-        kind, actor = known.kind, known.sender
-        key = known.conversation if kind == "archive" else ""
-        key = key or actor
+        kind, actor, key = known.kind, known.sender, key_of(known)
     else:
         said = known.payload
         kind, actor = known.kind, said.sender.strip()
@@ -142,7 +157,7 @@ def _made(value: bytes, start: int, draft: Draft) -> Envelope:
     about = draft.type.encode()
     if kind == "event" and not draft.flags:
         about += b"\x00%d" % draft.time
-    identity = _digest(draft.tenant.encode(), draft.msgid.encode())
+    identity = identity_of(draft.tenant, draft.msgid)
     time = 0 if FLAG_TIME_UNKNOWN in draft.flags else draft.time
     return Envelope(value, key, time, identity, _digest(about, content)[:8], actor, kind)
 

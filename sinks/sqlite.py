@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import sqlite3
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -20,6 +19,7 @@ import msgspec
 from rules.alert import FINAL, SPECULATIVE, Alert, Evidence, Late, Quarantined
 from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
 from rules.operations import Handled, Incident, rank
+from sinks import rejected_table
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.fulltext import index_terms
 
@@ -59,9 +59,6 @@ CREATE TABLE IF NOT EXISTS handled (
   n INTEGER PRIMARY KEY AUTOINCREMENT, handled_id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,
   quarantine_id TEXT NOT NULL, time INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS handled_record ON handled (quarantine_id, time);
-CREATE TABLE IF NOT EXISTS rejected (
-  topic TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL,
-  stored_at INTEGER NOT NULL, PRIMARY KEY (topic, id));
 CREATE TABLE IF NOT EXISTS positions (name TEXT PRIMARY KEY, done INTEGER NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE IF NOT EXISTS alerts_text USING fts5(terms, content='', tokenize='ascii');
 CREATE VIRTUAL TABLE IF NOT EXISTS evidence_text USING fts5(terms, content='', tokenize='ascii');
@@ -119,7 +116,7 @@ class SqliteSink:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 raise sqlite3.DatabaseError(f"made by a newer version (schema {version})")
-            db.executescript(_SCHEMA)
+            db.executescript(_SCHEMA + rejected_table.TABLE)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         except sqlite3.Error as error:
             self.close()
@@ -143,7 +140,7 @@ class SqliteSink:
                     rejected.append(Rejected(record, f"{type(error).__name__}: {error}"))
                     continue
                 written, duplicates = written + new, duplicates + (not new)
-            _put_rejected(db, rejected)
+            rejected_table.put(db, rejected)
             db.executemany(
                 "INSERT INTO positions VALUES (?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET done = excluded.done",
@@ -163,7 +160,7 @@ class SqliteSink:
     def reject(self, rejected: Sequence[Rejected]) -> None:
         """Keep refused records with their reasons."""
         try:
-            _put_rejected(self._connection(), rejected)
+            rejected_table.put(self._connection(), rejected)
         except sqlite3.Error as error:
             raise SinkBusy(self.name, str(error)) from error
 
@@ -285,13 +282,3 @@ def _put_handled(db: sqlite3.Connection, record: Record) -> bool:
         (record.id, item.tenant, item.quarantine_id, item.time, record.body),
     )
     return bool(done.rowcount)
-
-
-def _put_rejected(db: sqlite3.Connection, rejected: Sequence[Rejected]) -> None:
-    db.executemany(
-        "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?, ?)",
-        [
-            (item.record.topic, item.record.id, item.reason, item.record.body, int(time.time()))
-            for item in rejected
-        ],
-    )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import typer
 
@@ -65,7 +68,7 @@ def edited(original: bytes, accept: Callable[[bytes], Fit]) -> Fit:
             " `mingjian quarantine fix ID --file record.json`",
             exit_code=EXIT_USAGE,
         )
-    with tempfile.TemporaryDirectory(prefix="mingjian-") as folder:  # mode 0700
+    with _cleaned_up(), tempfile.TemporaryDirectory(prefix="mingjian-") as folder:  # mode 0700
         file = Path(folder) / "record.json"
         file.write_bytes(original)
         while True:
@@ -85,6 +88,22 @@ def edited(original: bytes, accept: Callable[[bytes], Fit]) -> Fit:
                 report(error)
                 if not typer.confirm(say("edit it again?", "继续修改吗？"), default=True):
                     raise
+
+
+@contextmanager
+def _cleaned_up() -> Iterator[None]:
+    """Whoever hangs up or ends the command leaves no unsealed record behind."""
+
+    def ended(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signals = (signal.SIGHUP, signal.SIGTERM)
+    before = [signal.signal(one, ended) for one in signals]
+    try:
+        yield
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
 
 
 def _run(editor: str, file: Path) -> None:

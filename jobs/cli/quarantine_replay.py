@@ -128,6 +128,17 @@ def _say_replayed(desk: Desk, fits: list[Fit], unfits: list[Unfit], *, dry_run: 
                 style="yellow",
                 soft_wrap=True,
             )
+        if any(fit.row["reason"] == "too_large" for fit in fits):
+            out.print(
+                say(
+                    "a job judges by the limits it was started with: restart one that has run since"
+                    " before limits.record_bytes was raised, else it sets them aside again",
+                    "作业按启动时的限制判定：若作业在调大 limits.record_bytes 之前就已运行，"
+                    "请先重启，否则这些记录会再次被隔离",
+                ),
+                style="yellow",
+                soft_wrap=True,
+            )
         say_next(desk.settings)
 
 

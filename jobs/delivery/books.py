@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rules.errors import MingjianError
+from sinks import rejected_table
 from sinks.base import Rejected
 
 
@@ -23,10 +23,7 @@ class Books:
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS positions (name TEXT PRIMARY KEY, done INTEGER)"
             )
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS rejected (topic TEXT, id TEXT, reason TEXT, body BLOB,"
-                " stored_at INTEGER, PRIMARY KEY (topic, id))"
-            )
+            self._db.execute(rejected_table.TABLE)
         except (OSError, sqlite3.Error) as error:
             raise MingjianError(
                 f"cannot write the deliverer's positions to {path}: {error}",
@@ -50,15 +47,9 @@ class Books:
         self._db.execute("COMMIT")
 
     def reject(self, rejected: Sequence[Rejected]) -> None:
-        """Keep what the target refused, once each."""
+        """Keep what the target refused, each id once."""
         self._db.execute("BEGIN")
-        self._db.executemany(
-            "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?, ?)",
-            [
-                (item.record.topic, item.record.id, item.reason, item.record.body, int(time.time()))
-                for item in rejected
-            ],
-        )
+        rejected_table.put(self._db, rejected)
         self._db.execute("COMMIT")
 
     def close(self) -> None:

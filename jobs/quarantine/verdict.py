@@ -18,7 +18,7 @@ from rules.alert import sm3_raw
 from rules.decode import Decoder
 from rules.errors import EXIT_FINDINGS, MingjianError, RecordError
 from rules.lenient_json import parse
-from rules.message import Message
+from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.operations import FIXED, REPLAYED
 from rules.quarantine import REASONS
 
@@ -83,6 +83,8 @@ def judge_fixed(
         )
     if row["reason"] == CONFLICT and not new_id:
         raise _conflict(row)
+    if not new_id and not row.get("held", True) and raw != original:
+        raise _judged_in_part(row)
     if not new_id:
         _same_as_before(row, raw)
     return Fit(row, raw, message)
@@ -93,18 +95,23 @@ def decoded(settings: Settings, row: Row, raw: bytes) -> Message:
     decoder = Decoder(settings.tenant, settings.limits.record_bytes)
     decoder.at(int(time.time() * 1000))
     try:
-        return decoder.decode(raw)
+        message = decoder.decode(raw)
     except RecordError as error:
-        reason = REASONS[error.reason]
-        detail = f" ({error.detail})" if error.detail else ""
-        raise _refused(
-            f"record {row['quarantine_id'][:12]} would be set aside again: {reason.en}{detail}",
-            f"记录 {row['quarantine_id'][:12]} 仍会被隔离：{reason.zh}{detail}",
-            (
-                f"`mingjian quarantine fix {row['quarantine_id'][:12]} --edit`",
-                f"`mingjian quarantine fix {row['quarantine_id'][:12]} --edit`",
-            ),
-        ) from None
+        raise _again(row, error.reason, error.detail) from None
+    if FLAG_UNKNOWN_TYPE in message.flags:
+        raise _again(row, FLAG_UNKNOWN_TYPE, message.type)
+    return message
+
+
+def _again(row: Row, why: str, detail: str) -> MingjianError:
+    reason, short = REASONS[why], row["quarantine_id"][:12]
+    detail = f" ({detail})" if detail else ""
+    edit = f"`mingjian quarantine fix {short} --edit`"
+    return _refused(
+        f"record {short} would be set aside again: {reason.en}{detail}",
+        f"记录 {short} 仍会被隔离：{reason.zh}{detail}",
+        (edit, edit),
+    )
 
 
 def on_one_line(raw: bytes) -> bytes:
@@ -180,6 +187,19 @@ def _conflict(row: Row) -> MingjianError:
         (
             f"give it an id of its own: `mingjian quarantine fix {short} --edit --new-id`",
             f"请给它一个新编号：`mingjian quarantine fix {short} --edit --new-id`",
+        ),
+    )
+
+
+def _judged_in_part(row: Row) -> MingjianError:
+    short = row["quarantine_id"][:12]
+    return _refused(
+        f"record {short} was judged in part, under its id: other content of that id would be set"
+        " aside as a conflict",
+        f"记录 {short} 已按其编号部分判定：同一编号的其他内容会被当作冲突隔离",
+        (
+            f"give it another id: `mingjian quarantine fix {short} --edit --new-id`",
+            f"请换一个编号：`mingjian quarantine fix {short} --edit --new-id`",
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 import msgspec
 import pytest
@@ -130,6 +131,7 @@ def test_fixed_and_replayed_records_give_the_alerts_they_would_have_given(site, 
         f"{topic}/0/1".encode(),
         f"{topic}/0/2".encode(),
     }
+    assert {one.partition for one in back} == {zlib.crc32(back[0].key) % 2}, "as a collector does"
     assert {one.timestamp for one in back} == {json.loads(broken)["time"]}
 
     assert judged() == ["m1", "m2", "m3"]

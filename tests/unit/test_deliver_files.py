@@ -141,6 +141,18 @@ def test_what_is_no_record_is_set_aside_with_its_bytes(tmp_path):
     assert kept == set(bad)
 
 
+def test_of_two_refused_records_of_an_id_the_one_that_stands_is_kept(tmp_path):
+    """What is sent to the target again must not bring back what was told ahead."""
+    folder = tmp_path / "outputs" / "alerts"
+    folder.mkdir(parents=True)
+    told = b'{"alert_id":"a1","rule":7,"status":"%s"}'
+    for number, status in enumerate([b"speculative", b"final", b"speculative"]):
+        (folder / f"part-{number}").write_bytes(told % status)
+        deliver.run(settings_in(tmp_path), once=True)
+    db = sqlite3.connect(tmp_path / "index.db")
+    assert db.execute("SELECT id, body FROM rejected").fetchall() == [("a1", told % b"final")]
+
+
 def test_killed_between_write_and_commit_nothing_is_lost_or_doubled(tmp_path):
     write_part(tmp_path / "outputs", [alert(n) for n in range(2500)])
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import sqlite3
 import stat
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -84,7 +86,9 @@ def test_done_twice_nothing_appears_twice(site):
     for _ in range(2):
         site.call(*fix)
         site.judge()
-    assert len(replayed_files(site)) == 1
+    # a job that follows the folder has read the first, and looks at no file twice
+    first, second = replayed_files(site)
+    assert first.read_bytes() == second.read_bytes()
     assert len(site.alerts()) == 1
     assert len(site.quarantined("--all")) == 1
 
@@ -169,7 +173,39 @@ def test_an_editor_gets_the_original_and_its_opening_is_recorded(site, monkeypat
         assert {deed["by"] for deed in deeds} == {"wang"}
 
 
+def test_an_editor_that_is_hung_up_on_leaves_no_record_behind(site, monkeypatch, tmp_path):
+    site.judge(BROKEN)
+    (row,) = site.quarantined()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    script = site.folder / "editor.py"
+    script.write_text("import os, signal\nos.kill(os.getppid(), signal.SIGHUP)\n")
+    monkeypatch.setenv("EDITOR", f"{sys.executable} {script}")
+    site.call("quarantine", "fix", row["quarantine_id"], "--edit", code=128 + signal.SIGHUP)
+    assert list(tmp_path.glob("mingjian-*")) == []
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
 # ---- replay ----
+
+
+def test_a_type_that_is_still_unknown_is_not_put_back(site):
+    """The job would judge it as far as before, set it aside under the same id, and nobody would
+    see it any more."""
+    odd = GOOD.replace(b'"msgtype":"text"', b'"msgtype":"hologram"')
+    site.judge(odd)
+    (row,) = site.quarantined()
+    assert row["reason"] == "unknown_type"
+    with pytest.raises(MingjianError, match=r"would be set aside again: .*hologram"):
+        site.call("quarantine", "replay", row["quarantine_id"])
+    assert len(site.quarantined()) == 1
+    path = written(site, GOOD)  # other content of an id the job has judged under
+    with pytest.raises(MingjianError, match="was judged in part") as caught:
+        site.call("quarantine", "fix", row["quarantine_id"], "--file", path)
+    assert "--new-id" in caught.value.fix_en
+    path = written(site, GOOD.replace(b'"m1"', b'"m1-b"'))
+    site.call("quarantine", "fix", row["quarantine_id"], "--file", path, "--new-id")
+    site.judge()
+    assert list(site.alerts().values()) == [["m1-b"]]
 
 
 def test_what_is_still_bad_is_not_put_back_and_the_rest_is(site):
