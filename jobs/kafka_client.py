@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from config.settings import Kafka
+from ingest.kafka_refusal import refusal
 from rules.errors import MingjianError
 
 
@@ -26,12 +27,17 @@ def connection(kafka: Kafka) -> dict[str, Any]:
 
 
 def unreachable(kafka: Kafka, error: Exception) -> MingjianError:
-    """One clear line for a broker that is not there."""
-    return MingjianError(
+    """One clear line for a broker that is not there, or does not let us in."""
+    fix_en = "start it (`make stack`), or correct kafka.bootstrap"
+    fix_zh = "请启动它（`make stack`），或更正 kafka.bootstrap"
+    if kafka.sasl_mechanism:  # the client does not tell a broker that is away from one that says no
+        fix_en += "; wrong credentials look the same: kafka.sasl_username, MINGJIAN_KAFKA_PASSWORD"
+        fix_zh += "；凭据错误时也是如此：kafka.sasl_username、MINGJIAN_KAFKA_PASSWORD"
+    return refusal(kafka.bootstrap, error) or MingjianError(
         f"cannot use Kafka at {kafka.bootstrap}: {error}",
         f"无法使用 Kafka（{kafka.bootstrap}）：{error}",
-        fix_en="start it (`make stack`), or correct kafka.bootstrap",
-        fix_zh="请启动它（`make stack`），或更正 kafka.bootstrap",
+        fix_en=fix_en,
+        fix_zh=fix_zh,
     )
 
 

@@ -108,10 +108,13 @@ class Topics:
         return newest
 
     def time_at(self, place: TopicPartition, offset: int) -> int:
-        """The time (UTC ms) of the first record at or behind an offset; 0: there is none."""
-        self.consumer.assign([place])
-        self.consumer.seek(place, offset)
-        found = self.consumer.poll(timeout_ms=2_000, max_records=1)
+        """The time (UTC ms) of the first record at or behind an offset that is still there; 0:
+        there is none."""
+        first = self.firsts([place])[place]  # at one that was removed a client finds nothing
+        with self._asked():
+            self.consumer.assign([place])
+            self.consumer.seek(place, max(offset, first))
+            found = self.consumer.poll(timeout_ms=2_000, max_records=1)
         return next((int(some[0].timestamp) for some in found.values()), 0)
 
     def newest(self, places: Sequence[TopicPartition], ends: dict[TopicPartition, int]) -> int:

@@ -103,6 +103,10 @@ class CanaryBook:
         ).fetchone()
         return str(row[0]) if row else ""
 
+    def incidents(self) -> set[str]:
+        """The targets of which one is open."""
+        return {row[0] for row in self._db.execute("SELECT target FROM open_incidents")}
+
     def set_incident(self, target: str, key: str) -> None:
         """Remember it; "" forgets it."""
         self._db.execute("DELETE FROM open_incidents WHERE target = ?", (target,))

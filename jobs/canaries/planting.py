@@ -10,12 +10,12 @@ from typing import NamedTuple
 from config.settings import Settings
 from ingest.collector import Collector
 from jobs.canaries.book import CanaryBook, Missed
+from jobs.canaries.telling import Teller
 from jobs.held_ids import Holder, holder
 from jobs.rules_now import rules_now
 from rules.calendar import load_calendar
 from rules.canary_plans import NotPossible, Plan, Planner
 from rules.matcher import CompiledRules, compile_timeline
-from rules.operations import OPEN, RESOLVED, incident
 from rules.ruleset import RuleTimeline
 from sinks.base import NoAnswer
 from udfs.kept import KeptPatterns
@@ -24,7 +24,6 @@ SOURCE = "canary"  # the collector's name
 _TICK_S, _LOOK_S = 0.2, 1.0
 _LEAD_MS = 2_000  # from the plan to the first message, and as much more as planning takes
 _LEAD_OF_RULE_MS = 60
-_NAMED = 10
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 Progress = Callable[[int, int, int, int], None]  # sent, of how many, seen, of how many
 
@@ -56,6 +55,7 @@ class Canaries:
         self, settings: Settings, intake: Collector, book: CanaryBook, patience_s: float
     ) -> None:
         self._settings, self._intake, self._book = settings, intake, book
+        self._teller = Teller(settings, intake, book, SOURCE)
         self._patience_ms = round(patience_s * 1000)
         self._compiled: dict[str, CompiledRules] = {}
 
@@ -92,8 +92,7 @@ class Canaries:
         seconds = watch.seconds()
         self._book.add(name, began, _now(), planted, len(without), seconds)
         missed = self._book.missed()
-        for target in holders:
-            self._tell(target, [one.rule for one in missed if one.target == target], began)
+        self._teller.tell(began, _now(), missed, seconds)
         waiting = sum(1 for file in ruleset.files if file.main) - len(made)
         return Outcome(name, began, planted, seconds, watch.away, without, waiting, tuple(missed))
 
@@ -119,25 +118,6 @@ class Canaries:
                 return True
             stop.wait(_TICK_S)
         return False
-
-    def _tell(self, target: str, rules: list[str], began: int) -> None:
-        """One incident a target: open while any rule is missed, resolved when all are seen."""
-        key = self._book.incident(target)
-        if bool(rules) == bool(key):
-            return
-        named = ", ".join(rules[:_NAMED]) + (" …" if len(rules) > _NAMED else "")
-        told = incident(
-            "canary_missed",
-            tenant=self._settings.tenant,
-            source=f"{SOURCE}:{target}",
-            key=key or str(began),
-            time=_now(),
-            detail=f"{len(rules)} rules: {named}" if rules else "all seen again",
-            count=max(1, len(rules)),
-            status=OPEN if rules else RESOLVED,
-        )
-        self._intake.incident(told)
-        self._book.set_incident(target, str(began) if rules else "")
 
 
 class _Watch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -25,7 +26,11 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.cli.quarantine_choice import ByOption, IdArgument
 from jobs.cli.words import severity, visible
+from jobs.incidents import close
+from jobs.quarantine.desk import user_name
+from rules.errors import EXIT_USAGE, MingjianError
 from rules.operations import INCIDENTS, OPEN
 from sinks.readers import open_reader
 
@@ -86,6 +91,58 @@ def list_incidents(
         out.print(
             say(f"more: --cursor {following}", f"还有更多：--cursor {following}"), style="dim"
         )
+
+
+@incidents_app.command(
+    "close",
+    help="写明原因，结束一个不会自行结束的事件；是谁、为何，写入事件的说明。"
+    "\n\nEnd an incident that does not end by itself, with a reason; who and why stand in its"
+    " detail.\n\n例 · example:\n\n"
+    '  mingjian incidents close 5d1e --reason "the archive has confirmed the gap"',
+)
+def close_incident(
+    incident_id: IdArgument,
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", help="为何结束（必填） · why it is over (required)")
+    ] = "",
+    by: ByOption = "",
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - Typer copies it
+    output: OutputOption = Output.text,
+) -> None:
+    """Close one. Its help is given above."""
+    if not reason.strip():
+        raise MingjianError(
+            "an incident is closed only with a reason",
+            "结束事件必须写明原因",
+            fix_en="say why: --reason TEXT",
+            fix_zh="请写明原因：--reason 文字",
+            exit_code=EXIT_USAGE,
+        )
+    settings = settings_from(profile, config, overrides)
+    found = close(settings, incident_id, by or user_name(), reason.strip())
+    if output is Output.json:
+        emit({"closed": found.incident_id, "incident": msgspec.to_builtins(found)})
+        return
+    out.print(
+        say(
+            f"closed: {found.incident_id[:SHORT_ID]} {found.kind}, {visible(found.source)}",
+            f"已结束：{found.incident_id[:SHORT_ID]} {found.kind}，{visible(found.source)}",
+        ),
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print(
+        say(
+            "the list shows it as over once `mingjian deliver` has delivered that",
+            "`mingjian deliver` 投递之后，列表中即显示为已结束",
+        ),
+        style="dim",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def print_incidents(console: Console, rows: Sequence[dict[str, Any]]) -> None:

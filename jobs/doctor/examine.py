@@ -13,7 +13,16 @@ import msgspec
 import structlog
 
 from config.settings import Settings
-from jobs.doctor import judge_flow, judge_site, judge_stream, see_flow, see_site, see_stream
+from jobs.doctor import (
+    judge_delivery,
+    judge_flow,
+    judge_site,
+    judge_stream,
+    see_delivery,
+    see_flow,
+    see_site,
+    see_stream,
+)
 from jobs.doctor.findings import CHECKS, UNKNOWN, Finding, Verdict, verdict
 from rules.errors import MingjianError
 
@@ -80,6 +89,9 @@ def _looks(settings: Settings, now: int, judge: bool) -> list[_Look]:
         seen = stream.source_progress(settings, now)
         return judge_stream.progress(seen, settings.limits, lateness)
 
+    def delivery() -> list[Finding]:
+        return judge_delivery.delivery(see_delivery.lags(settings), now)
+
     looks = [
         _Look("keys", _SHORT_S, lambda: judge_site.keys(site.keys(settings))),
         _Look("rules", _LONG_S, lambda: judge_site.rules(site.rules(settings, _LONG_S), now)),
@@ -92,7 +104,7 @@ def _looks(settings: Settings, now: int, judge: bool) -> list[_Look]:
             "collectors", _SHORT_S, lambda: judge_flow.collectors(flow.collectors(settings), now)
         ),
         _Look("incidents", _SHORT_S, lambda: judge_flow.incidents(flow.incidents(settings))),
-        _Look("delivery", _LONG_S, lambda: judge_flow.delivery(flow.lags(settings), now)),
+        _Look("delivery", _LONG_S, delivery),
         _Look("refused", _LONG_S, lambda: judge_flow.refused(flow.refused(settings))),
         _Look("quarantine", _LONG_S, lambda: judge_flow.quarantine(flow.shelved(settings))),
         _Look(

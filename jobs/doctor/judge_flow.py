@@ -1,4 +1,5 @@
-"""Judgements of what comes in and goes out: collectors, targets, what is set aside. Pure."""
+"""Judgements of what comes in and goes out: collectors, targets, what is set aside. Pure. How far
+delivery is: `jobs.doctor.judge_delivery`."""
 
 from __future__ import annotations
 
@@ -6,25 +7,21 @@ from collections.abc import Mapping, Sequence
 
 from jobs.completeness.lines import DIFFERS, HOUR_MS, ON_THE_WAY
 from jobs.doctor.findings import FAIL, NONE, OK, UNKNOWN, WARN, Finding, span_en, span_zh
+from jobs.doctor.judge_delivery import records
 from jobs.doctor.observed import (
+    STALE_MS,
     Answer,
     Canaried,
     Collector,
     Complete,
     Judged,
-    Lag,
     Refused,
     Shelved,
 )
 from rules.operations import INCIDENTS
 
 _DAY_MS = 24 * HOUR_MS
-_SLOW_MS, _STUCK_MS = 60_000, 600_000
 _NAMED = 3
-
-
-def _records(count: int) -> str:
-    return f"{count:,} record{'' if count == 1 else 's'}"
 
 
 def collectors(seen: Sequence[Collector], now: int) -> list[Finding]:
@@ -106,55 +103,13 @@ def targets(seen: Sequence[Answer]) -> list[Finding]:
     return found or [nothing]
 
 
-def delivery(seen: Sequence[Lag], now: int) -> list[Finding]:
-    """How far each target and channel is behind, in records and time."""
-    found, done = [], []
-    for one in seen:
-        if one.problem:
-            found.append(
-                Finding(
-                    "delivery",
-                    UNKNOWN,
-                    f"{one.target}: {one.problem}",
-                    f"{one.target}：{one.problem}",
-                )
-            )
-            continue
-        age = max(0, now - one.oldest) if one.left and one.oldest else 0
-        late = bool(one.left) and age > _SLOW_MS
-        if one.reader is False:
-            state = FAIL if one.left else WARN
-            why = ("nobody delivers to it", "没有投递进程")
-        elif late:
-            state = FAIL if age > _STUCK_MS and one.reader is not None else WARN
-            why = (f"waiting for {span_en(age)}", f"已等待 {span_zh(age)}")
-        else:
-            done.append(f"{one.target} {one.left:,}")
-            continue
-        fix = "mingjian deliver --once" if one.reader is None else "mingjian deliver --follow"
-        found.append(
-            Finding(
-                "delivery",
-                state,
-                f"{one.target}: {_records(one.left)} behind, {why[0]}",
-                f"{one.target}：落后 {one.left:,} 条，{why[1]}",
-                fix,
-                fix,
-            )
-        )
-    if done:
-        words = ", ".join(done)
-        found.append(Finding("delivery", OK, f"records behind: {words}", f"落后条数：{words}"))
-    return found or [Finding("delivery", NONE, "no target", "没有投递目标")]
-
-
 def refused(seen: Sequence[Refused]) -> list[Finding]:
-    """What a target refused is in no index."""
+    """What a target refused is in no index; of what a channel refused nobody was told."""
     found = [
         Finding(
             "refused",
             FAIL,
-            f"{one.target} refused {_records(one.records)}: {one.reason}",
+            f"{one.target} refused {records(one.records)}: {one.reason}",
             f"{one.target} 拒收 {one.records:,} 条：{one.reason}",
             f"mingjian quarantine list --target {one.target}",
             f"mingjian quarantine list --target {one.target}",
@@ -207,11 +162,12 @@ def completeness(seen: Complete, now: int) -> list[Finding]:
                 "mingjian completeness",
             )
         ]
-    if found.unreadable:
-        step, why = next(iter(found.unreadable.items()))
+    if found.state == UNKNOWN:
+        dark = [(f"{line.step} {line.of}", line.why) for line in found.lines if line.why]
+        step, why = next(iter([*found.unreadable.items(), *dark]), ("", ""))
         words = (f"{en}: {step}: {why}", f"{zh}：{step}：{why}")
         return [Finding("completeness", UNKNOWN, *words, fix, fix)]
-    if ago > 2 * HOUR_MS + HOUR_MS // 2:
+    if ago > STALE_MS:
         words = (f"last checked for {en}", f"最近核对的是{zh}")
         return [Finding("completeness", WARN, *words, fix, fix)]
     taken = sum(line.before for line in found.lines if line.step == "collected")

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from jobs.canaries.book import Missed, Round
 from jobs.completeness.check import Completeness
+from jobs.completeness.lines import HOUR_MS
+
+STALE_MS = 2 * HOUR_MS + HOUR_MS // 2  # an hour that ended longer ago tells nothing of now
 
 
 class KeyFile(NamedTuple):
@@ -125,13 +128,17 @@ class Answer(NamedTuple):
 
 class Lag(NamedTuple):
     """How far a target or channel is behind. `oldest`: when the first record that it lacks was
-    written; `reader`: whether somebody delivers to it, None: nobody can tell."""
+    written, or could have been told; `reader`: whether somebody delivers to it, None: nobody can
+    tell; `untold`: of `left` those that a channel has taken in and told nobody of; `lost`: records
+    that the topic removed before they were delivered."""
 
     target: str
     left: int = 0
     oldest: int = 0
     reader: bool | None = None
     problem: str = ""
+    untold: int = 0
+    lost: int = 0
 
 
 class Shelved(NamedTuple):
@@ -142,7 +149,8 @@ class Shelved(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """How many records a target refused that nobody has dealt with, and the reason of one."""
+    """How many records a target or channel refused that nobody has dealt with, and the reason of
+    one."""
 
     target: str
     records: int

@@ -1,4 +1,5 @@
-"""Looks at what comes in and goes out: collectors, incidents, targets, what is set aside."""
+"""Looks at what comes in and goes out: collectors, incidents, targets, what is set aside. How far
+delivery is: `jobs.doctor.see_delivery`."""
 
 from __future__ import annotations
 
@@ -14,30 +15,27 @@ from redis.exceptions import RedisError
 
 from config.settings import Settings, Target
 from jobs.canaries.book import last_rounds
-from jobs.completeness import check, positions
+from jobs.completeness import check
 from jobs.completeness.collected import books
-from jobs.consumer_groups import members
-from jobs.delivery.files import KINDS_IN_ORDER, part_files
 from jobs.doctor.observed import (
+    STALE_MS,
     Answer,
     Canaried,
     Collector,
     Complete,
     Judged,
-    Lag,
     Refused,
     Shelved,
 )
+from jobs.incidents import open_incidents
 from jobs.quarantine.desk import Desk
 from jobs.quarantine.shelf import OPEN, Shelf
-from jobs.topic_reading import Topics
 from sinks import elasticsearch, redis
-from sinks.base import NoAnswer, NoIndexYet
+from sinks.base import NoIndexYet
 from sinks.elasticsearch_mapping import alias
 
 _TIMEOUT_S = 4.0
 _MOST = 1_000  # quarantined records that are counted
-_CHANNEL_KINDS = ("alerts", "incidents")
 
 
 def collectors(settings: Settings) -> list[Collector]:
@@ -55,7 +53,7 @@ def collectors(settings: Settings) -> list[Collector]:
 
 def incidents(settings: Settings) -> Counter[str]:
     """How many of each kind are open. Raises MingjianError: the index cannot be read."""
-    return Counter(row["kind"] for row in check.open_incidents(settings))
+    return Counter(row["kind"] for row in open_incidents(settings))
 
 
 def target(one: Target) -> Answer:
@@ -120,94 +118,13 @@ def _elasticsearch(one: Target) -> Answer:
     return Answer(one.name, one.kind, detail=detail, blocked=blocked)
 
 
-def lags(settings: Settings) -> list[Lag]:
-    """How far each target and channel is behind.
-
-    Raises:
-        MingjianError: the outputs cannot be read.
-    """
-    if settings.outputs.kind == "kafka":
-        return _topic_lags(settings)
-    return [
-        *(_file_lag(settings, one, KINDS_IN_ORDER) for one in settings.targets),
-        *(_file_lag(settings, one.name, _CHANNEL_KINDS) for one in settings.channels),
-    ]
-
-
-def _file_lag(settings: Settings, of: Target | str, kinds: tuple[str, ...]) -> Lag:
-    name = of if isinstance(of, str) else of.name
-    root = Path(settings.outputs.path)
-    try:
-        done = (
-            positions.of_reader(settings, of)
-            if isinstance(of, str)
-            else positions.of_target(settings, of)
-        )
-    except NoAnswer as error:
-        return Lag(name, problem=str(error))
-    left, oldest = 0, 0
-    for kind in kinds:
-        for file in part_files(root / kind):
-            about = file.stat()
-            at = done.get(f"file:{kind}/{file.relative_to(root / kind)}", 0)
-            if at < about.st_size:
-                with file.open("rb") as lines:
-                    lines.seek(at)
-                    left += sum(1 for line in lines if line.strip())
-                written = about.st_mtime_ns // 1_000_000
-                oldest = min(oldest or written, written)
-    return Lag(name, left, oldest)
-
-
-def _topic_lags(settings: Settings) -> list[Lag]:
-    prefix = settings.outputs.topic_prefix
-    topics = Topics(settings)
-    found = []
-    try:
-        by_kind = {kind: topics.places([f"{prefix}{kind}"]) for kind in KINDS_IN_ORDER}
-        ends = topics.ends([place for places in by_kind.values() for place in places])
-        named: list[tuple[str, Target | None]] = [(one.name, one) for one in settings.targets]
-        named += [(one.name, None) for one in settings.channels]
-        readers = _readers(settings, [name for name, _ in named])
-        for name, of in named:
-            try:
-                done = (
-                    positions.of_target(settings, of) if of else positions.of_reader(settings, name)
-                )
-            except NoAnswer as error:
-                found.append(Lag(name, problem=str(error)))
-                continue
-            left, oldest = 0, 0
-            for kind in KINDS_IN_ORDER if of else _CHANNEL_KINDS:
-                for place in by_kind[kind]:
-                    at = done.get(f"kafka:{place.topic}:{place.partition}", 0)
-                    if at < ends[place]:
-                        left += ends[place] - at
-                        written = topics.time_at(place, at)
-                        oldest = min(oldest or written, written) if written else oldest
-            found.append(Lag(name, left, oldest, readers.get(name)))
-    finally:
-        topics.close()
-    return found
-
-
-def _readers(settings: Settings, names: list[str]) -> dict[str, bool]:
-    """Whether each target's consumer group has a member; of those that cannot be asked nothing."""
-    groups = {f"mingjian-deliver-{name}": name for name in names}
-    try:
-        told = members(settings, list(groups), int(_TIMEOUT_S * 1000))
-    except NoAnswer:
-        return {}
-    return {groups[group]: count > 0 for group, count in told.items()}
-
-
 def refused(settings: Settings) -> list[Refused]:
-    """What each target refused and nobody has dealt with. Raises MingjianError."""
+    """What each target and channel refused and nobody has dealt with. Raises MingjianError."""
     desk, found = Desk(settings), []
-    for one in settings.targets:
-        items = desk.refused(one.name)
+    for name in [one.name for one in (*settings.targets, *settings.channels)]:
+        items = desk.refused(name)
         reason = items[0].reason.partition("\n")[0][:80] if items else ""
-        found.append(Refused(one.name, len(items), reason))
+        found.append(Refused(name, len(items), reason))
     return found
 
 
@@ -223,13 +140,13 @@ def shelved(settings: Settings) -> Shelved:
 
 def completed(settings: Settings, now: int, seconds: float) -> Complete:
     """The last check that was kept when it is of the last whole hour; else one is made, as far as
-    there is time for it."""
+    there is time for it. Where that does not tell, one kept a little while ago does."""
     kept = check.last_kept(settings)
     span = check.last_hours(1, now)
     if kept is not None and kept.end >= span.end:
         return Complete(kept)
     made = check.check(settings, span, seconds=seconds)
-    if kept is not None and made.state == "unknown":
+    if kept is not None and made.state == "unknown" and now - kept.end <= STALE_MS:
         return Complete(kept)
     return Complete(made)
 

@@ -1,4 +1,4 @@
-"""Records that a target of delivery refused: where they are kept, and the way back to it."""
+"""Records that a target of delivery or a channel refused: where they are kept, and the way back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from config.channels import Channel
 from config.settings import Settings, Target
 from config.written import nearest
 from jobs.delivery.files import KINDS_IN_ORDER
@@ -29,12 +30,13 @@ class Outcome(NamedTuple):
     refused: tuple[Rejected, ...]
 
 
-def target_named(settings: Settings, name: str) -> Target:
-    """The target of that name. Raises MingjianError when there is none."""
-    for target in settings.targets:
+def target_named(settings: Settings, name: str) -> Target | Channel:
+    """The target or channel of that name. Raises MingjianError when there is none."""
+    every: list[Target | Channel] = [*settings.targets, *settings.channels]
+    for target in every:
         if target.name == name:
             return target
-    known = [target.name for target in settings.targets]
+    known = [target.name for target in every]
     near = nearest(name, known)
     raise MingjianError(
         f"no target '{name}'",
@@ -45,26 +47,38 @@ def target_named(settings: Settings, name: str) -> Target:
     )
 
 
-def refusals(settings: Settings, target: Target) -> list[Rejected]:
-    """What this target refused, the last first, each record once.
+def refusals(settings: Settings, target: Target | Channel) -> list[Rejected]:
+    """What this target or channel refused, the last first, each record once.
 
     Raises:
         MingjianError: what holds them cannot be read.
     """
-    if target.kind == "sqlite":
+    if isinstance(target, Target) and target.kind == "sqlite":
         return _from_file(Path(target.path))
     if settings.outputs.kind == "kafka":
         return _from_topic(settings, f"{settings.outputs.topic_prefix}rejected.{target.name}")
     return _from_file(Path(settings.data_dir) / "deliver" / f"{target.name}.db")
 
 
-def send_again(settings: Settings, target: Target, rejected: Sequence[Rejected]) -> Outcome:
+def send_again(
+    settings: Settings, target: Target | Channel, rejected: Sequence[Rejected]
+) -> Outcome:
     """Offer the records to the target once more; evidence before alerts.
 
     Raises:
         MingjianError: the target is away; what it took before that is not lost, and ignored when
-            it is sent again.
+            it is sent again. Or it is a channel.
     """
+    if isinstance(target, Channel):  # its outbox is the deliverer's, and knows them: once told
+        raise MingjianError(
+            f"'{target.name}' is a channel: what it refused is not sent to people again",
+            f"“{target.name}”是通知渠道：被它拒收的告警不会再次通知",
+            fix_en="tell them yourself (`mingjian alerts show ID`), then `mingjian quarantine drop"
+            f" --target {target.name} --all --reason TEXT`",
+            fix_zh="请自行转告（`mingjian alerts show 编号`），然后 `mingjian quarantine drop"
+            f" --target {target.name} --all --reason 原因`",
+            exit_code=EXIT_USAGE,
+        )
     order = {kind: number for number, kind in enumerate(KINDS_IN_ORDER)}
     records = sorted((item.record for item in rejected), key=lambda one: order.get(one.topic, 0))
     index = next(n for n, one in enumerate(settings.targets) if one.name == target.name)

@@ -8,6 +8,7 @@ from config.channels import Channel
 from sinks.channels.http import Webhook, WecomRobot
 from sinks.channels.mail import Mail
 from sinks.channels.message import Sender
+from sinks.channels.outbox_look import Untold, look
 from sinks.channels.policy import Policy
 from sinks.channels.sink import ChannelSink
 from sinks.channels.syslog import Syslog
@@ -37,9 +38,9 @@ def sender_of(channel: Channel) -> Sender:
     )
 
 
-def sink_of(channel: Channel, folder: Path) -> ChannelSink:
-    """The channel as a target; its outbox stands in `folder`."""
-    policy = Policy(
+def policy_of(channel: Channel) -> Policy:
+    """When it may be used."""
+    return Policy(
         min_response=channel.min_response,
         max_age_s=channel.max_age_h * _HOUR_S,
         incidents=channel.incidents,
@@ -50,10 +51,23 @@ def sink_of(channel: Channel, folder: Path) -> ChannelSink:
         quiet_response=channel.quiet_response,
         zone=channel.zone,
     )
+
+
+def sink_of(channel: Channel, folder: Path) -> ChannelSink:
+    """The channel as a target; its outbox stands in `folder`."""
     return ChannelSink(
         channel.name,
         sender_of(channel),
-        policy,
-        folder / f"{channel.name}.db",
+        policy_of(channel),
+        _outbox(channel, folder),
         language=channel.language,
     )
+
+
+def untold(channel: Channel, folder: Path, now: float) -> Untold:
+    """What stands in its outbox at `now` (UTC seconds). Raises sqlite3.Error."""
+    return look(_outbox(channel, folder), policy_of(channel), now)
+
+
+def _outbox(channel: Channel, folder: Path) -> Path:
+    return folder / f"{channel.name}.db"

@@ -125,3 +125,23 @@ def plan(
     if len(ready) > room:
         again.append((recent[0] if recent else now) + MINUTE)
     return Plan(ready[:room], floor, min(again, default=0.0))
+
+
+def overdue(
+    policy: Policy, waiting: Iterable[Waiting], sent: Iterable[tuple[float, str]], now: float
+) -> float:
+    """Since when (UTC seconds) the first record waits that the policy would let go; 0: none does.
+    What waits for the end of quiet hours, or for its group, waits as it should."""
+    floor = policy.quiet_response if policy.quiet_until(now) else 0
+    last: dict[str, float] = {}
+    for at, about in sent:
+        last[about] = max(at, last.get(about, at))
+    found: list[float] = []
+    for one in waiting:
+        free = last[one.about] + policy.group_s if one.about in last else one.came
+        if one.response < policy.quiet_response:
+            free = max(free, policy.quiet_until(one.came))
+        free = max(free, one.came)
+        if one.response >= floor and free <= now:
+            found.append(free)
+    return min(found, default=0.0)

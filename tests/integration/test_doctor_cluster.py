@@ -19,8 +19,9 @@ from jobs import deliver
 from jobs.canaries.book import CanaryBook
 from jobs.canaries.planting import Canaries
 from jobs.collecting import collector, ends
-from jobs.completeness.check import Span, check, keep, last_hours, tell
+from jobs.completeness.check import Span, check, keep, last_hours
 from jobs.completeness.lines import DIFFERS, OK, summed
+from jobs.completeness.telling import tell
 from jobs.detect import run, stop
 from jobs.doctor.examine import examine
 from jobs.doctor.findings import CHECKS, FAIL, NONE, UNKNOWN, WARN, worst

@@ -16,10 +16,12 @@ from typer.testing import CliRunner
 
 from config.settings import Rules, Settings, Target
 from jobs import deliver
-from jobs.canaries.book import CanaryBook, last_rounds
+from jobs.canaries.book import CanaryBook, Missed, last_rounds
 from jobs.canaries.planting import Canaries
+from jobs.canaries.telling import Teller
 from jobs.cli.main import app
 from jobs.collecting import collector, ends
+from jobs.incidents import close, open_incidents
 from rules.canary_marks import FLAG_CANARY, MARK, is_canary, own_name
 from rules.canary_plans import NotPossible, Plan, Planner
 from rules.cases import record
@@ -306,6 +308,75 @@ def test_two_misses_in_a_row_are_an_incident_and_it_ends_when_it_is_seen(small):
         seen.append(incidents_of(settings))
         time.sleep(1.0)  # rounds are named by the second
     assert seen == [[], [("canary_missed", "open")], [("canary_missed", "resolved")]]
+
+
+MISSED, SEEN = {("t1_words", "sqlite"): None}, {("t1_words", "sqlite"): 0.5}
+
+
+def after_round(settings: Settings, seconds: dict, *, again: bool = True, dies: bool = False):
+    """What a round that showed this makes of incidents; `again`: it was missed before, too."""
+    book = CanaryBook(settings)
+    lost = [Missed(rule, target, 2) for (rule, target), took in seconds.items() if took is None]
+    try:
+        with ends(settings, threading.Event()) as where, collector(settings, "canary", where) as it:
+            if dies:
+                it.incident = killed
+            now = time.time_ns() // 1_000_000
+            Teller(settings, it, book, "canary").tell(now, now, lost if again else [], seconds)
+    finally:
+        book.close()
+
+
+def killed(_incident) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_incident_that_was_noted_and_not_told_is_told_by_the_next_round_and_ends(small):
+    settings, _ = small
+    Path(settings.outputs.path).mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        after_round(settings, MISSED, dies=True)
+    assert incidents_of(settings) == []
+    for _ in range(2):  # the index does not show the first yet
+        after_round(settings, MISSED)
+    assert incidents_of(settings) == [("canary_missed", "open")]
+    after_round(settings, SEEN)
+    assert incidents_of(settings) == [("canary_missed", "resolved")]
+
+
+def test_an_incident_of_which_the_book_knows_nothing_ends_when_all_are_seen(small):
+    settings, _ = small
+    after_round(settings, MISSED)
+    assert incidents_of(settings) == [("canary_missed", "open")]
+    (Path(settings.data_dir) / "canary.db").unlink()
+    after_round(settings, MISSED, again=False)  # a new book has one miss only
+    assert incidents_of(settings) == [("canary_missed", "open")]
+    after_round(settings, SEEN)
+    assert incidents_of(settings) == [("canary_missed", "resolved")]
+
+
+def test_an_incident_of_a_target_that_has_another_name_now_ends(small):
+    settings, _ = small
+    after_round(settings, MISSED)
+    assert incidents_of(settings) == [("canary_missed", "open")]
+    renamed = (msgspec.structs.replace(settings.targets[0], name="index"),)
+    settings = msgspec.structs.replace(settings, targets=renamed)
+    after_round(settings, {("t1_words", "index"): None}, again=False)
+    assert incidents_of(settings) == [("canary_missed", "resolved")]
+    rows, _ = SqliteReader(settings.targets[0].path, "demo").incidents()
+    assert rows[0]["detail"] == "there is no such target any more"
+
+
+def test_what_somebody_closed_and_is_still_missed_is_another_incident(small):
+    settings, _ = small
+    after_round(settings, MISSED)
+    incidents_of(settings)
+    (row,) = open_incidents(settings)
+    close(settings, row["incident_id"], "lina", "a known gap")
+    incidents_of(settings)
+    after_round(settings, MISSED)
+    found = [("canary_missed", "open"), ("canary_missed", "resolved")]
+    assert sorted(incidents_of(settings)) == found
 
 
 def test_the_command_says_what_was_missed_and_what_has_no_canary(small, tmp_path, monkeypatch):

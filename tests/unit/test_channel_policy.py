@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.channels.policy import Policy, Waiting, plan
+from sinks.channels.policy import Policy, Waiting, overdue, plan
 
 NOON = datetime(2026, 3, 4, 4, 0, tzinfo=UTC).timestamp()  # 12:00 in Shanghai
 
@@ -53,6 +53,30 @@ def test_a_group_whose_message_fails_goes_after_the_others_however_grave_it_is()
 def test_a_clock_that_was_put_back_holds_nothing_up_for_longer_than_it_would() -> None:
     found = plan(Policy(), [wait()], [(NOON + 86_400, "a")], NOON)
     assert found == ([], 0, NOON + 60)
+
+
+NIGHT = Policy(quiet=(22 * 60, 7 * 60), group_s=600)
+
+
+@pytest.mark.parametrize(
+    ("response", "came", "sent", "clock", "since"),
+    [
+        (2, "12:00", None, "15:00", "12:00"),
+        (2, "12:00", "11:55", "15:00", "12:05"),  # its group had its turn
+        (2, "12:00", "11:55", "12:04", None),
+        (2, "23:00", None, "30:59", None),  # held until the morning, as it should
+        (2, "23:00", None, "32:00", "31:00"),
+        (2, "21:00", None, "26:00", None),  # nobody would be told now
+        (3, "23:00", None, "26:00", "23:00"),
+        (2, "13:00", None, "12:00", None),  # written by a clock that was ahead
+    ],
+)
+def test_since_when_somebody_should_have_been_told(
+    response: int, came: str, sent: str | None, clock: str, since: str | None
+) -> None:
+    waiting = [wait("a", response, at(came))]
+    told = [(at(sent), "a")] if sent else []
+    assert overdue(NIGHT, waiting, told, at(clock)) == (at(since) if since else 0)
 
 
 @pytest.mark.parametrize(

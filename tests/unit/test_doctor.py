@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 import yaml
+from kafka import TopicPartition
 from typer.testing import CliRunner
 
-from config.settings import Limits, Rules, Settings, Target
+from config.channels import Channel
+from config.settings import Limits, Rules, Settings, Target, load
 from jobs import deliver
 from jobs.canaries.book import Missed, Round
 from jobs.cli.main import app
+from jobs.completeness import check
 from jobs.completeness.check import Completeness
 from jobs.completeness.lines import HOUR_MS, Line
-from jobs.doctor import judge_flow, judge_site, judge_stream
+from jobs.doctor import (
+    judge_delivery,
+    judge_flow,
+    judge_site,
+    judge_stream,
+    see_delivery,
+    see_flow,
+)
 from jobs.doctor import observed as seen
 from jobs.doctor.examine import examine
 from jobs.doctor.findings import (
@@ -34,9 +48,10 @@ from jobs.doctor.findings import (
     verdict,
     worst,
 )
-from rules.errors import EXIT_FINDINGS
+from jobs.topic_reading import Topics
+from rules.errors import EXIT_FINDINGS, MingjianError
 from sinks.sealing import Sealer
-from tests.support import collecting
+from tests.support import collecting, receivers
 from tests.support.records import alert, quarantined, write_part
 from tests.support.rule_files import SIMPLE, write
 
@@ -84,8 +99,8 @@ def disk(free: float, total: float) -> list[Finding]:
     return judge_site.disks([seen.Disk("data_dir", "/x", int(free * GIB), int(total * GIB))])
 
 
-def lag(left: int, age: int = 0, reader: bool | None = True, problem: str = "") -> list[Finding]:
-    return judge_flow.delivery([seen.Lag("es", left, NOW - age, reader, problem)], NOW)
+def lag(left: int, age: int = 0, reader: bool | None = True, **more: Any) -> list[Finding]:
+    return judge_delivery.delivery([seen.Lag("es", left, NOW - age, reader, **more)], NOW)
 
 
 def clock(ahead: float, doubt: float = 10) -> list[Finding]:
@@ -93,6 +108,10 @@ def clock(ahead: float, doubt: float = 10) -> list[Finding]:
 
 
 KEY = seen.KeyFile("evidence.key", 0o600)
+NOT_READ = Line(
+    step="collected", of="http", before=9, after=3, missing=6, state="unknown",
+    why="not read to its end",
+)  # fmt: skip
 LOST = Line(step="delivered", of="es alerts", before=3, after=2, missing=1, state="differs")
 
 TABLE: list[tuple[str, Any, str, str]] = [
@@ -223,7 +242,12 @@ TABLE: list[tuple[str, Any, str, str]] = [
     ("stuck", lambda: lag(5, HOUR), FAIL, "waiting for 1 h"),
     ("nobody delivers", lambda: lag(5, 9000, reader=False), FAIL, "nobody delivers"),
     ("nobody, nothing to do", lambda: lag(0, reader=False), WARN, "nobody delivers"),
-    ("files to deliver", lambda: lag(5, HOUR, reader=None), WARN, "waiting for 1 h"),
+    ("files to deliver", lambda: lag(5, 2 * MIN, reader=None), WARN, "waiting for 2 min"),
+    ("files that lie", lambda: lag(5, HOUR, reader=None), FAIL, "waiting for 1 h"),
+    ("removed undelivered", lambda: lag(0, lost=7), FAIL, "7 records were removed"),
+    ("removed, and behind", lambda: lag(5, 2 * MIN, lost=7), FAIL, "5 records behind"),
+    ("untold", lambda: lag(5, HOUR, untold=5), FAIL, "5 of them not told to people"),
+    ("told in the morning", lambda: lag(5, NOW, untold=5), OK, "es 5"),
     ("lag not known", lambda: lag(0, problem="no connection"), UNKNOWN, "no connection"),
     (
         "refused",
@@ -268,6 +292,12 @@ TABLE: list[tuple[str, Any, str, str]] = [
         lambda: judge_flow.completeness(complete(unreadable={"read": "away"}), NOW),
         UNKNOWN,
         "read: away",
+    ),
+    (
+        "counted, and no more than that",
+        lambda: judge_flow.completeness(complete(lines=(NOT_READ,)), NOW),
+        UNKNOWN,
+        "not read to its end",
     ),
     (
         "counted long ago",
@@ -438,7 +468,7 @@ def _set_aside(site: Settings) -> None:
         (_break_source, {"source": FAIL, "completeness": UNKNOWN}),
         (_break_index, {"targets": FAIL, "incidents": UNKNOWN, "delivery": UNKNOWN,
                         "refused": UNKNOWN, "quarantine": UNKNOWN, "completeness": UNKNOWN}),
-        (_leave_undelivered, {"delivery": WARN}),
+        (_leave_undelivered, {"delivery": FAIL}),
         (_refuse, {"refused": FAIL}),
         (_set_aside, {"quarantine": WARN}),
     ],
@@ -448,6 +478,132 @@ def test_what_is_broken_is_said_and_the_rest_is_still_looked_at(site, harm, expe
     harm(site)
     after = states(site)
     assert {name: state for name, state in after.items() if state != before[name]} == expected
+
+
+@contextmanager
+def told_by(site: Settings) -> Iterator[tuple[Settings, receivers.Http]]:
+    """The site with a channel, and who is at its other end."""
+    with receivers.http() as receiver:
+        channel = Channel(kind="webhook", name="soc", url=receiver.url)
+        yield msgspec.structs.replace(site, channels=(channel,)), receiver
+
+
+def delivery(settings: Settings) -> list[tuple[str, str]]:
+    return [(one.state, one.en) for one in examine(settings).findings if one.check == "delivery"]
+
+
+def test_a_channel_that_takes_records_in_and_tells_nobody_is_not_in_order(site):
+    with told_by(site) as (settings, receiver):
+        receiver.answers = [(503, b"", {})] * 20
+        with pytest.raises(MingjianError):
+            deliver.run(settings, once=True, patience_s=0.1)
+        assert delivery(settings) == [(OK, "records behind: sqlite 0, soc 1")]
+        with sqlite3.connect(Path(site.data_dir) / "outbox" / "soc.db") as db:
+            db.execute("UPDATE waiting SET came = came - 3 * 86400")
+        page = examine(settings)
+        assert not page.verdict.trusted
+        (found,) = page.verdict.why
+        assert found.en.startswith("soc: 1 record behind, 1 of them not told to people, waiting")
+        assert found.fix_en == "mingjian alerts send-test --channel soc"
+        receiver.answers.clear()
+        deliver.run(settings, once=True)
+        assert delivery(settings) == [(OK, "records behind: sqlite 0, soc 0")]
+
+
+def test_what_a_channel_refused_is_said_listed_and_dropped_with_a_reason(
+    site, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    with told_by(site) as (settings, receiver):
+        receiver.answers = [(413, b"", {})]
+        deliver.run(settings, once=True)
+        assert states(settings)["refused"] == FAIL
+        file = tmp_path / "settings.yaml"
+        file.write_text(yaml.safe_dump(msgspec.to_builtins(settings)))
+        words = ["--target", "soc", "--config", str(file)]
+        listed = CliRunner().invoke(app, ["quarantine", "list", *words, "-o", "json"])
+        (row,) = json.loads(listed.output)["refused"]
+        assert (row["kind"], row["id"], row["reason"]) == ("alerts", alert(1).id, "HTTP 413")
+        again = CliRunner().invoke(app, ["quarantine", "replay", "--all", "--yes", *words])
+        assert "'soc' is a channel" in str(again.exception)
+        dropped = ["quarantine", "drop", "--all", "--yes", "--reason", "told by phone", *words]
+        assert CliRunner().invoke(app, dropped).exit_code == 0
+        assert states(settings)["refused"] == OK
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "state", "words"),
+    [(2, OK, "none missing"), (5, UNKNOWN, "the source is gone"), (None, UNKNOWN, "is gone")],
+)
+def test_an_old_count_says_nothing_of_today(tmp_path, monkeypatch, hours_ago, state, words):
+    """The last hour cannot be counted; what was kept of an hour long past is no answer."""
+    settings = msgspec.structs.replace(collecting.settings(tmp_path))
+    if hours_ago is not None:
+        check.keep(settings, complete(end=NOW - NOW % HOUR - (hours_ago - 1) * HOUR).found)
+    made = complete(unreadable={"collected": "the source is gone"}).found
+    monkeypatch.setattr(check, "check", lambda *_, **__: made)
+    (found,) = judge_flow.completeness(see_flow.completed(settings, NOW, 1.0), NOW)
+    assert (found.state, words in found.en) == (state, True), found
+
+
+# ---- topics, with no broker ----
+
+PLACE = TopicPartition("alerts", 0)
+
+
+class Log:
+    """Stands for a consumer of one partition that holds the offsets from `first` up to `end`, each
+    written ten minutes before the next, the last one now."""
+
+    def __init__(self, first: int, end: int) -> None:
+        self.first, self.end, self.at = first, end, 0
+
+    def beginning_offsets(self, places):
+        return dict.fromkeys(places, self.first)
+
+    def assign(self, places):
+        assert places == [PLACE]
+
+    def seek(self, _place, offset):
+        self.at = offset
+
+    def poll(self, **_):
+        # a broker has nothing at an offset that it removed, and a client without a group goes on
+        # behind the end
+        if not self.first <= self.at < self.end:
+            return {}
+        ago = (self.end - 1 - self.at) * 10 * MIN
+        return {PLACE: [SimpleNamespace(timestamp=NOW - ago)]}
+
+
+@pytest.mark.parametrize(
+    ("first", "done", "expected"),
+    [
+        (0, 100, [(OK, "records behind: soc 0")]),
+        (0, 99, [(OK, "records behind: soc 1")]),
+        (0, 97, [(FAIL, "soc: 3 records behind, waiting for 20 min")]),
+        # a committed offset that the topic no longer holds: what stood there is gone
+        (98, 90, [(FAIL, "soc: 8 records were removed from the topics undelivered"),
+                  (WARN, "soc: 2 records behind, waiting for 10 min")]),
+        (100, 90, [(FAIL, "soc: 10 records were removed from the topics undelivered"),
+                   (OK, "records behind: soc 0")]),
+        # one that never began has not lost what was removed before
+        (96, None, [(FAIL, "soc: 4 records behind, waiting for 30 min")]),
+    ],
+)  # fmt: skip
+def test_what_a_topic_removed_undelivered_is_lost_and_the_rest_has_an_age(first, done, expected):
+    topics = Topics.__new__(Topics)
+    topics.consumer, topics._settings = Log(first, 100), load("embedded")
+    at = {} if done is None else {"kafka:alerts:0": done}
+    lag = see_delivery._in_partitions(topics, {PLACE: (first, 100)}, at)
+    found = judge_delivery.delivery([lag._replace(target="soc")], NOW)
+    assert [(one.state, one.en) for one in found] == expected
+
+
+def test_the_time_at_an_offset_that_was_removed_is_that_of_the_first_record_there():
+    topics = Topics.__new__(Topics)
+    topics.consumer, topics._settings = Log(98, 100), load("embedded")
+    assert topics.time_at(PLACE, 3) == NOW - 10 * MIN
 
 
 def test_the_page_and_its_exit_code(site, tmp_path, monkeypatch):
