@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -71,15 +73,22 @@ def build(
         intakes: by source; one for each of `tokens.sources`.
         ready: "" when records can be written, else why not.
     """
+    desk = _Desk(intakes, tokens, limits)
+    probe = _Probe(ready)
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        desk.close()
+
     app = FastAPI(
         title="Mingjian collector",
         version=version("mingjian"),
         description=_DESCRIPTION,
         docs_url=None,  # its pages would load scripts from elsewhere
         redoc_url=None,
+        lifespan=running,
     )
-    desk = _Desk(intakes, tokens, limits)
-    probe = _Probe(ready)
 
     @app.post(
         "/v1/records",
@@ -123,6 +132,9 @@ class _Desk:
     def __init__(self, intakes: Mapping[str, Intake], tokens: Tokens, limits: Ingest) -> None:
         self._intakes, self._tokens, self._limits = intakes, tokens, limits
         self._busy = 0
+        # A thread for each request: its write begins, and its patience with it, when its body is
+        # there. And writes that wait for the broker leave the threads of the loop to /readyz.
+        self._threads = ThreadPoolExecutor(limits.requests, "write")
 
     async def take(self, request: Request) -> dict[str, int]:
         headers = request.headers
@@ -139,7 +151,9 @@ class _Desk:
         try:
             began = time.monotonic()
             body = await self._body(request, packed=packed)
-            taken = await asyncio.to_thread(self._take, self._intakes[source], body, kind)
+            taken = await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._take, self._intakes[source], body, kind
+            )
         finally:
             self._busy -= 1
         log.info(
@@ -149,6 +163,10 @@ class _Desk:
             ms=round((time.monotonic() - began) * 1000),
         )
         return taken._asdict()
+
+    def close(self) -> None:
+        """Return when the last write has ended."""
+        self._threads.shutdown()
 
     async def _body(self, request: Request, *, packed: bool) -> bytes:
         limits = self._limits

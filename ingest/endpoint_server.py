@@ -72,7 +72,7 @@ def serve(
             app,
             http=_with_deadline(header_seconds),
             ws="none",
-            lifespan="off",
+            lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,

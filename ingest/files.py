@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from ingest.intake import Intake, Taken
-from ingest.one_file import PACKED, Damaged, OneFile, Place, place_of
+from ingest.followed import Watch
+from ingest.intake import Taken
+from ingest.one_file import Damaged
+from ingest.resuming import FileIntake, rest, resumed
 from rules.errors import EXIT_USAGE, MingjianError
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 TRUTH = "truth.jsonl"  # what the simulator planted: no records
 _POLL_S = 0.5
-_DRAINED = 10  # looks at a file that lost its name, before it is let go
-
-
-class FileIntake(Intake, Protocol):
-    """An intake that knows every cursor."""
-
-    most_bytes: int
-
-    def cursors(self) -> dict[str, str]:
-        """The cursor of every part."""
 
 
 class Progress(NamedTuple):
@@ -101,9 +93,9 @@ def take_all(
     taken, damaged, count, before = Taken(), [], 0, 0
     total = sum(path.stat().st_size for path in paths)
     for path in paths:
-        for file in _files_of(path, intake, growing=False):
+        for file in resumed(path, intake, growing=False):
             try:
-                for now in _rest(file, intake, stop):
+                for now in rest(file, intake, stop):
                     taken = taken.plus(now)
                     progress(Progress(before + file.read_bytes(), total, taken))
                 if file.damaged:
@@ -124,14 +116,15 @@ def follow(
     stop: threading.Event,
     reserved: Path | None,
     progress: Callable[[Progress], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Take what is there and what is added, also in new files of folders, until `stop` is set.
 
-    A file that gets another name (rotation) is read to its end; one that is cut off or written anew
-    is read from its beginning.
+    A file that gets another name (rotation) is read until nothing has been added for a minute; one
+    that is cut off or written anew is read from its beginning.
     """
     find(given, reserved)  # says what is not there; later it may come and go
-    watch = _Watch(intake, stop)
+    watch = Watch(intake, stop, clock)
     try:
         while not stop.is_set():
             before = watch.taken
@@ -142,114 +135,3 @@ def follow(
     finally:
         watch.close()
     return Outcome(watch.taken, len(watch.seen), list(watch.damaged.values()))
-
-
-class _Watch:
-    """Files that may grow, and what was taken of them."""
-
-    def __init__(self, intake: FileIntake, stop: threading.Event) -> None:
-        self._intake, self._stop = intake, stop
-        self.taken = Taken()
-        self.seen: set[Path] = set()
-        self.damaged: dict[Path, Damaged] = {}
-        self._open: dict[Path, OneFile] = {}
-        self._leaving: list[tuple[OneFile, int]] = []  # without their name, and looks left at them
-        self._packed: dict[Path, tuple[int, int]] = {}
-
-    def look(self, paths: Sequence[Path]) -> None:
-        """Take what these files have now."""
-        for path in paths:
-            try:
-                if path.suffix == PACKED:
-                    self._take_packed(path)
-                else:
-                    self._attend(path)
-            except FileNotFoundError:
-                continue  # it was renamed this very moment; the next look finds it
-        for file in [*(one for one, _ in self._leaving), *self._open.values()]:
-            if file.grown():
-                for now in _rest(file, self._intake, self._stop):
-                    self.taken = self.taken.plus(now)
-        for file, looks in self._leaving:
-            if looks <= 1:
-                file.close()
-        self._leaving = [(file, looks - 1) for file, looks in self._leaving if looks > 1]
-
-    def close(self) -> None:
-        """Close all files."""
-        for file in [*self._open.values(), *(one for one, _ in self._leaving)]:
-            file.close()
-
-    def _attend(self, path: Path) -> None:
-        self.seen.add(path)
-        if path in self._open and self._open[path].replaced():
-            self._leaving.append((self._open.pop(path), _DRAINED))
-        if path not in self._open:
-            *older, own = _files_of(path, self._intake, growing=True)
-            self._open[path] = own
-            known = {one.number for one, _ in self._leaving}
-            self._leaving += [(one, 1) for one in older if one.number not in known]
-
-    def _take_packed(self, path: Path) -> None:
-        """A packed file is taken whole, and again when it is another."""
-        self.seen.add(path)
-        state = path.stat()
-        if self._packed.get(path) == (state.st_size, state.st_mtime_ns):
-            return
-        self._packed[path] = (state.st_size, state.st_mtime_ns)
-        outcome = take_all([path], self._intake, self._stop)
-        self.taken = self.taken.plus(outcome.taken)
-        self.damaged.pop(path, None)
-        self.damaged.update({one.path: one for one in outcome.damaged})
-
-
-def _rest(file: OneFile, intake: FileIntake, stop: threading.Event) -> Iterator[Taken]:
-    """Take the rest of a file, batch by batch."""
-    while not stop.is_set():
-        bodies = file.batch()
-        place, part = file.place(), str(file.path)
-        if bodies or intake.cursor(part) != place:
-            yield intake.take(bodies, cursor=place, part=part)
-        if not bodies or file.damaged:
-            return
-
-
-def _files_of(path: Path, intake: FileIntake, *, growing: bool) -> Iterator[OneFile]:
-    """The file, placed where it was left off; before it the one that had its name when it was read
-    last, should there be more of it."""
-    stored = place_of(intake.cursor(str(path)))
-    if stored is not None and (older := _renamed(path, stored)):
-        known = place_of(intake.cursor(str(older)))
-        yield from _opened(older, known or stored, intake, growing=growing)
-    yield from _opened(path, stored, intake, growing=growing, always=growing)
-
-
-def _opened(
-    path: Path, place: Place | None, intake: FileIntake, *, growing: bool, always: bool = False
-) -> Iterator[OneFile]:
-    try:
-        file = OneFile(path, intake.most_bytes, growing=growing)
-    except OSError as error:
-        if growing and isinstance(error, FileNotFoundError):
-            raise  # it may come back
-        raise MingjianError(
-            f"cannot read {path}: {error.strerror}",
-            f"读不了 {path}：{error.strerror}",
-            fix_en="check the file and its rights",
-            fix_zh="请检查文件及其权限",
-        ) from None
-    if file.resume(place) or always:
-        yield file
-    else:
-        file.close()
-
-
-def _renamed(path: Path, place: Place) -> Path | None:
-    """The file beside `path` that was read under its name, when it has another one now."""
-    state = path.stat()
-    if (state.st_dev, state.st_ino) == (place.dev, place.ino):
-        return None
-    for entry in os.scandir(path.parent):
-        if entry.inode() == place.ino and entry.is_file() and entry.path != str(path):
-            return Path(entry.path)
-    return None

@@ -14,11 +14,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ingest.envelope import Envelope
+from ingest.kafka_refusal import refusal, show_credentials
+from ingest.kafka_topics import Topics
 from ingest.waiting import Away, Wait
-from rules.errors import EXIT_USAGE, MingjianError
 
 OVERHEAD = 1024  # bytes of a batch around one record: its head, lengths, our header
 _DELIVERY_MS, _REQUEST_MS = 30_000, 15_000
+_BLOCK_MS = 5000  # for so long a topic is asked for
 _SLICE_S = 1.0
 _SLOW_S = 5.0  # without an answer for so long, it is said
 _GIVE_UP_S = 30.0  # without an answer for so long, it is sent again by a new client
@@ -42,24 +44,28 @@ class Producer:
 
     Args:
         options: how a client reaches the broker (address, credentials).
-        prepare: called before the first write, to make topics that are missing; raises
-            MingjianError when the broker is away.
+        prepare: called before the first write; as `ingest.kafka_topics.Topics` has it.
         record_bytes: the largest record the topics take.
     """
 
     def __init__(
         self, options: dict[str, Any], prepare: Callable[[], None], record_bytes: int
     ) -> None:
-        self._options, self._prepare = options, prepare
+        self._options = options
         self.record_bytes = record_bytes
         self.where = ",".join(options["bootstrap_servers"])
+        self._topics = Topics(prepare, self.where)
         self._producer: Any = None
-        self._prepared = self._broken = False
+        self._broken = False
         self._failure = ""  # the words of the last one
         self._lock = threading.Lock()
 
     def send(self, items: Sequence[Item], wait: Wait) -> list[Item]:
         """Write all; returns those that the broker can never take because they are too large.
+
+        Raises:
+            NotNow, Stopped: as `Wait.away`.
+            KafkaRefusal: of credentials or rights.
 
         Where one is, the client gives up all that it has under way with the same error. So who is
         meant is found by sending halves.
@@ -95,6 +101,8 @@ class Producer:
             try:
                 if not pending:
                     producer = self._open()
+                    for topic in {one.topic for one in waiting}:
+                        self._topics.partitions(producer, topic)
                     pending += [(one, _send(producer, one)) for one in waiting]
                     waiting, since = [], time.monotonic()
                 self._flush(wait.left(_SLICE_S))
@@ -122,11 +130,11 @@ class Producer:
         return too_large
 
     def partitions(self, topic: str, wait: Wait) -> int:
-        """How many the topic has. Raises as `Wait.away`."""
+        """How many the topic has. Raises as `send`."""
         while True:
             try:
                 with wait.turn(self._lock):
-                    return self._partitions(self._open(), topic)
+                    return self._topics.partitions(self._open(), topic)
             except Away as away:
                 wait.away(str(away))
 
@@ -165,9 +173,10 @@ class Producer:
         if failure is not None:
             self._broken = True
             self._failure = _words(failure, self.where)
-            self._refuse_what_waiting_cannot_mend(failure)
         if self._broken and not still:
             self._let_go()  # its numbering may be broken for good; a new one begins anew
+        if refused := refusal(self.where, failure):
+            raise refused
         return again
 
     def _flush(self, seconds: float) -> None:
@@ -177,19 +186,14 @@ class Producer:
             self._producer.flush(timeout=max(seconds, 0.001))
 
     def _open(self) -> Any:
-        """The producer, after a broker was seen to answer. Raises Away."""
+        """The producer, after a broker was seen to answer. Raises Away, KafkaRefusal."""
         from kafka import KafkaProducer  # noqa: PLC0415
         from kafka.errors import KafkaError  # noqa: PLC0415
 
-        self._knock()
-        if not self._prepared:
-            try:
-                self._prepare()
-            except MingjianError as error:
-                if error.exit_code == EXIT_USAGE:
-                    raise
-                raise Away(error.en) from None
-            self._prepared = True
+        address = self._knock()
+        if self._producer is None:
+            show_credentials({**self._options, "bootstrap_servers": [address]})
+        self._topics.make()
         if self._producer is None:
             try:
                 self._producer = KafkaProducer(
@@ -198,7 +202,7 @@ class Producer:
                     enable_idempotence=True,
                     linger_ms=5,
                     batch_size=1 << 17,
-                    max_block_ms=5000,
+                    max_block_ms=_BLOCK_MS,
                     request_timeout_ms=_REQUEST_MS,
                     delivery_timeout_ms=_DELIVERY_MS,
                     max_request_size=self.record_bytes + OVERHEAD,
@@ -206,11 +210,11 @@ class Producer:
                     reconnect_backoff_max_ms=2000,
                 )
             except (KafkaError, OSError, ValueError) as error:
-                self._refuse_what_waiting_cannot_mend(error)
-                raise Away(_words(error, self.where)) from None
+                raise refusal(self.where, error) or Away(_words(error, self.where)) from None
         return self._producer
 
-    def _knock(self) -> None:
+    def _knock(self) -> str:
+        """The address of a broker that answers. Raises Away."""
         reason = ""
         for address in self._options["bootstrap_servers"]:
             host, _, port = address.rpartition(":")
@@ -219,22 +223,8 @@ class Producer:
             except OSError as error:
                 reason = f"no connection to Kafka at {address}: {error.strerror or error}"
             else:
-                return
+                return str(address)
         raise Away(reason)
-
-    @staticmethod
-    def _partitions(producer: Any, topic: str) -> int:
-        from kafka.errors import KafkaError  # noqa: PLC0415
-
-        try:
-            found = producer.partitions_for(topic)
-        except KafkaError as error:
-            raise Away(
-                f"Kafka does not tell of the topic {topic}: {type(error).__name__}"
-            ) from None
-        if not found:
-            raise Away(f"Kafka has no topic {topic} yet")
-        return len(found)
 
     def _let_go(self) -> None:
         self._broken = False
@@ -247,21 +237,6 @@ class Producer:
             with contextlib.suppress(Exception):
                 producer._sender.force_close()  # noqa: SLF001 - there is no public way
                 producer.close(timeout=0.5)
-
-    def _refuse_what_waiting_cannot_mend(self, error: Exception) -> None:
-        from kafka import errors  # noqa: PLC0415
-
-        if isinstance(
-            error,
-            errors.SaslAuthenticationFailedError | errors.AuthorizationError,
-        ):
-            raise MingjianError(
-                f"Kafka at {self.where} refuses us: {type(error).__name__}",
-                f"Kafka（{self.where}）拒绝访问：{type(error).__name__}",
-                fix_en="check kafka.sasl_username, MINGJIAN_KAFKA_PASSWORD and the rights on the"
-                " topics",
-                fix_zh="请检查 kafka.sasl_username、MINGJIAN_KAFKA_PASSWORD 和主题权限",
-            ) from None
 
 
 def _send(producer: Any, item: Item) -> Any:

@@ -7,6 +7,7 @@ the file is read again from its beginning, and what was taken before is not take
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import zlib
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import msgspec
 
 from ingest.intake import Body
-from ingest.lines import read_line
+from ingest.lines import LongLine, read_line
 
 BATCH_RECORDS, BATCH_BYTES = 2000, 8 * 1024 * 1024
 PACKED = ".gz"
@@ -28,7 +29,7 @@ _TAIL = 256  # bytes before the place that are looked at again when a file has g
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """How far a file was read: `offset` bytes (unpacked), whose digest is `digest`.
 
-    `size` and `changed` (ns) are of the file then; `whole`: it had been read to its end.
+    `size` and `changed` (ns) are of the file before that; `finished`: it was read to its end.
     """
 
     dev: int
@@ -37,7 +38,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     changed: int
     offset: int
     digest: str
-    whole: bool = False
+    finished: bool = False
 
 
 class Damaged(NamedTuple):
@@ -59,6 +60,8 @@ def place_of(stored: str) -> Place | None:
 class OneFile:
     """Reads one file in batches.
 
+    `number` is what the system knows the file by, whatever its name.
+
     Args:
         most: bytes of the longest line that is kept whole.
         growing: an end without a line break is waited for, not taken.
@@ -72,20 +75,23 @@ class OneFile:
         self._raw = path.open("rb")
         self._file = self._unpacked()
         self._offset, self._digest, self._tail = 0, blake2b(digest_size=16), b""
-        self._whole = False
+        self._finished = self._ended = False
+        self._before = os.fstat(self._raw.fileno())  # what was read last, was read after this
+        self.number = _number(self._before)
+        self._seen = (-1, -1)  # size and time of change when it was last asked whether it has grown
 
     def resume(self, place: Place | None) -> bool:
         """Go on at `place` when what lies before it is what was read then; else from the beginning.
 
         Returns: whether there may be anything to read.
         """
-        state = os.fstat(self._raw.fileno())
         if place is None:
             return True
+        state = self._before
         same = (place.dev, place.ino, place.size, place.changed) == (
             state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns,
         )  # fmt: skip
-        if same and place.whole and not self._growing:
+        if same and place.finished and not self._growing:
             return False
         digest, left, tail = blake2b(digest_size=16), place.offset, b""
         try:
@@ -103,14 +109,19 @@ class OneFile:
 
     def batch(self) -> list[Body]:
         """The next records, [] at the end (of a growing file: for now)."""
+        if self._ended:
+            return []
         bodies: list[Body] = []
         size = 0
-        self._whole = False
+        self._finished = False
+        # As it is before it is read: what is added from now on shows as a change, so that no file
+        # with more in it is ever passed over as one that was read to its end.
+        self._before = os.fstat(self._raw.fileno())
         try:
             while len(bodies) < BATCH_RECORDS and size < BATCH_BYTES:
                 line, long = read_line(self._file, self._most)
                 if not line and long is None:
-                    self._whole = True
+                    self._finished = True
                     break
                 ended = line.endswith(b"\n")
                 if not ended and self._growing:
@@ -118,14 +129,13 @@ class OneFile:
                     break
                 if ended:
                     self._passed(line, long is not None)
-                body = line.rstrip(b"\r\n") if long is None else long.body()
-                size += len(body) if isinstance(body, bytes) else len(body.head)
-                if not isinstance(body, bytes) or (body and not body.isspace()):
-                    bodies.append(body)
+                found = _record(line, long)
+                size += sum(len(one if isinstance(one, bytes) else one.head) for one in found)
+                bodies += found
                 if not ended:
-                    # taken, but not passed over: should it be half a line, the whole of it is read
-                    # when it is there
-                    self._whole = True
+                    # Taken, but not passed over: should it be half a line, the whole of it is read
+                    # by the next run. What is added to it in this one is no record of its own.
+                    self._finished = self._ended = True
                     break
         except (OSError, EOFError, zlib.error) as error:
             if self.path.suffix != PACKED:
@@ -133,9 +143,16 @@ class OneFile:
             self.damaged = Damaged(self.path, self._offset, str(error) or type(error).__name__)
         return bodies
 
+    def last_line(self) -> list[Body]:
+        """What stands behind the last line that was passed over; it is not passed over itself."""
+        self._file.seek(self._offset)
+        line, long = read_line(self._file, self._most)
+        self._file.seek(self._offset)
+        return _record(line, long)
+
     def place(self) -> str:
         """Where the last batch ended, as a cursor."""
-        state = os.fstat(self._raw.fileno())
+        state = self._before
         place = Place(
             dev=state.st_dev,
             ino=state.st_ino,
@@ -143,43 +160,62 @@ class OneFile:
             changed=state.st_mtime_ns,
             offset=self._offset,
             digest=self._digest.hexdigest(),
-            whole=self._whole,
+            finished=self._finished,
         )
         return msgspec.json.encode(place).decode()
 
     def grown(self) -> bool:
-        """Whether there is more than was read; a file that was cut off or written anew is read from
-        its beginning."""
-        state = os.fstat(self._raw.fileno())
-        if state.st_size == self._offset and self._as_it_was():
+        """Whether it has changed since this was asked last, and holds more than was read. A file
+        that was cut off or written anew is read from its beginning; one that was shut is opened.
+
+        Raises:
+            OSError: it was shut and cannot be opened, or is another one now.
+        """
+        state = self.path.stat() if self.shut else os.fstat(self._raw.fileno())
+        seen, self._seen = self._seen, (state.st_size, state.st_mtime_ns)
+        if self.shut:
+            if self._seen == seen:
+                return False
+            self._open_again()
+        elif self._seen == seen and self._as_it_was():
             return False
         if state.st_size < self._offset or not self._as_it_was():
             self._from_the_beginning()
         return state.st_size > self._offset
 
+    @property
+    def passed(self) -> bool:
+        """Whether all that it held when last asked is passed over, its last line too."""
+        return self._seen[0] == self._offset
+
     def replaced(self) -> bool:
         """Whether another file has the name now, or none."""
         try:
-            now = self.path.stat()
+            return _number(self.path.stat()) != self.number
         except OSError:
             return True
-        ours = os.fstat(self._raw.fileno())
-        return (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino)
-
-    @property
-    def number(self) -> tuple[int, int]:
-        """What the system knows the file by, whatever its name."""
-        state = os.fstat(self._raw.fileno())
-        return state.st_dev, state.st_ino
 
     def read_bytes(self) -> int:
         """Bytes of the file itself that were read, for a progress bar."""
         return self._raw.tell()
 
+    @property
+    def shut(self) -> bool:
+        """Whether it is closed; where it was read to is known all the same."""
+        return self._raw.closed
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
         self._raw.close()
+
+    def _open_again(self) -> None:
+        raw = self.path.open("rb")
+        if _number(os.fstat(raw.fileno())) != self.number:
+            raw.close()
+            raise FileNotFoundError(errno.ENOENT, "it was replaced this very moment", self.path)
+        self._file = self._raw = raw
+        self._raw.seek(self._offset)
 
     def _unpacked(self) -> BinaryIO:
         if self.path.suffix != PACKED:
@@ -205,3 +241,15 @@ class OneFile:
             self._digest.update(piece)
             self._offset += len(piece)
             self._tail = (self._tail + piece)[-_TAIL:] if len(piece) < _TAIL else piece[-_TAIL:]
+
+
+def _number(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino
+
+
+def _record(line: bytes, long: LongLine | None) -> list[Body]:
+    """The record of a line as `read_line` gave it; of an empty one none."""
+    if long is not None:
+        return [long.body()]
+    body = line.rstrip(b"\r\n")
+    return [body] if body and not body.isspace() else []

@@ -9,6 +9,8 @@ from config.settings import Kafka
 from ingest.kafka_refusal import refusal
 from rules.errors import MingjianError
 
+_MOST_WORDS = 200  # characters
+
 
 def connection(kafka: Kafka) -> dict[str, Any]:
     """Keyword arguments for the consumer, the producer and the admin client of kafka-python.
@@ -33,9 +35,10 @@ def unreachable(kafka: Kafka, error: Exception) -> MingjianError:
     if kafka.sasl_mechanism:  # the client does not tell a broker that is away from one that says no
         fix_en += "; wrong credentials look the same: kafka.sasl_username, MINGJIAN_KAFKA_PASSWORD"
         fix_zh += "；凭据错误时也是如此：kafka.sasl_username、MINGJIAN_KAFKA_PASSWORD"
+    words = str(error)[:_MOST_WORDS]  # it may quote request and response whole
     return refusal(kafka.bootstrap, error) or MingjianError(
-        f"cannot use Kafka at {kafka.bootstrap}: {error}",
-        f"无法使用 Kafka（{kafka.bootstrap}）：{error}",
+        f"cannot use Kafka at {kafka.bootstrap}: {words}",
+        f"无法使用 Kafka（{kafka.bootstrap}）：{words}",
         fix_en=fix_en,
         fix_zh=fix_zh,
     )

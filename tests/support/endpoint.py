@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -60,24 +61,32 @@ def serving(folder: Path, limits: Ingest) -> Iterator[tuple[str, Target]]:
     tokens = Tokens(TOKENS)
     with collector(chosen, "http", ends) as one, collector(chosen, "crm", ends) as two:
         app = build({"http": one, "crm": two}, tokens, limits, target.ready)
-        listening = listen("127.0.0.1", 0)
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        servers: list[uvicorn.Server] = []
-        thread = threading.Thread(
-            target=serve,
-            args=(app, listening),
-            kwargs={
-                "header_seconds": limits.header_seconds,
-                "requests": limits.requests,
-                "started": servers.append,
-            },
-        )
-        thread.start()
-        while not (servers and servers[0].started):
-            time.sleep(0.01)
-        try:
-            yield address, target
-        finally:
-            target.free.set()
-            servers[0].should_exit = True
-            thread.join()
+        with running(app, limits) as address:
+            try:
+                yield address, target
+            finally:
+                target.free.set()
+
+
+@contextmanager
+def running(app: Any, limits: Ingest) -> Iterator[str]:
+    """The address of an application."""
+    listening = listen("127.0.0.1", 0)
+    servers: list[uvicorn.Server] = []
+    thread = threading.Thread(
+        target=serve,
+        args=(app, listening),
+        kwargs={
+            "header_seconds": limits.header_seconds,
+            "requests": limits.requests,
+            "started": servers.append,
+        },
+    )
+    thread.start()
+    while not (servers and servers[0].started):
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        servers[0].should_exit = True
+        thread.join()

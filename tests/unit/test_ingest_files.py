@@ -7,18 +7,25 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ingest import followed
+from ingest.ends import Refused
+from ingest.envelope import Envelope
 from ingest.files import Outcome, find, follow, take_all
+from ingest.folder_ends import FolderRecords
 from ingest.intake import Taken
 from ingest.lines import Lines
 from ingest.stream import take_stream
+from ingest.waiting import Wait
 from rules.errors import MingjianError
 from tests.support.collecting import bare, ids, opened, outputs, written
 
@@ -34,9 +41,22 @@ def names(*numbers: int) -> list[str]:
     return [f"m{number}" for number in numbers]
 
 
-def take(folder: Path, *given_: Path) -> Outcome:
-    """What one run of the command takes."""
+def take(folder: Path, *given_: Path, meanwhile: Callable[[], object] = str) -> Outcome:
+    """What one run of the command takes.
+
+    Args:
+        meanwhile: happens once, while the first batch is being written.
+    """
+    waiting = [meanwhile]
+
+    class Slow(FolderRecords):
+        def write(self, envelopes: Sequence[Envelope], source: str, wait: Wait) -> list[Refused]:
+            if waiting:
+                waiting.pop()()
+            return super().write(envelopes, source, wait)
+
     with opened(folder) as intake:
+        intake._ends = intake._ends._replace(records=Slow(folder / "messages"))
         return take_all(find(given_, None), intake, threading.Event())
 
 
@@ -118,6 +138,29 @@ def test_half_a_line_is_taken_and_so_is_the_whole_of_it_later(tmp_path: Path, ex
     assert written(tmp_path)[1] == whole[:30]
 
 
+def test_a_line_that_is_completed_while_its_batch_is_written_is_not_lost(
+    tmp_path: Path, export: Path
+) -> None:
+    """The buffer of whoever writes the file ends somewhere, and goes on while we write."""
+    file, line = export / "a.jsonl", lines(2)
+    file.write_bytes(lines(1) + line[:30])
+
+    def complete() -> None:
+        with file.open("ab") as more:
+            more.write(line[30:] + lines(3))
+
+    assert take(tmp_path, file, meanwhile=complete).taken == Taken(new=2, undecoded=1)
+    assert take(tmp_path, file).taken == Taken(new=2)
+    assert take(tmp_path, file).files == 0
+    assert whole_ids(tmp_path) == names(1, 2, 3)
+
+
+def test_a_last_line_without_an_end_is_not_read_in_every_run(tmp_path: Path, export: Path) -> None:
+    (export / "a.jsonl").write_bytes(lines(1) + bare(2))
+    assert take(tmp_path, export).taken == Taken(new=2)
+    assert take(tmp_path, export).files == 0
+
+
 def test_a_damaged_packed_file_gives_what_it_has_and_is_told(tmp_path: Path, export: Path) -> None:
     packed = gzip.compress(lines(*range(500)))
     (export / "a.jsonl.gz").write_bytes(packed[: len(packed) // 2])
@@ -167,52 +210,75 @@ def test_the_folder_the_job_reads_is_no_source(tmp_path: Path, export: Path) -> 
 # ---- whatever happens to a file ----
 
 STEPS = st.lists(
-    st.sampled_from(["line", "half", "rest", "rotate", "truncate", "run"]), max_size=14
-)
+    st.sampled_from(
+        ["line", "half", "rest", "rotate", "truncate", "run", "run + line", "run + half",
+         "run + rest"]
+    ),
+    max_size=14,
+)  # fmt: skip
 
 
-@settings(max_examples=40)
+class Writer:
+    """Whoever writes the file; `wanted` are the ids of all that must arrive."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.file = folder, folder / "messages.jsonl"
+        self.file.touch()
+        self.number, self.half = 0, b""
+        self.wanted: set[str] = set()
+
+    def does(self, step: str) -> None:
+        if step in ("line", "half") and not self.half:
+            self.number += 1
+            self.wanted.add(f"m{self.number}")
+            whole = lines(self.number)
+            cut = len(whole) if step == "line" else len(whole) // 2
+            self._append(whole[:cut])
+            self.half = whole[cut:]
+        elif step == "rest" and self.half:
+            self._append(self.half)
+            self.half = b""
+        elif step == "truncate" and not self.half:
+            self.file.write_bytes(b"")
+        elif step == "rotate" and not self.half:
+            self.file.rename(self.folder / f"messages.jsonl.{time.monotonic_ns()}")
+            self.file.touch()
+
+    def _append(self, text: bytes) -> None:
+        with self.file.open("ab") as more:
+            more.write(text)
+
+
+def whole_ids(folder: Path) -> list[str]:
+    """The ids of what was written, without the half lines."""
+    whole_lines = [line for line in written(folder) if line.endswith(b"}}}")]
+    return [json.loads(line)["payload"]["msgid"] for line in whole_lines]
+
+
+@settings(max_examples=60)
 @given(STEPS)
+@example(["line", "half", "run + rest"])
 def test_every_whole_line_arrives_exactly_once_whatever_happens_to_the_file(
     steps: list[str],
 ) -> None:
-    """Runs come between any two steps; only what is cut off before a run saw it is gone."""
+    """Runs come between any two steps, and a run may see the file grow while it writes; only what
+    is cut off before a run saw it is gone."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         export = folder / "export"
         export.mkdir()
-        file = export / "messages.jsonl"
-        file.touch()
-        number, half, unseen, wanted = 0, b"", set[str](), set[str]()
+        writer = Writer(export)
         for step in [*steps, "rest", "run"]:
-            if step == "run":
-                take(folder, file)
-                unseen.clear()
-            elif step == "truncate" and not half:
-                file.write_bytes(b"")
-                wanted -= unseen
-                unseen.clear()
-            elif step == "rotate" and not half:
-                take(folder, file)  # a run between two rotations, as every collector must have
-                unseen.clear()
-                file.rename(export / f"messages.jsonl.{time.monotonic_ns()}")
-                file.touch()
-            elif step in ("line", "half") and not half:
-                number += 1
-                whole = lines(number)
-                cut = len(whole) if step == "line" else len(whole) // 2
-                with file.open("ab") as more:
-                    more.write(whole[:cut])
-                half = whole[cut:]
-                wanted.add(f"m{number}")
-                unseen.add(f"m{number}")
-            elif step == "rest" and half:
-                with file.open("ab") as more:
-                    more.write(half)
-                half = b""
-        whole_lines = [line for line in written(folder) if line.endswith(b"}}}")]
-        there = [json.loads(line)["payload"]["msgid"] for line in whole_lines]
-        assert sorted(there) == sorted(wanted)
+            if step == "rotate":
+                take(folder, writer.file)  # between two rotations, as every collector must have
+            if step == "truncate" and not writer.half:
+                writer.wanted = set(whole_ids(folder))
+            run, _, meanwhile = step.partition(" + ")
+            if run == "run":
+                take(folder, writer.file, meanwhile=partial(writer.does, meanwhile))
+            else:
+                writer.does(step)
+        assert sorted(whole_ids(folder)) == sorted(writer.wanted)
 
 
 # ---- following ----
@@ -230,12 +296,15 @@ class Following:
 
     def __init__(self, folder: Path, *given_: Path) -> None:
         self._stop = threading.Event()
+        self.later = 0.0  # seconds by which its clock is ahead
         self._thread = threading.Thread(target=self._run, args=(folder, given_))
         self.outcome: Outcome | None = None
 
     def _run(self, folder: Path, given_: tuple[Path, ...]) -> None:
         with opened(folder) as intake:
-            self.outcome = follow(given_, intake, self._stop, None)
+            self.outcome = follow(
+                given_, intake, self._stop, None, clock=lambda: time.monotonic() + self.later
+            )
 
     def __enter__(self) -> Following:
         self._thread.start()
@@ -268,6 +337,101 @@ def test_what_is_added_is_followed_also_in_new_files_and_after_rotation(
         until(lambda: sorted(ids(tmp_path)) == names(1, 2, 3, 4, 5, 6, 7))
     assert following.outcome is not None
     assert following.outcome.taken.new == 7
+
+
+def add(file: Path, text: bytes) -> None:
+    with file.open("ab") as more:
+        more.write(text)
+
+
+def test_a_file_without_its_name_is_read_for_a_minute_whatever_comes_in_the_new_one(
+    tmp_path: Path, export: Path
+) -> None:
+    """What its writer adds until it notices must not be lost, nor a last line that has no end."""
+    file, old = export / "messages.jsonl", export / "messages.jsonl.1"
+    file.write_bytes(lines(1))
+    with Following(tmp_path, file) as following:
+        until(lambda: ids(tmp_path) == names(1))
+        file.rename(old)
+        for number in range(2, 17):  # a look for each of them
+            add(file, lines(number))
+            until(lambda number=number: f"m{number}" in ids(tmp_path))
+        add(old, lines(17))
+        until(lambda: "m17" in ids(tmp_path))
+        following.later = 50
+        add(old, lines(18) + bare(19))
+        until(lambda: "m18" in ids(tmp_path))
+        following.later = 100  # not a minute since it grew
+        add(file, lines(20))
+        until(lambda: "m20" in ids(tmp_path))
+        assert "m19" not in ids(tmp_path), "it may go on"
+        following.later = 200
+        until(lambda: "m19" in ids(tmp_path))
+        until(lambda: held(export) == [])
+        add(file, lines(21))
+        until(lambda: "m21" in ids(tmp_path))
+    assert sorted(ids(tmp_path)) == sorted(names(*range(1, 22)))
+    assert take(tmp_path, file).taken == Taken(), "and where it was read to is known"
+
+
+def test_who_stops_soon_after_a_rotation_goes_on_with_the_old_file(
+    tmp_path: Path, export: Path
+) -> None:
+    file, old = export / "messages.jsonl", export / "messages.jsonl.1"
+    file.write_bytes(lines(1))
+    with Following(tmp_path, file):
+        until(lambda: ids(tmp_path) == names(1))
+        file.rename(old)
+        file.write_bytes(lines(2))
+        until(lambda: ids(tmp_path) == names(1, 2))
+    add(old, lines(3))
+    with Following(tmp_path, file) as following:
+        until(lambda: ids(tmp_path) == names(1, 2, 3))
+        following.later = 100
+        until(lambda: held(export) == [])
+    assert take(tmp_path, file).taken == Taken()
+
+
+def held(folder: Path) -> list[Path]:
+    """The files in a folder that this process has open."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(entry.readlink())
+    return sorted(path for path in found if path.parent == folder)
+
+
+def test_a_folder_of_many_files_is_followed_with_few_of_them_open(
+    tmp_path: Path, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "MOST_OPEN", 5)
+    files = [export / f"{number:02}.jsonl" for number in range(30)]
+    for number, file in enumerate(files):
+        file.write_bytes(lines(number))
+    with Following(tmp_path, export) as following:
+        until(lambda: sorted(ids(tmp_path)) == sorted(names(*range(30))))
+        until(lambda: len(held(export)) <= 5)
+        add(files[0], lines(30) + bare(31)[:9])
+        until(lambda: "m30" in ids(tmp_path))
+        files[1].write_bytes(lines(32))  # cut off and begun anew
+        files[2].rename(export / "2")
+        add(export / "2", lines(33))
+        files[2].write_bytes(lines(34))
+        for file in files[10:]:
+            file.unlink()
+        until(lambda: {"m32", "m33", "m34"} <= set(ids(tmp_path)))
+        assert len(held(export)) <= 2 * 5
+        following.later = 100
+        until(lambda: held(export) == [files[0]])  # it ends in the middle of a line
+        add(files[0], bare(31)[9:] + b"\n")
+        until(lambda: "m31" in ids(tmp_path))
+        following.later = 200
+        until(lambda: held(export) == [])
+        add(files[3], lines(35))
+        until(lambda: "m35" in ids(tmp_path))
+    assert sorted(ids(tmp_path)) == sorted(names(*range(36)))
+    assert following.outcome is not None
+    assert following.outcome.taken.duplicates == 0
 
 
 # ---- standard input ----

@@ -6,9 +6,11 @@ import gzip
 import json
 import logging
 import socket
+import threading
 import time
+import tracemalloc
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,13 +20,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import Ingest
+from ingest.endpoint import build
 from ingest.endpoint_body import NDJSON, split
 from ingest.endpoint_errors import ANSWERS, Refusal
 from ingest.endpoint_server import is_loopback, listen
 from ingest.endpoint_tokens import Tokens
+from ingest.intake import Body, Taken
 from rules.errors import MingjianError
+from rules.lenient_json import parse
 from tests.support.collecting import bare, enveloped, ids, written
-from tests.support.endpoint import OTHER, TOKEN, Target, serving
+from tests.support.endpoint import OTHER, TOKEN, Target, running, serving
 
 LIMITS = Ingest(
     request_bytes=20_000,
@@ -258,6 +263,34 @@ def test_more_requests_than_are_worked_on_are_sent_away(served) -> None:
     assert post(address, bare("third")).json()["new"] == 1
 
 
+class Together:
+    """An intake whose writes end when so many have begun, and they are told to."""
+
+    source = "http"
+
+    def __init__(self, many: int) -> None:
+        self.all_here = threading.Barrier(many + 1, timeout=15)
+
+    def take(self, bodies: Sequence[Body], *, cursor: str = "", part: str = "") -> Taken:
+        self.all_here.wait()
+        self.all_here.wait()
+        return Taken(new=len(bodies))
+
+
+def test_all_requests_are_written_at_once_and_leave_room_for_readyz() -> None:
+    """None is to wait for a thread: the time that a write may take would begin late."""
+    many = 40  # more than the threads of an event loop
+    limits = Ingest(requests=many)
+    intake = Together(many)
+    app = build({"http": intake}, Tokens(TOKEN), limits, str)
+    with running(app, limits) as address, ThreadPoolExecutor(many) as pool:
+        answers = [pool.submit(post, address, bare(number)) for number in range(many)]
+        intake.all_here.wait()
+        assert requests.get(f"{address}/readyz", timeout=10).ok
+        intake.all_here.wait()
+        assert {one.result().status_code for one in answers} == {200}
+
+
 # ---- slow clients ----
 
 
@@ -350,6 +383,44 @@ def test_any_json_body_is_split_or_refused(body: bytes) -> None:
     except Refusal as refusal:
         records = [refusal.code.encode()]
     assert all(isinstance(one, bytes) for one in records)
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (b"[" + b"10," * 1_000_000 + b"1]", "too_many_records"),
+        (b"[[" + b"[]," * 1_000_000 + b"[]]]", 1),
+        (b"[[" + b"[]," * 1_000_000 + b"[]]", "not_json"),
+        (b'{"a":[' + b"[]," * 1_000_000 + b"[]]}", 1),
+        (b'{"a":["' + b'","' * 1_000_000 + b'\x01"]}', 1),
+        (b'{"a":["' + b'","' * 1_000_000 + b"]}", "not_json"),
+    ],
+)
+def test_a_body_takes_no_more_memory_than_a_few_copies_of_itself(
+    body: bytes, wanted: str | int
+) -> None:
+    """A gzip of a few kilobytes unpacks to millions of values, and none of them is to be made."""
+    split(b"[]", "application/json", 100)
+    tracemalloc.start()
+    try:
+        found: str | int = len(split(body, "application/json", 100))
+    except Refusal as refusal:
+        found = refusal.code
+    finally:
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert found == wanted
+    assert most < 4 * len(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"a":"\x01\n"}', b'{"a":"\\ud800"}', b'{"a":"\\uDC00\\\\ud800"}', b'{"a":"\\\\\\udfff"}',
+     b'{"a":"\\ud83d\\ude00"}', b'{"a":1e999}', b'{"a":' + b"9" * 5000 + b"}"],
+)  # fmt: skip
+def test_an_object_with_a_fault_that_the_job_mends_is_taken(body: bytes) -> None:
+    assert parse(body)
+    assert split(body, "application/json", 1) == [body]
 
 
 @pytest.mark.parametrize(
