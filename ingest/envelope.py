@@ -68,10 +68,12 @@ class Envelopes:
 
     def __init__(self, tenant: str, record_bytes: int) -> None:
         self._tenant = tenant
-        self._decoder = Decoder(tenant, record_bytes)
+        self._decoder, self._most = Decoder(tenant, record_bytes), record_bytes
 
     def of(self, body: bytes, now: int) -> Envelope:
         """The envelope of an envelope or a bare record that was received `now` (UTC ms)."""
+        if len(body) > self._most:
+            return _undecoded(body)
         self._decoder.at(now)
         head = _HEAD.match(body)
         value, start = (body, head.end()) if head else self._in_order(body, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -192,3 +193,16 @@ def test_a_record_over_several_lines_fits_on_one() -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes_have_an_envelope(body: bytes) -> None:
     assert of(body).value == body
+
+
+@pytest.mark.parametrize("body", [b"[" + b"10," * (1 << 21), b'{"a":[' + b"[]," * (1 << 21)])
+def test_a_record_that_is_too_large_is_written_and_not_looked_into(body: bytes) -> None:
+    """Looked into, a broken one of 6 MB takes a hundred or more."""
+    tracemalloc.start()
+    try:
+        made = of(body)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (made.value, made.kind) == (body, "undecoded")
+    assert most < 2 * len(body)
