@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.waiting import Away
+from ingest.sqlite_file import usable
 from rules.errors import EXIT_USAGE, MingjianError
 
 HOUR_MS = 3_600_000
@@ -122,7 +122,7 @@ class Book:
             MingjianError: the file is damaged.
         """
         hour = now - now % HOUR_MS
-        try:
+        with usable(self._db, self._path, _unusable):
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)",
@@ -145,13 +145,7 @@ class Book:
                 oldest = hour - COUNTED_DAYS * _DAY_MS
                 self._db.execute("DELETE FROM counts WHERE touched < ?", (oldest,))
             self._db.execute("COMMIT")
-            self._purged = hour
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):  # full, busy, input or output failed
-                raise Away(f"{self._path}: {error}") from None
-            raise _unusable(self._path, error) from None
+        self._purged = hour
 
     def cursor(self, part: str = "") -> str:
         """How far `part` was read; "" at first."""

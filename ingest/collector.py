@@ -14,7 +14,7 @@ from ingest.book import HOUR_MS, Book
 from ingest.ends import Outputs, Records, Refused
 from ingest.envelope import UNDECODED, UNTIMED, Envelope, Envelopes
 from ingest.intake import Body, Taken, TooLong
-from ingest.waiting import Away, Wait
+from ingest.waiting import Wait
 from rules.alert import Position, Quarantined, content_id, sm3_raw
 from rules.decode import heartbeat
 from rules.operations import Incident
@@ -183,16 +183,10 @@ class Collector:
             for one, hour in zip(batch.fresh, batch.hours, strict=True)
             if id(one) not in left_out
         )
-        while True:
-            try:
-                self._book.remember(
-                    entries, counts, taken._asdict(), part=part, cursor=cursor, now=now
-                )
-            except Away as away:
-                wait.away(str(away))
-            else:
-                wait.back()
-                return
+        told = taken._asdict()
+        wait.through(
+            lambda: self._book.remember(entries, counts, told, part=part, cursor=cursor, now=now)
+        )
 
 
 class _Batch:

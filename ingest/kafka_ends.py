@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Sequence
 
 from ingest.ends import SOURCE_HEADER, Refused
-from ingest.envelope import Envelope
+from ingest.envelope import Envelope, partition_of
 from ingest.kafka_producer import OVERHEAD, Item, Producer
 from ingest.waiting import Wait
 from rules.decode import HEARTBEAT
@@ -39,7 +38,7 @@ class TopicRecords:
                 detail = f"{len(one.value)} bytes, more than kafka.max_record_bytes allows"
                 refused.append(Refused(one, "too_large", detail))
                 continue
-            where = zlib.crc32(key or one.identity) % partitions
+            where = partition_of(one.key, one.identity, partitions)
             at = min(one.time, latest)
             item = Item(self._topic, one.value, key, where, at, headers, one)
             if one.kind == HEARTBEAT:

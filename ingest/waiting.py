@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from rules.errors import MingjianError
 
 _FIRST_S, _LONGEST_S = 0.5, 10.0
 _REMIND_S = 15.0
 _LOOK_S = 1.0
+_T = TypeVar("_T")
 
 
 class Away(Exception):
@@ -64,6 +65,21 @@ class Wait:
         if self._patience is None:
             return most
         return max(0.0, min(most, self._began + self._patience - time.monotonic()))
+
+    def through(self, step: Callable[[], _T]) -> _T:
+        """Do a step, again and again while it raises Away.
+
+        Raises:
+            NotNow, Stopped
+        """
+        while True:
+            try:
+                done = step()
+            except Away as away:
+                self.away(str(away))
+            else:
+                self.back()
+                return done
 
     def away(self, reason: str, *, pause: bool = True) -> None:
         """It is away: say so, and come back when another attempt is due.

@@ -30,6 +30,11 @@ def judging_group(settings: Settings) -> str:
     return f"mingjian-detect-{settings.tenant}"
 
 
+def delivering_group(target: str) -> str:
+    """The consumer group under which the outputs are read for a target or a channel."""
+    return f"mingjian-deliver-{target}"
+
+
 def ensure_topics(settings: Settings, *, partitions: int = PARTITIONS, replicas: int = 1) -> None:
     """Create the topics that are not there yet.
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 from redis import Redis
@@ -108,7 +108,8 @@ class RedisSink:
         """
         rejected: list[Rejected] = []
         try:
-            self._check_marks()
+            if self._marks:
+                self._put_marks({})  # nothing is written to a server that is behind
             pipe = self._client.pipeline(transaction=False)
             queued: list[bool] = []  # for each command: does its answer count
             for record in batch:
@@ -141,27 +142,15 @@ class RedisSink:
         """Release connections."""
         self._client.close()
 
-    def _check_marks(self) -> None:
-        if not self._marks:
-            return
-        names = list(self._marks)
-        stored = self._client.hmget(self._marks_key, names)
-        for name, value in zip(names, stored, strict=True):
-            if value is None or int(value) < self._marks[name]:
-                self._behind()
-
     def _put_marks(self, positions: Mapping[str, int]) -> None:
         """Note how far it is, if what was noted before is still there."""
         told: list[str | int] = [len(self._marks)]
         for name, at in (*self._marks.items(), *positions.items()):
             told += [name, at]
         if not self._client.evalsha(self._shas["marks"], 1, self._marks_key, *told):
-            self._behind()
+            self._marks = self.positions()
+            raise SinkBehind(self.name)
         self._marks.update(positions)
-
-    def _behind(self) -> NoReturn:
-        self._marks = self.positions()
-        raise SinkBehind(self.name)
 
     def _load_scripts(self) -> None:
         self._shas = {kind: self._client.script_load(text) for kind, text in _SCRIPTS.items()}

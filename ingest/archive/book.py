@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from ingest.archive.opening import Shut
 from ingest.archive.page import Encrypted
-from ingest.waiting import Away, Wait
+from ingest.sqlite_file import usable
+from ingest.waiting import Wait
 from rules.errors import MingjianError
 
 _T = TypeVar("_T")
@@ -211,25 +212,12 @@ class Book:
 
     def _do(self, step: Callable[[], _T]) -> _T:
         """Do a step, again and again while the file cannot be used."""
-        wait = self._waiting()
-        while True:
-            try:
-                done = self._once(step)
-            except Away as away:
-                wait.away(str(away))
-            else:
-                wait.back()
-                return done
 
-    def _once(self, step: Callable[[], _T]) -> _T:
-        try:
-            return step()
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):  # full, busy, input or output failed
-                raise Away(f"{self._path}: {error}") from None
-            raise _unusable(self._path, error) from None
+        def once() -> _T:
+            with usable(self._db, self._path, _unusable):
+                return step()
+
+        return self._waiting().through(once)
 
 
 def _unusable(path: Path, error: Exception) -> MingjianError:

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from config.settings import Settings, Target
 from jobs.consumer_groups import committed
+from jobs.topics import delivering_group
 from sinks import redis
 from sinks.base import NoAnswer
 
@@ -33,7 +34,7 @@ def of_target(settings: Settings, target: Target) -> dict[str, int]:
 def of_reader(settings: Settings, name: str) -> dict[str, int]:
     """The same of a target or channel that remembers nothing itself."""
     if settings.outputs.kind == "kafka":
-        group = committed(settings, f"mingjian-deliver-{name}")
+        group = committed(settings, delivering_group(name))
         return {f"kafka:{topic}:{number}": at for (topic, number), at in group.items()}
     return of_file(Path(settings.data_dir) / "deliver" / f"{name}.db")
 

@@ -22,7 +22,7 @@ from jobs.delivery.files import KINDS_IN_ORDER
 from jobs.delivery.source import BATCH_BYTES, BATCH_RECORDS, Batch, read_record, split
 from jobs.delivery.stalled import NotReading, why_nothing_comes
 from jobs.kafka_client import connection, unreachable
-from jobs.topics import rejected_topic
+from jobs.topics import delivering_group, rejected_topic
 from sinks.base import Record, Rejected, SinkBusy
 from sinks.progress import KeepsPositions
 
@@ -50,11 +50,11 @@ class TopicOutputs:
         prefix = settings.outputs.topic_prefix
         self._kinds = {f"{prefix}{kind}": kind for kind in kinds}
         self._keeper = keeper
-        self._settings, self._group = settings, f"mingjian-deliver-{target}"
+        self._settings, self._group = settings, delivering_group(target)
         self._heard = time.monotonic()  # a record, or why there is none
         self._consumer = _consumer(
             settings,
-            client_id=f"mingjian-deliver-{target}",
+            client_id=self._group,
             group_id=self._group,
             enable_auto_commit=False,
             # how long nobody reads the partitions of a deliverer that was killed; a batch may take

@@ -16,6 +16,7 @@ from jobs.consumer_groups import members
 from jobs.delivery.files import KINDS_IN_ORDER, part_files
 from jobs.doctor.observed import Lag
 from jobs.topic_reading import Topics
+from jobs.topics import delivering_group
 from sinks.base import NoAnswer
 from sinks.channels.made import untold
 
@@ -128,7 +129,7 @@ def _in_partitions(
 
 def _readers(settings: Settings, names: list[str]) -> dict[str, bool]:
     """Whether each target's consumer group has a member; of those that cannot be asked nothing."""
-    groups = {f"mingjian-deliver-{name}": name for name in names}
+    groups = {delivering_group(name): name for name in names}
     try:
         told = members(settings, list(groups), _TIMEOUT_MS)
     except NoAnswer:

@@ -14,6 +14,7 @@ from config.settings import Settings, Target
 from config.written import nearest
 from jobs.delivery.files import KINDS_IN_ORDER
 from jobs.topic_reading import Topics
+from jobs.topics import rejected_topic
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, SinkBusy
 from sinks.progress import PartlyBusy, ShowsLater
@@ -56,7 +57,7 @@ def refusals(settings: Settings, target: Target | Channel) -> list[Rejected]:
     if isinstance(target, Target) and target.kind == "sqlite":
         return _from_file(Path(target.path))
     if settings.outputs.kind == "kafka":
-        return _from_topic(settings, f"{settings.outputs.topic_prefix}rejected.{target.name}")
+        return _from_topic(settings, rejected_topic(settings, target.name))
     return _from_file(Path(settings.data_dir) / "deliver" / f"{target.name}.db")
 
 

@@ -171,10 +171,7 @@ def _same_as_before(row: Row, raw: bytes) -> None:
                 f" {deed['by']}); a second content of one id is set aside as a conflict",
                 f"记录 {short} 已由 {deed['by']} 放回过不同的内容（{deed['action']}）；"
                 "同一编号的第二份内容会被当作冲突隔离",
-                (
-                    f"give it another id: `mingjian quarantine fix {short} --edit --new-id`",
-                    f"请换一个编号：`mingjian quarantine fix {short} --edit --new-id`",
-                ),
+                _another_id(short),
             )
 
 
@@ -197,10 +194,14 @@ def _judged_in_part(row: Row) -> MingjianError:
         f"record {short} was judged in part, under its id: other content of that id would be set"
         " aside as a conflict",
         f"记录 {short} 已按其编号部分判定：同一编号的其他内容会被当作冲突隔离",
-        (
-            f"give it another id: `mingjian quarantine fix {short} --edit --new-id`",
-            f"请换一个编号：`mingjian quarantine fix {short} --edit --new-id`",
-        ),
+        _another_id(short),
+    )
+
+
+def _another_id(short: str) -> tuple[str, str]:
+    return (
+        f"give it another id: `mingjian quarantine fix {short} --edit --new-id`",
+        f"请换一个编号：`mingjian quarantine fix {short} --edit --new-id`",
     )
 
 

@@ -143,8 +143,12 @@ def freeze_deliverer(scene: Scene) -> None:
     scene.mark("thaw deliver")
     system.signal("deliver", signal.SIGCONT)
     time.sleep(10)
-    system.away("deliver-2")
-    system.kill("deliver-2")
+    _end_second(scene)
+
+
+def _end_second(scene: Scene) -> None:
+    scene.system.away("deliver-2")
+    scene.system.kill("deliver-2")
     scene.mark("second deliverer ended")
 
 
@@ -156,9 +160,7 @@ def deliverer_comes_and_goes(scene: Scene) -> None:
     system.kill("elasticsearch")
     system.second_deliverer()
     time.sleep(20)
-    system.away("deliver-2")
-    system.kill("deliver-2")
-    scene.mark("second deliverer ended")
+    _end_second(scene)
     time.sleep(20)  # longer than the session of the group
     system.back("elasticsearch")
     scene.mark("elasticsearch up")
