@@ -17,6 +17,7 @@ from rules.operations import DELIVERED_IDS
 from sinks import elasticsearch, redis
 from sinks.base import NoAnswer
 from sinks.elasticsearch_mapping import alias
+from sinks.read_only import read_only
 from sinks.redis_keys import Keys
 
 _AT_ONCE = 1000
@@ -55,7 +56,7 @@ class _Sqlite:
     def of(self, kind: str, ids: Sequence[str]) -> set[str]:
         column = DELIVERED_IDS[kind]
         try:
-            db = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True)
+            db = read_only(self._path)
             try:
                 query = (
                     f"SELECT {column} FROM {kind} WHERE {column} IN"  # noqa: S608 - fixed names

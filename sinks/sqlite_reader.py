@@ -15,6 +15,7 @@ from rules.canary_marks import FLAG_CANARY, MARK
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import NoIndexYet
 from sinks.fulltext import match_expression
+from sinks.read_only import read_only
 
 _POLL_S = 0.2
 FROM_NOW = "now"
@@ -41,7 +42,7 @@ class SqliteReader:
         if not self.path.is_file():
             raise _no_index(self.path)
         try:
-            self._db = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
+            self._db = read_only(self.path)
             self._db.execute("PRAGMA busy_timeout = 5000")
             self._db.execute("SELECT 1 FROM alerts LIMIT 1")
         except sqlite3.Error as error:

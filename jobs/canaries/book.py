@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from config.settings import Settings
 from rules.errors import MingjianError
+from sinks.read_only import read_only
 
 KEPT_MS = 90 * 24 * 3_600_000
 IN_A_ROW = 2  # so many rounds without it, and it is an incident
@@ -132,7 +133,7 @@ def last_rounds(settings: Settings, count: int = 1) -> tuple[list[Round], list[M
     path = book_path(settings)
     if not path.is_file():
         return [], []
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    db = read_only(path)
     try:
         rows = db.execute(
             "SELECT began, ended, planted, rules, without,"

@@ -20,6 +20,7 @@ from jobs.ends import source_files
 from jobs.topic_reading import OutOfTime, Progress, Topics
 from rules.decode import HEARTBEAT
 from rules.errors import MingjianError
+from sinks.read_only import read_only
 
 _FILE = re.compile(r"messages-([A-Za-z0-9][A-Za-z0-9_-]{0,63})-\d{13}-\d{4}\.jsonl")
 _NOT_PLACED = (UNDECODED, UNTIMED, HEARTBEAT)  # they have no hour that could be found again
@@ -81,7 +82,7 @@ def _counted(paths: list[Path], span: Span) -> tuple[Counter[Cell], int]:
     first = span.begin // HOUR_MS * HOUR_MS
     for path in paths:
         try:
-            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            with closing(read_only(path)) as db:
                 rows = db.execute(
                     "SELECT hour, actor, kind, count FROM counts WHERE hour >= ? AND hour < ?",
                     (first, span.end),

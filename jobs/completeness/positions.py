@@ -13,6 +13,7 @@ from jobs.consumer_groups import committed
 from jobs.topics import delivering_group
 from sinks import redis
 from sinks.base import NoAnswer
+from sinks.read_only import read_only
 
 
 def of_target(settings: Settings, target: Target) -> dict[str, int]:
@@ -44,7 +45,7 @@ def of_file(path: Path) -> dict[str, int]:
     if not path.is_file():
         return {}
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(read_only(path)) as db:
             return dict(db.execute("SELECT name, done FROM positions").fetchall())
     except sqlite3.Error as error:
         raise NoAnswer(f"{path}: {error}") from None

@@ -33,6 +33,7 @@ from jobs.quarantine.shelf import OPEN, Shelf
 from sinks import elasticsearch, redis
 from sinks.base import NoIndexYet
 from sinks.elasticsearch_mapping import alias
+from sinks.read_only import read_only
 
 _TIMEOUT_S = 4.0
 _MOST = 1_000  # quarantined records that are counted
@@ -44,7 +45,7 @@ def collectors(settings: Settings) -> list[Collector]:
     for path in books(settings):
         beside = [path, path.with_name(path.name + "-wal")]
         written = max(one.stat().st_mtime_ns for one in beside if one.exists()) // 1_000_000
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(read_only(path)) as db:
             totals = Counter(dict(db.execute("SELECT name, count FROM totals").fetchall()))
         names = ("new", "set_aside", "conflicts", "undecoded")
         found.append(Collector(path.stem, written, *(totals[name] for name in names)))
@@ -75,7 +76,7 @@ def _sqlite(one: Target) -> Answer:
     path = Path(one.path)
     if not path.is_file():
         return Answer(one.name, one.kind, problem=f"there is no file {path} yet")
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+    with closing(read_only(path)) as db:
         db.execute("SELECT 1 FROM alerts LIMIT 1")
     return Answer(one.name, one.kind, detail="SQLite")
 

@@ -18,6 +18,7 @@ from jobs.topics import rejected_topic
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, SinkBusy
 from sinks.progress import PartlyBusy, ShowsLater
+from sinks.read_only import read_only
 from sinks.targets import open_sinks
 
 _BATCH = 500
@@ -113,7 +114,7 @@ def _from_file(path: Path) -> list[Rejected]:
     if not path.is_file():
         return []
     try:
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        db = read_only(path)
         try:
             rows = db.execute(_READ).fetchall()
         finally:

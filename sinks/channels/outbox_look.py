@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from sinks.channels.policy import Policy, Waiting, overdue
+from sinks.read_only import read_only
 
 
 class Untold(NamedTuple):
@@ -26,7 +26,7 @@ def look(path: Path, policy: Policy, now: float) -> Untold:
     """
     if not path.is_file():
         return Untold()
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+    with closing(read_only(path)) as db:
         db.execute("BEGIN")  # both as they are at one moment
         rows = db.execute(
             "SELECT about, response, min(came), count(*) FROM waiting GROUP BY about, response"

@@ -3,13 +3,12 @@ proof that the checker finds what a deliverer without its discipline does."""
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.chaos.cycle import run_cycle
 from tests.chaos.faults import ROWS, SYSTEMS
 from tests.chaos.system import System
+from tests.integration.test_detect_cluster import wait_for
 
 SECONDS = 20
 FLINK_RESTARTS = ("3", "1")
@@ -34,16 +33,10 @@ def test_nothing_is_lost_and_nothing_shown_twice(system, row):
     assert outcome.verdict.expected > 0
     assert outcome.why == ""
     if row in FLINK_RESTARTS:
-        assert_soon_told(system, before + 1)
-
-
-def assert_soon_told(system, restarts):
-    """What Flink's interface tells of the job must not stand still after a process was killed: by
-    its default no metric is asked for while the answer of the killed one is due, ten minutes."""
-    until = time.monotonic() + 150  # of which an answer may be due for 60 s
-    while (told := system.restarts()) < restarts:
-        assert time.monotonic() < until, f"{told} restarts told of"
-        time.sleep(1)
+        # What Flink's interface tells of the job must not stand still after a process was killed:
+        # by its default no metric is asked for while the answer of the killed one is due, ten
+        # minutes. Here one may be due for 60 s.
+        wait_for(system.restarts, lambda told: told > before, 150)
 
 
 def test_the_checker_finds_what_a_deliverer_that_shows_repeats_does(system):
