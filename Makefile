@@ -6,6 +6,8 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
+# a test file stays in one process, so that what its tests share is made once
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 CODE := rules config ingest sinks reports udfs jobs bench tests scripts deploy
 # so that a run leaves the same bytes everywhere
 export PYTHONHASHSEED := 0
@@ -21,10 +23,11 @@ demo: ready ## a generated day of WeCom traffic to alerts and a signed PDF · �
 	@$(PY) -m jobs.demo
 
 test: ready-test ## every test, real servers included · 全部测试，含真实服务
-	@$(PYTEST) tests
+	@$(PYTEST) tests/unit $(SIDE_BY_SIDE)
+	@$(PYTEST) tests/flow tests/integration
 
 test-unit: ready ## tests without a JVM · 不需要 JVM 的测试
-	@$(PYTEST) tests/unit
+	@$(PYTEST) tests/unit $(SIDE_BY_SIDE)
 
 test-flow: ready ## tests on Flink's mini-cluster · 在 Flink 小集群上的测试
 	@$(PYTEST) tests/flow

@@ -27,6 +27,7 @@ WITHOUT_IMPORT = {
     "types-pyyaml": "read by mypy",
     "pre-commit": "a command",
     "pytest-timeout": "a pytest plug-in",
+    "pytest-xdist": "a pytest plug-in",
 }
 # imported from what a declared package brings along by contract
 BROUGHT_ALONG = {
