@@ -1,0 +1,225 @@
+"""Looks at every byte of a ledger and names each place that is not what was signed.
+
+Three things say what an entry's hash is: the entry, the tile that has its hash, and the hash above
+that tile, up to the signed root. Where the first two differ, the third says which was altered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import takewhile
+from pathlib import Path
+from typing import NamedTuple
+
+from sinks.ledger import tree
+from sinks.ledger.checkpoint import Note
+from sinks.ledger.files import HISTORY, read_notes
+from sinks.ledger.hashes import Subtrees, edges_of, read_hashes
+from sinks.ledger.proofs import leaf_hash
+from sinks.ledger.reader import LedgerReader
+from sinks.ledger.tiles import ENTRIES, WIDTH, bundle, tile_path, tile_root, unbundle
+from sinks.ledger.trouble import LedgerDamaged
+
+
+class Damage(NamedTuple):
+    """One damaged place. `leaf` is the number of the entry, -1 where it is not one entry."""
+
+    place: str
+    leaf: int
+    en: str
+    zh: str
+
+
+def audit(
+    folder: str | Path,
+    signature: Callable[[Note], bool],
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Iterator[Damage]:
+    """Everything that is wrong with a ledger.
+
+    Args:
+        folder: where it lies.
+        signature: whether a head is signed as it should be.
+        progress: told how many entries of how many have been looked at.
+
+    Raises:
+        MingjianError: there is no ledger, or its heads cannot be read at all.
+    """
+    notes = read_notes(Path(folder))
+    forged = {number for number, note in enumerate(notes) if not signature(note)}
+    for number in sorted(forged):
+        yield Damage(_head(number, notes[number]), -1, "its signature is not valid", "签名无效")
+    if len(forged) < len(notes):
+        yield from _Audit(folder, signature, progress).run()
+
+
+class _Audit:
+    def __init__(
+        self,
+        folder: str | Path,
+        trusts: Callable[[Note], bool],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._folder, self._progress = Path(folder), progress
+        self._reader = LedgerReader(folder, trusts)
+        self._size = self._reader.size
+        self._root = self._reader.note.checkpoint.root
+        # hashes that are believed where the tile is damaged
+        self._believed: dict[tuple[int, int], list[bytes]] = {}
+        self._subtrees = Subtrees(self._hashes)
+
+    def run(self) -> Iterator[Damage]:
+        below: list[bytes] = []
+        for number in range(-(-self._size // WIDTH)):
+            found, problems = self._entries(number)
+            yield from problems
+            if not problems:
+                yield from self._edges(0, number, found)
+                yield from self._entry_edges(number)
+            if len(found) == WIDTH:
+                below.append(tile_root(found))
+            self._progress(min((number + 1) * WIDTH, self._size), self._size)
+        level = 1
+        while below:
+            above: list[bytes] = []
+            for at in range(0, len(below), WIDTH):
+                counted = below[at : at + WIDTH]
+                found, problems = self._tile(level, at // WIDTH, counted)
+                yield from problems
+                if not problems:
+                    yield from self._edges(level, at // WIDTH, found)
+                if len(found) == WIDTH:
+                    above.append(tile_root(found))
+            below, level = above, level + 1
+        yield from self._heads()
+
+    def _entries(self, number: int) -> tuple[list[bytes], list[Damage]]:
+        """(hashes that are believed, what is wrong) of a bundle and its tile."""
+        count = min(WIDTH, self._size - number * WIDTH)
+        try:
+            entries = self._reader.bundle(number)
+            counted = [leaf_hash(entry) for entry in entries]
+        except LedgerDamaged:
+            counted = self._counted_until_damage(number)
+        stored = self._stored(0, number, count)
+        if counted == stored:
+            return counted, []
+        place = tile_path(0, number)
+        if stored is None:
+            self._believed[0, number] = counted
+            return counted, [_tile_damage(place, -1)]
+        if self._fits(0, number, stored) or len(counted) < count:
+            bad = [at for at in range(count) if counted[at : at + 1] != stored[at : at + 1]]
+            place = tile_path(ENTRIES, number)
+            if len(bad) > 1 and len(counted) != count:  # a length was altered
+                return stored, [_cut_off(number * WIDTH + bad[0], number * WIDTH + count, place)]
+            return stored, [_entry_damage(number * WIDTH + at, place) for at in bad]
+        self._believed[0, number] = counted
+        bad = [at for at in range(count) if counted[at] != stored[at]]
+        if self._fits(0, number, counted):
+            return counted, [_tile_damage(place, number * WIDTH + at) for at in bad]
+        return counted, [_either(number * WIDTH + at, place) for at in bad]
+
+    def _counted_until_damage(self, number: int) -> list[bytes]:
+        try:
+            return [leaf_hash(entry) for entry in unbundle(self._reader.bundle_bytes(number))[0]]
+        except OSError:
+            return []
+
+    def _tile(
+        self, level: int, number: int, counted: list[bytes]
+    ) -> tuple[list[bytes], list[Damage]]:
+        stored = self._stored(level, number, len(counted))
+        if stored == counted:
+            return counted, []
+        self._believed[level, number] = counted
+        place = tile_path(level, number)
+        return counted, [_tile_damage(place, -1)]
+
+    def _edges(self, level: int, number: int, hashes: list[bytes]) -> Iterator[Damage]:
+        """Edges that earlier heads had: beginnings of what was found good."""
+        for edge in edges_of(self._folder / tile_path(level, number)):
+            if edge.read_bytes() != b"".join(hashes[: int(edge.name)]):
+                yield _tile_damage(str(edge.relative_to(self._folder)), -1)
+
+    def _entry_edges(self, number: int) -> Iterator[Damage]:
+        for edge in edges_of(self._folder / tile_path(ENTRIES, number)):
+            entries = self._reader.bundle(number)[: int(edge.name)]
+            if edge.read_bytes() != bundle(entries):
+                place, first = str(edge.relative_to(self._folder)), number * WIDTH
+                found = unbundle(edge.read_bytes())[0]
+                same = (mine == other for mine, other in zip(found, entries, strict=False))
+                yield _entry_damage(first + sum(takewhile(bool, same)), place)
+
+    def _stored(self, level: int, number: int, count: int) -> list[bytes] | None:
+        try:
+            return read_hashes(self._folder, level, number, count)[:count]
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _fits(self, level: int, number: int, hashes: list[bytes]) -> bool:
+        """Whether what is above says the same of these hashes."""
+        if len(hashes) == WIDTH and self._size >= WIDTH ** (level + 1):
+            above = self._stored(level + 1, number // WIDTH, number % WIDTH + 1)
+            if above is not None:
+                return above[number % WIDTH] == tile_root(hashes)
+        kept = self._believed.get((level, number))
+        self._believed[level, number] = hashes
+        fits = tree.root(Subtrees(self._hashes), self._size) == self._root
+        if kept is None:
+            del self._believed[level, number]
+        else:
+            self._believed[level, number] = kept
+        return fits
+
+    def _heads(self) -> Iterator[Damage]:
+        before = 0
+        for number, note in enumerate(self._reader.notes):
+            head = note.checkpoint
+            if not before <= head.size <= self._size:
+                en, zh = "it covers fewer entries than an earlier one", "条数少于更早的签名头"
+                yield Damage(_head(number, note), -1, en, zh)
+            elif tree.root(self._subtrees, head.size) != head.root:
+                en, zh = "its root is not that of the entries", "其根哈希与条目不符"
+                yield Damage(_head(number, note), -1, en, zh)
+            before = max(before, head.size)
+
+    def _hashes(self, level: int, number: int, count: int) -> list[bytes]:
+        found = self._believed.get((level, number)) or self._stored(level, number, count)
+        if found is None or len(found) < count:
+            raise LedgerDamaged(
+                self._folder, f"{tile_path(level, number)} is missing", f"{level}/{number} 缺失"
+            )
+        return found
+
+
+def _head(number: int, note: Note) -> str:
+    return f"{HISTORY}: {number + 1} ({note.checkpoint.size:,})"
+
+
+def _entry_damage(leaf: int, place: str) -> Damage:
+    return Damage(place, leaf, "the entry was altered or is missing", "该条目被改动或缺失")
+
+
+def _cut_off(leaf: int, end: int, place: str) -> Damage:
+    return Damage(
+        place,
+        leaf,
+        f"the entry was altered, and those behind it up to {end - 1} cannot be told apart",
+        f"该条目被改动，其后至 {end - 1} 的条目无法分辨",
+    )
+
+
+def _tile_damage(place: str, leaf: int) -> Damage:
+    en, zh = "the stored hash was altered; the entry is as it was", "所存哈希被改动，条目未变"
+    if leaf < 0:
+        en, zh = "hashes are missing or altered; the entries are as they were", "哈希缺失或被改动"
+    return Damage(place, leaf, en, zh)
+
+
+def _either(leaf: int, place: str) -> Damage:
+    en, zh = (
+        "entry and hash differ, and neither is what was signed",
+        "条目与哈希不一致，均与签名不符",
+    )
+    return Damage(place, leaf, en, zh)

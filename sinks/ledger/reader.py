@@ -1,0 +1,115 @@
+"""The ledger's read side: what was signed, and nothing beyond it. Any number of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sinks.ledger import tree
+from sinks.ledger.checkpoint import Note
+from sinks.ledger.files import read_notes
+from sinks.ledger.hashes import Subtrees, edges_of, read_hashes
+from sinks.ledger.tiles import ENTRIES, WIDTH, tile_path, unbundle
+from sinks.ledger.trouble import LedgerDamaged, no_ledger
+
+
+class LedgerReader:
+    """A ledger as it was signed last, when this was made.
+
+    Args:
+        folder: where it lies.
+        trusts: says of each signed head whether it counts; by default all do.
+
+    Raises:
+        MingjianError: it was never signed, or the heads cannot be read.
+    """
+
+    def __init__(
+        self, folder: str | Path, trusts: Callable[[Note], bool] = lambda note: True
+    ) -> None:
+        self._folder = Path(folder)
+        self.notes = [note for note in read_notes(self._folder) if trusts(note)]
+        if not self.notes:
+            raise no_ledger(self._folder)
+        self._subtrees = Subtrees(self._hashes)
+        self._bundle: tuple[int, list[bytes]] = (-1, [])
+
+    @property
+    def note(self) -> Note:
+        """The newest signed head."""
+        return self.notes[-1]
+
+    @property
+    def size(self) -> int:
+        """How many entries that head covers."""
+        return self.note.checkpoint.size
+
+    def root(self, size: int) -> bytes:
+        """Root of the first `size` entries."""
+        return tree.root(self._subtrees, size)
+
+    def inclusion(self, index: int) -> list[bytes]:
+        """The audit path of an entry in the tree of the newest head."""
+        return tree.inclusion(self._subtrees, index, self.size)
+
+    def consistency(self, old: int) -> list[bytes]:
+        """The proof that the newest head extends the tree of `old` entries."""
+        return tree.consistency(self._subtrees, old, self.size)
+
+    def entry(self, index: int) -> bytes:
+        """One entry.
+
+        Raises:
+            IndexError: no signed head covers it.
+            LedgerDamaged: it cannot be read.
+        """
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        number, at = divmod(index, WIDTH)
+        if self._bundle[0] != number:
+            self._bundle = (number, self.bundle(number))
+        return self._bundle[1][at]
+
+    def entries(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """(number, entry) from `start` on, at most up to `end`."""
+        for index in range(start, self.size if end is None else min(end, self.size)):
+            yield index, self.entry(index)
+
+    def bundle(self, number: int) -> list[bytes]:
+        """The entries of a bundle that the newest head covers.
+
+        Raises:
+            LedgerDamaged: it is missing or holds fewer.
+        """
+        count = min(WIDTH, self.size - number * WIDTH)
+        try:
+            entries, _ = unbundle(self.bundle_bytes(number))
+        except OSError as error:
+            raise LedgerDamaged(
+                self._folder,
+                f"the bundle of entries {number} cannot be read: {error.strerror}",
+                f"条目包 {number} 无法读取：{error.strerror}",
+            ) from None
+        if len(entries) < count:
+            raise LedgerDamaged(
+                self._folder,
+                f"the bundle of entries {number} is damaged behind its entry {len(entries)}",
+                f"条目包 {number} 在第 {len(entries)} 条之后已损坏",
+            )
+        return entries[:count]
+
+    def bundle_bytes(self, number: int) -> bytes:
+        """The file of that bundle, or its widest edge. Raises OSError when it cannot be read."""
+        path = self._folder / tile_path(ENTRIES, number)
+        if not path.exists():
+            path = next(reversed(edges_of(path)), path)
+        return path.read_bytes()
+
+    def _hashes(self, level: int, number: int, count: int) -> list[bytes]:
+        try:
+            return read_hashes(self._folder, level, number, count)
+        except (FileNotFoundError, ValueError):
+            path = tile_path(level, number)
+            raise LedgerDamaged(
+                self._folder, f"{path} is missing or damaged", f"{path} 缺失或损坏"
+            ) from None
