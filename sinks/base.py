@@ -21,10 +21,12 @@ class Record(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """A record the target will never take, and why."""
+    """A record the target will never take, and why. `at`: when it was refused last (UTC ms), of one
+    that was kept; 0: not kept yet."""
 
     record: Record
     reason: str
+    at: int = 0
 
 
 class WriteResult(NamedTuple):
@@ -123,11 +125,12 @@ class AlertReader(Protocol):
         would: str = "",
         since: int = 0,
         until: int = 0,
+        canaries: bool = False,
         limit: int = 50,
         cursor: str = "",
     ) -> tuple[list[dict[str, Any]], str]:
         """Late records newest first, and the next page's cursor ("" at the end); `would` is one of
-        the answers of `rules.late`."""
+        the answers of `rules.late`; planted messages only with `canaries`."""
 
     def tenants(self) -> dict[str, int]:
         """How many alerts each tenant has, also those that are not shown."""

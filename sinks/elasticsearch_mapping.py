@@ -137,6 +137,7 @@ _PROPERTIES: dict[str, Mapping] = {
         "sealed": _KEPT,
         "group": {"type": "flattened"},
         "would_have_fired": _KEYWORD,
+        "flags": _KEYWORD,
     },
     "incidents": {
         "v": _BYTE,

@@ -147,11 +147,14 @@ class ElasticsearchReader:
         would: str = "",
         since: int = 0,
         until: int = 0,
+        canaries: bool = False,
         limit: int = 50,
         cursor: str = "",
     ) -> tuple[list[dict[str, Any]], str]:
         """See `AlertReader`."""
         filters = [*self._mine(), *_between(since, until)]
+        if not canaries:
+            filters.append(_NO_CANARY)
         if rule:
             filters.append({"term": {"rule": rule}})
         if would:
@@ -196,6 +199,9 @@ class ElasticsearchReader:
         going_on = {"term": {"status": OPEN}}
         taken_back = {"term": {"status": RETRACTED}}
         real: Query = {"bool": {"filter": self._mine(), "must_not": [_CANARY]}}
+        in_time: Query = {
+            "bool": {"filter": [*self._mine(), fired], "must_not": [_CANARY]},
+        }
         stands: Query = {"bool": {"filter": self._mine(), "must_not": [taken_back, _CANARY]}}
         retracted = {"bool": {"filter": [*self._mine(), taken_back], "must_not": [_CANARY]}}
         alerts = self._search(
@@ -215,8 +221,8 @@ class ElasticsearchReader:
             "alerts": int(alerts["hits"]["total"]["value"]),
             "evidence": total("evidence", real),
             "quarantine": _buckets(reasons, "reasons"),
-            "late": total("late"),
-            "late_would_have_fired": total("late", {"bool": {"filter": [*self._mine(), fired]}}),
+            "late": total("late", real),
+            "late_would_have_fired": total("late", in_time),
             "retracted": total("alerts", retracted),
             "by_rule": _buckets(alerts, "by_rule"),
             "by_response": _buckets(alerts, "by_response"),

@@ -182,6 +182,8 @@ class RedisSink:
                 pipe.pfadd(Keys(evidence.tenant).seen("evidence"), record.id)
         elif record.topic == "late":
             late = msgspec.json.decode(record.body, type=Late)
+            if FLAG_CANARY in late.flags:
+                return
             pipe.pfadd(Keys(late.tenant).seen("late"), record.id)
             if late.would_have_fired == FIRED:
                 pipe.pfadd(Keys(late.tenant).seen("late:fired"), record.id)

@@ -1,4 +1,5 @@
-"""What a target refused, as a table of SQLite: one row a record, the version of it that stands."""
+"""What a target refused, as a table of SQLite: one row a record, the version of it that stands, and
+when that was refused last."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from sinks.base import Rejected
 TABLE = """
 CREATE TABLE IF NOT EXISTS rejected (
     topic TEXT, id TEXT, reason TEXT, body BLOB, stored_at INTEGER, PRIMARY KEY (topic, id)
-)"""  # stored_at: seconds since 1970
+)"""  # stored_at: seconds since 1970, with their fraction
 
 
 class _Status(msgspec.Struct):
@@ -26,18 +27,20 @@ def put(db: sqlite3.Connection, rejected: Sequence[Rejected]) -> None:
     that a way back brings what stands."""
     for item in rejected:
         topic, name, body = item.record
-        row = (topic, name, item.reason, body, int(time.time()))
-        added = db.execute("INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?, ?)", row)
-        if added.rowcount or topic not in RANKED:
-            continue
         found = db.execute("SELECT body FROM rejected WHERE topic = ? AND id = ?", (topic, name))
-        (old,) = found.fetchone()
-        if _rank(topic, body) > _rank(topic, bytes(old)):
-            db.execute("REPLACE INTO rejected VALUES (?, ?, ?, ?, ?)", row)
+        kept = found.fetchone()
+        old = bytes(kept[0]) if kept else body
+        higher = _rank(topic, body) - _rank(topic, old)
+        if higher < 0:
+            continue
+        row = (topic, name, item.reason, body if higher else old, time.time())
+        db.execute("REPLACE INTO rejected VALUES (?, ?, ?, ?, ?)", row)
 
 
 def _rank(topic: str, body: bytes) -> int:
     """Of what is no record: less than of any."""
+    if topic not in RANKED:
+        return 0
     try:
         return rank(topic, msgspec.json.decode(body, type=_Status).status)
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -162,12 +162,14 @@ class SqliteReader:
         would: str = "",
         since: int = 0,
         until: int = 0,
+        canaries: bool = False,
         limit: int = 50,
         cursor: str = "",
     ) -> tuple[list[dict[str, Any]], str]:
         """See `AlertReader`."""
         conditions = [
             ("rule = ?", rule),
+            (f"NOT {_FLAGGED}", not canaries),
             (f"{_WOULD} = ?", would),
             ("time >= ?", since),
             ("time <= ?", until),
@@ -220,7 +222,7 @@ class SqliteReader:
         taken_back = f"AND status = 'retracted' {ours}"
         stands = f"AND status != 'retracted' {ours}"
         planted = f"AND alert_id NOT IN (SELECT alert_id FROM alerts WHERE {_CANARY})"  # noqa: S608
-        fired = f"AND {_WOULD} = 'true'"
+        fired, said = f"AND {_WOULD} = 'true'", f"AND NOT {_FLAGGED}"
 
         def number(table: str, which: str = "") -> int:
             if not self._has(table):
@@ -242,8 +244,8 @@ class SqliteReader:
             "alerts": number("alerts", stands),
             "evidence": number("evidence", planted),
             "quarantine": dict(reasons.fetchall()),
-            "late": number("late"),
-            "late_would_have_fired": number("late", fired),
+            "late": number("late", said),
+            "late_would_have_fired": number("late", f"{said} {fired}"),
             "retracted": number("alerts", taken_back),
             "by_rule": grouped("rule"),
             "by_response": grouped("response"),

@@ -1,0 +1,1 @@
+"""The archive: every message kept, sealed in segments, found again by what may be known of it."""
