@@ -1,0 +1,200 @@
+"""The archive's index in one SQLite file: rows, and an inverted index over opaque terms.
+
+Everything is in the order of archiving: the number of a message in the ledger is its key. FTS5
+keeps for each term the list of messages that have it, so any set of things to look for is an
+intersection of such lists, read from the newest backwards until a page is full, whatever the
+table's size. Time is nearly in that order but not quite: of every 1,024 leaves the earliest and
+latest time are kept, which turns a span of time into spans of leaves.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sinks.archive.rows import Asked, Row, SegmentRow
+
+_BLOCK = 1_024
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS messages (
+  leaf INTEGER PRIMARY KEY, msgid TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,
+  kind INTEGER NOT NULL, type INTEGER NOT NULL, sender INTEGER NOT NULL, room INTEGER NOT NULL,
+  conversation INTEGER NOT NULL, direction INTEGER NOT NULL, segment INTEGER NOT NULL,
+  number INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, size INTEGER NOT NULL,
+  sm3 BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS messages_time ON messages (time);
+CREATE TABLE IF NOT EXISTS blocks (
+  block INTEGER PRIMARY KEY, earliest INTEGER NOT NULL, latest INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS segments (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, key_version INTEGER NOT NULL,
+  sm3 TEXT NOT NULL, size INTEGER NOT NULL, records INTEGER NOT NULL,
+  created_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS positions (name TEXT PRIMARY KEY, done INTEGER NOT NULL) WITHOUT ROWID;
+CREATE VIRTUAL TABLE IF NOT EXISTS terms USING fts5(
+  told, content='', detail=none, columnsize=0, tokenize='ascii');
+"""
+_ROW = """SELECT m.leaf, m.msgid, m.seq, m.time, k.name, t.name, s.name, r.name, c.name, d.name,
+  g.name, m.number, m.offset, m.length, m.size, m.sm3
+  FROM messages m JOIN names k ON k.id = m.kind JOIN names t ON t.id = m.type
+  JOIN names s ON s.id = m.sender JOIN names r ON r.id = m.room
+  JOIN names c ON c.id = m.conversation JOIN names d ON d.id = m.direction
+  JOIN segments g ON g.id = m.segment WHERE m.leaf = ?"""
+_INT64 = 1 << 63
+
+
+class SqliteIndex:
+    """See `ArchiveIndex`. One process writes."""
+
+    def __init__(self, path: str | Path, *, cache_mb: int = 256) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute(f"PRAGMA cache_size = -{cache_mb * 1024}")
+        self._db.executescript(_SCHEMA)
+        self._names: dict[str, int] = {}
+
+    def leaves(self) -> int:
+        """See `ArchiveIndex`."""
+        found = self._db.execute("SELECT done FROM positions WHERE name = 'leaves'").fetchone()
+        return int(found[0]) if found else 0
+
+    def store(
+        self,
+        rows: Sequence[tuple[Row, str]],
+        segments: Sequence[SegmentRow],
+        positions: dict[str, int],
+        leaves: int,
+    ) -> None:
+        """See `ArchiveIndex`."""
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            db.executemany(
+                "INSERT INTO segments (name, key_version, sm3, size, records, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                segments,
+            )
+            ids = {
+                name: db.execute("SELECT id FROM segments WHERE name = ?", (name,)).fetchone()[0]
+                for name in {row.segment for row, _ in rows}
+            }
+            db.executemany(
+                f"INSERT INTO messages VALUES ({', '.join('?' * 16)})",  # noqa: S608
+                (self._coded(row, ids) for row, _ in rows),
+            )
+            db.executemany(
+                "INSERT INTO terms (rowid, told) VALUES (?, ?)",
+                ((row.leaf, terms) for row, terms in rows),
+            )
+            db.executemany(
+                "INSERT INTO blocks VALUES (?, ?, ?) ON CONFLICT (block) DO UPDATE SET"
+                " earliest = min(earliest, excluded.earliest),"
+                " latest = max(latest, excluded.latest)",
+                _blocks(row for row, _ in rows),
+            )
+            db.executemany(
+                "INSERT INTO positions VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET done = excluded.done",
+                [*positions.items(), ("leaves", leaves)],
+            )
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            self._names.clear()
+            raise
+
+    def known(self, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
+        """See `ArchiveIndex`. A message has one time for ever, so its time finds it."""
+        found: set[tuple[int, str]] = set()
+        times = sorted({time for time, _ in keys})
+        for start in range(0, len(times), 500):
+            part = times[start : start + 500]
+            marks = ", ".join("?" * len(part))
+            found.update(
+                self._db.execute(
+                    f"SELECT time, msgid FROM messages WHERE time IN ({marks})",  # noqa: S608
+                    part,
+                )
+            )
+        return found & set(keys)
+
+    def search(self, asked: Asked, limit: int) -> list[Row]:
+        """See `ArchiveIndex`."""
+        found: list[Row] = []
+        for first, last in self._spans(asked):
+            for leaf in self._leaves_of(asked.terms, first, last):
+                row = self._row(leaf)
+                if row.time < asked.since or (asked.until and row.time >= asked.until):
+                    continue
+                found.append(row)
+                if len(found) == limit:
+                    return found
+        return found
+
+    def _leaves_of(self, terms: Sequence[str], first: int, last: int) -> Iterable[int]:
+        if terms:
+            cursor = self._db.execute(
+                "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid BETWEEN ? AND ?"
+                " ORDER BY rowid DESC",
+                (" AND ".join(terms), first, last),
+            )
+        else:
+            cursor = self._db.execute(
+                "SELECT leaf FROM messages WHERE leaf BETWEEN ? AND ? ORDER BY leaf DESC",
+                (first, last),
+            )
+        return (leaf for (leaf,) in cursor)
+
+    def _spans(self, asked: Asked) -> Iterable[tuple[int, int]]:
+        """Spans of leaves that may hold what is asked for, the newest first."""
+        end = _INT64 - 1 if asked.before is None else asked.before - 1
+        if not asked.since and not asked.until:
+            yield 0, end
+            return
+        cursor = self._db.execute(
+            "SELECT block FROM blocks WHERE latest >= ? AND earliest < ? AND block <= ?"
+            " ORDER BY block DESC",
+            (asked.since, asked.until or _INT64 - 1, end // _BLOCK),
+        )
+        top = bottom = -1
+        for (block,) in cursor.fetchall():
+            if block != bottom - 1:
+                if top >= 0:
+                    yield bottom * _BLOCK, min(end, top * _BLOCK + _BLOCK - 1)
+                top = block
+            bottom = block
+        if top >= 0:
+            yield bottom * _BLOCK, min(end, top * _BLOCK + _BLOCK - 1)
+
+    def _row(self, leaf: int) -> Row:
+        found = self._db.execute(_ROW, (leaf,)).fetchone()
+        return Row(*found)._replace(seq=found[2] % (1 << 64))
+
+    def _coded(self, row: Row, segments: dict[str, int]) -> tuple[object, ...]:
+        seq = row.seq - (1 << 64) if row.seq >= _INT64 else row.seq  # SQLite's numbers are signed
+        named = (self._name(one) for one in row[4:10])
+        return (*row[:2], seq, row.time, *named, segments[row.segment], *row[11:])
+
+    def _name(self, name: str) -> int:
+        known = self._names.get(name)
+        if known is None:
+            self._db.execute("INSERT OR IGNORE INTO names (name) VALUES (?)", (name,))
+            found = self._db.execute("SELECT id FROM names WHERE name = ?", (name,)).fetchone()
+            known = self._names[name] = int(found[0])
+        return known
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+
+def _blocks(rows: Iterable[Row]) -> list[tuple[int, int, int]]:
+    found: dict[int, tuple[int, int]] = {}
+    for row in rows:
+        block = row.leaf // _BLOCK
+        earliest, latest = found.get(block, (row.time, row.time))
+        found[block] = min(earliest, row.time), max(latest, row.time)
+    return [(block, *times) for block, times in found.items()]
