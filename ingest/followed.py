@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from ingest.intake import Taken
+from ingest.intake import Body, Taken
 from ingest.one_file import PACKED, Damaged, OneFile
 from ingest.resuming import FileIntake, rest, resumed, unreadable
 
@@ -17,18 +17,19 @@ MOST_OPEN = 100  # so many keep their files open; and as many that have lost the
 
 class Followed:
     """A file that is read under a name: `name` is the one that was looked for, and `since` when it
-    grew last."""
+    grew last. `half` is what stood behind its last whole line when it was closed."""
 
     def __init__(self, name: Path, file: OneFile, since: float) -> None:
         self.name, self.file, self.since = name, file, since
+        self.half: list[Body] = []
 
 
 class Watch:
     """Files that may grow, and what was taken of them.
 
-    What has a name is closed when it is quiet, and opened again when it has changed. What has lost
-    its name (rotation) cannot be opened again: it stays open for as long as its writer may not have
-    noticed, and is let go with its last line.
+    What has a name is closed when it is quiet, or when too many others have grown since; and opened
+    again when it has changed. What has lost its name (rotation) cannot be opened again: it stays
+    open for as long as its writer may not have noticed, and is let go with its last line.
 
     Args:
         clock: seconds that only ever grow.
@@ -83,8 +84,8 @@ class Watch:
             self._open.pop(path, None)  # it becomes the last of them
         if not one.file.shut:
             self._open[path] = one
-        if one.file.passed and self._clock() - one.since >= QUIET_S:
-            self._shut(path)
+            if one.file.passed and self._clock() - one.since >= QUIET_S:
+                self._shut(path)
         if len(self._open) > MOST_OPEN:
             self._shut(next(iter(self._open)))
 
@@ -101,15 +102,20 @@ class Watch:
         return one
 
     def _shut(self, path: Path) -> None:
-        self._named[path].file.close()
+        one = self._named[path]
+        one.half = one.file.last_line()
+        one.file.close()
         self._open.pop(path, None)
 
     def _leave(self, path: Path) -> None:
-        """It has lost its name. Of one that is closed the rest is found, should another have it."""
+        """It has lost its name. Of one that is closed the rest is found, should another have it;
+        it may have none, so half a line is taken as it is."""
         one = self._named.pop(path)
         if self._open.pop(path, None):
             self._leaving.append(one)
             self._read(one)
+        elif one.half:
+            self.taken = self.taken.plus(self._intake.take(one.half))
 
     def _read(self, one: Followed) -> bool:
         """Take what has been added; returns whether it has grown."""

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ingest.envelope import Envelope
-from ingest.kafka_refusal import refusal, show_credentials
+from ingest.kafka_answer import look_for_refusal
+from ingest.kafka_refusal import refusal
 from ingest.kafka_topics import Topics
 from ingest.waiting import Away, Wait
 
@@ -192,7 +193,7 @@ class Producer:
 
         address = self._knock()
         if self._producer is None:
-            show_credentials({**self._options, "bootstrap_servers": [address]})
+            look_for_refusal({**self._options, "bootstrap_servers": [address]})
         self._topics.make()
         if self._producer is None:
             try:

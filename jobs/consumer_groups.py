@@ -9,7 +9,8 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from config.settings import Settings
-from jobs.kafka_client import connection
+from jobs.kafka_client import opened
+from rules.errors import MingjianError
 from sinks.base import NoAnswer
 
 _TIMEOUT_MS = 5_000
@@ -40,8 +41,9 @@ def members(
 @contextmanager
 def _asked(settings: Settings, timeout_ms: int) -> Iterator[KafkaAdminClient]:
     try:
-        admin = KafkaAdminClient(
-            **connection(settings.kafka),
+        admin = opened(
+            settings.kafka,
+            KafkaAdminClient,
             request_timeout_ms=timeout_ms,
             bootstrap_timeout_ms=timeout_ms,
         )
@@ -49,5 +51,5 @@ def _asked(settings: Settings, timeout_ms: int) -> Iterator[KafkaAdminClient]:
             yield admin
         finally:
             admin.close()
-    except (KafkaError, OSError, ValueError, KeyError) as error:
+    except (KafkaError, OSError, ValueError, KeyError, MingjianError) as error:
         raise NoAnswer(str(error) or type(error).__name__) from None

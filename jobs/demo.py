@@ -24,10 +24,10 @@ from ingest.simulate.write import Files, write
 from jobs.cli.app import err, out, report, say
 from jobs.cli.detect import ProgressLine
 from rules.errors import MingjianError
+from rules.zone import SHANGHAI
 from sinks.base import AlertReader
 from sinks.readers import open_reader
 
-SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 HOME = Path("var/demo")
 SETTINGS = HOME / "settings.yaml"
 _PROFILE = f"""\

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from config.settings import Settings
-from jobs.kafka_client import connection, unreachable
+from jobs.kafka_client import opened, unreachable
 from rules.decode import heartbeat
 from rules.errors import EXIT_USAGE, MingjianError
 
@@ -49,10 +49,7 @@ def beat(
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     topic = settings.source.topic
-    try:
-        producer = KafkaProducer(**connection(settings.kafka), acks="all", max_block_ms=15_000)
-    except (KafkaError, OSError, ValueError) as error:
-        raise unreachable(settings.kafka, error) from None
+    producer = opened(settings.kafka, KafkaProducer, acks="all", max_block_ms=15_000)
     beats = 0
     try:
         while not stop.is_set():

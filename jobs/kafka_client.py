@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from config.settings import Kafka
+from ingest.kafka_answer import look_for_refusal
 from ingest.kafka_refusal import refusal
 from rules.errors import MingjianError
 
 _MOST_WORDS = 200  # characters
+_Client = TypeVar("_Client")
 
 
 def connection(kafka: Kafka) -> dict[str, Any]:
@@ -28,13 +31,31 @@ def connection(kafka: Kafka) -> dict[str, Any]:
     return options
 
 
+def opened(kafka: Kafka, client: Callable[..., _Client], **options: Any) -> _Client:
+    """A client of kafka-python. It waits for a broker that is away, and for none that says no.
+
+    Args:
+        client: the consumer, the producer or the admin client.
+
+    Raises:
+        MingjianError: no broker, or one that does not let us in (KafkaRefusal).
+    """
+    from kafka.errors import KafkaError  # noqa: PLC0415
+
+    look_for_refusal(connection(kafka))
+    try:
+        return client(**connection(kafka), **options)
+    except (KafkaError, OSError, ValueError) as error:
+        raise unreachable(kafka, error) from None
+
+
 def unreachable(kafka: Kafka, error: Exception) -> MingjianError:
     """One clear line for a broker that is not there, or does not let us in."""
     fix_en = "start it (`make stack`), or correct kafka.bootstrap"
     fix_zh = "请启动它（`make stack`），或更正 kafka.bootstrap"
-    if kafka.sasl_mechanism:  # the client does not tell a broker that is away from one that says no
-        fix_en += "; wrong credentials look the same: kafka.sasl_username, MINGJIAN_KAFKA_PASSWORD"
-        fix_zh += "；凭据错误时也是如此：kafka.sasl_username、MINGJIAN_KAFKA_PASSWORD"
+    if not kafka.security_protocol.startswith("SASL"):  # it hangs up without a word
+        fix_en += "; one that asks for credentials looks the same: kafka.security_protocol"
+        fix_zh += "；要求凭据的 Kafka 也会如此：kafka.security_protocol"
     words = str(error)[:_MOST_WORDS]  # it may quote request and response whole
     return refusal(kafka.bootstrap, error) or MingjianError(
         f"cannot use Kafka at {kafka.bootstrap}: {words}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,11 +29,11 @@ from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.matcher import CompiledRules
 from rules.published import Kept, published
 from rules.ruleset import RuleSet
+from rules.zone import SHANGHAI
 from udfs.kept import KeptPatterns
 
 SOON_MS = 30_000  # from now, where nobody says when
 _TIES = 100  # sets of one moment; each takes the next millisecond
-_CHINA = timezone(timedelta(hours=8))
 
 
 class Wish(NamedTuple):
@@ -227,4 +227,4 @@ def _taken(effective: int) -> MingjianError:
 
 
 def _clock(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(_CHINA).isoformat(" ", "milliseconds")
+    return datetime.fromtimestamp(ms / 1000, SHANGHAI).isoformat(" ", "milliseconds")

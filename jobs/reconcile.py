@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -27,6 +28,7 @@ from rules.matcher import compile_timeline
 from rules.published import PINNED, kept_in, published
 from rules.rejudge import Judged, Rejudge
 from rules.ruleset import RuleTimeline
+from rules.zone import SHANGHAI
 from sinks.base import AlertReader, NoIndexYet
 from sinks.readers import open_reader
 from udfs.kept import KeptPatterns
@@ -102,7 +104,7 @@ def open_past(settings: Settings, span: Span) -> Past:
     past = past_of(settings, span.begin - span.lookback, span.end + span.margin)
     if past.complete_after is not None and past.complete_after >= span.begin:
         past.close()
-        held = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(past.complete_after // 1000 + 8 * 3600))
+        held = f"{datetime.fromtimestamp(past.complete_after / 1000, SHANGHAI):%Y-%m-%dT%H:%M}"
         raise MingjianError(
             f"the topic '{settings.source.topic}' no longer holds that time: it begins at {held}"
             " (Beijing time)",
@@ -179,7 +181,9 @@ def _late(reader: AlertReader, span: Span) -> Iterator[Late]:
     cursor, since = "", span.begin - span.lookback
     while True:
         try:
-            rows, cursor = reader.late(since=since, until=span.end, limit=_PAGE, cursor=cursor)
+            rows, cursor = reader.late(
+                since=since, until=span.end, canaries=True, limit=_PAGE, cursor=cursor
+            )
         except NoIndexYet:
             return
         yield from (msgspec.convert(row, Late) for row in rows)

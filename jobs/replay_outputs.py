@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from config.settings import Settings
-from jobs.kafka_client import connection, unreachable
+from jobs.kafka_client import opened, unreachable
 from rules.errors import MingjianError
 from sinks.base import Record
 
@@ -56,14 +56,12 @@ class OutputWriter:
 class _Topics:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        try:
-            self._producer: Any = KafkaProducer(
-                **connection(settings.kafka),
-                acks="all",
-                max_request_size=settings.kafka.max_record_bytes,
-            )
-        except (KafkaError, OSError, ValueError) as error:
-            raise unreachable(settings.kafka, error) from None
+        self._producer: Any = opened(
+            settings.kafka,
+            KafkaProducer,
+            acks="all",
+            max_request_size=settings.kafka.max_record_bytes,
+        )
         self._sent: list[Any] = []
 
     def write(self, record: Record) -> None:

@@ -11,7 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from config.settings import Settings
-from jobs.kafka_client import connection, unreachable
+from jobs.kafka_client import opened, unreachable
 
 _SILENT_S = 15.0  # without a record for so long, the broker is out of reach
 _BOOTSTRAP_MS = 5_000
@@ -49,20 +49,18 @@ class Topics:
 
     def __init__(self, settings: Settings, until: float = float("inf")) -> None:
         self._settings, self._until = settings, until
-        try:
-            self.consumer = KafkaConsumer(
-                **connection(settings.kafka),
-                client_id="mingjian-look",
-                bootstrap_timeout_ms=_BOOTSTRAP_MS,
-                group_id=None,
-                enable_auto_commit=False,
-                max_poll_records=5_000,
-                max_partition_fetch_bytes=settings.kafka.max_record_bytes,
-                fetch_max_wait_ms=100,
-                allow_auto_create_topics=False,
-            )
-        except (KafkaError, OSError, ValueError) as error:
-            raise unreachable(settings.kafka, error) from None
+        self.consumer = opened(
+            settings.kafka,
+            KafkaConsumer,
+            client_id="mingjian-look",
+            bootstrap_timeout_ms=_BOOTSTRAP_MS,
+            group_id=None,
+            enable_auto_commit=False,
+            max_poll_records=5_000,
+            max_partition_fetch_bytes=settings.kafka.max_record_bytes,
+            fetch_max_wait_ms=100,
+            allow_auto_create_topics=False,
+        )
 
     def places(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Their partitions; none of a topic that is not there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config.settings import Settings
-from jobs.kafka_client import connection, unreachable
+from jobs.kafka_client import opened, unreachable
 from rules.operations import DELIVERED
 
 PARTITIONS = 4
@@ -44,10 +44,7 @@ def ensure_topics(settings: Settings, *, partitions: int = PARTITIONS, replicas:
     from kafka.admin import KafkaAdminClient, NewTopic  # noqa: PLC0415
     from kafka.errors import KafkaError, TopicAlreadyExistsError  # noqa: PLC0415
 
-    try:
-        admin = KafkaAdminClient(**connection(settings.kafka), request_timeout_ms=10_000)
-    except (KafkaError, OSError, ValueError) as error:
-        raise unreachable(settings.kafka, error) from None
+    admin = opened(settings.kafka, KafkaAdminClient, request_timeout_ms=10_000)
     try:
         there = set(admin.list_topics())
         limits = {

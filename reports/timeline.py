@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from reports.evidence import Item
+from rules.zone import SHANGHAI, SHANGHAI_AHEAD_MS
 
 WIDTH, MIDDLE = 680.0, 46.0  # px of the drawing
 _LEFT, _RIGHT = 20.0, 20.0
 _STEPS = [60, 300, 600, 900, 1800, 3600, 2 * 3600, 6 * 3600, 12 * 3600, 86_400, 7 * 86_400]
 _MOST_TICKS = 9
-_BEIJING = 8 * 3600
+_AHEAD_S = SHANGHAI_AHEAD_MS // 1000
 
 
 def axis(items: Sequence[Item]) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def axis(items: Sequence[Item]) -> dict[str, Any]:
     last = max(item.message.time for item in items) / 1000
     span = max(last - first, 60.0)
     step = next((s for s in _STEPS if span / s <= _MOST_TICKS - 1), _STEPS[-1])
-    start = (int(first) + _BEIJING) // step * step - _BEIJING
+    start = (int(first) + _AHEAD_S) // step * step - _AHEAD_S
     end = start + step
     while end < last:
         end += step
@@ -32,7 +33,7 @@ def axis(items: Sequence[Item]) -> dict[str, Any]:
     ticks = [
         {
             "x": round(_LEFT + (at - start) * scale, 1),
-            "label": dt.datetime.fromtimestamp(at + _BEIJING, dt.UTC).strftime(form),
+            "label": dt.datetime.fromtimestamp(at, SHANGHAI).strftime(form),
         }
         for at in range(start, end + 1, step)
     ]

@@ -14,8 +14,8 @@ from reports.timeline import axis
 from rules.alert import FINAL, RETRACTED
 from rules.decode import party_kind
 from rules.speculation import RETRACTIONS
+from rules.zone import SHANGHAI
 
-BEIJING = dt.timezone(dt.timedelta(hours=8))
 _LEVELS = {0: "记录", 1: "一级 · 拦截与记录", 2: "二级 · 实时告警", 3: "三级 · 紧急"}
 _LEVELS_EN = {0: "Recorded", 1: "Level 1", 2: "Level 2", 3: "Level 3"}
 _SEVERITIES = {
@@ -50,7 +50,7 @@ def case_id(alert: dict[str, Any]) -> str:
 
 def moment(time: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     """UTC ms as Beijing time."""
-    return dt.datetime.fromtimestamp(time / 1000, BEIJING).strftime(form)
+    return dt.datetime.fromtimestamp(time / 1000, SHANGHAI).strftime(form)
 
 
 def view(bundle: Bundle, inner_sm3: str, signer: dict[str, Any]) -> dict[str, Any]:

@@ -153,6 +153,7 @@ class Late(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sealed: str = ""
     group: dict[str, str] = msgspec.field(default_factory=dict)
     would_have_fired: str = ""  # true, changed, false, unknown: `rules.late`; "": not asked then
+    flags: tuple[str, ...] = ()  # "canary": we planted the message ourselves
 
 
 FINAL, SPECULATIVE, RETRACTED = "final", "speculative", "retracted"  # what `Alert.status` may be

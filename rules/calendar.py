@@ -27,10 +27,9 @@ from rules.problems import Problems
 from rules.yaml_source import (
     Document,
 )
-from rules.zone import DAY_MS, Zone
+from rules.zone import DAY_MS, SHANGHAI, Zone
 
 _KEYS = ("timezone", "hours", "weekdays", "known", "holidays", "workdays", "departments")
-_ZONE = "Asia/Shanghai"
 CALENDARS = Path(__file__).parent / "calendars"
 
 
@@ -118,9 +117,9 @@ def read_calendar(file: Path, label: str, problems: Problems) -> OfficeCalendar:
     document = first_document(file, label, problems)
     problems.tell_all(document.unknown((), _KEYS))
     value = document.value
-    zone = Zone(_ZONE)
+    zone = Zone(SHANGHAI.key)
     try:
-        zone = Zone(value.get("timezone", _ZONE))
+        zone = Zone(value.get("timezone", SHANGHAI.key))
     except (ZoneInfoNotFoundError, ValueError, TypeError, AttributeError, OSError):
         problems.tell(
             document.error(

@@ -23,8 +23,8 @@ import msgspec
 
 from rules.refused import Refused
 from rules.spoken_times import moment_meant
+from rules.zone import SHANGHAI
 
-SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 DAY = "2026-03-04"
 MESSAGE_KEYS = (
     "at", "id", "seq", "from", "to", "room", "text", "recall", "type", "key", "payload", "event",

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rules.cases import DAY, SHANGHAI, customer, identities, later, moment
+from rules.cases import DAY, customer, identities, later, moment
 from rules.mask import mask_id
 from rules.refused import Refused
+from rules.zone import SHANGHAI
 
 EXPECTATION_KEYS = (
     "group", "evidence", "matched", "variant", "count", "time", "level", "response", "state",

@@ -30,11 +30,10 @@ from rules.problems import Problems
 from rules.refused import Refused, UnknownName
 from rules.sigma_parse import parse_detection
 from rules.yaml_source import Document
-from rules.zone import DAY_MS, Zone
+from rules.zone import DAY_MS, SHANGHAI, Zone
 
 FILTER_KEYS = ("owner", "reason", "expires", "ticket", "timezone", "language")
 REQUIRED = ("owner", "reason")
-_DEFAULT_ZONE = "Asia/Shanghai"
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def build_filter(document: Document, named: Named) -> GlobalFilter:
     expires = ours.get("expires")
     Problems().tell_all(of_end(document, "MJ735", ("mingjian", "expires")))
     clock = zone(document, ours)
-    until = (clock or Zone(_DEFAULT_ZONE)).moment(expires, DAY_MS) if expires else None
+    until = (clock or Zone(SHANGHAI.key)).moment(expires, DAY_MS) if expires else None
     section = value["filter"]
     try:
         condition = parse_detection(section, named, zone=clock, beside=("rules",))

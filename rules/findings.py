@@ -21,7 +21,7 @@ from rules.alert import (
     content_id,
     sm3_raw,
 )
-from rules.canary_marks import FLAG_CANARY
+from rules.canary_marks import FLAG_CANARY, MARK
 from rules.chains import is_short, messages_of
 from rules.correlation.row import Row
 from rules.decode import Decoder, party_kind
@@ -237,7 +237,15 @@ class Findings:
             sealed=self.seal(item.raw, tenant, identity),
             group=dict(zip(group_by, map(mask_id, item.group), strict=False)),
             would_have_fired=would,
+            flags=(FLAG_CANARY,) if self._is_canary(item) else (),
         )
+
+    def _is_canary(self, item: Item) -> bool:
+        """Whether nobody said what stands behind it. By the id first: late ones may be many."""
+        behind = messages_of((item,))
+        if is_short(item) or not behind or not all(one.msgid.startswith(MARK) for one in behind):
+            return False
+        return all(FLAG_CANARY in self.decode(one.raw).flags for one in behind)
 
 
 def alert_id_of(

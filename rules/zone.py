@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 DAY_MS = 86_400_000
+SHANGHAI = ZoneInfo("Asia/Shanghai")  # of all times that people read or write, unless they say more
+SHANGHAI_AHEAD_MS = 28_800_000  # of UTC; without summer time since 1991
 # Offsets of all zones in use change at a quarter of an hour of UTC, so one answer holds for it.
 _QUARTER_MS = 900_000
 _EPOCH = date(1970, 1, 1).toordinal()

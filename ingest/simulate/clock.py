@@ -13,11 +13,11 @@ from itertools import accumulate
 import chinese_calendar  # type: ignore[import-untyped]
 
 from rules.errors import EXIT_USAGE, MingjianError
+from rules.zone import SHANGHAI_AHEAD_MS as AHEAD_MS
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
-_OFFSET_MS = 8 * HOUR_MS
 OFF_DAY_SHARE = 0.05  # volume of a weekend or holiday against a working day: an assumption
 
 # (from hour, to hour, relative volume an hour): an assumption, see docs/simulator.md
@@ -42,7 +42,7 @@ _OFFICE = ((9.08, 11.9, 10), (11.9, 13.4, 4), (13.4, 17.85, 10))
 
 def midnight(day: date) -> int:
     """Begin of the day in Shanghai."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000 - _OFFSET_MS
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000 - AHEAD_MS
 
 
 def is_working(day: date) -> bool:
@@ -92,10 +92,10 @@ OFFICE = Profile(_OFFICE)  # inside 09:00-18:00 with a margin
 
 def local_date(time: int) -> date:
     """The day in Shanghai."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time + _OFFSET_MS)).date()
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time + AHEAD_MS)).date()
 
 
 def local_stamp(time: int) -> str:
     """ "2026-03-04 09:30:00" in Shanghai."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=(time + _OFFSET_MS) // 1000)
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=(time + AHEAD_MS) // 1000)
     return f"{moment:%Y-%m-%d %H:%M:%S}"

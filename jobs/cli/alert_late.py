@@ -63,6 +63,12 @@ def list_late(
     ] = None,
     since: SinceOption = "",
     until: UntilOption = "",
+    canaries: Annotated[
+        bool,
+        typer.Option(
+            "--canaries", help="也列出探测消息（mingjian canary） · also planted messages"
+        ),
+    ] = False,
     limit: LimitOption = 50,
     cursor: CursorOption = "",
     profile: ProfileOption = "embedded",
@@ -77,6 +83,7 @@ def list_late(
         would=would.value if would else "",
         since=milliseconds(since),
         until=milliseconds(until, end=True),
+        canaries=canaries,
         limit=limit,
         cursor=cursor,
     )

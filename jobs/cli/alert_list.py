@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -21,8 +20,8 @@ from jobs.cli.words import action, colour, how_long, level, status, visible, wou
 from rules.alert import FINAL, RETRACTED
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.quarantine import REASONS
+from rules.zone import SHANGHAI
 
-ZONE = ZoneInfo("Asia/Shanghai")
 SHORT_ID = 12
 _GAP = 2
 _INDENT = 4
@@ -36,7 +35,7 @@ def when(milliseconds: int) -> str:
     """Local time of an event; "-" for 0 = unknown."""
     if not milliseconds:
         return "-"
-    return datetime.fromtimestamp(milliseconds / 1000, ZONE).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(milliseconds / 1000, SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def milliseconds(text: str, *, end: bool = False) -> int:
@@ -56,7 +55,7 @@ def milliseconds(text: str, *, end: bool = False) -> int:
     if end and len(text) == len("2026-11-20"):
         moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_000)
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZONE)
+        moment = moment.replace(tzinfo=SHANGHAI)
     return int(moment.timestamp() * 1000)
 
 

@@ -11,10 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jobs.cli.alert_list import SHORT_ID, ZONE, when
+from jobs.cli.alert_list import SHORT_ID, when
 from jobs.cli.app import say
 from jobs.cli.words import flag, kind, level, message_type, severity, status, variant, visible
 from rules.speculation import RETRACTIONS
+from rules.zone import SHANGHAI
 
 _RESPONSE_STATES = {
     "enforced": ("blocked before it was sent", "发送前已拦截"),
@@ -43,7 +44,7 @@ def alert_page(row: dict[str, Any], evidence: Sequence[dict[str, Any]]) -> Rende
         ),
         (say("with", "对方"), parties),
         (say("where", "会话"), _places(row, evidence)),
-        (say("when", "何时"), f"{span} ({ZONE.key})"),
+        (say("when", "何时"), f"{span} ({SHANGHAI.key})"),
         (say("messages", "消息数"), _count(row, evidence)),
         (say("rule", "规则"), f"{rule['title']}  {rule['name']} v{rule['version']} {rule['item']}"),
         (say("response", "响应"), say(*_RESPONSE_STATES.get(row["response_state"], unknown))),

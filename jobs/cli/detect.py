@@ -35,12 +35,12 @@ from jobs.cli.app import (
 from jobs.health import troubles
 from jobs.logs import configure
 from jobs.progress import Snapshot
+from rules.zone import SHANGHAI
 
 if TYPE_CHECKING:
     from jobs.beginning import Beginning
 
 _RATE_LOOKS = 8  # of half a second each
-SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 
 
 def register(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli.app import ConfigOption, ProfileOption, SetOption, err, say, settings_from
-from jobs.cli.detect import SHANGHAI
+from rules.zone import SHANGHAI
 
 
 def register(app: typer.Typer) -> None:

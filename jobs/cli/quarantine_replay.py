@@ -71,11 +71,14 @@ def replay(
     desk = Desk(settings_from(profile, config, overrides), by)
     if target:
         items = chosen_refusals(desk, target, quarantine_id, every=every)
+        if items:
+            desk.sent_again_to(target)  # said before anybody is asked, and in a dry run
         confirm(len(items), every=every, yes=yes or dry_run)
         _send_again(desk, target, [] if dry_run else items, output, of=len(items))
         return
     rows = chosen(desk, quarantine_id, reason)
-    verdicts = [judge_replay(desk.settings, row, desk.originals.of) for row in rows]
+    original, failures = desk.originals.of, desk.trial.failures
+    verdicts = [judge_replay(desk.settings, row, original, failures) for row in rows]
     fits = [one for one in verdicts if isinstance(one, Fit)]
     unfits = [one for one in verdicts if isinstance(one, Unfit)]
     if unfits and not every:

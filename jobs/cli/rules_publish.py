@@ -15,7 +15,7 @@ from rich.table import Table
 
 from config.settings import Settings
 from jobs import progress
-from jobs.cli.alert_list import ZONE, milliseconds
+from jobs.cli.alert_list import milliseconds
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -34,6 +34,7 @@ from jobs.registry import in_force, registry_of
 from jobs.rule_checks import PlaceOfRules
 from rules.errors import EXIT_FINDINGS, MingjianError
 from rules.published import Kept, published
+from rules.zone import SHANGHAI
 
 _AFTER = re.compile(r"\+(\d{1,6})(s|m|h|d)")
 _MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -156,7 +157,7 @@ _STATES = {
 
 def clock(ms: int) -> str:
     """A moment in Beijing time, to the millisecond if there is need."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZONE).replace(tzinfo=None)
+    moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone(SHANGHAI).replace(tzinfo=None)
     return moment.isoformat(" ", "milliseconds" if ms % 1000 else "seconds")
 
 

@@ -18,9 +18,9 @@ from jobs.incidents import Row, ended, ended_incidents, open_incidents, write
 from jobs.topic_reading import Topics
 from rules.errors import MingjianError
 from rules.operations import Incident, incident
+from rules.zone import SHANGHAI
 
 SOURCE, KIND = "completeness", "count_differs"
-SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 MOST_HOURS = 24  # of open incidents that are looked at again
 _DAY_MS = 24 * HOUR_MS
 _HOUR = "%Y-%m-%dT%H"

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 from kafka.errors import KafkaError
 
+from ingest.kafka_refusal import KafkaRefusal
 from jobs.delivery.patience import Absence
 from jobs.delivery.source import Batch, Outputs
 from rules.errors import EXIT_USAGE, MingjianError
@@ -234,7 +235,8 @@ class Lane:
             try:
                 result = action()
             except (SinkBusy, KafkaError, MingjianError) as error:
-                if self._once and getattr(error, "exit_code", 0) == EXIT_USAGE:
+                wrong = getattr(error, "exit_code", 0) == EXIT_USAGE
+                if self._once and (wrong or isinstance(error, KafkaRefusal)):
                     raise  # the settings are wrong: waiting would not mend them
                 busy = error if isinstance(error, SinkBusy) else None
                 why = busy.why if busy else str(error)

@@ -21,8 +21,9 @@ from config.settings import Settings
 from jobs.delivery.files import KINDS_IN_ORDER
 from jobs.delivery.source import BATCH_BYTES, BATCH_RECORDS, Batch, read_record, split
 from jobs.delivery.stalled import NotReading, why_nothing_comes
-from jobs.kafka_client import connection, unreachable
+from jobs.kafka_client import opened
 from jobs.topics import delivering_group, rejected_topic
+from rules.errors import MingjianError
 from sinks.base import Record, Rejected, SinkBusy
 from sinks.progress import KeepsPositions
 
@@ -52,8 +53,10 @@ class TopicOutputs:
         self._keeper = keeper
         self._settings, self._group = settings, delivering_group(target)
         self._heard = time.monotonic()  # a record, or why there is none
-        self._consumer = _consumer(
-            settings,
+        self._consumer = opened(
+            settings.kafka,
+            KafkaConsumer,
+            bootstrap_timeout_ms=_BROKER_S * 1000,
             client_id=self._group,
             group_id=self._group,
             enable_auto_commit=False,
@@ -192,15 +195,6 @@ class TopicOutputs:
         return {partition: end for partition, end in ends.items() if end}
 
 
-def _consumer(settings: Settings, **options: Any) -> KafkaConsumer:
-    try:
-        return KafkaConsumer(
-            **connection(settings.kafka), bootstrap_timeout_ms=_BROKER_S * 1000, **options
-        )
-    except KafkaError as error:
-        raise unreachable(settings.kafka, error) from error
-
-
 class _OnAssigned(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, outputs: TopicOutputs) -> None:
         self._outputs = outputs
@@ -225,8 +219,9 @@ class RejectedTopic:
         """Write and wait for the broker's confirmation. Raises SinkBusy when it does not come."""
         try:
             if self._producer is None:
-                self._producer = KafkaProducer(
-                    **connection(self._settings.kafka),
+                self._producer = opened(
+                    self._settings.kafka,
+                    KafkaProducer,
                     acks="all",
                     max_request_size=2 * self._settings.kafka.max_record_bytes,
                 )
@@ -236,7 +231,7 @@ class RejectedTopic:
             ]
             for future in futures:
                 future.get(timeout=30)
-        except KafkaError as error:
+        except (KafkaError, MingjianError) as error:
             self.close()  # what it has under way it may neither send nor give up
             raise SinkBusy(f"rejected.{self._target}", str(error)) from error
 

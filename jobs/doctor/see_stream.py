@@ -13,9 +13,10 @@ from jobs import detect, progress
 from jobs.consumer_groups import committed
 from jobs.doctor.observed import Files, Job, Progress, Topic
 from jobs.ends import source_files
-from jobs.kafka_client import connection, unreachable
+from jobs.kafka_client import opened, unreachable
 from jobs.topic_reading import Topics
 from jobs.topics import judging_group
+from rules.errors import MingjianError
 from sinks.base import NoAnswer
 
 _ASKED = (
@@ -60,14 +61,14 @@ def topic(settings: Settings) -> Topic:
 def _configured(settings: Settings, name: str) -> dict[str, str]:
     """What the broker says of the topic; nothing where the account may not ask."""
     try:
-        admin = KafkaAdminClient(
-            **connection(settings.kafka), request_timeout_ms=4_000, bootstrap_timeout_ms=4_000
+        admin = opened(
+            settings.kafka, KafkaAdminClient, request_timeout_ms=4_000, bootstrap_timeout_ms=4_000
         )
         try:
             told = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
         finally:
             admin.close()
-    except (KafkaError, OSError, ValueError):
+    except (KafkaError, OSError, ValueError, MingjianError):
         return {}
     return _values(told, set(_ASKED))
 

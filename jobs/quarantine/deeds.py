@@ -69,14 +69,17 @@ class Deeds:
         return found
 
 
-def settles(deed: dict[str, Any], target: str = "") -> bool:
+def settles(deed: dict[str, Any], target: str = "", since: int = 0) -> bool:
     """Whether after this deed nobody has to look at the record.
 
     Args:
         target: the target that refused the record; "" for a record that could not be judged.
+        since: when it was refused last (UTC ms): what was done before that has not settled it.
     """
     to = deed.get("to", "")
-    return deed["action"] in SETTLING and (to == target if target else to in ("", MESSAGES))
+    if deed["action"] not in SETTLING or deed["time"] < since:
+        return False
+    return to == target if target else to in ("", MESSAGES)
 
 
 def by_record(*lists: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

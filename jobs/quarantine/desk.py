@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from config.settings import Settings
+from config.settings import Settings, Target
 from jobs.quarantine.deeds import MESSAGES, Deeds, by_record, settles
 from jobs.quarantine.originals import Originals
 from jobs.quarantine.put_back import put_back
-from jobs.quarantine.refusals import Outcome, refusals, send_again, target_named
+from jobs.quarantine.refusals import Outcome, refusals, send_again, sent_again, target_named
 from jobs.quarantine.shelf import ALL, HANDLED, OPEN, Shelf
+from jobs.quarantine.trial import Trial
 from jobs.quarantine.verdict import Fit
 from rules.alert import sm3_raw
 from rules.errors import EXIT_USAGE, MingjianError
@@ -33,6 +34,7 @@ class Desk:
         self.settings, self.by = settings, by or user_name()
         self.deeds = Deeds(settings)
         self.originals = Originals(settings)
+        self.trial = Trial(settings)
 
     @cached_property
     def reader(self) -> AlertReader:
@@ -69,7 +71,7 @@ class Desk:
         self.deeds.write([self._deed(DROPPED, row["quarantine_id"], reason) for row in rows])
 
     def refused(self, target: str, state: str = OPEN) -> list[Rejected]:
-        """What a target refused and, with `OPEN`, has not been dealt with since."""
+        """What a target refused and, with `OPEN`, nobody has dealt with since it did so last."""
         items = refusals(self.settings, target_named(self.settings, target))
         if state == ALL or not items:
             return items
@@ -78,7 +80,7 @@ class Desk:
         return [
             item
             for item in items
-            if any(settles(deed, target) for deed in deeds.get(item.record.id, ()))
+            if any(settles(deed, target, item.at) for deed in deeds.get(item.record.id, ()))
             == (state == HANDLED)
         ]
 
@@ -95,9 +97,13 @@ class Desk:
             exit_code=EXIT_USAGE,
         )
 
+    def sent_again_to(self, target: str) -> Target:
+        """The target of that name. Raises MingjianError where there is none, or it is a channel."""
+        return sent_again(target_named(self.settings, target))
+
     def send_again(self, target: str, items: Sequence[Rejected], reason: str = "") -> Outcome:
         """Offer refused records to their target once more, and write down what it took."""
-        outcome = send_again(self.settings, target_named(self.settings, target), items)
+        outcome = send_again(self.settings, self.sent_again_to(target), items)
         self.deeds.write(
             [
                 self._deed(REPLAYED, one.id, reason, sm3_raw(one.body), target)

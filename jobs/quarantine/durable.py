@@ -14,7 +14,7 @@ from kafka.errors import KafkaError
 
 from config.settings import Settings
 from ingest.folder_ends import sync_folder
-from jobs.kafka_client import connection, unreachable
+from jobs.kafka_client import opened
 from rules.errors import MingjianError
 
 _CONFIRMED_S = 30
@@ -54,15 +54,13 @@ def put_file(path: Path, content: bytes) -> None:
 @contextmanager
 def broker(settings: Settings) -> Iterator[KafkaProducer]:
     """A producer whose `send` counts only once all replicas have the record."""
-    try:
-        producer = KafkaProducer(
-            **connection(settings.kafka),
-            acks="all",
-            max_block_ms=15_000,
-            max_request_size=2 * settings.kafka.max_record_bytes,
-        )
-    except (KafkaError, OSError, ValueError) as error:
-        raise unreachable(settings.kafka, error) from None
+    producer = opened(
+        settings.kafka,
+        KafkaProducer,
+        acks="all",
+        max_block_ms=15_000,
+        max_request_size=2 * settings.kafka.max_record_bytes,
+    )
     try:
         yield producer
     except KafkaError as error:

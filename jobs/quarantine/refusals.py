@@ -22,7 +22,7 @@ from sinks.read_only import read_only
 from sinks.targets import open_sinks
 
 _BATCH = 500
-_READ = "SELECT topic, id, reason, body FROM rejected ORDER BY rowid DESC"
+_READ = "SELECT topic, id, reason, body, stored_at FROM rejected ORDER BY rowid DESC"
 
 
 class Outcome(NamedTuple):
@@ -62,25 +62,32 @@ def refusals(settings: Settings, target: Target | Channel) -> list[Rejected]:
     return _from_file(Path(settings.data_dir) / "deliver" / f"{target.name}.db")
 
 
-def send_again(
-    settings: Settings, target: Target | Channel, rejected: Sequence[Rejected]
-) -> Outcome:
+def sent_again(target: Target | Channel) -> Target:
+    """The target, when what it refused may be sent to it again.
+
+    Raises:
+        MingjianError: it is a channel. Its outbox is the deliverer's, and knows them: once told.
+    """
+    if isinstance(target, Target):
+        return target
+    raise MingjianError(
+        f"'{target.name}' is a channel: what it refused is not sent to people again",
+        f"“{target.name}”是通知渠道：被它拒收的告警不会再次通知",
+        fix_en="tell them yourself (`mingjian alerts show ID`), then `mingjian quarantine drop"
+        f" --target {target.name} --all --reason TEXT`",
+        fix_zh="请自行转告（`mingjian alerts show 编号`），然后 `mingjian quarantine drop"
+        f" --target {target.name} --all --reason 原因`",
+        exit_code=EXIT_USAGE,
+    )
+
+
+def send_again(settings: Settings, target: Target, rejected: Sequence[Rejected]) -> Outcome:
     """Offer the records to the target once more; evidence before alerts.
 
     Raises:
         MingjianError: the target is away; what it took before that is not lost, and ignored when
-            it is sent again. Or it is a channel.
+            it is sent again.
     """
-    if isinstance(target, Channel):  # its outbox is the deliverer's, and knows them: once told
-        raise MingjianError(
-            f"'{target.name}' is a channel: what it refused is not sent to people again",
-            f"“{target.name}”是通知渠道：被它拒收的告警不会再次通知",
-            fix_en="tell them yourself (`mingjian alerts show ID`), then `mingjian quarantine drop"
-            f" --target {target.name} --all --reason TEXT`",
-            fix_zh="请自行转告（`mingjian alerts show 编号`），然后 `mingjian quarantine drop"
-            f" --target {target.name} --all --reason 原因`",
-            exit_code=EXIT_USAGE,
-        )
     order = {kind: number for number, kind in enumerate(KINDS_IN_ORDER)}
     records = sorted((item.record for item in rejected), key=lambda one: order.get(one.topic, 0))
     index = next(n for n, one in enumerate(settings.targets) if one.name == target.name)
@@ -125,7 +132,8 @@ def _from_file(path: Path) -> list[Rejected]:
             f"无法从 {path} 读取被拒记录：{error}",
         ) from None
     return [
-        Rejected(Record(topic, name, bytes(body)), reason) for topic, name, reason, body in rows
+        Rejected(Record(topic, name, bytes(body)), reason, int(stored_at * 1000))
+        for topic, name, reason, body, stored_at in rows
     ]
 
 
@@ -138,7 +146,7 @@ def _from_topic(settings: Settings, topic: str) -> list[Rejected]:
             key = (told["topic"], told["id"])
             record = Record(*key, base64.b64decode(told["body"]))
             found.pop(key, None)
-            found[key] = Rejected(record, told["reason"])
+            found[key] = Rejected(record, told["reason"], one.time)
     finally:
         topics.close()
     return list(found.values())[::-1]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import msgspec
 
 from config.settings import Settings
 from jobs.quarantine.deeds import settles
+from jobs.quarantine.trial import FAILED
 from rules.alert import sm3_raw
 from rules.decode import Decoder
 from rules.errors import EXIT_FINDINGS, MingjianError, RecordError
@@ -42,14 +43,26 @@ class Unfit(NamedTuple):
     why: MingjianError
 
 
-def judge_replay(settings: Settings, row: Row, original: Callable[[Row], bytes]) -> Fit | Unfit:
-    """Whether the original bytes of a record would be judged now."""
+def judge_replay(
+    settings: Settings,
+    row: Row,
+    original: Callable[[Row], bytes],
+    failures: Callable[[bytes], Collection[str]],
+) -> Fit | Unfit:
+    """Whether the original bytes of a record would be judged now.
+
+    Args:
+        failures: what would be said of the rules that fail on a record.
+    """
     if row["reason"] == CONFLICT:
         return Unfit(row, _conflict(row))
     try:
         raw = original(row)
         _same_as_before(row, raw)
-        return Fit(row, raw, decoded(settings, row, raw))
+        message = decoded(settings, row, raw)
+        if row["reason"] == FAILED and row["detail"] in failures(raw):
+            return Unfit(row, _fails_again(row))
+        return Fit(row, raw, message)
     except MingjianError as error:
         return Unfit(row, error)
 
@@ -111,6 +124,19 @@ def _again(row: Row, why: str, detail: str) -> MingjianError:
         f"record {short} would be set aside again: {reason.en}{detail}",
         f"记录 {short} 仍会被隔离：{reason.zh}{detail}",
         (edit, edit),
+    )
+
+
+def _fails_again(row: Row) -> MingjianError:
+    short, detail = row["quarantine_id"][:12], row["detail"]
+    return _refused(
+        f"record {short} would be set aside again: the rule fails on it as before ({detail})",
+        f"记录 {short} 仍会被隔离：该规则处理它时仍会出错（{detail}）",
+        (
+            "a rule that fails is a defect of Mingjian: report it, and replay the record with the"
+            " version that mends it; or drop it with a reason",
+            "规则出错是明鉴的缺陷：请反馈，并在修复该问题的版本中重放；或写明原因后丢弃",
+        ),
     )
 
 

@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from config.key_files import owners_alone
 from rules.errors import MingjianError
 from sinks.archive.keys import KeyMissing, KeyRefused, Wrapped
 from sinks.sm4 import KEY_BYTES, NONCE_BYTES, DoesNotOpen, seal, unseal
+from sinks.whole_file import sync, write_whole
 
 FILE = "archive.keys"
 PASSPHRASE_VARIABLE = "MINGJIAN_ARCHIVE_PASSPHRASE"  # noqa: S105 - the name, not the secret
@@ -170,23 +170,18 @@ class Keystore:
 
     def _write(self, *, new: bool = False) -> None:
         """Whole or not at all; of two processes that make it at once, the first one wins."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, draft = tempfile.mkstemp(dir=self._path.parent, prefix=".keys-")
+        data = json.dumps(self._stored, indent=1).encode()
+        if not new:
+            write_whole(self._path, data, mode=0o600)
+            return
+        draft = self._path.with_name(f".{FILE}-{secrets.token_hex(8)}")
+        write_whole(draft, data, mode=0o600)
         try:
-            with os.fdopen(handle, "w") as file:
-                json.dump(self._stored, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            if new:
-                with contextlib.suppress(FileExistsError):
-                    os.link(draft, self._path)
-                os.unlink(draft)
-            else:
-                os.replace(draft, self._path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(draft)
-            raise
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, self._path)
+        finally:
+            draft.unlink()
+        sync(self._path.parent)
 
 
 def _sealing_key(passphrase: str, salt: bytes, cost: dict[str, int]) -> bytes:

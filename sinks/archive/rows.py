@@ -46,7 +46,7 @@ class SegmentRow(NamedTuple):
 
 class Asked(NamedTuple):
     """What to look for: messages that have all `terms` (`sinks.archive.terms`), were said in
-    [since, until) (UTC ms; 0: no end), and stand before the leaf `before` (None: from the newest)."""
+    [since, until) (UTC ms; 0: no end), and stand before the leaf `before` (None: the newest)."""
 
     terms: Sequence[str] = ()
     since: int = 0

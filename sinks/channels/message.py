@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from rules.alert import Alert, content_id
 from rules.operations import INCIDENTS, Incident
+from rules.zone import SHANGHAI
 from sinks.base import SinkBusy
 
 ALERT, RETRACTION, INCIDENT, RESOLVED, TEST = "alert", "retraction", "incident", "resolved", "test"
@@ -31,7 +32,7 @@ class Message(NamedTuple):
     items: tuple[Alert | Incident, ...] = ()
     more: int = 0
     language: str = "zh"
-    zone: str = "Asia/Shanghai"
+    zone: str = SHANGHAI.key
 
     @property
     def response(self) -> int:

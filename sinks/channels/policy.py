@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from rules.zone import SHANGHAI
+
 MINUTE = 60.0  # seconds
 _DAY = 24 * 60  # minutes
 
@@ -42,7 +44,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     group_s: int = 60
     quiet: tuple[int, int] = (0, 0)
     quiet_response: int = 3
-    zone: str = "Asia/Shanghai"
+    zone: str = SHANGHAI.key
 
     def quiet_until(self, now: float) -> float:
         """When the quiet hours that hold at `now` (UTC seconds) end; 0 outside of them."""

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from sinks.ledger.checkpoint import Note, read_note
-from sinks.ledger.tiles import ENTRIES, WIDTH, bundle, sync_folder, tile_path, unbundle, write_whole
+from sinks.ledger.tiles import ENTRIES, PUBLIC, WIDTH, bundle, tile_path, unbundle
 from sinks.ledger.trouble import LedgerDamaged
+from sinks.whole_file import sync, write_whole
 
 HISTORY = "checkpoints"
 _GAP = b"\n\n"
@@ -38,7 +39,7 @@ class FullBundles:
     def write(self, entries: list[bytes]) -> int:
         """Store the next bundle durably: its number."""
         number = self._next
-        write_whole(self._folder / tile_path(ENTRIES, number), bundle(entries), durable=True)
+        write_whole(self._folder / tile_path(ENTRIES, number), bundle(entries), mode=PUBLIC)
         self._next += 1
         return number
 
@@ -109,7 +110,7 @@ def append_note(folder: Path, note: Note) -> None:
     finally:
         os.close(handle)
     if fresh:
-        sync_folder(folder)
+        sync(folder)
 
 
 def read_notes(folder: Path, *, mend: bool = False) -> list[Note]:

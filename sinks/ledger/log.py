@@ -22,15 +22,15 @@ from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.tail import Tail, frames, read_tail, tails
 from sinks.ledger.tiles import (
     ENTRIES,
+    PUBLIC,
     WIDTH,
     WIDTH_BITS,
     bundle,
-    sync_folder,
     tile_path,
     tile_root,
-    write_whole,
 )
 from sinks.ledger.trouble import LedgerDamaged, in_use
+from sinks.whole_file import sync, write_whole
 
 CHECKPOINT = "checkpoint"
 
@@ -83,6 +83,15 @@ class Ledger:
         """See `sinks.ledger.tree.inclusion`."""
         return tree.inclusion(self._subtrees, index, size)
 
+    def entry(self, index: int) -> bytes:
+        """One entry that is durable, signed or not.
+
+        Raises:
+            LedgerDamaged: it cannot be read.
+        """
+        number, at = divmod(index, WIDTH)
+        return (self._pending if number == self._counts[0] else self._bundles.read(number))[at]
+
     def append(self, entries: Sequence[bytes]) -> int:
         """Append and come back when all are durable: the number of the first.
 
@@ -122,9 +131,9 @@ class Ledger:
         """
         self._extends_last()
         for path in self._unsynced:
-            _sync(path)
+            sync(path)
         for folder in {path.parent for path in self._unsynced}:
-            sync_folder(folder)
+            sync(folder)
         self._unsynced.clear()
         self._write_edges()
         note = signed(Checkpoint(self.origin, self.size, self.root(), at), signers)
@@ -137,7 +146,7 @@ class Ledger:
         """Let `checkpoint` be the newest head."""
         path = self._folder / CHECKPOINT
         if self.last and (not path.exists() or path.read_bytes() != bytes(self.last)):
-            write_whole(path, bytes(self.last), durable=True)
+            write_whole(path, bytes(self.last), mode=PUBLIC)
 
     def close(self) -> None:
         """Release the files; another process may write then."""
@@ -237,7 +246,7 @@ class Ledger:
 
     def _put_tile(self, level: int, number: int, hashes: list[bytes]) -> None:
         path = self._folder / tile_path(level, number)
-        write_whole(path, b"".join(hashes), durable=False)
+        write_whole(path, b"".join(hashes), mode=PUBLIC, durable=False)
         self._unsynced.append(path)
 
     def _write_edges(self) -> None:
@@ -245,11 +254,11 @@ class Ledger:
         full = self._counts[0]
         if self._pending:
             path = self._folder / tile_path(ENTRIES, full, len(self._pending))
-            write_whole(path, bundle(self._pending), durable=True)
+            write_whole(path, bundle(self._pending), mode=PUBLIC)
         for level, edge in enumerate(self._edges):
             if edge:
                 path = self._folder / tile_path(level, self._counts[level], len(edge))
-                write_whole(path, b"".join(edge), durable=True)
+                write_whole(path, b"".join(edge), mode=PUBLIC)
         before = self.last.checkpoint.size if self.last else 0
         for level in (ENTRIES, *range(len(self._edges))):
             height = 0 if level == ENTRIES else int(level)
@@ -274,14 +283,6 @@ def _drop_edges(full: Path) -> None:
         path.unlink()
     with contextlib.suppress(OSError):
         full.with_name(full.name + ".p").rmdir()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _locked(folder: Path) -> int:

@@ -13,7 +13,8 @@ import struct
 from pathlib import Path
 
 from sinks.ledger.proofs import leaf_hash
-from sinks.ledger.tiles import WIDTH, sync_folder
+from sinks.ledger.tiles import WIDTH
+from sinks.whole_file import sync
 
 _LENGTH = struct.Struct(">H")
 _CHECK_BYTES = 4
@@ -65,7 +66,7 @@ class Tail:
         self._end = at
         os.ftruncate(self._handle, at)
         if fresh:
-            sync_folder(folder)
+            sync(folder)
 
     def add(self, data: bytes) -> None:
         """Append, and come back when it is durable."""

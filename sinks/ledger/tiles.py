@@ -11,11 +11,8 @@ The one difference from C2SP: hashes are SM3.
 
 from __future__ import annotations
 
-import os
 import struct
-import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from sinks.ledger.proofs import HASH_BYTES, node_hash
 
@@ -24,6 +21,7 @@ WIDTH = 1 << WIDTH_BITS
 TILE_BYTES = WIDTH * HASH_BYTES
 MAX_ENTRY_BYTES = 0xFFFF
 ENTRIES = "entries"
+PUBLIC = 0o440  # nobody writes to a tile again
 
 _LENGTH = struct.Struct(">H")
 _GROUP = 1_000
@@ -84,35 +82,3 @@ def subtrees(hashes: Sequence[bytes]) -> list[list[bytes]]:
 def tile_root(hashes: Sequence[bytes]) -> bytes:
     """Root of a full tile."""
     return subtrees(hashes)[WIDTH_BITS][0]
-
-
-def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
-    """Write a file so that it is there whole, read-only, or not at all.
-
-    Args:
-        durable: come back only when the bytes are on the disk.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.chmod(draft, 0o440)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
-    if durable:
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,6 +10,7 @@ from elasticsearch import Elasticsearch
 
 from jobs.logs import configure
 from rules.alert import Alert, Evidence, Late, Quarantined
+from rules.canary_marks import FLAG_CANARY
 from rules.errors import EXIT_ENVIRONMENT, MingjianError
 from rules.operations import Handled, Incident
 from sinks.base import NoIndexYet, Record
@@ -201,6 +202,15 @@ def test_late_records_are_listed_newest_first(sink, reader, refresh):
     assert sorted(numbers(since=T0 + 1000, until=T0 + 1000)[0]) == [2, 3]
     with pytest.raises(MingjianError, match="is not a cursor"):
         reader.late(cursor="x")
+
+
+def test_late_records_of_canaries_are_listed_and_counted_only_when_asked(sink, reader, refresh):
+    sink.write([late(1), late(2, would_have_fired="true", flags=(FLAG_CANARY,))])
+    refresh()
+    assert [row["late_id"] for row in reader.late()[0]] == [late(1).id]
+    assert len(reader.late(canaries=True)[0]) == 2
+    counts = reader.counts()
+    assert (counts["late"], counts["late_would_have_fired"]) == (1, 0)
 
 
 def test_an_index_of_an_earlier_version_takes_the_fields_that_are_new(

@@ -1,8 +1,11 @@
-"""As much of a Kafka broker as a producer needs, on a real socket: it can say no to everything."""
+"""As much of a Kafka broker as a producer needs, on a real socket: it can say no to everything.
+
+Like a real one it hangs up without a word on whoever does not speak as it does."""
 
 from __future__ import annotations
 
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -43,6 +46,7 @@ VERSIONS: dict[Any, int] = {
     SaslHandshakeRequest: 1,
     SaslAuthenticateRequest: 1,
 }
+LARGEST = 100 << 20  # bytes of a request that are read
 BY_KEY = {request.API_KEY: request for request in VERSIONS}
 
 
@@ -51,17 +55,24 @@ class Broker(socketserver.ThreadingTCPServer):
 
     `topics` are those that are there, with the error that asking for one brings (0: none); the
     other fields are the errors of requests. `taken` counts batches that were written, by topic.
+
+    Args:
+        tls: it speaks TLS with this.
     """
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
+        self.tls = tls
         self.address = f"127.0.0.1:{self.server_address[1]}"
         self.topics: dict[str, int] = {}
         self.authentication = self.creating = self.numbering = self.writing = 0
         self.mechanisms = ["PLAIN"]
         self.taken: dict[str, int] = {}
+
+    def handle_error(self, _request: Any, _client_address: Any) -> None:
+        """A client that went away, or does not speak TLS as we do: nothing to be told."""
 
     def answer(self, asked: Any) -> Any:
         """The response to a request."""
@@ -138,9 +149,17 @@ class Broker(socketserver.ThreadingTCPServer):
 
 
 class _Connection(socketserver.StreamRequestHandler):
+    def setup(self) -> None:
+        assert isinstance(self.server, Broker)
+        if self.server.tls is not None:
+            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
+
     def handle(self) -> None:
         while len(size := self.rfile.read(4)) == 4:
-            data = self.rfile.read(struct.unpack(">i", size)[0])
+            if (length := struct.unpack(">i", size)[0]) > LARGEST:
+                return
+            data = self.rfile.read(length)
             key, version, number = struct.unpack(">hhi", data[:8])
             assert isinstance(self.server, Broker)
             if version > VERSIONS[BY_KEY[key]]:  # only of the first one: then they are known
@@ -155,9 +174,9 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def broker() -> Iterator[Broker]:
+def broker(tls: ssl.SSLContext | None = None) -> Iterator[Broker]:
     """A broker that runs."""
-    with Broker() as made:
+    with Broker(tls) as made:
         thread = threading.Thread(target=made.serve_forever)
         thread.start()
         try:

@@ -116,6 +116,17 @@ def test_a_plan_says_which_alerts_come_and_all_are_marked(tmp_path):
     assert len(plans(rules, "r2")[0].alerts - one.alerts) == 1, "each round has ids of its own"
 
 
+def test_one_that_comes_too_late_is_marked_and_nobody_elses_message_is(tmp_path):
+    rules = ruleset(tmp_path, COUNTED)
+    (many,) = plans(rules)
+    said = {"at": "10:00", "from": "zhangwei", "to": "c1", "recall": "a"}
+    judging = engine(rules, lateness=0)
+    judging.judge(many.records[0][1], time=2**42)
+    raws = [many.records[1][1], record(said, f"{MARK}r1", 1, TENANT), record(said, "m1", 1, TENANT)]
+    found = [one for raw in raws for one in judging.judge(raw)]
+    assert [row.get("flags", []) for row in outputs(found, "late")] == [[FLAG_CANARY], [], []]
+
+
 def test_one_planted_message_hides_nothing_that_people_did(tmp_path):
     rules = ruleset(tmp_path, COUNTED)
     people = [

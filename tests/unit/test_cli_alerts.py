@@ -11,6 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from jobs.cli import alerts, deliver, quarantine, stack
+from rules.canary_marks import FLAG_CANARY
 from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
 from tests.support.records import T0, alert, evidence, hit, late, quarantined, rule, write_part
 
@@ -176,7 +177,8 @@ def test_what_is_not_settled_or_was_taken_back_is_shown_so(delivered, tmp_path):
 
 @pytest.fixture
 def with_late(delivered, tmp_path):
-    """Late records, each a second newer than the one before; `late(1)` was there already."""
+    """Late records, each a second newer than the one before; `late(1)` was there already, and
+    `late(6)` is a canary's."""
     group = {"tenant": "demo", "sender": "zhangsan"}
     told = [
         late(n, time=T0 + n * 1000, watermark=T0 + n * 1000 + behind, group=group,
@@ -188,6 +190,7 @@ def with_late(delivered, tmp_path):
             (400, "own_burst", "unknown"),
         ], start=2)
     ]  # fmt: skip
+    told.append(late(6, time=T0 + 6000, would_have_fired="true", flags=(FLAG_CANARY,)))
     write_part(tmp_path / "outputs", [*told, late(9, tenant="other")], "part-0-2")
     delivered("deliver", "--once")
     return delivered
@@ -204,6 +207,8 @@ def with_late(delivered, tmp_path):
         (("--since", "2026-09-21T22:13:24"), [5, 4]),
         (("--until", "2026-09-21T22:13:22"), [2, 1]),
         (("--limit", "2"), [5, 4]),
+        (("--canaries",), [6, 5, 4, 3, 2, 1]),
+        (("--canaries", "--would", "true"), [6, 2]),
     ],
 )
 def test_late_records_for_machines_are_filtered(with_late, options, numbers):
@@ -211,6 +216,8 @@ def test_late_records_for_machines_are_filtered(with_late, options, numbers):
     found = json.loads(text)
     assert code == 0
     assert [row["late_id"] for row in found["late"]] == [late(n).id for n in numbers]
+    stats = json.loads(with_late("alerts", "stats", "--output", "json")[1])
+    assert (stats["late"], stats["late_would_have_fired"]) == (5, 1)
     assert all(row["late_ms"] == row["watermark"] - row["time"] for row in found["late"])
 
 

@@ -524,8 +524,9 @@ def test_what_a_channel_refused_is_said_listed_and_dropped_with_a_reason(
         listed = CliRunner().invoke(app, ["quarantine", "list", *words, "-o", "json"])
         (row,) = json.loads(listed.output)["refused"]
         assert (row["kind"], row["id"], row["reason"]) == ("alerts", alert(1).id, "HTTP 413")
-        again = CliRunner().invoke(app, ["quarantine", "replay", "--all", "--yes", *words])
-        assert "'soc' is a channel" in str(again.exception)
+        for way in ("--yes", "--dry-run"):
+            again = CliRunner().invoke(app, ["quarantine", "replay", "--all", way, *words])
+            assert "'soc' is a channel" in str(again.exception)
         dropped = ["quarantine", "drop", "--all", "--yes", "--reason", "told by phone", *words]
         assert CliRunner().invoke(app, dropped).exit_code == 0
         assert states(settings)["refused"] == OK

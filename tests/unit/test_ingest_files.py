@@ -434,6 +434,33 @@ def test_a_folder_of_many_files_is_followed_with_few_of_them_open(
     assert following.outcome.taken.duplicates == 0
 
 
+@pytest.mark.parametrize("new_one", [False, True], ids=["no new file", "a new file"])
+def test_half_a_line_of_a_file_that_is_moved_away_is_set_aside_where_many_grow(
+    tmp_path: Path, export: Path, monkeypatch: pytest.MonkeyPatch, new_one: bool
+) -> None:
+    """Of those that grow only some stay open; the others are gone with what they had."""
+    monkeypatch.setattr(followed, "MOST_OPEN", 5)
+    files = [export / f"{number:02}.jsonl" for number in range(12)]
+    with Following(tmp_path, export) as following:
+        for number, file in enumerate(files):
+            file.write_bytes(lines(number) + bare(100 + number)[:40])
+        until(lambda: sorted(ids(tmp_path)) == sorted(names(*range(12))))
+        until(lambda: len(held(export)) <= 5)
+        gone = next(file for file in files if file not in held(export))
+        gone.rename(tmp_path / "elsewhere")
+        if new_one:
+            gone.write_bytes(lines(12))
+        half = bare(100 + files.index(gone))[:40]
+        until(lambda: half in written(tmp_path))  # the job sets it aside
+        for number, file in enumerate(files):
+            if file != gone:
+                add(file, bare(100 + number)[40:] + b"\n")
+        until(lambda: len(whole_ids(tmp_path)) == 12 + 11 + new_one)
+    assert [line for line in written(tmp_path) if not line.endswith(b"}}}")] == [half]
+    assert following.outcome is not None
+    assert following.outcome.taken == Taken(new=24 + new_one, undecoded=1)
+
+
 # ---- standard input ----
 
 

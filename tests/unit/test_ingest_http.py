@@ -19,12 +19,14 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.ranges import RANGES
 from config.settings import Ingest
 from ingest.endpoint import build
-from ingest.endpoint_body import NDJSON, split
+from ingest.endpoint_body import JSON, NDJSON, split
 from ingest.endpoint_errors import ANSWERS, Refusal
 from ingest.endpoint_server import is_loopback, listen
 from ingest.endpoint_tokens import Tokens
+from ingest.envelope import Envelopes
 from ingest.intake import Body, Taken
 from rules.errors import MingjianError
 from rules.lenient_json import parse
@@ -383,6 +385,16 @@ def test_any_json_body_is_split_or_refused(body: bytes) -> None:
     except Refusal as refusal:
         records = [refusal.code.encode()]
     assert all(isinstance(one, bytes) for one in records)
+
+
+def test_the_most_records_that_a_request_may_have_are_decoded_in_seconds() -> None:
+    most = RANGES["ingest.request_records"][1]
+    body = b"[" + b",".join(bare(number, "x" * 130) for number in range(most)) + b"]"
+    envelopes = Envelopes("demo", 1 << 20)
+    began = time.process_time()
+    kinds = {envelopes.of(one, 2**41).kind for one in split(body, JSON, most)}
+    assert time.process_time() - began < 10
+    assert kinds == {"archive"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from config.channels import Channel
+from rules.zone import SHANGHAI
+
 ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 350
 
@@ -109,6 +112,19 @@ def test_a_module_stays_in_its_layer_and_readable(path: Path) -> None:
 )
 def test_the_check_tells_right_from_wrong(package: str, source: str, allowed: bool) -> None:
     assert (problems(source, package) == []) is allowed
+
+
+def test_the_zone_of_shanghai_has_one_home() -> None:
+    """And the default of a setting, which may import little."""
+    homes = {"rules/zone.py", "config/channels.py"}
+    made = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = isinstance(node, ast.Constant) and node.value == "Asia/Shanghai"
+            if named or (isinstance(node, ast.Call) and "timedelta(hours=8)" in ast.unparse(node)):
+                made.append(str(path.relative_to(ROOT)))
+    assert set(made) == homes
+    assert Channel(kind="webhook", name="x").zone == SHANGHAI.key
 
 
 def test_every_package_that_ships_is_checked() -> None:

@@ -22,6 +22,7 @@ from jobs.cli import quarantine_view
 from jobs.quarantine.deeds import Deeds
 from jobs.quarantine.shelf import ALL, HANDLED, OPEN, Shelf
 from jobs.quarantine.verdict import id_of, on_one_line
+from rules.conditions import Words
 from rules.decode import Decoder
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from rules.operations import DROPPED, FIXED, OPENED, REPLAYED
@@ -208,6 +209,28 @@ def test_a_type_that_is_still_unknown_is_not_put_back(site):
     assert list(site.alerts().values()) == [["m1-b"]]
 
 
+def test_a_record_on_which_the_rule_fails_as_before_is_not_put_back(site, monkeypatch):
+    """It would be set aside under the same id, and nobody would see it any more."""
+
+    def broken(*_: object) -> bool:
+        raise ZeroDivisionError
+
+    replay = ("quarantine", "replay", "--all", "--yes", "--set", f"rules.path={site.folder}/rules")
+    with monkeypatch.context() as defect:
+        defect.setattr(Words, "holds", broken)
+        other = GOOD.replace(b'"m1"', b'"m2"')
+        site.judge(GOOD, other)
+        assert [row["detail"] for row in site.quarantined()] == ["t1_words: ZeroDivisionError"] * 2
+        told = site.json(*replay, code=EXIT_FINDINGS)
+        assert (told["replayed"], len(told["not_replayed"])) == ([], 2)
+        assert "the rule fails on it as before (t1_words: Zero" in told["not_replayed"][0]["why"]
+        assert (len(site.quarantined()), replayed_files(site)) == (2, [])
+    assert len(site.json(*replay)["replayed"]) == 2  # with the version that mends it
+    site.judge()
+    assert sorted(site.alerts().values()) == [["m1"], ["m2"]]
+    assert site.quarantined() == []
+
+
 def test_what_is_still_bad_is_not_put_back_and_the_rest_is(site):
     site.judge(BROKEN, LONG, b"\xff")
     assert len(site.quarantined()) == 3
@@ -390,6 +413,35 @@ def test_what_a_target_refused_goes_to_it_again_and_is_there_once(site):
     assert site.json("quarantine", "list", *target)["refused"] == []
     assert len(site.json("quarantine", "list", "--all", *target)["refused"]) == 3
     assert len(site.quarantined()) == 1, "what could not be judged is another matter"
+
+
+def test_what_a_target_refuses_again_after_it_was_settled_waits_again(site):
+    """An alert that was told ahead and is settled later comes under the same id."""
+    site.judge(BROKEN)
+    target = ("--target", "index")
+
+    def refused() -> list[str]:
+        rows = site.json("quarantine", "list", *target)["refused"]
+        return [one["id"] for one in rows]
+
+    def come(status: bytes, name: str) -> None:
+        folder = site.outputs / "alerts"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b'{"alert_id":"a1","rule":7,"status":"%s"}' % status)
+        site.deliver()
+
+    come(b"speculative", "part-x1")
+    assert refused() == ["a1"]
+    site.call("quarantine", "drop", "a1", "--reason", "the mapping was wrong", *target)
+    assert refused() == []
+    come(b"final", "part-x2")
+    assert refused() == ["a1"]
+    site.call("quarantine", "drop", "a1", "--reason", "still wrong", *target)
+    assert refused() == []
+    come(b"speculative", "part-x3")  # told ahead once more: what stands is settled
+    assert refused() == []
+    come(b"final", "part-x4")
+    assert refused() == ["a1"]
 
 
 # ---- laws ----

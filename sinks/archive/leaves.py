@@ -1,0 +1,55 @@
+"""What the ledger holds: one entry for everything that must not change unseen.
+
+An entry is canonical JSON (sorted keys, no blanks) and says what it is of, by its id, and the SM3
+of its bytes; never the bytes themselves. Of a message it also says where its sealed record is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+MESSAGE = "message"
+
+
+# fields in the order of their names, which makes the encoding canonical
+class _Message(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    kind: str
+    n: int
+    seg: str
+    seq: int
+    sm3: str
+    time: int
+    v: int = 1
+
+
+class MessageLeaf(NamedTuple):
+    """A message in the ledger: its id, sequence and time (UTC ms), the SM3 of its raw record in
+    hex, and the segment and number of its sealed record."""
+
+    msgid: str
+    seq: int
+    time: int
+    sm3: str
+    segment: str
+    number: int
+
+
+def message_entry(leaf: MessageLeaf) -> bytes:
+    """The entry of a message."""
+    return msgspec.json.encode(
+        _Message(leaf.msgid, MESSAGE, leaf.number, leaf.segment, leaf.seq, leaf.sm3, leaf.time)
+    )
+
+
+def read_message(entry: bytes) -> MessageLeaf | None:
+    """The message of an entry; None when it is of something else."""
+    try:
+        told = msgspec.json.decode(entry, type=_Message)
+    except msgspec.MsgspecError:
+        return None
+    if told.kind != MESSAGE:
+        return None
+    return MessageLeaf(told.id, told.seq, told.time, told.sm3, told.seg, told.n)
