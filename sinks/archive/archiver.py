@@ -1,10 +1,10 @@
 """Keeps every message: sealed in a segment, entered in the ledger, listed in the index.
 
 The order of the three makes a crash at any point harmless. A segment is stored first: without an
-entry nobody knows of it. Then its messages are entered in the ledger. Then rows and the positions of
-the source go into the index, in one transaction. Entries that the index does not account for when
-the archiver is opened are those of a flush that was cut short: their rows are made from the segment,
-and the messages, which the source gives again, are known.
+entry nobody knows of it. Then its messages are entered in the ledger. Then rows and the positions
+of the source go into the index, in one transaction. Entries that the index does not account for
+when the archiver is opened are those of a flush that was cut short: their rows are made from the
+segment, and the messages, which the source gives again, are known.
 """
 
 from __future__ import annotations

@@ -1,0 +1,188 @@
+"""The archive keeps every message once, wherever it is killed, and can be read back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rules.decode import Decoder, heartbeat
+from sinks.archive.archiver import Archiver
+from sinks.archive.keys import KeyMissing
+from sinks.archive.keystore import Keystore
+from sinks.archive.leaves import MessageLeaf, message_entry, read_message
+from sinks.archive.objects import LocalObjects, NoObject
+from sinks.archive.rows import Asked
+from sinks.archive.segment import OpenSegment, SegmentDamaged, read_head
+from sinks.archive.sqlite_index import SqliteIndex
+from sinks.archive.terms import Terms, named
+from sinks.ledger.log import Ledger
+
+
+def record(number, text="这款产品保本"):
+    payload = {
+        "msgid": f"m{number}", "action": "send", "from": "zhangsan", "tolist": ["lisi"],
+        "roomid": "", "msgtime": 1_700_000_000_000 + number, "msgtype": "text",
+        "text": {"content": text},
+    }  # fmt: skip
+    return json.dumps(
+        {"v": 1, "kind": "archive", "time": payload["msgtime"], "received_at": payload["msgtime"],
+         "tenant": "acme", "seq": number, "payload": payload}, ensure_ascii=False,
+    ).encode()  # fmt: skip
+
+
+class Killed(Exception):
+    """Stands for kill -9 at this point."""
+
+
+class Archive:
+    """All parts of an archive in a folder, opened as after a start."""
+
+    def __init__(self, folder, killed_at=""):
+        self.keys = Keystore(folder / "keys", "acme", at=1)
+        self.objects = LocalObjects(folder / "objects")
+        self.index = SqliteIndex(folder / "index.db")
+        self.ledger = Ledger(folder / "ledger", "acme", at_least=self.index.leaves())
+        self.terms = Terms(b"k" * 16)
+        _let_die(self, killed_at)
+        parts = {"objects": self.objects, "ledger": self.ledger, "index": self.index,
+                 "keys": self.keys, "terms": self.terms, "decoder": Decoder("acme")}  # fmt: skip
+        try:
+            self.archiver = Archiver("acme", **parts, now=lambda: 1_800_000_000_000)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        self.ledger.close()
+        self.index.close()
+
+    def read(self):
+        """(message id, raw record) of all, the first archived first."""
+        found = []
+        for row in self.index.search(Asked(), 10_000)[::-1]:
+            head = read_head(self.objects.get(row.segment), row.segment)
+            opened = OpenSegment(head, self.keys)
+            body = self.objects.get(row.segment, row.offset, row.length)
+            found.append((row.msgid, opened.record(row.number, row.msgid, row.seq, body)))
+        return found
+
+
+def _let_die(archive, at):
+    part, _, when = at.partition(" ")
+    names = {"objects": (archive.objects, "put"), "ledger": (archive.ledger, "append"),
+             "index": (archive.index, "store")}  # fmt: skip
+    if not part:
+        return
+    owner, name = names[part]
+    real = getattr(owner, name)
+
+    def killed(*args):
+        if when == "after":
+            real(*args)
+        raise Killed
+
+    setattr(owner, name, killed)
+
+
+def test_every_message_is_kept_and_found(tmp_path):
+    archive = Archive(tmp_path)
+    records = [record(number) for number in range(1, 11)]
+    refused = archive.archiver.add([*records, heartbeat("acme", 5, 5), b"{", records[0]], {"p": 13})
+    assert [error.reason for error in refused] == ["not_json"]
+    assert archive.archiver.flush() == (10, 1)
+    assert archive.read() == [(f"m{n}", record(n)) for n in range(1, 11)]
+    assert archive.ledger.size == archive.index.leaves() == 10
+    told = read_message(archive.ledger.entry(3))
+    row = archive.index.search(Asked([named("s", "zhangsan")]), 100)[6]
+    assert (told.msgid, told.seq, told.time) == ("m4", 4, 1_700_000_000_004)
+    assert (row.leaf, row.sm3.hex(), row.segment, row.number) == (
+        3,
+        told.sm3,
+        told.segment,
+        told.number,
+    )
+    archive.archiver.add([record(3), record(11)], {"p": 15})
+    assert archive.archiver.flush() == (1, 1)
+    assert archive.archiver.flush() == (0, 0)
+    archive.close()
+    again = Archive(tmp_path)
+    assert len(again.read()) == 11
+
+
+@pytest.mark.parametrize("part", ["objects", "ledger", "index"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_anywhere_nothing_is_lost_and_nothing_entered_twice(tmp_path, part, when):
+    first = Archive(tmp_path)
+    first.archiver.add([record(1), record(2)], {"p": 2})
+    first.archiver.flush()
+    first.close()
+    dying = Archive(tmp_path, f"{part} {when}")
+    dying.archiver.add([record(3), record(4)], {"p": 4})
+    with pytest.raises(Killed):
+        dying.archiver.flush()
+    dying.close()
+    again = Archive(tmp_path)
+    entered = (part, when) in {("ledger", "after"), ("index", "before"), ("index", "after")}
+    assert again.index.leaves() == again.ledger.size == (4 if entered else 2)
+    again.archiver.add([record(3), record(4), record(5)], {"p": 5})
+    assert again.archiver.flush() == ((1, 2) if entered else (3, 0))
+    assert again.read() == [(f"m{n}", record(n)) for n in range(1, 6)]
+    assert again.ledger.size == 5
+    again.close()
+
+
+def test_what_was_cut_short_and_cannot_be_opened_is_said(tmp_path):
+    dying = Archive(tmp_path, "index before")
+    dying.archiver.add([record(1)], {"p": 1})
+    with pytest.raises(Killed):
+        dying.archiver.flush()
+    dying.close()
+    (name,) = dying.objects.names()
+    data = dying.objects.get(name)
+    path = next((tmp_path / "objects").rglob(name))
+    path.chmod(0o600)
+    path.write_bytes(data[:-40] + b"\0" + data[-39:])
+    with pytest.raises(SegmentDamaged, match="record 1"):
+        Archive(tmp_path)
+    path.unlink()
+    with pytest.raises(NoObject, match=name):
+        Archive(tmp_path)
+
+
+def test_rotation_does_not_touch_what_is_there_and_a_lost_version_is_named(tmp_path):
+    archive = Archive(tmp_path)
+    archive.archiver.add([record(1)], {"p": 1})
+    archive.archiver.flush()
+    before = {name: archive.objects.get(name) for name in archive.objects.names()}
+    archive.keys.rotate(2)
+    archive.archiver.add([record(2)], {"p": 2})
+    archive.archiver.flush()
+    after = {name: archive.objects.get(name) for name in archive.objects.names()}
+    assert {name: after[name] for name in before} == before
+    assert sorted(read_head(after[name], name).wrapped.version for name in after) == [1, 2]
+    assert [raw for _, raw in archive.read()] == [record(1), record(2)]
+    archive.keys._keys.pop(1)
+    with pytest.raises(KeyMissing, match="version 1"):
+        archive.read()
+    archive.close()
+
+
+def test_a_large_batch_is_full(tmp_path):
+    archive = Archive(tmp_path)
+    assert not archive.archiver.full()
+    archive.archiver.add([record(n, "长" * 3_000) for n in range(1_000)], {})
+    assert archive.archiver.full()
+    assert archive.archiver.flush() == (1_000, 0)
+    assert not archive.archiver.full()
+    archive.close()
+
+
+def test_an_entry_of_the_ledger_is_canonical_and_only_a_message_is_read_as_one():
+    leaf = MessageLeaf("m1", (1 << 64) - 1, 5, "ab", "s1", 3)
+    entry = message_entry(leaf)
+    told = json.loads(entry)
+    assert entry == json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+    assert read_message(entry) == leaf
+    for other in (b"{}", b"x", entry.replace(b'"message"', b'"alert"'), entry[:-1] + b',"x":1}'):
+        assert read_message(other) is None
