@@ -33,12 +33,7 @@ class Terms:
 
     def of(self, message: Message) -> str:
         """All terms of a message, for the index, with blanks between."""
-        found = set(self._pairs(message.text))
-        found.update(self._pairs(message.quoted))
-        for name in _NAMED_TEXTS:
-            value = message.fields.get(name)
-            if isinstance(value, str):
-                found.update(self._pairs(value))
+        found = {pair for text in texts(message) for pair in self._pairs(text)}
         found.update(_known_by(message))
         return " ".join(sorted(found))
 
@@ -62,7 +57,20 @@ class Terms:
         return term
 
 
-_NAMED_TEXTS = ("file.name", "link.title", "link.description", "link.url", "meeting.topic")
+_NAMED_TEXTS = (
+    "chatrecord.title", "file.name", "link.title", "link.url", "location.address", "location.title",
+)  # fmt: skip
+
+
+def texts(message: Message) -> Iterator[str]:
+    """What words of a message can be looked for: said, quoted, and names of what was sent."""
+    yield message.text
+    if message.quoted:
+        yield message.quoted
+    for name in _NAMED_TEXTS:
+        value = message.fields.get(name)
+        if isinstance(value, str):
+            yield value
 
 
 def _known_by(message: Message) -> Iterator[str]:

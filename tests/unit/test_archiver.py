@@ -7,12 +7,14 @@ import json
 import pytest
 
 from rules.decode import Decoder, heartbeat
+from rules.errors import MingjianError
 from sinks.archive.archiver import Archiver
 from sinks.archive.keys import KeyMissing
 from sinks.archive.keystore import Keystore
 from sinks.archive.leaves import MessageLeaf, message_entry, read_message
 from sinks.archive.objects import LocalObjects, NoObject
 from sinks.archive.rows import Asked
+from sinks.archive.search import ArchiveReader, Query
 from sinks.archive.segment import OpenSegment, SegmentDamaged, read_head
 from sinks.archive.sqlite_index import SqliteIndex
 from sinks.archive.terms import Terms, named
@@ -186,3 +188,89 @@ def test_an_entry_of_the_ledger_is_canonical_and_only_a_message_is_read_as_one()
     assert read_message(entry) == leaf
     for other in (b"{}", b"x", entry.replace(b'"message"', b'"alert"'), entry[:-1] + b',"x":1}'):
         assert read_message(other) is None
+
+
+def reader(archive):
+    return ArchiveReader(
+        objects=archive.objects,
+        index=archive.index,
+        keys=archive.keys,
+        terms=archive.terms,
+        decoder=Decoder("acme"),
+    )
+
+
+TEXTS = ("这款产品保本保息", "保息不保本", "本保 息保", "好的", "Guaranteed RETURN of 12%", "")
+
+
+@pytest.fixture
+def told(tmp_path):
+    archive = Archive(tmp_path)
+    for number in range(60):
+        archive.archiver.add([record(number, TEXTS[number % len(TEXTS)])], {})
+        if number % 7 == 0:
+            archive.archiver.flush()
+    archive.archiver.flush()
+    yield archive
+    archive.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "which"),
+    [
+        ("保本", {0, 1}),  # the pairs of 保本保息 are in other orders too
+        ("保本保息", {0}),
+        ("guaranteed return", {4}),
+        ("ＲＥＴＵＲＮ", {4}),
+        ("12%", {4}),
+        ("产品 保本", {0}),
+        ("没有的话", set()),
+        ("", set(range(6))),
+    ],
+)
+def test_a_search_finds_the_words_and_not_only_their_pairs(told, text, which):
+    found, more = reader(told).search(Query(sender="zhangsan", text=text), 100)
+    expected = [n for n in range(59, -1, -1) if n % 6 in which]
+    assert [one.row.seq for one in found] == expected
+    assert all(one.message.text == TEXTS[one.row.seq % 6] for one in found)
+    assert more is None
+
+
+def test_pages_and_what_else_can_be_asked(told):
+    archive = reader(told)
+    pages, before = [], None
+    while True:
+        page, before = archive.search(Query(receiver="lisi", text="保本"), 7, before)
+        pages.append([one.row.seq for one in page])
+        if before is None:
+            break
+    assert [seq for page in pages for seq in page] == [n for n in range(59, -1, -1) if n % 6 < 2]
+    assert {len(page) for page in pages[:-1]} == {7}
+    base = 1_700_000_000_000
+    span, _ = archive.search(Query(since=base + 10, until=base + 20), 100)
+    assert [one.row.seq for one in span] == list(range(19, 9, -1))
+    assert archive.search(Query(sender="nobody"), 10) == ([], None)
+    assert archive.search(Query(type="image"), 10) == ([], None)
+    assert len(archive.search(Query(type="text", conversation="lisi|zhangsan"), 100)[0]) == 60
+    with pytest.raises(MingjianError, match="at least two letters or digits"):
+        archive.search(Query(text="。保"), 10)
+
+
+def test_what_is_damaged_is_shown_as_that_and_the_rest_is_found(told, tmp_path):
+    name = sorted(told.objects.names())[2]
+    path = next((tmp_path / "objects").rglob(name))
+    row = next(one for one in told.index.search(Asked(), 100) if one.segment == name)
+    data = bytearray(path.read_bytes())
+    data[row.offset + 3] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(data)
+    found, _ = reader(told).search(Query(), 100)
+    (bad,) = [one for one in found if one.damage]
+    assert (bad.row.leaf, bad.raw) == (row.leaf, None)
+    assert f"record {row.number} ({row.msgid})" in bad.damage.en
+    assert len(found) == 60
+    path.unlink()
+    found, _ = reader(told).search(Query(), 100)
+    assert {one.damage.en for one in found if one.damage} == {
+        f"segment {name} of the archive is not in {tmp_path / 'objects'}"
+    }

@@ -1,0 +1,156 @@
+"""Finding messages of the archive and opening them.
+
+The index answers from pairs of characters (`sinks.archive.terms`), so what it finds may hold the
+pairs and not the words. Every message found is opened, compared with its digest, and looked at;
+what does not hold the words is passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rules.decode import Decoder
+from rules.errors import EXIT_USAGE, MingjianError
+from rules.message import Message
+from sinks.archive.keys import TenantKeys
+from sinks.archive.objects import Objects
+from sinks.archive.rows import ArchiveIndex, Asked, Row
+from sinks.archive.segment import OpenSegment, SegmentDamaged, read_head
+from sinks.archive.terms import Terms, named, runs, texts
+
+_HEAD_BYTES = 4_096  # a head is some 300 bytes
+_OPEN_SEGMENTS = 256
+_PAGE = 100
+
+
+class Query(NamedTuple):
+    """What to look for; empty parts ask nothing. Times are UTC ms, [since, until), 0: no end."""
+
+    sender: str = ""
+    receiver: str = ""
+    room: str = ""
+    conversation: str = ""
+    type: str = ""
+    text: str = ""
+    since: int = 0
+    until: int = 0
+
+
+class Found(NamedTuple):
+    """A message that was found. `raw` and `message` are None where it cannot be opened, and
+    `damage` says why."""
+
+    row: Row
+    raw: bytes | None
+    message: Message | None
+    damage: MingjianError | None
+
+
+class ArchiveReader:
+    """The read side of the archive of one tenant."""
+
+    def __init__(
+        self,
+        *,
+        objects: Objects,
+        index: ArchiveIndex,
+        keys: TenantKeys,
+        terms: Terms,
+        decoder: Decoder,
+    ) -> None:
+        self._objects, self._index, self._keys = objects, index, keys
+        self._terms, self._decoder = terms, decoder
+        self._open: OrderedDict[str, OpenSegment] = OrderedDict()
+
+    def search(
+        self, query: Query, limit: int, before: int | None = None
+    ) -> tuple[list[Found], int | None]:
+        """A page, the last archived first, and where the next one begins (None: there is no more).
+
+        Raises:
+            MingjianError: `query.text` has no two letters or digits that stand together.
+        """
+        asked = Asked(self._asked_terms(query), query.since, query.until, before)
+        page: list[Found] = []
+        for found in self._candidates(asked):
+            if len(page) == limit:
+                return page, page[-1].row.leaf
+            if found.message is None or _holds(found.message, query.text):
+                page.append(found)
+        return page, None
+
+    def open(self, row: Row) -> bytes:
+        """The raw record of a row.
+
+        Raises:
+            MingjianError: its segment is not there or damaged, its key is missing, or it is not
+                what the ledger says.
+        """
+        body = self._objects.get(row.segment, row.offset, row.length)
+        raw = self._segment(row.segment).record(row.number, row.msgid, row.seq, body)
+        if hashlib.new("sm3", raw).digest() != row.sm3:
+            raise SegmentDamaged(
+                row.segment,
+                f"record {row.number} ({row.msgid}) is not the one that was entered",
+                f"第 {row.number} 条记录（{row.msgid}）与登记时不同",
+            )
+        return raw
+
+    def _candidates(self, asked: Asked) -> Iterator[Found]:
+        while True:
+            rows = self._index.search(asked, _PAGE)
+            yield from map(self._found, rows)
+            if len(rows) < _PAGE:
+                return
+            asked = asked._replace(before=rows[-1].leaf)
+
+    def _found(self, row: Row) -> Found:
+        try:
+            raw = self.open(row)
+        except MingjianError as error:
+            return Found(row, None, None, error)
+        return Found(row, raw, self._decoder.decode(raw), None)
+
+    def _segment(self, name: str) -> OpenSegment:
+        known = self._open.get(name)
+        if known is None:
+            head = read_head(self._objects.get(name, 0, _HEAD_BYTES), name)
+            known = self._open[name] = OpenSegment(head, self._keys)
+            if len(self._open) > _OPEN_SEGMENTS:
+                self._open.popitem(last=False)
+        else:
+            self._open.move_to_end(name)
+        return known
+
+    def _asked_terms(self, query: Query) -> list[str]:
+        parts = {
+            "s": query.sender,
+            "p": query.receiver,
+            "r": query.room,
+            "c": query.conversation,
+            "t": query.type,
+        }
+        terms = [named(kind, name) for kind, name in parts.items() if name]
+        if not query.text:
+            return terms
+        words = self._terms.asked(query.text)
+        if not words:
+            raise MingjianError(
+                f"cannot look for '{query.text}': at least two letters or digits have to stand "
+                "together",
+                f"无法查找“{query.text}”：至少要有两个相连的字或数字",
+                exit_code=EXIT_USAGE,
+            )
+        return terms + words
+
+
+def _holds(message: Message, text: str) -> bool:
+    """Whether each run of `text` stands in one text of the message."""
+    wanted = runs(text)
+    if not wanted:
+        return True
+    told = [" ".join(runs(one)) for one in texts(message)]
+    return any(all(run in one for run in wanted) for one in told)
