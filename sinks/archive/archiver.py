@@ -11,17 +11,32 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from rules.decode import Decoder
-from rules.errors import RecordError
 from rules.message import Message
+from sinks.archive.kept import message_of
 from sinks.archive.keys import TenantKeys
-from sinks.archive.leaves import MessageLeaf, message_entry, read_message
+from sinks.archive.leaves import (
+    MessageLeaf,
+    OtherLeaf,
+    message_entry,
+    other_entry,
+    read_message,
+    read_other,
+)
 from sinks.archive.objects import NoObject, Objects
-from sinks.archive.rows import ArchiveIndex, Row, SegmentRow
-from sinks.archive.segment import Entry, Listed, Place, open_all, read_head, seal_segment
+from sinks.archive.rows import ArchiveIndex, HitRow, Row, SegmentRow, Stored
+from sinks.archive.segment import (
+    Entry,
+    Listed,
+    Place,
+    SegmentDamaged,
+    open_all,
+    read_head,
+    seal_segment,
+)
 from sinks.archive.terms import Terms
 from sinks.ledger.log import Ledger
 
@@ -30,7 +45,7 @@ MAX_RECORDS = 20_000
 
 
 class Archived(NamedTuple):
-    """What a flush did: messages that are new, and those that were there."""
+    """What a flush did: what is new, and what was there."""
 
     new: int
     known: int
@@ -66,24 +81,14 @@ class Archiver:
         self._tenant, self._objects, self._ledger = tenant, objects, ledger
         self._index, self._keys, self._terms = index, keys, terms
         self._decoder, self._now = decoder, now
-        self._pending: dict[tuple[int, str], _Pending] = {}
-        self._bytes = self._repeats = 0
-        self._positions: dict[str, int] = {}
+        self._forget()
         self._catch_up()
 
-    def add(self, records: Sequence[bytes], positions: dict[str, int]) -> list[RecordError]:
-        """Take records of the source, which stands at `positions` behind them. Heartbeats are
-        none. Comes back with what cannot be decoded: such records are quarantined by the job.
-        """
-        refused = []
+    def add(self, records: Sequence[bytes]) -> None:
+        """Take records of the source. Heartbeats are none; what cannot be decoded is kept too."""
         for raw in records:
-            try:
-                draft = self._decoder.draft(raw)
-                if draft is None:
-                    continue
-                message = self._decoder.message(draft)
-            except RecordError as error:
-                refused.append(error)
+            message = message_of(self._decoder, raw)
+            if message is None:
                 continue
             key = (message.time, message.msgid)
             if key in self._pending:
@@ -91,8 +96,15 @@ class Archiver:
             else:
                 self._pending[key] = _Pending(raw, message)
                 self._bytes += len(raw)
+
+    def enter(self, leaf: OtherLeaf, hits: Sequence[HitRow] = ()) -> None:
+        """Enter something that is no message, and note which messages it names."""
+        self._others[leaf] = None
+        self._hits += hits
+
+    def stand(self, positions: Mapping[str, int]) -> None:
+        """The source stands here, behind all that was added."""
         self._positions |= positions
-        return refused
 
     def full(self) -> bool:
         """Whether there is enough for a segment."""
@@ -107,45 +119,69 @@ class Archiver:
         """
         known = self._index.known(list(self._pending))
         new = [one for key, one in self._pending.items() if key not in known]
-        rows, segments = [], []
+        entered = self._index.entered(list(self._others))
+        others = [leaf for leaf in self._others if leaf not in entered]
+        entries = list[bytes]()
+        rows, segments = list[tuple[Row, str]](), list[SegmentRow]()
         if new:
-            created_at = self._now()
-            name = f"{created_at:013}-{secrets.token_hex(4)}"
-            entries = [Entry(one.message.msgid, one.message.seq, one.raw) for one in new]
-            sealed = seal_segment(
-                entries, tenant=self._tenant, name=name, keys=self._keys, created_at=created_at
+            entries, rows, segments = self._sealed(new)
+        first = self._ledger.append([*entries, *map(other_entry, others)])
+        self._index.store(
+            Stored(
+                [(row._replace(leaf=first + row.leaf), terms) for row, terms in rows],
+                segments,
+                list(enumerate(others, first + len(new))),
+                self._hits,
+                self._positions,
+                self._ledger.size,
             )
-            self._objects.put(name, sealed.data)
-            digests = [hashlib.new("sm3", one.raw).digest() for one in new]
-            first = self._ledger.append(
-                [
-                    message_entry(_leaf(one.message, digest.hex(), name, number))
-                    for number, (one, digest) in enumerate(zip(new, digests, strict=True), 1)
-                ]
-            )
-            for number, (one, digest, place) in enumerate(
-                zip(new, digests, sealed.places, strict=True), 1
-            ):
-                leaf = first + number - 1
-                row = _row(leaf, one.message, name, number, place, len(one.raw), digest)
-                rows.append((row, self._terms.of(one.message)))
-            version = read_head(sealed.data, name).wrapped.version
-            segments.append(
-                SegmentRow(name, version, sealed.sm3, len(sealed.data), len(new), created_at)
-            )
-        self._index.store(rows, segments, self._positions, self._ledger.size)
-        done = Archived(len(new), len(known) + self._repeats)
-        self._pending, self._bytes, self._repeats, self._positions = {}, 0, 0, {}
+        )
+        done = Archived(len(new) + len(others), len(known) + len(entered) + self._repeats)
+        self._forget()
         return done
+
+    def _forget(self) -> None:
+        self._pending: dict[tuple[int, str], _Pending] = {}
+        self._others: dict[OtherLeaf, None] = {}
+        self._hits: list[HitRow] = []
+        self._positions: dict[str, int] = {}
+        self._bytes = self._repeats = 0
+
+    def _sealed(
+        self, new: Sequence[_Pending]
+    ) -> tuple[list[bytes], list[tuple[Row, str]], list[SegmentRow]]:
+        """Store a segment: the entries, rows (leaves from 0) and the segment's own row."""
+        created_at = self._now()
+        name = f"{created_at:013}-{secrets.token_hex(4)}"
+        sealed = seal_segment(
+            [Entry(one.message.msgid, one.message.seq, one.raw) for one in new],
+            tenant=self._tenant,
+            name=name,
+            keys=self._keys,
+            created_at=created_at,
+        )
+        self._objects.put(name, sealed.data)
+        entries, rows = [], []
+        for at, (one, place) in enumerate(zip(new, sealed.places, strict=True)):
+            digest = hashlib.new("sm3", one.raw).digest()
+            entries.append(message_entry(_leaf(one.message, digest.hex(), name, at + 1)))
+            row = _row(at, one.message, name, at + 1, place, len(one.raw), digest)
+            rows.append((row, self._terms.of(one.message)))
+        version = read_head(sealed.data, name).wrapped.version
+        made = SegmentRow(name, version, sealed.sm3, len(sealed.data), len(new), created_at)
+        return entries, rows, [made]
 
     def _catch_up(self) -> None:
         """Account for entries of a flush that was cut short."""
         start, end = self._index.leaves(), self._ledger.size
         found: dict[str, list[tuple[int, MessageLeaf]]] = {}
+        others = []
         for leaf in range(start, end):
-            told = read_message(self._ledger.entry(leaf))
-            if told is not None:
+            entry = self._ledger.entry(leaf)
+            if told := read_message(entry):
                 found.setdefault(told.segment, []).append((leaf, told))
+            elif other := read_other(entry):
+                others.append((leaf, other))
         rows, segments = [], []
         for name, leaves in found.items():
             data = self._objects.get(name)
@@ -160,12 +196,14 @@ class Archiver:
                 )
             )
         if end > start:
-            self._index.store(rows, segments, {}, end)
+            self._index.store(Stored(rows, segments, others, (), {}, end))
 
     def _made_again(self, leaf: int, told: MessageLeaf, listed: Listed) -> tuple[Row, str]:
         if listed.raw is None:
             raise listed.damage or NoObject(told.segment, "")
-        message = self._decoder.decode(listed.raw)
+        message = message_of(self._decoder, listed.raw)
+        if message is None:
+            raise SegmentDamaged(told.segment, "it holds a heartbeat", "其中有心跳记录")
         digest = bytes.fromhex(told.sm3)
         row = _row(leaf, message, told.segment, told.number, listed.place, len(listed.raw), digest)
         return row, self._terms.of(message)

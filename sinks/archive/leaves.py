@@ -11,6 +11,15 @@ from typing import NamedTuple
 import msgspec
 
 MESSAGE = "message"
+ALERT, INCIDENT, HANDLED, LATE, QUARANTINE = "alert", "incident", "handled", "late", "quarantine"
+# kinds of outputs that are entered, each version of them, and the kind of their entries
+ENTERED = {
+    "alerts": ALERT,
+    "incidents": INCIDENT,
+    "handled": HANDLED,
+    "late": LATE,
+    "quarantine": QUARANTINE,
+}
 
 
 # fields in the order of their names, which makes the encoding canonical
@@ -23,6 +32,22 @@ class _Message(msgspec.Struct, forbid_unknown_fields=True):
     sm3: str
     time: int
     v: int = 1
+
+
+class _Other(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    kind: str
+    sm3: str
+    v: int = 1
+
+
+class OtherLeaf(NamedTuple):
+    """Anything else in the ledger: what it is (a value of `ENTERED`, …), its id, the SM3 of its
+    bytes in hex. One that changes, as an alert does that is taken back, is entered each time."""
+
+    kind: str
+    id: str
+    sm3: str
 
 
 class MessageLeaf(NamedTuple):
@@ -42,6 +67,20 @@ def message_entry(leaf: MessageLeaf) -> bytes:
     return msgspec.json.encode(
         _Message(leaf.msgid, MESSAGE, leaf.number, leaf.segment, leaf.seq, leaf.sm3, leaf.time)
     )
+
+
+def other_entry(leaf: OtherLeaf) -> bytes:
+    """The entry of anything that is no message."""
+    return msgspec.json.encode(_Other(leaf.id, leaf.kind, leaf.sm3))
+
+
+def read_other(entry: bytes) -> OtherLeaf | None:
+    """What an entry is of; None when it is a message or nothing known."""
+    try:
+        told = msgspec.json.decode(entry, type=_Other)
+    except msgspec.MsgspecError:
+        return None
+    return OtherLeaf(told.kind, told.id, told.sm3)
 
 
 def read_message(entry: bytes) -> MessageLeaf | None:

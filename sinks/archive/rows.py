@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from sinks.archive.leaves import OtherLeaf
+
 
 class Row(NamedTuple):
     """A message of the archive without its content. Times are UTC ms.
@@ -44,14 +46,38 @@ class SegmentRow(NamedTuple):
     created_at: int
 
 
+class HitRow(NamedTuple):
+    """That an alert names a message: the message's time and id, the alert's id, the rule."""
+
+    time: int
+    msgid: str
+    alert_id: str
+    rule: str
+
+
+class Stored(NamedTuple):
+    """What goes into the index at once: rows with their terms, segments, what else was entered in
+    the ledger with its leaf, which messages alerts name, positions of the source, and how many
+    leaves are accounted for."""
+
+    rows: Sequence[tuple[Row, str]]
+    segments: Sequence[SegmentRow]
+    others: Sequence[tuple[int, OtherLeaf]]
+    hits: Sequence[HitRow]
+    positions: dict[str, int]
+    leaves: int
+
+
 class Asked(NamedTuple):
     """What to look for: messages that have all `terms` (`sinks.archive.terms`), were said in
-    [since, until) (UTC ms; 0: no end), and stand before the leaf `before` (None: the newest)."""
+    [since, until) (UTC ms; 0: no end), and stand before the leaf `before` (None: the newest); with
+    `hit` those that an alert of this rule names, "*": of any."""
 
     terms: Sequence[str] = ()
     since: int = 0
     until: int = 0
     before: int | None = None
+    hit: str = ""
 
 
 class ArchiveIndex(Protocol):
@@ -60,15 +86,14 @@ class ArchiveIndex(Protocol):
     def leaves(self) -> int:
         """How many leaves of the ledger are accounted for."""
 
-    def store(
-        self,
-        rows: Sequence[tuple[Row, str]],
-        segments: Sequence[SegmentRow],
-        positions: dict[str, int],
-        leaves: int,
-    ) -> None:
-        """Rows with their terms, segments, positions of the source and the number of leaves, all or
-        nothing."""
+    def positions(self) -> dict[str, int]:
+        """Of the source, as they were stored last."""
+
+    def store(self, what: Stored) -> None:
+        """Store it, all or nothing."""
+
+    def entered(self, leaves: Sequence[OtherLeaf]) -> set[OtherLeaf]:
+        """Which of these are in the ledger."""
 
     def known(self, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
         """Which of these (time, msgid) are there."""

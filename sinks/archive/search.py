@@ -15,6 +15,7 @@ from typing import NamedTuple
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.message import Message
+from sinks.archive.kept import message_of
 from sinks.archive.keys import TenantKeys
 from sinks.archive.objects import Objects
 from sinks.archive.rows import ArchiveIndex, Asked, Row
@@ -27,7 +28,8 @@ _PAGE = 100
 
 
 class Query(NamedTuple):
-    """What to look for; empty parts ask nothing. Times are UTC ms, [since, until), 0: no end."""
+    """What to look for; empty parts ask nothing. Times are UTC ms, [since, until), 0: no end; `hit`
+    is the name of a rule, "*" any."""
 
     sender: str = ""
     receiver: str = ""
@@ -35,6 +37,7 @@ class Query(NamedTuple):
     conversation: str = ""
     type: str = ""
     text: str = ""
+    hit: str = ""
     since: int = 0
     until: int = 0
 
@@ -73,7 +76,7 @@ class ArchiveReader:
         Raises:
             MingjianError: `query.text` has no two letters or digits that stand together.
         """
-        asked = Asked(self._asked_terms(query), query.since, query.until, before)
+        asked = Asked(self._asked_terms(query), query.since, query.until, before, query.hit)
         page: list[Found] = []
         for found in self._candidates(asked):
             if len(page) == limit:
@@ -112,7 +115,7 @@ class ArchiveReader:
             raw = self.open(row)
         except MingjianError as error:
             return Found(row, None, None, error)
-        return Found(row, raw, self._decoder.decode(raw), None)
+        return Found(row, raw, message_of(self._decoder, raw), None)
 
     def _segment(self, name: str) -> OpenSegment:
         known = self._open.get(name)

@@ -13,7 +13,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sinks.archive.rows import Asked, Row, SegmentRow
+from sinks.archive.leaves import OtherLeaf
+from sinks.archive.rows import Asked, Row, Stored
 
 _BLOCK = 1_024
 _SCHEMA = """
@@ -31,6 +32,16 @@ CREATE TABLE IF NOT EXISTS segments (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, key_version INTEGER NOT NULL,
   sm3 TEXT NOT NULL, size INTEGER NOT NULL, records INTEGER NOT NULL,
   created_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS others (
+  kind TEXT NOT NULL, id TEXT NOT NULL, sm3 TEXT NOT NULL, leaf INTEGER NOT NULL,
+  PRIMARY KEY (kind, id, sm3)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hits (
+  leaf INTEGER NOT NULL, alert_id TEXT NOT NULL, rule TEXT NOT NULL,
+  PRIMARY KEY (leaf, alert_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS hits_rule ON hits (rule, leaf);
+CREATE TABLE IF NOT EXISTS waiting (
+  time INTEGER NOT NULL, msgid TEXT NOT NULL, alert_id TEXT NOT NULL, rule TEXT NOT NULL,
+  PRIMARY KEY (time, msgid, alert_id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS positions (name TEXT PRIMARY KEY, done INTEGER NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE IF NOT EXISTS terms USING fts5(
   told, content='', detail=none, columnsize=0, tokenize='ascii');
@@ -42,6 +53,7 @@ _ROW = """SELECT m.leaf, m.msgid, m.seq, m.time, k.name, t.name, s.name, r.name,
   JOIN names c ON c.id = m.conversation JOIN names d ON d.id = m.direction
   JOIN segments g ON g.id = m.segment WHERE m.leaf = ?"""
 _INT64 = 1 << 63
+_LEAVES = "leaves"  # among the positions: the archive's own, in its ledger
 
 
 class SqliteIndex:
@@ -58,53 +70,83 @@ class SqliteIndex:
 
     def leaves(self) -> int:
         """See `ArchiveIndex`."""
-        found = self._db.execute("SELECT done FROM positions WHERE name = 'leaves'").fetchone()
+        asked = "SELECT done FROM positions WHERE name = ?"
+        found = self._db.execute(asked, (_LEAVES,)).fetchone()
         return int(found[0]) if found else 0
 
-    def store(
-        self,
-        rows: Sequence[tuple[Row, str]],
-        segments: Sequence[SegmentRow],
-        positions: dict[str, int],
-        leaves: int,
-    ) -> None:
+    def positions(self) -> dict[str, int]:
+        """See `ArchiveIndex`."""
+        found = dict(self._db.execute("SELECT name, done FROM positions"))
+        found.pop(_LEAVES, None)
+        return found
+
+    def store(self, what: Stored) -> None:
         """See `ArchiveIndex`."""
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
+            self._put_messages(what)
             db.executemany(
-                "INSERT INTO segments (name, key_version, sm3, size, records, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                segments,
+                "INSERT OR IGNORE INTO others VALUES (?, ?, ?, ?)",
+                ((leaf.kind, leaf.id, leaf.sm3, number) for number, leaf in what.others),
             )
-            ids = {
-                name: db.execute("SELECT id FROM segments WHERE name = ?", (name,)).fetchone()[0]
-                for name in {row.segment for row, _ in rows}
-            }
-            db.executemany(
-                f"INSERT INTO messages VALUES ({', '.join('?' * 16)})",  # noqa: S608
-                (self._coded(row, ids) for row, _ in rows),
-            )
-            db.executemany(
-                "INSERT INTO terms (rowid, told) VALUES (?, ?)",
-                ((row.leaf, terms) for row, terms in rows),
-            )
-            db.executemany(
-                "INSERT INTO blocks VALUES (?, ?, ?) ON CONFLICT (block) DO UPDATE SET"
-                " earliest = min(earliest, excluded.earliest),"
-                " latest = max(latest, excluded.latest)",
-                _blocks(row for row, _ in rows),
-            )
+            self._put_hits(what)
             db.executemany(
                 "INSERT INTO positions VALUES (?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET done = excluded.done",
-                [*positions.items(), ("leaves", leaves)],
+                [*what.positions.items(), (_LEAVES, what.leaves)],
             )
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
             self._names.clear()
             raise
+
+    def _put_messages(self, what: Stored) -> None:
+        db = self._db
+        db.executemany(
+            "INSERT INTO segments (name, key_version, sm3, size, records, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            what.segments,
+        )
+        ids = {
+            name: db.execute("SELECT id FROM segments WHERE name = ?", (name,)).fetchone()[0]
+            for name in {row.segment for row, _ in what.rows}
+        }
+        db.executemany(
+            f"INSERT INTO messages VALUES ({', '.join('?' * 16)})",  # noqa: S608
+            (self._coded(row, ids) for row, _ in what.rows),
+        )
+        db.executemany(
+            "INSERT INTO terms (rowid, told) VALUES (?, ?)",
+            ((row.leaf, terms) for row, terms in what.rows),
+        )
+        db.executemany(
+            "INSERT INTO blocks VALUES (?, ?, ?) ON CONFLICT (block) DO UPDATE SET"
+            " earliest = min(earliest, excluded.earliest),"
+            " latest = max(latest, excluded.latest)",
+            _blocks(row for row, _ in what.rows),
+        )
+
+    def _put_hits(self, what: Stored) -> None:
+        """An alert may come before its messages: then it waits for them."""
+        db = self._db
+        db.executemany("INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?)", what.hits)
+        if not db.execute("SELECT 1 FROM waiting LIMIT 1").fetchone():
+            return
+        db.execute(
+            "INSERT OR IGNORE INTO hits SELECT m.leaf, w.alert_id, w.rule FROM waiting w"
+            " JOIN messages m ON m.time = w.time AND m.msgid = w.msgid"
+        )
+        db.execute(
+            "DELETE FROM waiting WHERE EXISTS (SELECT 1 FROM messages m"
+            " WHERE m.time = waiting.time AND m.msgid = waiting.msgid)"
+        )
+
+    def entered(self, leaves: Sequence[OtherLeaf]) -> set[OtherLeaf]:
+        """See `ArchiveIndex`."""
+        asked = "SELECT 1 FROM others WHERE kind = ? AND id = ? AND sm3 = ?"
+        return {leaf for leaf in leaves if self._db.execute(asked, leaf).fetchone()}
 
     def known(self, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
         """See `ArchiveIndex`. A message has one time for ever, so its time finds it."""
@@ -125,7 +167,7 @@ class SqliteIndex:
         """See `ArchiveIndex`."""
         found: list[Row] = []
         for first, last in self._spans(asked):
-            for leaf in self._leaves_of(asked.terms, first, last):
+            for leaf in self._leaves_of(asked, first, last):
                 row = self._row(leaf)
                 if row.time < asked.since or (asked.until and row.time >= asked.until):
                     continue
@@ -134,19 +176,33 @@ class SqliteIndex:
                     return found
         return found
 
-    def _leaves_of(self, terms: Sequence[str], first: int, last: int) -> Iterable[int]:
-        if terms:
+    def _leaves_of(self, asked: Asked, first: int, last: int) -> Iterable[int]:
+        span = (first, last)
+        if asked.hit:
+            which = "" if asked.hit == "*" else "rule = ? AND "
+            cursor = self._db.execute(
+                f"SELECT DISTINCT leaf FROM hits WHERE {which}leaf BETWEEN ? AND ?"  # noqa: S608
+                " ORDER BY leaf DESC",
+                (*([asked.hit] if which else []), *span),
+            )
+            return (leaf for (leaf,) in cursor if self._has(leaf, asked.terms))
+        if asked.terms:
             cursor = self._db.execute(
                 "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid BETWEEN ? AND ?"
                 " ORDER BY rowid DESC",
-                (" AND ".join(terms), first, last),
+                (" AND ".join(asked.terms), *span),
             )
         else:
             cursor = self._db.execute(
-                "SELECT leaf FROM messages WHERE leaf BETWEEN ? AND ? ORDER BY leaf DESC",
-                (first, last),
+                "SELECT leaf FROM messages WHERE leaf BETWEEN ? AND ? ORDER BY leaf DESC", span
             )
         return (leaf for (leaf,) in cursor)
+
+    def _has(self, leaf: int, terms: Sequence[str]) -> bool:
+        if not terms:
+            return True
+        asked = "SELECT 1 FROM terms WHERE terms MATCH ? AND rowid = ?"
+        return self._db.execute(asked, (" AND ".join(terms), leaf)).fetchone() is not None
 
     def _spans(self, asked: Asked) -> Iterable[tuple[int, int]]:
         """Spans of leaves that may hold what is asked for, the newest first."""

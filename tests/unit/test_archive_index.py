@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.message import Message
-from sinks.archive.rows import Asked, Row, SegmentRow
+from sinks.archive.rows import Asked, Row, SegmentRow, Stored
 from sinks.archive.sqlite_index import SqliteIndex
 from sinks.archive.terms import Terms, id_term, named, runs
 
@@ -61,7 +61,7 @@ def segments(first, last):
 def stored(path, messages):
     index = SqliteIndex(path)
     rows = [(row(leaf, one), TERMS.of(one)) for leaf, one in enumerate(messages)]
-    index.store(rows, segments(0, len(rows)), {"kafka:messages:0": len(rows)}, len(rows))
+    index.store(Stored(rows, segments(0, len(rows)), (), (), {"kafka:m:0": len(rows)}, len(rows)))
     return index
 
 
@@ -122,7 +122,8 @@ def test_pages_follow_each_other_while_more_is_archived(tmp_path):
         asked = asked._replace(before=page[-1].leaf)
         more = message(100 + len(pages), "zhangsan", "保本")
         leaf = 105 + 7 * len(pages)
-        index.store([(row(leaf, more), TERMS.of(more))], segments(leaf, leaf + 1), {}, leaf + 1)
+        rows = [(row(leaf, more), TERMS.of(more))]
+        index.store(Stored(rows, segments(leaf, leaf + 1), (), (), {}, leaf + 1))
     assert [leaf for page in pages for leaf in page] == list(range(99, -1, -1))
 
 
@@ -131,8 +132,9 @@ def test_all_or_nothing_and_what_is_accounted_for(tmp_path):
     assert index.leaves() == 1
     rows = [(row(leaf, message(leaf, "zhangsan", "保本")), "w1") for leaf in (1, 0)]
     with pytest.raises(sqlite3.IntegrityError):  # leaf 0 is there
-        index.store(rows, [], {"kafka:messages:0": 9}, 9)
+        index.store(Stored(rows, [], (), (), {"kafka:m:0": 9}, 9))
     assert index.leaves() == 1
+    assert index.positions() == {"kafka:m:0": 1}
     assert len(index.search(Asked(), 10)) == 1
     index.close()
     assert SqliteIndex(tmp_path / "a.db").leaves() == 1

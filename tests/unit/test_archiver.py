@@ -11,9 +11,16 @@ from rules.errors import MingjianError
 from sinks.archive.archiver import Archiver
 from sinks.archive.keys import KeyMissing
 from sinks.archive.keystore import Keystore
-from sinks.archive.leaves import MessageLeaf, message_entry, read_message
+from sinks.archive.leaves import (
+    MessageLeaf,
+    OtherLeaf,
+    message_entry,
+    other_entry,
+    read_message,
+    read_other,
+)
 from sinks.archive.objects import LocalObjects, NoObject
-from sinks.archive.rows import Asked
+from sinks.archive.rows import Asked, HitRow
 from sinks.archive.search import ArchiveReader, Query
 from sinks.archive.segment import OpenSegment, SegmentDamaged, read_head
 from sinks.archive.sqlite_index import SqliteIndex
@@ -55,6 +62,10 @@ class Archive:
             self.close()
             raise
 
+    def take(self, records, position):
+        self.archiver.add(records)
+        self.archiver.stand({"p": position})
+
     def close(self):
         self.ledger.close()
         self.index.close()
@@ -90,9 +101,9 @@ def _let_die(archive, at):
 def test_every_message_is_kept_and_found(tmp_path):
     archive = Archive(tmp_path)
     records = [record(number) for number in range(1, 11)]
-    refused = archive.archiver.add([*records, heartbeat("acme", 5, 5), b"{", records[0]], {"p": 13})
-    assert [error.reason for error in refused] == ["not_json"]
+    archive.take([*records, heartbeat("acme", 5, 5), records[0]], 12)
     assert archive.archiver.flush() == (10, 1)
+    assert archive.index.positions() == {"p": 12}
     assert archive.read() == [(f"m{n}", record(n)) for n in range(1, 11)]
     assert archive.ledger.size == archive.index.leaves() == 10
     told = read_message(archive.ledger.entry(3))
@@ -104,7 +115,7 @@ def test_every_message_is_kept_and_found(tmp_path):
         told.segment,
         told.number,
     )
-    archive.archiver.add([record(3), record(11)], {"p": 15})
+    archive.take([record(3), record(11)], 15)
     assert archive.archiver.flush() == (1, 1)
     assert archive.archiver.flush() == (0, 0)
     archive.close()
@@ -116,27 +127,74 @@ def test_every_message_is_kept_and_found(tmp_path):
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_anywhere_nothing_is_lost_and_nothing_entered_twice(tmp_path, part, when):
     first = Archive(tmp_path)
-    first.archiver.add([record(1), record(2)], {"p": 2})
+    first.take([record(1), record(2)], 2)
     first.archiver.flush()
     first.close()
     dying = Archive(tmp_path, f"{part} {when}")
-    dying.archiver.add([record(3), record(4)], {"p": 4})
+    dying.take([record(3), record(4)], 4)
     with pytest.raises(Killed):
         dying.archiver.flush()
     dying.close()
     again = Archive(tmp_path)
     entered = (part, when) in {("ledger", "after"), ("index", "before"), ("index", "after")}
     assert again.index.leaves() == again.ledger.size == (4 if entered else 2)
-    again.archiver.add([record(3), record(4), record(5)], {"p": 5})
+    again.take([record(3), record(4), record(5)], 5)
     assert again.archiver.flush() == ((1, 2) if entered else (3, 0))
     assert again.read() == [(f"m{n}", record(n)) for n in range(1, 6)]
     assert again.ledger.size == 5
     again.close()
 
 
+def test_what_cannot_be_decoded_is_kept_too_and_found(tmp_path):
+    archive = Archive(tmp_path)
+    for _ in range(2):
+        archive.take([b"{", record(1), b"\xff", b"{"], 4)
+        archive.archiver.flush()
+    found, _ = reader(archive).search(Query(), 10)
+    assert [(one.row.type, one.raw) for one in found] == [
+        ("not_utf8", b"\xff"), ("text", record(1)), ("not_json", b"{"),
+    ]  # fmt: skip
+    assert [one.row.seq for one in reader(archive).search(Query(type="not_json"), 10)[0]] == [0]
+    archive.close()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_alerts_are_entered_each_version_once_and_name_their_messages(tmp_path, when):
+    told = OtherLeaf("alert", "a1", "ab"), OtherLeaf("alert", "a1", "cd")
+    hits = [
+        HitRow(1_700_000_000_003, "m3", "a1", "a07_01"),
+        HitRow(1_700_000_000_009, "m9", "a1", "a07_01"),
+    ]
+    archive = Archive(tmp_path)
+    archive.archiver.enter(told[0], hits)  # before its messages
+    archive.archiver.flush()
+    archive.take([record(n) for n in range(6)], 6)
+    archive.archiver.enter(told[0], hits)
+    archive.archiver.flush()
+    archive.close()
+    dying = Archive(tmp_path, f"index {when}")
+    dying.take([record(n) for n in range(6, 12)], 12)
+    dying.archiver.enter(told[1], hits)
+    with pytest.raises(Killed):
+        dying.archiver.flush()
+    dying.close()
+    archive = Archive(tmp_path)
+    archive.take([record(n) for n in range(6, 12)], 12)
+    archive.archiver.enter(told[1], hits)
+    archive.archiver.flush()
+    assert archive.ledger.size == 14
+    assert [read_other(archive.ledger.entry(n)) for n in (0, 13)] == list(told)
+    found, _ = reader(archive).search(Query(hit="a07_01"), 10)
+    assert [one.row.seq for one in found] == [9, 3]
+    assert len(reader(archive).search(Query(hit="*", text="保本", sender="zhangsan"), 10)[0]) == 2
+    assert reader(archive).search(Query(hit="*", sender="lisi"), 10)[0] == []
+    assert reader(archive).search(Query(hit="other"), 10)[0] == []
+    archive.close()
+
+
 def test_what_was_cut_short_and_cannot_be_opened_is_said(tmp_path):
     dying = Archive(tmp_path, "index before")
-    dying.archiver.add([record(1)], {"p": 1})
+    dying.take([record(1)], 1)
     with pytest.raises(Killed):
         dying.archiver.flush()
     dying.close()
@@ -154,11 +212,11 @@ def test_what_was_cut_short_and_cannot_be_opened_is_said(tmp_path):
 
 def test_rotation_does_not_touch_what_is_there_and_a_lost_version_is_named(tmp_path):
     archive = Archive(tmp_path)
-    archive.archiver.add([record(1)], {"p": 1})
+    archive.take([record(1)], 1)
     archive.archiver.flush()
     before = {name: archive.objects.get(name) for name in archive.objects.names()}
     archive.keys.rotate(2)
-    archive.archiver.add([record(2)], {"p": 2})
+    archive.take([record(2)], 2)
     archive.archiver.flush()
     after = {name: archive.objects.get(name) for name in archive.objects.names()}
     assert {name: after[name] for name in before} == before
@@ -173,7 +231,7 @@ def test_rotation_does_not_touch_what_is_there_and_a_lost_version_is_named(tmp_p
 def test_a_large_batch_is_full(tmp_path):
     archive = Archive(tmp_path)
     assert not archive.archiver.full()
-    archive.archiver.add([record(n, "长" * 3_000) for n in range(1_000)], {})
+    archive.archiver.add([record(n, "长" * 3_000) for n in range(1_000)])
     assert archive.archiver.full()
     assert archive.archiver.flush() == (1_000, 0)
     assert not archive.archiver.full()
@@ -188,6 +246,10 @@ def test_an_entry_of_the_ledger_is_canonical_and_only_a_message_is_read_as_one()
     assert read_message(entry) == leaf
     for other in (b"{}", b"x", entry.replace(b'"message"', b'"alert"'), entry[:-1] + b',"x":1}'):
         assert read_message(other) is None
+    alert = OtherLeaf("alert", "a1", "ab")
+    assert read_other(other_entry(alert)) == alert
+    assert read_message(other_entry(alert)) is None
+    assert read_other(entry) is None
 
 
 def reader(archive):
@@ -207,7 +269,7 @@ TEXTS = ("这款产品保本保息", "保息不保本", "本保 息保", "好的
 def told(tmp_path):
     archive = Archive(tmp_path)
     for number in range(60):
-        archive.archiver.add([record(number, TEXTS[number % len(TEXTS)])], {})
+        archive.archiver.add([record(number, TEXTS[number % len(TEXTS)])])
         if number % 7 == 0:
             archive.archiver.flush()
     archive.archiver.flush()
