@@ -34,7 +34,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "kafka.security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     "kafka.sasl_mechanism": ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
     "flink.state_backend": ("hashmap", "rocksdb"),
-    "targets[].kind": ("sqlite", "redis", "elasticsearch"),
+    "targets[].kind": ("sqlite", "redis", "elasticsearch", "archive"),
 }
 _FOLDERS = (
     "data_dir", "keys_dir", "source.path", "outputs.path", "rules.path", "rules.registry",
@@ -182,6 +182,10 @@ def _wrong_in(target: Target) -> tuple[str, str, str] | None:
     if target.kind == "sqlite":
         if not target.path or target.path.endswith("/") or os.path.isdir(target.path):
             return "path", "the path of a file", "文件路径"
+        return None
+    if target.kind == "archive":
+        if not target.path or _file_on_the_way(target.path):
+            return "path", "the path of a folder", "目录路径"
         return None
     if not (_is_redis if target.kind == "redis" else _is_elasticsearch)(target.url):
         return "url", *_ADDRESSES[target.kind]

@@ -5,6 +5,7 @@ from __future__ import annotations
 _DAY_MS = 86_400_000
 _MIB = 1024 * 1024
 MAX_PORT = 65535
+_KEPT = ("alerts", "evidence", "late", "handled")
 
 # smallest and largest; documented in docs/configuration.md
 RANGES: dict[str, tuple[int, int]] = {
@@ -49,7 +50,9 @@ RANGES: dict[str, tuple[int, int]] = {
 }
 # the same of each target
 TARGET_RANGES: dict[str, tuple[int, int]] = {
-    f"targets[].keep_days.{kind}": (0, 36_500) for kind in ("alerts", "evidence", "late", "handled")
+    **{f"targets[].keep_days.{kind}": (0, 36_500) for kind in _KEPT},
+    "targets[].segment_seconds": (1, 3600),
+    "targets[].sign_seconds": (1, 86_400),
 }
 # inside the range and still of no use
 NOT: dict[str, int] = {"kafka.retention_ms": 0}

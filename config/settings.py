@@ -136,7 +136,7 @@ class Ingest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One place the deliverer writes to. Passwords: MINGJIAN_<NAME>_PASSWORD."""
 
-    kind: str  # sqlite | redis | elasticsearch
+    kind: str  # sqlite | redis | elasticsearch | archive
     name: str
     path: str = ""
     url: str = ""
@@ -144,6 +144,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     index_prefix: str = "mingjian"
     ca_certs: str = ""
     keep_days: KeepDays = KeepDays()
+    segment_seconds: int = 10  # archive: so long a message waits at most until it is stored
+    sign_seconds: int = 60  # archive: so often a head of the ledger is signed
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -21,9 +22,10 @@ from jobs.delivery.books import Books
 from jobs.delivery.files import KINDS_IN_ORDER, FileOutputs
 from jobs.delivery.lane import Lane, LaneState, RejectStore
 from jobs.delivery.locate import Locator
-from jobs.delivery.source import Outputs
+from jobs.delivery.source import MESSAGES, Outputs
 from jobs.delivery.stalled import NotReading
 from jobs.delivery.topics import RejectedTopic, TopicOutputs
+from jobs.ledger_signer import note_signer
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Sink
 from sinks.progress import KeepsPositions, KeepsRejected, Ticks
@@ -171,13 +173,14 @@ def _lanes(
             fix_zh="请在 targets 下增加一个目标，或在 channels 下增加一个通知渠道",
             exit_code=EXIT_USAGE,
         )
+    signer = partial(note_signer, settings)
     names = [sink.name for sink in open_sinks(settings)]  # checks kinds and names early
     if settings.outputs.kind == "files":
         _look_for_outputs(Path(settings.outputs.path), once)
 
     def maker(index: int) -> Callable[[], Lane]:
         def make() -> Lane:
-            sink = open_sinks(settings)[index]
+            sink = open_sinks(settings, signer)[index]
             parts = _ends(settings, sink, once=once)
             return Lane(
                 sink,
@@ -211,6 +214,16 @@ def _look_for_outputs(folder: Path, once: bool) -> None:
     log.warning("no_outputs_yet", path=str(folder))
 
 
+def _two_kinds(name: str) -> MingjianError:
+    return MingjianError(
+        f"target '{name}' keeps messages and alerts, so source.kind and outputs.kind must be equal",
+        f"目标“{name}”同时归档消息与告警，source.kind 与 outputs.kind 必须相同",
+        fix_en="set both to files or both to kafka",
+        fix_zh="请将两者都设为 files 或都设为 kafka",
+        exit_code=EXIT_USAGE,
+    )
+
+
 class _Ends(msgspec.Struct):
     """The ends of one lane: what it reads, where refusals go, what remembers its positions."""
 
@@ -223,7 +236,9 @@ def _ends(settings: Settings, sink: Sink, *, once: bool) -> _Ends:
     keeper = sink if isinstance(sink, KeepsPositions) else None
     kinds = KINDS_IN_ORDER
     if isinstance(sink, Ticks):
-        kinds = tuple(kind for kind in KINDS_IN_ORDER if kind in sink.topics)
+        kinds = tuple(kind for kind in (MESSAGES, *KINDS_IN_ORDER) if kind in sink.topics)
+    if MESSAGES in kinds and settings.source.kind != settings.outputs.kind:
+        raise _two_kinds(sink.name)
     own = sink if isinstance(sink, KeepsRejected) else None
     if settings.outputs.kind == "kafka":
         return _Ends(
@@ -238,10 +253,10 @@ def _ends(settings: Settings, sink: Sink, *, once: bool) -> _Ends:
             fix_zh="请用 files 或 kafka（outputs.kind）",
             exit_code=EXIT_USAGE,
         )
-    path = settings.outputs.path
+    path, messages = settings.outputs.path, settings.source.path
     if keeper is not None and own is not None:
         return _Ends(lambda: FileOutputs(path, keeper.positions()), own)
     books = Books(Path(settings.data_dir) / "deliver" / f"{sink.name}.db")
     if keeper is not None:
-        return _Ends(lambda: FileOutputs(path, keeper.positions()), books)
+        return _Ends(lambda: FileOutputs(path, keeper.positions(), kinds, messages), books)
     return _Ends(lambda: FileOutputs(path, books.positions(), kinds), books, books.save)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ from redis.exceptions import RedisError
 from config.settings import Settings, Target
 from rules.operations import DELIVERED_IDS
 from sinks import elasticsearch, redis
+from sinks.archive.leaves import ENTERED
+from sinks.archive.sink import INDEX_FILE
 from sinks.base import NoAnswer
 from sinks.elasticsearch_mapping import alias
 from sinks.read_only import read_only
@@ -42,6 +45,8 @@ def holder(settings: Settings, target: Target) -> Holder:
     """What asks this target; connects when it is asked."""
     if target.kind == "sqlite":
         return _Sqlite(Path(target.path))
+    if target.kind == "archive":
+        return _Archive(Path(target.path) / INDEX_FILE)
     if target.kind == "redis":
         return _Redis(target, settings.tenant)
     return _Elasticsearch(target)
@@ -65,6 +70,28 @@ class _Sqlite:
                 return {row[0] for row in db.execute(query, (json.dumps(list(ids)),))}
             finally:
                 db.close()
+        except sqlite3.Error as error:
+            raise NoAnswer(str(error)) from None
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+class _Archive:
+    kinds = tuple(ENTERED)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def of(self, kind: str, ids: Sequence[str]) -> set[str]:
+        try:
+            with closing(read_only(self._path)) as db:
+                query = (
+                    "SELECT id FROM others WHERE kind = ?"
+                    " AND id IN (SELECT value FROM json_each(?))"
+                )
+                asked = (ENTERED[kind], json.dumps(list(ids)))
+                return {row[0] for row in db.execute(query, asked)}
         except sqlite3.Error as error:
             raise NoAnswer(str(error)) from None
 

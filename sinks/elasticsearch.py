@@ -134,15 +134,16 @@ class ElasticsearchSink:
             raise PartlyBusy(self.name, why, result, tuple(waiting))
         return result
 
-    def show(self) -> None:
+    def show(self) -> WriteResult:
         """Refresh the indices; an account that may not is no error, they refresh in a second."""
         names = [alias(self._prefix, kind) for kind in DELIVERED]
         try:
             self._client.indices.refresh(index=names, ignore_unavailable=True)
         except (AuthenticationException, AuthorizationException):
-            return
+            pass  # they refresh by themselves
         except (ApiError, TransportError) as error:
             raise SinkBusy(self.name, f"cannot refresh the indices: {error}") from error
+        return WriteResult(0, 0)
 
     def close(self) -> None:
         """Release connections."""

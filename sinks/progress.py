@@ -57,8 +57,9 @@ class Ticks(Protocol):
 class ShowsLater(Protocol):
     """A sink whose readers see what was written only some time after it was confirmed."""
 
-    def show(self) -> None:
-        """Let readers see all that was written, by anyone. Raises SinkBusy as `Sink.write` does."""
+    def show(self) -> WriteResult:
+        """Let readers see all that was written, by anyone: what was new to it by that. Raises
+        SinkBusy as `Sink.write` does."""
 
 
 class SinkBehind(Exception):

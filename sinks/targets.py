@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -9,16 +12,32 @@ import msgspec
 from config.channels import check_channels
 from config.checks import check_targets
 from config.settings import Settings, Target
+from rules.decode import Decoder
+from rules.errors import MingjianError
+from sinks.archive.keystore import PASSPHRASE_VARIABLE, Keystore
+from sinks.archive.objects import LocalObjects
+from sinks.archive.sink import SEGMENTS_FOLDER, ArchiveSink
 from sinks.base import Sink
 from sinks.channels.made import sink_of
 from sinks.elasticsearch import ElasticsearchSink
+from sinks.ledger.checkpoint import Signs
 from sinks.redis import RedisSink
 from sinks.sqlite import SqliteSink
 
 
-def open_sinks(settings: Settings) -> list[Sink]:
+def _nobody_signs() -> Signs:
+    raise MingjianError(
+        "only `mingjian deliver` writes to the archive",
+        "只有 `mingjian deliver` 可以写归档",
+    )
+
+
+def open_sinks(settings: Settings, open_signer: Callable[[], Signs] = _nobody_signs) -> list[Sink]:
     """One sink for each target and each channel, not yet connected: `Sink.open` does that, each at
     its own time.
+
+    Args:
+        open_signer: gives what an archive signs its ledger with.
 
     Raises:
         MingjianError: a kind that does not exist, two targets of one name, an address or a
@@ -28,14 +47,38 @@ def open_sinks(settings: Settings) -> list[Sink]:
     check_channels(settings.channels, (target.name for target in settings.targets))
     folder = Path(settings.data_dir) / "outbox"
     return [
-        *(_sink(target, settings.tenant) for target in settings.targets),
+        *(_sink(target, settings, open_signer) for target in settings.targets),
         *(sink_of(channel, folder) for channel in settings.channels),
     ]
 
 
-def _sink(target: Target, tenant: str) -> Sink:
+def open_keystore(settings: Settings, *, create: bool = False) -> Keystore:
+    """The tenant's keys. Raises MingjianError: see `Keystore`."""
+    passphrase = os.environ.get(PASSPHRASE_VARIABLE, "")
+    now = time.time_ns() // 1_000_000
+    return Keystore(settings.keys_dir, settings.tenant, passphrase, at=now, create=create)
+
+
+def _archive(target: Target, settings: Settings, open_signer: Callable[[], Signs]) -> ArchiveSink:
+    return ArchiveSink(
+        target.name,
+        target.path,
+        tenant=settings.tenant,
+        open_keys=lambda: open_keystore(settings, create=True),
+        open_signer=open_signer,
+        objects=LocalObjects(Path(target.path) / SEGMENTS_FOLDER),
+        decoder=Decoder(settings.tenant, settings.limits.record_bytes),
+        segment_s=target.segment_seconds,
+        sign_s=target.sign_seconds,
+    )
+
+
+def _sink(target: Target, settings: Settings, open_signer: Callable[[], Signs]) -> Sink:
+    tenant = settings.tenant
     if target.kind == "sqlite":
         return SqliteSink(target.name, target.path)
+    if target.kind == "archive":
+        return _archive(target, settings, open_signer)
     if target.kind == "redis":
         return RedisSink(
             target.name,

@@ -12,6 +12,7 @@ from config.settings import Settings, Target
 from jobs.consumer_groups import committed
 from jobs.topics import delivering_group
 from sinks import redis
+from sinks.archive.sink import INDEX_FILE
 from sinks.base import NoAnswer
 from sinks.read_only import read_only
 
@@ -20,6 +21,8 @@ def of_target(settings: Settings, target: Target) -> dict[str, int]:
     """Positions by name (`sinks.progress`). Raises NoAnswer."""
     if target.kind == "sqlite":
         return of_file(Path(target.path))
+    if target.kind == "archive":
+        return of_file(Path(target.path) / INDEX_FILE)
     if target.kind == "redis":
         client = redis.connect(target.url, target.username, target.ca_certs, 5.0)
         try:

@@ -11,7 +11,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from jobs.delivery.source import BATCH_BYTES, BATCH_RECORDS, Batch, read_record, split
+from jobs.delivery.message_files import lines_from, message_files, opened, packed
+from jobs.delivery.source import (
+    BATCH_BYTES,
+    BATCH_RECORDS,
+    MESSAGES,
+    Batch,
+    read_record,
+    split,
+)
 from rules.errors import MingjianError
 from sinks.base import Record, Rejected
 
@@ -22,12 +30,20 @@ _IDLE_S = 0.2
 
 
 class FileOutputs:
-    """Reads part files from where `done` says it stopped."""
+    """Reads part files from where `done` says it stopped.
+
+    Args:
+        messages: folder of the messages, where they are one of the `kinds`.
+    """
 
     def __init__(
-        self, path: str | Path, done: Mapping[str, int], kinds: Sequence[str] = KINDS_IN_ORDER
+        self,
+        path: str | Path,
+        done: Mapping[str, int],
+        kinds: Sequence[str] = KINDS_IN_ORDER,
+        messages: str | Path = "",
     ) -> None:
-        self._path, self._kinds = Path(path), kinds
+        self._path, self._kinds, self._messages = Path(path), kinds, Path(messages)
         self._done = dict(done)
         self._waiting: list[tuple[str, Path, str]] = []
         self._finished: set[str] = set()
@@ -60,19 +76,23 @@ class FileOutputs:
         size = 0
         while self._waiting and len(items) < BATCH_RECORDS and size < BATCH_BYTES:
             kind, file, name = self._waiting[0]
-            with file.open("rb") as lines:
-                start = lines.seek(self._done.get(name, 0))
-                while len(items) < BATCH_RECORDS and size < BATCH_BYTES:
-                    line = lines.readline()
-                    if not line:
-                        self._finished.add(name)
-                        self._waiting.pop(0)
-                        break
+            with opened(file) as lines:
+                start = done = lines.seek(self._done.get(name, 0))
+                for line in lines_from(lines, file) if kind == MESSAGES else lines:
                     size += len(line)
+                    done += len(line)
                     if body := line.rstrip(b"\r\n"):
                         items.append(read_record(kind, body))
-                if lines.tell() != start:
-                    positions[name] = lines.tell()
+                    if len(items) >= BATCH_RECORDS or size >= BATCH_BYTES:
+                        break
+                else:
+                    self._finished.add(name)
+                    self._waiting.pop(0)
+                if done != start:
+                    positions[name] = done
+        if not positions:  # half a line, whose end has not come
+            time.sleep(_IDLE_S)
+            return None
         self._done |= positions  # only now: an error on the way leaves everything to be read again
         return Batch(*split(items), positions)
 
@@ -100,12 +120,13 @@ class FileOutputs:
         found: list[tuple[int, str, Path, str]] = []
         for kind in self._kinds:
             of_kind = []
-            for file in part_files(self._path / kind):
-                name = f"file:{kind}/{file.relative_to(self._path / kind)}"
-                if name in self._finished:
+            folder = self._messages if kind == MESSAGES else self._path / kind
+            for file in message_files(folder) if kind == MESSAGES else part_files(folder):
+                name = f"file:{kind}/{file.relative_to(folder)}"
+                if name in self._finished and (kind != MESSAGES or packed(file)):
                     continue
                 state = file.stat()
-                if state.st_size <= self._done.get(name, 0):
+                if state.st_size <= self._done.get(name, 0) and not packed(file):
                     self._finished.add(name)
                 else:
                     of_kind.append((state.st_mtime_ns, kind, file, name))

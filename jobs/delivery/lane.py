@@ -94,7 +94,8 @@ class Lane:
             self._outputs = self._retry(self._open_outputs)
             self._deliver(self._outputs)
             if self._once and isinstance(self._sink, ShowsLater):
-                self._retry(self._sink.show)  # the next command reads what this one delivered
+                # the next command reads what this one delivered
+                self._count(self._retry(self._sink.show))
             self.state.state = "done"
         except Stopped:
             self.state.state, self.state.left_s = "stopped", 0

@@ -19,7 +19,14 @@ from kafka.errors import KafkaConnectionError, KafkaError, LeaderNotAvailableErr
 
 from config.settings import Settings
 from jobs.delivery.files import KINDS_IN_ORDER
-from jobs.delivery.source import BATCH_BYTES, BATCH_RECORDS, Batch, read_record, split
+from jobs.delivery.source import (
+    BATCH_BYTES,
+    BATCH_RECORDS,
+    MESSAGES,
+    Batch,
+    read_record,
+    split,
+)
 from jobs.delivery.stalled import NotReading, why_nothing_comes
 from jobs.kafka_client import opened
 from jobs.topics import delivering_group, rejected_topic
@@ -49,7 +56,9 @@ class TopicOutputs:
         once: bool = False,
     ) -> None:
         prefix = settings.outputs.topic_prefix
-        self._kinds = {f"{prefix}{kind}": kind for kind in kinds}
+        self._kinds = {
+            settings.source.topic if kind == MESSAGES else f"{prefix}{kind}": kind for kind in kinds
+        }
         self._keeper = keeper
         self._settings, self._group = settings, delivering_group(target)
         self._heard = time.monotonic()  # a record, or why there is none

@@ -31,6 +31,7 @@ from jobs.incidents import open_incidents
 from jobs.quarantine.desk import Desk
 from jobs.quarantine.shelf import OPEN, Shelf
 from sinks import elasticsearch, redis
+from sinks.archive.sink import INDEX_FILE
 from sinks.base import NoIndexYet
 from sinks.elasticsearch_mapping import alias
 from sinks.read_only import read_only
@@ -64,12 +65,23 @@ def target(one: Target) -> Answer:
             return _sqlite(one)
         if one.kind == "redis":
             return _redis(one)
+        if one.kind == "archive":
+            return _archive(one)
         return _elasticsearch(one)
     except (sqlite3.Error, RedisError, OSError) as error:
         return Answer(one.name, one.kind, problem=str(error)[:200])
     except (ApiError, TransportError) as error:
         words = str(getattr(error, "message", "") or error).partition("\n")[0][:200]
         return Answer(one.name, one.kind, problem=words)
+
+
+def _archive(one: Target) -> Answer:
+    path = Path(one.path) / INDEX_FILE
+    if not path.is_file():
+        return Answer(one.name, one.kind, problem=f"there is no file {path} yet")
+    with closing(read_only(path)) as db:
+        db.execute("SELECT 1 FROM messages LIMIT 1")
+    return Answer(one.name, one.kind)
 
 
 def _sqlite(one: Target) -> Answer:

@@ -110,12 +110,21 @@ class Archiver:
         """Whether there is enough for a segment."""
         return self._bytes >= MAX_BYTES or len(self._pending) >= MAX_RECORDS
 
+    def empty(self) -> bool:
+        """Whether nothing waits to be made durable."""
+        return not (self._pending or self._others or self._hits or self._positions)
+
+    def recover(self, ledger: Ledger) -> None:
+        """Go on after a flush that failed, with the ledger opened anew; what was added stays."""
+        self._ledger = ledger
+        self._catch_up()
+
     def flush(self) -> Archived:
         """Make all that was added durable, and remember the positions of the source.
 
         Raises:
-            OSError: an end did not take it. Open the archiver anew and read the source again from
-                the positions that are remembered.
+            OSError, sqlite3.Error: an end did not take it; what was added is kept. Open the ledger
+                anew and `recover` before the next flush.
         """
         known = self._index.known(list(self._pending))
         new = [one for key, one in self._pending.items() if key not in known]

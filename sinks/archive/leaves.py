@@ -12,6 +12,7 @@ import msgspec
 
 MESSAGE = "message"
 ALERT, INCIDENT, HANDLED, LATE, QUARANTINE = "alert", "incident", "handled", "late", "quarantine"
+CUSTODY = "custody"
 # kinds of outputs that are entered, each version of them, and the kind of their entries
 ENTERED = {
     "alerts": ALERT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from sinks.archive.keys import Wrapped
 from sinks.archive.leaves import OtherLeaf
 
 
@@ -91,6 +92,16 @@ class ArchiveIndex(Protocol):
 
     def store(self, what: Stored) -> None:
         """Store it, all or nothing."""
+
+    def secret(self) -> Wrapped | None:
+        """The wrapped search key; None before there is one."""
+
+    def keep_secret(self, wrapped: Wrapped) -> None:
+        """Store the wrapped search key."""
+
+    def key_versions(self) -> dict[int, tuple[int, str]]:
+        """Versions of the tenant's key that segments were wrapped with: how many segments, and the
+        name of the newest."""
 
     def entered(self, leaves: Sequence[OtherLeaf]) -> set[OtherLeaf]:
         """Which of these are in the ledger."""

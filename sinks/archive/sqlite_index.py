@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from sinks.archive.keys import Wrapped
 from sinks.archive.leaves import OtherLeaf
 from sinks.archive.rows import Asked, Row, Stored
 
@@ -32,6 +33,8 @@ CREATE TABLE IF NOT EXISTS segments (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, key_version INTEGER NOT NULL,
   sm3 TEXT NOT NULL, size INTEGER NOT NULL, records INTEGER NOT NULL,
   created_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS secrets (
+  id INTEGER PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS others (
   kind TEXT NOT NULL, id TEXT NOT NULL, sm3 TEXT NOT NULL, leaf INTEGER NOT NULL,
   PRIMARY KEY (kind, id, sm3)) WITHOUT ROWID;
@@ -142,6 +145,20 @@ class SqliteIndex:
             "DELETE FROM waiting WHERE EXISTS (SELECT 1 FROM messages m"
             " WHERE m.time = waiting.time AND m.msgid = waiting.msgid)"
         )
+
+    def secret(self) -> Wrapped | None:
+        """See `ArchiveIndex`."""
+        found = self._db.execute("SELECT version, body FROM secrets").fetchone()
+        return Wrapped(*found) if found else None
+
+    def keep_secret(self, wrapped: Wrapped) -> None:
+        """See `ArchiveIndex`."""
+        self._db.execute("INSERT OR REPLACE INTO secrets VALUES (1, ?, ?)", wrapped)
+
+    def key_versions(self) -> dict[int, tuple[int, str]]:
+        """See `ArchiveIndex`."""
+        asked = "SELECT key_version, count(*), max(name) FROM segments GROUP BY key_version"
+        return {version: (count, name) for version, count, name in self._db.execute(asked)}
 
     def entered(self, leaves: Sequence[OtherLeaf]) -> set[OtherLeaf]:
         """See `ArchiveIndex`."""

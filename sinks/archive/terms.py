@@ -14,14 +14,35 @@ Pairs alone do not say in which order they come: whoever searches opens what was
 from __future__ import annotations
 
 import hmac
+import secrets
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rules.message import Message
+from sinks.archive.keys import TenantKeys
+from sinks.archive.rows import ArchiveIndex
+from sinks.sm4 import KEY_BYTES
 
+_SEARCH_KEY = b"search key"
 _TERM_DIGITS = 10  # 40 bits: of 10 million different pairs, 45 share a term with another
 _MAX_REMEMBERED = 500_000
 _ID_DIGITS = 4  # of a message id's hash: so many share a term that the vocabulary stays small
+
+
+def search_key(
+    index: ArchiveIndex, keys: TenantKeys, random: Callable[[int], bytes] = secrets.token_bytes
+) -> bytes:
+    """The tenant's search key, kept in the index under the tenant's key; made on first use.
+
+    Raises:
+        KeyMissing, KeyRefused: it does not open.
+    """
+    wrapped = index.secret()
+    if wrapped is not None:
+        return keys.unwrap(wrapped, _SEARCH_KEY)
+    key = random(KEY_BYTES)
+    index.keep_secret(keys.wrap(key, _SEARCH_KEY))
+    return key
 
 
 class Terms:

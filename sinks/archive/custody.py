@@ -1,0 +1,160 @@
+"""The custody book: who did what with archived messages, when and why, each line bound to the last.
+
+A line is canonical JSON with its number `n` and `prev`, the SM3 of the line before it (64 zeros for
+the first), so that taking a line out, moving or altering it shows. Every process that looks into
+the archive writes here before it shows anything; the archive's writer enters each line in the
+ledger.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rules.alert import sm3_raw
+from rules.errors import MingjianError
+
+FILE = "custody.jsonl"
+GENESIS = "0" * 64
+_TAIL_BYTES = 1 << 16
+
+
+class Deed(NamedTuple):
+    """What somebody did. `at` is UTC ms; `role` what they acted as; `action` one of `ACTIONS`;
+    `why` the reason or ticket they gave; `details` what it was done with, never content."""
+
+    at: int
+    who: str
+    role: str
+    action: str
+    why: str
+    details: dict[str, Any]
+
+
+class Line(NamedTuple):
+    """A line of the book: its number from 1, its bytes, the deed."""
+
+    number: int
+    raw: bytes
+    deed: Deed
+
+
+class BookDamaged(MingjianError):
+    """The book is not what was written."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        super().__init__(
+            f"the custody book {path} is damaged at line {number}: removed, moved or altered",
+            f"保管记录 {path} 在第 {number} 行损坏：被删除、移动或改动",
+            fix_en="restore it from its copy; the ledger has the digest of every line",
+            fix_zh="请从副本恢复；账本中有每一行的摘要",
+        )
+        self.number = number
+
+
+class CustodyBook:
+    """The book in a folder; made with its first line."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self._path = Path(folder) / FILE
+
+    def write(self, deed: Deed) -> Line:
+        """Append a deed, and come back when it is durable. Any number of processes.
+
+        Raises:
+            BookDamaged: its last line is none.
+            OSError: the disk did not take it: then what the deed is about must not be done.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            end, last = self._last(handle)
+            number = _number(last) + 1 if last else 1
+            previous = sm3_raw(last) if last else GENESIS
+            raw = canonical({"n": number, "prev": previous, **deed._asdict()})
+            try:
+                _write(handle, raw + b"\n", end)
+            except BaseException:
+                os.ftruncate(handle, end)
+                raise
+            return Line(number, raw, deed)
+        finally:
+            os.close(handle)
+
+    def size(self) -> int:
+        """Length of the book in bytes: whether something was written since."""
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def lines(self, after: int = 0) -> Iterator[Line]:
+        """Every line behind number `after`, in order. An end that was not written whole is none.
+
+        Raises:
+            BookDamaged: a line is not what was written; those before it were given.
+        """
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        previous = GENESIS
+        with file:
+            for number, row in enumerate(file, 1):
+                if not row.endswith(b"\n"):
+                    return
+                raw = row[:-1]
+                line = self._read(number, raw, previous)
+                previous = sm3_raw(raw)
+                if number > after:
+                    yield line
+
+    def _read(self, number: int, raw: bytes, previous: str) -> Line:
+        try:
+            told = json.loads(raw)
+            if told.pop("n") != number or told.pop("prev") != previous:
+                raise ValueError("out of order")
+            deed = Deed(**told)
+            if canonical({"n": number, "prev": previous, **deed._asdict()}) != raw:
+                raise ValueError("not canonical")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise BookDamaged(self._path, number) from None
+        return Line(number, raw, deed)
+
+    def _last(self, handle: int) -> tuple[int, bytes]:
+        """(where the book's whole lines end, the last of them)."""
+        size = os.fstat(handle).st_size
+        span = _TAIL_BYTES
+        while True:
+            start = max(0, size - span)
+            data = os.pread(handle, size - start, start)
+            end = data.rfind(b"\n") + 1
+            begin = data.rfind(b"\n", 0, end - 1) + 1 if end else 0
+            if begin or not start:
+                return start + end, data[begin : max(0, end - 1)]
+            span *= 4
+
+
+def canonical(value: dict[str, Any]) -> bytes:
+    """JSON with sorted keys and no blanks, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _number(line: bytes) -> int:
+    try:
+        return int(json.loads(line)["n"])
+    except (ValueError, KeyError, TypeError):
+        raise BookDamaged(Path(FILE), 0) from None
+
+
+def _write(handle: int, data: bytes, at: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(handle, view, at)
+        view, at = view[written:], at + written
+    os.fsync(handle)
