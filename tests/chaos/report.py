@@ -1,4 +1,5 @@
-"""`python -m tests.chaos.report HISTORY…`: the tables of docs/reliability.md."""
+"""`python -m tests.chaos.report HISTORY…`: the tables of docs/reliability.md, from histories or
+folders of them."""
 
 from __future__ import annotations
 
@@ -65,11 +66,16 @@ def memory(outcomes: list[Outcome]) -> str:
 
 
 def read(paths: list[Path]) -> list[Outcome]:
-    """Every cycle of these histories."""
+    """Every cycle of these histories, those of a folder in the order of their names."""
+    files = [
+        file
+        for path in paths
+        for file in (sorted(path.glob("*.jsonl")) if path.is_dir() else [path])
+    ]
     return [
         msgspec.json.decode(line, type=Outcome)
-        for path in paths
-        for line in path.read_bytes().splitlines()
+        for file in files
+        for line in file.read_bytes().splitlines()
     ]
 
 
