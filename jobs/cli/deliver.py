@@ -111,7 +111,8 @@ def deliver(
             report = work(draw)
     else:
         try:
-            report = work(None if json_logs else seen.waiting)
+            # while it stays, the log says once when a target is away and once when it is back
+            report = work(None if json_logs else seen.waiting if once else seen.noted)
         finally:
             if seen.states:
                 out.print(_table(seen.states))
@@ -145,6 +146,10 @@ class _Seen:
         """Whether these states differ from those of the last call."""
         before, self._shown = self._shown, msgspec.to_builtins(states)
         return before != self._shown
+
+    def noted(self, states: tuple[LaneState, ...]) -> None:
+        """Keep them for the table at the end."""
+        self.states = states
 
     def waiting(self, states: tuple[LaneState, ...]) -> None:
         """Where no table is drawn: say every few seconds who is waited for, and how long yet."""

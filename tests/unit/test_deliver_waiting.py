@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from config.settings import Outputs, Settings, Source, Target
 from jobs import deliver
 from jobs.cli import deliver as command
+from jobs.delivery.lane import LaneState
 from jobs.delivery.patience import Absence
 from rules.errors import MingjianError
 from sinks.sqlite_reader import SqliteReader
@@ -134,3 +135,23 @@ def test_the_wait_grows_to_ten_seconds_and_begins_anew_when_the_target_was_back(
     assert len(set(waits)) == 50, "some chance in them"
     away.back()
     assert away.failed("not now", 0) <= 0.5
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_while_it_stays_the_log_alone_says_who_is_waited_for(monkeypatch, stays):
+    away = LaneState(target="cache", state="waiting", why="refused")
+
+    def run(_settings, *, once, on_progress, stop):
+        assert once != stays
+        on_progress((away,))
+        return deliver.DeliverReport(targets=(away,), seconds=1.0)
+
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    monkeypatch.setattr(command, "_REMIND_S", -1.0)
+    monkeypatch.setattr(deliver, "run", run)
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    command.register(app)
+    done = CliRunner().invoke(app, ["deliver", "--follow" if stays else "--once"])
+    assert ("waiting for cache" in done.stderr) != stays
+    assert "cache   waiting" in done.stdout
