@@ -7,7 +7,9 @@ can work is for `config.checks`.
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -22,6 +24,8 @@ Key = tuple[str, ...]
 _SHOWN_CHARS = 60
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_UTF8 = re.compile(r"[\ud800-\udfff]")  # what Python makes of such bytes on a command line
+_MERGE = "<<"
 _TYPES = {
     str: ("a text", "文本"),
     int: ("a whole number", "整数"),
@@ -54,8 +58,16 @@ class Written:
         """Lay one "dotted.key=value" over the tree; the value is YAML, an empty one empty text.
 
         Raises:
-            MingjianError: it has no key, the value is no YAML, or the key leads into a value.
+            MingjianError: it has no key, is no UTF-8, the value is no YAML, or the key leads into
+                a value.
         """
+        if _NO_UTF8.search(text):
+            raise usage(
+                f"--set: {shown(text)} is not UTF-8 text",
+                f"--set：{shown(text)} 不是 UTF-8 文本",
+                "write it as UTF-8",
+                "请以 UTF-8 编码书写",
+            )
         name, sign, given = text.partition("=")
         *parents, last = key = tuple(step.strip() for step in name.split("."))
         if not sign or not all(key):
@@ -86,11 +98,12 @@ def read(file: Path) -> Written:
     """The settings file as a tree. An empty file is an empty tree.
 
     Raises:
-        MingjianError: it cannot be read, is no UTF-8 text, no YAML, or no mapping.
+        MingjianError: it cannot be read, is no regular file, no UTF-8 text, no YAML, or no mapping.
     """
     try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+        with open(file, "rb", opener=_at_once) as stream:
+            regular = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+            content = stream.read(MAX_BYTES + 1) if regular else b""
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise usage(
@@ -99,6 +112,13 @@ def read(file: Path) -> Written:
             "give --config a YAML file, or use --profile",
             "请让 --config 指向一个 YAML 文件，或用 --profile",
         ) from None
+    if not regular:
+        raise usage(
+            f"the settings file {file} is no regular file (a pipe or device?)",
+            f"配置文件 {file} 不是普通文件（可能是管道或设备）",
+            "give --config a YAML file; what a pipe gives must be written to a file first",
+            "请让 --config 指向一个 YAML 文件；管道的内容请先存为文件",
+        )
     if len(content) > MAX_BYTES:
         raise usage(
             f"{file}: larger than {MAX_BYTES} bytes, so not a settings file",
@@ -196,9 +216,30 @@ def _one_line(text: str) -> str:
 
 def _parsed(place: str, text: str) -> list[Document]:
     try:
-        return parse_documents(place, text)
+        documents = parse_documents(place, text)
     except RuleError as error:
         raise usage(error.en, error.zh, error.fix_en, error.fix_zh) from None
+    for document in documents:
+        _no_merge(place, document)
+    return documents
+
+
+def _no_merge(place: str, document: Document) -> None:
+    """Refuse YAML's merge key: what it lays beneath a section is written elsewhere and may be
+    hidden by a key of its own, which is what a doubled key is refused for."""
+    for key, (line, column) in document.marks.items():
+        if _MERGE in key:
+            raise usage(
+                f"{place}:{line}:{column}: '<<' (YAML's merge key) is not taken in settings",
+                f"{place}:{line}:{column}：设置中不接受“<<”（YAML 的合并键）",
+                "write the keys themselves",
+                "请逐项写出各键",
+            )
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting: a named pipe would wait for a writer, and no signal end it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _no_way_into(key: Key, node: Any) -> MingjianError:

@@ -19,6 +19,7 @@ from rules.errors import EXIT_USAGE, MingjianError
 HOUR_MS = 3_600_000
 _DAY_MS = 24 * HOUR_MS
 COUNTED_DAYS = 400  # counts are small, and an audit asks for a year
+_BUSY_MS = 5000  # for so long one attempt waits for another program's lock
 _AT_ONCE = 500  # parameters of one query
 _TABLES = """
 CREATE TABLE IF NOT EXISTS seen (
@@ -146,6 +147,19 @@ class Book:
                 self._db.execute("DELETE FROM counts WHERE touched < ?", (oldest,))
             self._db.execute("COMMIT")
         self._purged = hour
+
+    def ready(self) -> str:
+        """ "" when it can be written now, else why not; without waiting for another's lock."""
+        try:
+            self._db.execute("PRAGMA busy_timeout = 0")
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.execute("ROLLBACK")
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        except sqlite3.Error as error:
+            return f"{self._path}: {error}"
+        return ""
 
     def cursor(self, part: str = "") -> str:
         """How far `part` was read; "" at first."""

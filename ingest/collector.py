@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from collections import Counter
@@ -14,9 +15,10 @@ from ingest.book import HOUR_MS, Book
 from ingest.ends import Outputs, Records, Refused
 from ingest.envelope import UNDECODED, UNTIMED, Envelope, Envelopes
 from ingest.intake import Body, Taken, TooLong
-from ingest.waiting import Wait
+from ingest.waiting import Away, Wait
 from rules.alert import Position, Quarantined, content_id, sm3_raw
 from rules.decode import heartbeat
+from rules.errors import MingjianError
 from rules.operations import Incident
 from rules.quarantine import REASONS
 
@@ -63,18 +65,19 @@ class Collector:
         self._ends, self._sealing, self._clock = ends, sealing, clock
         self._lock = threading.Lock()
         self._latest = 0  # time of the last record that has one
+        # What is durable and could not be remembered. Before it is, nothing more is written: so it
+        # is never more than what one call wrote, and only a crash repeats records.
+        self._owed: Callable[[], None] | None = None
 
     def take(self, bodies: Sequence[Body], *, cursor: str = "", part: str = "") -> Taken:
         """See `ingest.intake.Intake`."""
         wait = self._ends.waiting()
         with wait.turn(self._lock):
+            self._pay(wait)
             now = self._clock()
             batch = self._sort(bodies, now)
             refused = self._ends.records.write(batch.fresh, self.source, wait)
             aside = [_of_refused(one) for one in refused] + batch.too_long
-            if aside:
-                records = [self._set_aside(*one) for one in aside]
-                self._ends.outputs.tell(QUARANTINE, records, self.source, wait)
             left_out = {id(one.envelope) for one in refused}
             taken = Taken(
                 new=len(batch.fresh) - len(refused),
@@ -85,7 +88,14 @@ class Collector:
                     one.kind == UNDECODED for one in batch.fresh if id(one) not in left_out
                 ),
             )
-            self._remember(batch, left_out, taken, cursor, part, now, wait)
+            if aside:
+                # should the telling fail, what was written is there nevertheless
+                part_of_it = taken._replace(duplicates=0, set_aside=0)
+                self._owed = self._memory(batch, left_out, part_of_it, now)
+                records = [self._set_aside(*one) for one in aside]
+                self._ends.outputs.tell(QUARANTINE, records, self.source, wait)
+            self._owed = self._memory(batch, left_out, taken, now, whole=(part, cursor))
+            self._pay(wait)
             return taken
 
     def cursor(self, part: str = "") -> str:
@@ -117,10 +127,44 @@ class Collector:
             record = heartbeat(self._tenant, time, self._clock())
             self._ends.records.beat(record, time, wait)
 
+    def ready(self) -> str:
+        """ "" when what is taken could be remembered now, else why not. Waits for nothing; what is
+        owed to the book is written there."""
+        if not self._lock.acquire(blocking=False):
+            return ""  # a write is under way, and will show
+        try:
+            why = self._book.ready()
+            if not why and self._owed is not None:
+                self._owed()
+                self._owed = None
+        except Away as away:
+            return str(away)
+        except MingjianError as error:
+            return error.en
+        else:
+            return why
+        finally:
+            self._lock.release()
+
     def close(self) -> None:
         """Close what is remembered; the ends are closed by whoever made them."""
         with self._lock:
+            # why it cannot be remembered was told when it was tried first; records repeat then
+            with contextlib.suppress(Away, MingjianError):
+                if self._owed is not None:
+                    self._owed()
             self._book.close()
+
+    def _pay(self, wait: Wait) -> None:
+        """Remember what is owed to the book. Raises as `Wait.through`; then it is owed still."""
+        owed, self._owed = self._owed, None
+        if owed is None:
+            return
+        try:
+            wait.through(owed)
+        except Exception:
+            self._owed = owed
+            raise
 
     def _sort(self, bodies: Sequence[Body], now: int) -> _Batch:
         batch = _Batch()
@@ -167,26 +211,29 @@ class Collector:
         )
         return msgspec.json.encode(record)
 
-    def _remember(
+    def _memory(
         self,
         batch: _Batch,
         left_out: set[int],
         taken: Taken,
-        cursor: str,
-        part: str,
         now: int,
-        wait: Wait,
-    ) -> None:
-        entries = [(one.identity, one.mark) for one in batch.fresh]
+        whole: tuple[str, str] | None = None,
+    ) -> Callable[[], None]:
+        """What remembers a call: all of it with its (part, cursor), or only what was written. It
+        holds ids and counts, no records."""
+        entries = [
+            (one.identity, one.mark)
+            for one in batch.fresh
+            if whole is not None or id(one) not in left_out
+        ]
         counts = Counter(
             hour
             for one, hour in zip(batch.fresh, batch.hours, strict=True)
             if id(one) not in left_out
         )
         told = taken._asdict()
-        wait.through(
-            lambda: self._book.remember(entries, counts, told, part=part, cursor=cursor, now=now)
-        )
+        part, cursor = whole or ("", "")
+        return lambda: self._book.remember(entries, counts, told, part=part, cursor=cursor, now=now)
 
 
 class _Batch:

@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 
 from config.settings import Ingest
 from ingest.endpoint_body import JSON, NDJSON, is_packed, media_type, read, split
-from ingest.endpoint_errors import ANSWERS, Refusal
+from ingest.endpoint_errors import ANSWERS, RETRY_AFTER, Refusal
 from ingest.endpoint_tokens import Tokens
 from ingest.intake import Intake, Taken
 from ingest.waiting import NotNow
@@ -74,7 +74,7 @@ def build(
         ready: "" when records can be written, else why not.
     """
     desk = _Desk(intakes, tokens, limits)
-    probe = _Probe(ready)
+    probe = _Probe(ready, desk)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -112,8 +112,8 @@ def build(
         summary="Whether records can be written now",
     )
     async def readyz() -> Any:
-        if await probe.away():
-            return _refused(Refusal("away"))
+        if why := await probe.away():
+            return _refused(Refusal("away", why))
         return {"status": "ready"}
 
     async def elsewhere(request: Request, error: Exception) -> JSONResponse:
@@ -132,6 +132,7 @@ class _Desk:
     def __init__(self, intakes: Mapping[str, Intake], tokens: Tokens, limits: Ingest) -> None:
         self._intakes, self._tokens, self._limits = intakes, tokens, limits
         self._busy = 0
+        self._failed: dict[str, tuple[float, str]] = {}  # by source: until when, why
         # A thread for each request: its write begins, and its patience with it, when its body is
         # there. And writes that wait for the broker leave the threads of the loop to /readyz.
         self._threads = ThreadPoolExecutor(limits.requests, "write")
@@ -152,7 +153,7 @@ class _Desk:
             began = time.monotonic()
             body = await self._body(request, packed=packed)
             taken = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._take, self._intakes[source], body, kind
+                self._threads, self._take, source, body, kind
             )
         finally:
             self._busy -= 1
@@ -181,8 +182,22 @@ class _Desk:
         except TimeoutError:
             raise Refusal("too_slow") from None
 
-    def _take(self, intake: Intake, body: bytes, kind: str) -> Taken:
-        return intake.take(split(body, kind, self._limits.request_records))
+    def _take(self, source: str, body: bytes, kind: str) -> Taken:
+        records = split(body, kind, self._limits.request_records)
+        try:
+            taken = self._intakes[source].take(records)
+        except MingjianError as error:
+            again = 2 * int(RETRY_AFTER["away" if isinstance(error, NotNow) else "unwritable"])
+            self._failed[source] = (time.monotonic() + again, error.en)
+            raise
+        self._failed.pop(source, None)
+        return taken
+
+    def failed(self) -> str:
+        """Why the last write of a source failed, until one succeeds. It holds for twice as long as
+        its sender was told to wait: without a new one nobody would find out that it goes again."""
+        now = time.monotonic()
+        return next((why for until, why in [*self._failed.values()] if now < until), "")
 
     @staticmethod
     def _declared(length: str) -> int:
@@ -190,10 +205,11 @@ class _Desk:
 
 
 class _Probe:
-    """Asks whether records can be written, once for all who ask in the same second."""
+    """Asks whether records can be written, once for all who ask in the same second. What can be
+    reached and still takes nothing (a right that lacks) only shows in writes."""
 
-    def __init__(self, ready: Callable[[], str]) -> None:
-        self._ready = ready
+    def __init__(self, ready: Callable[[], str], desk: _Desk) -> None:
+        self._ready, self._desk = ready, desk
         self._lock = asyncio.Lock()
         self._asked, self._why = float("-inf"), ""
 
@@ -202,7 +218,7 @@ class _Probe:
             if time.monotonic() - self._asked > _READY_S:
                 self._why = await asyncio.to_thread(self._ready)
                 self._asked = time.monotonic()
-            return self._why
+            return self._why or self._desk.failed()
 
 
 async def _answered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import AsyncIterator, Callable
 from functools import cache
@@ -13,8 +14,10 @@ from ingest.endpoint_errors import Refusal
 NDJSON = ("application/x-ndjson", "application/jsonl", "application/json-lines")
 JSON = "application/json"
 _GZIP = 31  # zlib's number for a gzip container
+_MEMBERS = 1000  # of one body; a tool makes one, and whoever appends, one for each piece
 _passed_over = msgspec.json.Decoder(msgspec.Raw).decode  # checks JSON and makes nothing of it
 _MENDED = bytes.maketrans(bytes(range(32)), b" " * 32)
+_GAP = re.compile(rb"[ \t\r\n]*,?[ \t\r\n]*")  # between two elements
 
 
 def media_type(header: str) -> str:
@@ -59,10 +62,15 @@ async def read(
 
 
 class _Unpacking:
-    """gzip as it comes, of one or several members."""
+    """gzip as it comes, of one or several members.
+
+    The members have a limit because empty ones cost time and give no byte that another limit
+    would see: 20 bytes each, and the event loop waits for all of them.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._members = 1
         self._member = zlib.decompressobj(_GZIP)
         self.ended = False
 
@@ -70,6 +78,9 @@ class _Unpacking:
         try:
             while piece:
                 if self.ended:
+                    self._members += 1
+                    if self._members > _MEMBERS:
+                        raise Refusal("too_many_members")
                     self._member, self.ended = zlib.decompressobj(_GZIP), False
                 # a byte beyond what is allowed shows that it is too much, and no more is unpacked
                 body += self._member.decompress(piece, self._most + 1 - len(body))
@@ -106,18 +117,44 @@ def _values(body: bytes, most: int) -> list[bytes]:
     """The elements of an array, one too many at most, or an object."""
     try:
         if body.startswith(b"["):
-            elements = msgspec.structs.astuple(_array(most + 1)(body))
-            return [bytes(element) for element in elements if element is not None]
+            try:
+                return [bytes(element) for element in _elements(body, most)]
+            except msgspec.DecodeError:  # perhaps one that the job mends, which is to refuse none
+                return _cut(body, [len(bytes(one)) for one in _elements(_mended(body), most)])
         if body.startswith(b"{"):
             body.decode()
-            # The faults that the job mends (`rules.lenient_json`) are none here: control characters
-            # are blanks, and an escaped half of a surrogate is a line break and letters.
-            mended = body.translate(_MENDED).replace(b"\\ud", b"nud").replace(b"\\uD", b"nuD")
-            _passed_over(mended)
+            _passed_over(_mended(body))
             return [body]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     raise Refusal("not_json")
+
+
+def _mended(body: bytes) -> bytes:
+    """JSON of the same length and structure without the faults that the job mends
+    (`rules.lenient_json`): control characters are blanks, and an escaped half of a surrogate is a
+    line break and letters, or letters."""
+    return body.translate(_MENDED).replace(b"\\ud", b"nud").replace(b"\\uD", b"nuD")
+
+
+def _elements(body: bytes, most: int) -> list[msgspec.Raw]:
+    found = msgspec.structs.astuple(_array(most + 1)(body))
+    return [element for element in found if element is not None]
+
+
+def _cut(body: bytes, sizes: list[int]) -> list[bytes]:
+    """The elements of these sizes as they came. Raises Refusal when more than blanks and commas
+    stands between them: a control character there is in no string, and is not mended."""
+    records, at = [], 1
+    for size in sizes:
+        gap = _GAP.match(body, at)
+        assert gap is not None  # noqa: S101 - it matches nothing, too
+        at = gap.end()
+        if body[at] < ord(" "):
+            raise Refusal("not_json")
+        records.append(body[at : at + size])
+        at += size
+    return records
 
 
 @cache

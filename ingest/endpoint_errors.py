@@ -53,6 +53,13 @@ ANSWERS: dict[str, Said] = {
         "send fewer records a request",
         "请减少每次请求的记录数",
     ),
+    "too_many_members": Said(
+        413,
+        "the gzip body has more than 1,000 members",
+        "gzip 请求体的成员超过 1,000 个",
+        "pack the whole body at once; nothing of it was taken",
+        "请将整个请求体一次压缩；本次未采集任何记录",
+    ),
     "not_gzip": Said(
         400,
         "the body is not valid gzip, or not all of it",
@@ -122,11 +129,12 @@ RETRY_AFTER = {"too_many_requests": "1", "away": "5", "unwritable": "60"}
 
 
 class Refusal(Exception):
-    """A request that is not taken; `code` is a key of `ANSWERS`."""
+    """A request that is not taken; `code` is a key of `ANSWERS`, `why` what is known beyond it,
+    without content."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, why: str = "") -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.why = code, why
 
     @property
     def status(self) -> int:
@@ -137,6 +145,8 @@ class Refusal(Exception):
         """The JSON of the answer."""
         said = ANSWERS[self.code]
         words = {key: str(value) for key, value in said._asdict().items() if key != "status"}
+        if self.why:
+            words |= {"en": f"{said.en}: {self.why}", "zh": f"{said.zh}：{self.why}"}
         return {"error": {"code": self.code, **words}}
 
     def headers(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ingest.endpoint_log import our_lines
 from rules.errors import EXIT_USAGE, MingjianError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -100,7 +101,8 @@ def serve(
     for number in before:
         signal.signal(number, lambda *_: None)
     try:
-        server.run(sockets=[listening])
+        with our_lines():
+            server.run(sockets=[listening])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -18,7 +18,7 @@ from rules.errors import RecordError
 from rules.lenient_json import parse
 from rules.message import FLAG_TIME_UNKNOWN, Message
 from rules.parties import between
-from rules.plain import VERSION
+from rules.plain import AHEAD, EARLIEST, VERSION
 
 UNDECODED = "undecoded"
 UNTIMED = "untimed"  # in counts: a record that has no time of its own
@@ -83,7 +83,11 @@ class Envelopes:
             return _undecoded(body)
         if draft is None:
             told = parse(value)[0].get("time")
-            time = told if type(told) is int and 0 < told <= now else now
+            # It goes to every partition, and all that is older is late from there on: one that does
+            # not say a time that can be must not stand for now.
+            if type(told) is not int or not EARLIEST <= told <= now + AHEAD:
+                return _undecoded(body)
+            time = min(told, now)
             return Envelope(value, "", time, _digest(b"\x00told", body), b"", "", HEARTBEAT)
         if not start:
             value, start = self._wrapped(body, draft, now)

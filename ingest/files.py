@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ingest.followed import Watch
 from ingest.intake import Taken
 from ingest.one_file import Damaged
-from ingest.resuming import FileIntake, rest, resumed
+from ingest.resuming import FileIntake, rest, resumed, shown
 from rules.errors import EXIT_USAGE, MingjianError
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -43,7 +43,8 @@ def find(given: Sequence[Path], reserved: Path | None, *, gone: bool = False) ->
         gone: what is not there is passed over; it was there before.
 
     Raises:
-        MingjianError: nothing there, or what is there is the job's own folder.
+        MingjianError: nothing there, what is there is the job's own folder, or neither a folder nor
+            a regular file.
     """
     found: list[Path] = []
     for path in given:
@@ -51,15 +52,23 @@ def find(given: Sequence[Path], reserved: Path | None, *, gone: bool = False) ->
             if gone:
                 continue
             raise MingjianError(
-                f"no file or folder {path}",
-                f"没有文件或目录 {path}",
+                f"no file or folder {shown(path)}",
+                f"没有文件或目录 {shown(path)}",
+                exit_code=EXIT_USAGE,
+            )
+        if not path.is_dir() and not path.is_file():
+            raise MingjianError(
+                f"{shown(path)} is no regular file (a pipe, socket or device?)",
+                f"{shown(path)} 不是普通文件（可能是管道、套接字或设备）",
+                fix_en="what comes through a pipe is taken by: mingjian ingest stdin < PIPE",
+                fix_zh="管道中的数据请用：mingjian ingest stdin < 管道",
                 exit_code=EXIT_USAGE,
             )
         inside = path if path.is_dir() else path.parent
         if reserved is not None and inside.resolve() == reserved.resolve():
             raise MingjianError(
-                f"{path} is where the job reads already (source.path)",
-                f"{path} 就是作业读取的目录（source.path）",
+                f"{shown(path)} is where the job reads already (source.path)",
+                f"{shown(path)} 就是作业读取的目录（source.path）",
                 fix_en="start the job: mingjian detect; or keep the files you collect elsewhere",
                 fix_zh="直接运行 mingjian detect 即可；或把要采集的文件放到别处",
                 exit_code=EXIT_USAGE,
@@ -68,15 +77,22 @@ def find(given: Sequence[Path], reserved: Path | None, *, gone: bool = False) ->
     return list(dict.fromkeys(path.absolute() for path in found))
 
 
+def passed_over(given: Sequence[Path]) -> list[Path]:
+    """What is named like a file of records in these folders and is no regular file."""
+    folders = (path for path in given if path.is_dir())
+    return sorted(path for folder in folders for path in _named(folder) if not path.is_file())
+
+
 def _in_folder(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.name.endswith(SUFFIXES)
-        and not path.name.startswith(".")
-        and path.name != TRUTH
-        and path.is_file()
-    )
+    return sorted(path for path in _named(folder) if path.is_file())
+
+
+def _named(folder: Path) -> Iterator[Path]:
+    """What has the name of a file of records."""
+    for path in folder.iterdir():
+        hidden = path.name.startswith(".")
+        if path.name.endswith(SUFFIXES) and not hidden and path.name != TRUTH:
+            yield path
 
 
 def take_all(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingest.intake import Body, Taken
 from ingest.one_file import PACKED, Damaged, OneFile
-from ingest.resuming import FileIntake, rest, resumed, unreadable
+from ingest.resuming import FileIntake, part_of, rest, resumed, unreadable
 
 QUIET_S = 60.0  # without growth for so long, a file is closed
 MOST_OPEN = 100  # so many keep their files open; and as many that have lost their names
@@ -151,8 +151,11 @@ class Watch:
 
     def _keep_place(self, name: Path) -> None:
         one = self._oldest(name)
-        if one and (place := one.file.place()) != self._intake.cursor(str(one.file.path)):
-            self._intake.take([], cursor=place, part=str(one.file.path))
+        if one is None:
+            return
+        place, part = one.file.place(), part_of(one.file.path)
+        if place != self._intake.cursor(part):
+            self._intake.take([], cursor=place, part=part)
 
     def _take_packed(self, path: Path) -> None:
         """A packed file is taken whole, and again when it is another."""

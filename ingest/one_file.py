@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import stat
 import zlib
 from hashlib import blake2b
 from pathlib import Path
@@ -72,7 +73,7 @@ class OneFile:
         self.damaged: Damaged | None = None
         self._most = most
         self._growing = growing and path.suffix != PACKED
-        self._raw = path.open("rb")
+        self._raw = _opened(path)
         self._file = self._unpacked()
         self._offset, self._digest, self._tail = 0, blake2b(digest_size=16), b""
         self._finished = self._ended = False
@@ -210,7 +211,7 @@ class OneFile:
         self._raw.close()
 
     def _open_again(self) -> None:
-        raw = self.path.open("rb")
+        raw = _opened(self.path)
         if _number(os.fstat(raw.fileno())) != self.number:
             raw.close()
             raise FileNotFoundError(errno.ENOENT, "it was replaced this very moment", self.path)
@@ -241,6 +242,20 @@ class OneFile:
             self._digest.update(piece)
             self._offset += len(piece)
             self._tail = (self._tail + piece)[-_TAIL:] if len(piece) < _TAIL else piece[-_TAIL:]
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, for reading. To open a named pipe waits until somebody writes to it, and nothing
+    could end the collector meanwhile; so what is no regular file is refused without waiting.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def _number(state: os.stat_result) -> tuple[int, int]:

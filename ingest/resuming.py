@@ -22,6 +22,24 @@ class FileIntake(Intake, Protocol):
         """The cursor of every part."""
 
 
+def part_of(path: Path) -> str:
+    """The name under which it is remembered how far a file was read: its own, where that is UTF-8.
+
+    Others are names too, to the system, but can be stored nowhere as text. They are remembered by
+    their bytes; no absolute path begins like that, so no two files share a name.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return f"bytes:{os.fsencode(path).hex()}"
+    return str(path)
+
+
+def shown(path: Path) -> str:
+    """A file in a sentence: bytes that are no UTF-8 as escapes, such as \\xff."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 def resumed(path: Path, intake: FileIntake, *, growing: bool) -> Iterator[OneFile]:
     """The file, placed where it was left off; before it the one that had its name when it was read
     last, should there be more of it.
@@ -30,9 +48,9 @@ def resumed(path: Path, intake: FileIntake, *, growing: bool) -> Iterator[OneFil
         MingjianError: it cannot be read.
         FileNotFoundError: it is not there; of a growing one only.
     """
-    stored = place_of(intake.cursor(str(path)))
+    stored = place_of(intake.cursor(part_of(path)))
     if stored is not None and (older := _renamed(path, stored)):
-        known = place_of(intake.cursor(str(older)))
+        known = place_of(intake.cursor(part_of(older)))
         yield from _opened(older, known or stored, intake, growing=growing)
     yield from _opened(path, stored, intake, growing=growing, always=growing)
 
@@ -47,7 +65,7 @@ def rest(
     """
     while not stop.is_set():
         bodies = file.batch()
-        place, part = file.place() if keep else "", str(file.path)
+        place, part = file.place() if keep else "", part_of(file.path)
         if bodies or (place and intake.cursor(part) != place):
             yield intake.take(bodies, cursor=place, part=part)
         if not bodies or file.damaged:
@@ -57,8 +75,8 @@ def rest(
 def unreadable(path: Path, error: OSError) -> MingjianError:
     """One clear line for a file that cannot be read."""
     return MingjianError(
-        f"cannot read {path}: {error.strerror}",
-        f"读不了 {path}：{error.strerror}",
+        f"cannot read {shown(path)}: {error.strerror}",
+        f"读不了 {shown(path)}：{error.strerror}",
         fix_en="check the file and its rights",
         fix_zh="请检查文件及其权限",
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ingest.intake import Body, Intake, Taken
 from ingest.lines import Lines
 from ingest.one_file import BATCH_BYTES, BATCH_RECORDS
-from rules.errors import MingjianError
+from rules.errors import EXIT_USAGE, MingjianError
 
 _PIECE = 1 << 18
 _PAUSE_S = 0.2  # without more of it for so long, what is there is taken
@@ -30,15 +30,20 @@ def take_stream(
     When it is stopped, what was read is taken first, half a line as well: it will not come again.
 
     Raises:
-        MingjianError: as `Intake.take`; the lines of that batch were read and not written.
+        MingjianError: as `Intake.take`; the lines of that batch were read and not written. Or the
+            stream cannot be read; what was read before is taken.
     """
     lines, taken = Lines(most_bytes), Taken()
     bodies: list[Body] = []
     size, since = 0, 0.0
     ended = False
+    failed: OSError | None = None
     while not ended and not stop.is_set():
         if select.select([descriptor], [], [], _PAUSE_S)[0]:
-            piece = os.read(descriptor, _PIECE)
+            try:
+                piece = os.read(descriptor, _PIECE)
+            except OSError as error:  # a folder, or open for writing only
+                piece, failed = b"", error
             ended = not piece
             if not bodies:
                 since = time.monotonic()
@@ -54,6 +59,14 @@ def take_stream(
     if bodies := bodies + lines.end():
         taken = taken.plus(_take(intake, bodies))
         progress(taken)
+    if failed is not None:
+        raise MingjianError(
+            f"cannot read the stream: {failed.strerror}",
+            f"读不了输入流：{failed.strerror}",
+            fix_en="pipe records into it, one a line",
+            fix_zh="请用管道送入记录，一行一条",
+            exit_code=EXIT_USAGE,
+        )
     return taken
 
 

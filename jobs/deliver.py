@@ -34,6 +34,7 @@ from sinks.targets import open_sinks
 Progress = Callable[[tuple[LaneState, ...]], None]
 _PROGRESS_S = 0.5
 _RESTART_S = 5.0
+_END_S = 25.0  # for what is in hand when asked to end; who asks often kills after 30 s
 log = structlog.get_logger("deliver")
 
 
@@ -53,7 +54,8 @@ def run(
     after_write: Callable[[str], None] | None = None,
     patience_s: float = 30.0,
 ) -> DeliverReport:
-    """Deliver until `stop` is set, or with `once` until all that is there now is delivered.
+    """Deliver until `stop` is set, or with `once` until all that is there now is delivered. A
+    target that does not let go in time after that is left with its batch unconfirmed.
 
     Args:
         on_progress: called twice a second, and at the end, with the state of every target.
@@ -81,15 +83,22 @@ def run(
     ]
     for thread in threads:
         thread.start()
-    try:
-        while any(thread.is_alive() for thread in threads):
+    asked = 0.0
+    while any(thread.is_alive() for thread in threads):
+        try:
             if on_progress is not None:
                 on_progress(tuple(states.values()))
             _join_for(threads, _PROGRESS_S)
-    except KeyboardInterrupt:
-        stop.set()
-        for thread in threads:
-            thread.join()
+        except KeyboardInterrupt:
+            stop.set()
+        if stop.is_set():
+            asked = asked or time.monotonic()
+            if time.monotonic() - asked >= _END_S:
+                break
+    for name, thread in zip(lanes, threads, strict=True):
+        if thread.is_alive():  # what it has in hand was not confirmed, and comes again
+            log.warning("delivery_left", target=name, after_s=_END_S)
+            states[name] = msgspec.structs.replace(states[name], state="stopped", left_s=0)
     if on_progress is not None:
         on_progress(tuple(states.values()))
     if errors:

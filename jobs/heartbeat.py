@@ -3,6 +3,9 @@
 Event time moves with records. A heartbeat is a record in every partition that says: everything up
 to this time has been handed on. Whoever collects knows that best; this sender, for sources without
 such a collector, trusts that nothing comes later than `delay`.
+
+It waits for a broker that is away as collectors do, and goes on by itself: a heartbeat that ended
+with its broker would leave event time standing after everything else is back.
 """
 
 from __future__ import annotations
@@ -12,9 +15,14 @@ import time
 from collections.abc import Callable
 
 from config.settings import Settings
-from jobs.kafka_client import opened, unreachable
+from ingest.kafka_producer import Item, Producer
+from ingest.waiting import Stopped, Tell, Wait, silent
+from jobs.kafka_client import connection
+from jobs.topics import ensure_topics
 from rules.decode import heartbeat
 from rules.errors import EXIT_USAGE, MingjianError
+
+ONCE_S = 30.0  # so long a single heartbeat waits for a broker
 
 
 def beat(
@@ -25,17 +33,21 @@ def beat(
     stop: threading.Event,
     once: bool = False,
     on_beat: Callable[[int, int], None] = lambda _time, _partitions: None,
+    tell: Tell = silent,
 ) -> int:
     """Send one heartbeat to each partition every so many seconds until `stop` is set.
 
     Args:
         delay: seconds by which the time that is told stays behind the clock.
+        once: send one, and wait for a broker that is away for `ONCE_S` at most.
         on_beat: called with that time (UTC ms) and the number of partitions.
+        tell: told when the broker is away, and when it is back.
 
     Returns: how many times.
 
     Raises:
-        MingjianError: the source is no topic, the topic is not there, the broker is not reached.
+        MingjianError: the source is no topic, the broker refuses us (KafkaRefusal), or with `once`
+            it stays away (NotNow).
     """
     if settings.source.kind != "kafka":
         raise MingjianError(
@@ -45,37 +57,35 @@ def beat(
             fix_en="set source.kind=kafka",
             fix_zh="请设置 source.kind=kafka",
         )
-    from kafka import KafkaProducer  # noqa: PLC0415
-    from kafka.errors import KafkaError  # noqa: PLC0415
-
-    topic = settings.source.topic
-    producer = opened(settings.kafka, KafkaProducer, acks="all", max_block_ms=15_000)
+    producer = Producer(
+        connection(settings.kafka),
+        lambda: ensure_topics(settings),
+        settings.kafka.max_record_bytes,
+    )
     beats = 0
     try:
         while not stop.is_set():
-            partitions = sorted(producer.partitions_for(topic) or ())
-            if not partitions:
-                raise MingjianError(
-                    f"Kafka has no topic '{topic}'",
-                    f"Kafka 上没有主题“{topic}”",
-                    fix_en="start the job or the collector first",
-                    fix_zh="请先启动检测作业或采集",
-                )
-            now = int(time.time() * 1000)
-            told = now - int(delay * 1000)
-            record = heartbeat(settings.tenant, told, now)
-            sent = [
-                producer.send(topic, record, partition=number, timestamp_ms=told)
-                for number in partitions
-            ]
-            for one in sent:
-                one.get(timeout=30)
+            wait = Wait(ONCE_S if once else None, stop, tell)
+            told, partitions = _one(settings, producer, delay, wait)
             beats += 1
-            on_beat(told, len(partitions))
+            on_beat(told, partitions)
             if once or stop.wait(every):
                 break
-    except KafkaError as error:
-        raise unreachable(settings.kafka, error) from None
+    except Stopped:
+        pass  # told to end while it waited: nothing was promised
     finally:
-        producer.close(timeout=5)
+        producer.close()
     return beats
+
+
+def _one(settings: Settings, producer: Producer, delay: float, wait: Wait) -> tuple[int, int]:
+    """Send one heartbeat to each partition; its time and their number. The clock is read when the
+    broker answers, so that one that was away is not told a time long past."""
+    topic = settings.source.topic
+    partitions = producer.partitions(topic, wait)
+    now = int(time.time() * 1000)
+    told = now - int(delay * 1000)
+    record = heartbeat(settings.tenant, told, now)
+    items = [Item(topic, record, None, number, told, [], None) for number in range(partitions)]
+    producer.send(items, wait)
+    return told, partitions

@@ -63,6 +63,7 @@ class Reconciled(NamedTuple):
         short_sighted: rules that may reach further back than was read, the furthest first.
         live: how many alerts the index has of the span; what was taken back is not one.
         surplus: those of them that were not found again, by id.
+        other_tenants: how many alerts of other tenants the span gave; `judged` is without them.
         rulesets: digests of the rules that judged.
         records, seconds: what was read, and how long all took.
     """
@@ -74,6 +75,7 @@ class Reconciled(NamedTuple):
     short_sighted: list[str]
     live: int
     surplus: dict[str, Alert]
+    other_tenants: int
     rulesets: tuple[str, ...]
     records: int
     seconds: float
@@ -139,36 +141,62 @@ def reconcile_past(settings: Settings, span: Span, past: Past, on_progress: Prog
         if records % _LOOK == 0:
             on_progress(records, time.monotonic() - begun)
     on_progress(records, time.monotonic() - begun)
-    judged = again.judge()
+    judged, others = of_tenant(again.judge(), settings.tenant)
     rulesets = tuple(dict.fromkeys(one.digest for one in timeline.rulesets))
-    comparison, surplus = _compared(settings, span, judged, rulesets)
+    comparison, surplus = _compared(settings, span, judged, rulesets, _quiets(timeline))
     since = past.complete_after
     short = judged.edges.short_sighted(span.begin - since) if since is not None else []
     seconds = time.monotonic() - begun
     live = len(comparison.same) + len(surplus)
     return Reconciled(
-        span, judged, comparison, since, short, live, surplus, rulesets, records, seconds
+        span, judged, comparison, since, short, live, surplus, others, rulesets, records, seconds
     )
 
 
+def of_tenant(judged: Judged, tenant: str) -> tuple[Judged, int]:
+    """The same without alerts of other tenants, and how many those are: a record names its own
+    tenant, and the index shows only the alerts of the one it is asked by."""
+    own = {k: one for k, one in judged.alerts.items() if tenant in ("", one.tenant)}
+    return judged._replace(alerts=own), len(judged.alerts) - len(own)
+
+
 def _compared(
-    settings: Settings, span: Span, judged: Judged, rulesets: tuple[str, ...]
+    settings: Settings,
+    span: Span,
+    judged: Judged,
+    rulesets: tuple[str, ...],
+    quiets: dict[str, int],
 ) -> tuple[Comparison, dict[str, Alert]]:
     with contextlib.closing(open_reader(settings)) as reader:
-        live, late = list(_alerts(reader, span)), list(_late(reader, span))
+        live, late = list(_alerts(reader, span.begin, span.end)), list(_late(reader, span))
+        # what an alert from before the span silences in it
+        since = span.begin - min(max(quiets.values(), default=0), span.lookback)
+        before = list(_alerts(reader, since, span.begin - 1)) if late and quiets else []
     there = {one.alert_id for one in live}
     written = told(settings, judged.alerts.keys() - there, span.begin)
-    comparison = compare(judged, live, late, written, rulesets)
+    comparison = compare(judged, live, late, written, rulesets, quiets, before)
     surplus = {one.alert_id: one for one in live if one.alert_id in comparison.surplus}
     return comparison, surplus
 
 
-def _alerts(reader: AlertReader, span: Span) -> Iterator[Alert]:
+def _quiets(timeline: RuleTimeline) -> dict[str, int]:
+    """For how long (ms) an alert of a rule silences further ones, of the rules that do so."""
+    found: dict[str, int] = {}
+    for ruleset in timeline.rulesets:
+        each = [(name, one.suppress) for name, one in ruleset.detections.items()]
+        each += [(name, one.suppress) for name, one in ruleset.correlations.items()]
+        for name, suppress in each:
+            if suppress:
+                found[name] = max(found.get(name, 0), suppress.duration)
+    return found
+
+
+def _alerts(reader: AlertReader, since: int, until: int) -> Iterator[Alert]:
     cursor = ""
     while True:
         try:
             rows, cursor = reader.alerts(
-                since=span.begin, until=span.end, canaries=True, limit=_PAGE, cursor=cursor
+                since=since, until=until, canaries=True, limit=_PAGE, cursor=cursor
             )
         except NoIndexYet:
             return

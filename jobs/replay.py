@@ -101,7 +101,7 @@ def replay(
         report = detect.run(
             _apart(settings, own), on_progress=on_progress, interrupted=interrupted, part=part
         )
-        disputed = _found(reconciled, own) ^ reconciled.judged.alerts.keys()
+        disputed = _found(reconciled, own, settings.tenant) ^ reconciled.judged.alerts.keys()
         wanted = {*_BROUGHT, RULES} if bring_other_rules else set(_BROUGHT)
         missing = reconciled.comparison.missing
         alerts = frozenset(one for one, why in missing.items() if why in wanted) - disputed
@@ -138,12 +138,16 @@ def _outputs(folder: Path, kind: str) -> Iterator[Record]:
         yield from batch.records
 
 
-def _found(reconciled: Reconciled, folder: Path) -> set[str]:
-    """Ids of the alerts of the span that the job has found."""
+def _found(reconciled: Reconciled, folder: Path, tenant: str) -> set[str]:
+    """Ids of the alerts of the span that the job has found; of this tenant, as what is compared."""
     begin, end = reconciled.span.begin, reconciled.span.end
     read = msgspec.json.Decoder(Alert).decode
     alerts = (read(record.body) for record in _outputs(folder, "alerts"))
-    return {one.alert_id for one in alerts if one.status == FINAL and begin <= one.time <= end}
+    return {
+        one.alert_id
+        for one in alerts
+        if one.status == FINAL and begin <= one.time <= end and tenant in ("", one.tenant)
+    }
 
 
 def _bring(

@@ -2,6 +2,9 @@
 
 Everything lives in one folder: data, logs, pid files, and `cluster.yaml`, a settings file with the
 addresses. `down` ends the processes those pid files name and nothing else.
+
+A server that is started again listens where it did: the deliverer and the job know it by that
+address, and nobody tells them another.
 """
 
 from __future__ import annotations
@@ -17,21 +20,24 @@ import yaml
 
 from config.settings import load
 from jobs.servers import elasticsearch, flink, kafka, redis
-from jobs.servers.process import Say, Server, answers, running, silent, start, stop
+from jobs.servers.process import Say, Server, answers, is_free, running, silent, start, stop
 from jobs.topics import ensure_topics
 from rules.errors import EXIT_USAGE, MingjianError
 
 SETTINGS_FILE = "cluster.yaml"
 _STATE_FILE = "stack.json"
+_USUAL = {"redis": 6379, "kafka": 9092, "elasticsearch": 9200, "flink": 8081}
+_TASK_MANAGERS = 2
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the servers listen; 0 is any free port."""
+    """Where the servers are to listen. None: where they did when they last ran, else the usual
+    port. 0: the same port as last while it is free, else any free one."""
 
-    kafka: int = 9092
-    redis: int = 6379
-    elasticsearch: int = 9200
-    flink: int = 8081
+    kafka: int | None = None
+    redis: int | None = None
+    elasticsearch: int | None = None
+    flink: int | None = None
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,15 +63,18 @@ def up(
     folder: Path,
     *,
     ports: Ports | None = None,
-    task_managers: int = 2,
+    task_managers: int | None = None,
     with_deliver: bool = False,
     say: Say = silent,
 ) -> list[Part]:
-    """Start what does not run yet, wait until all answers, write the settings file.
+    """Start what does not run, each part by itself, wait until all answers, write the settings
+    file.
 
     Args:
         folder: where everything is kept.
-        with_deliver: start `mingjian deliver --follow` as well.
+        task_managers: None: as many as there were, else two.
+        with_deliver: start `mingjian deliver --follow` as well. One that `up` started and that
+            has died is started again in any case.
 
     Raises:
         MingjianError: a port in use, a program or archive that is missing, a server that ends.
@@ -73,14 +82,11 @@ def up(
     """
     folder = folder.resolve()
     known = _known(folder)
-    ports = ports or Ports()
+    before = dict(known)
+    wanted = task_managers or len(_task_managers(known)) or _TASK_MANAGERS
     started: list[Server] = []
     try:
-        for name, launch in _launchers(folder, ports, task_managers).items():
-            if _runs(known.get(name)):
-                say(f"{name} runs already", f"{name} 已在运行")
-                continue
-            say(f"starting {name} …", f"正在启动 {name} …")
+        for name, launch in _launchers(folder, ports or Ports(), known, wanted, say).items():
             for server in launch():
                 started.append(server)
                 known[server.name] = _Known(
@@ -90,16 +96,20 @@ def up(
                     pid_file=str(server.pid_file),
                     log=str(server.log),
                 )
+            _tell_of_a_move(name, before, known, say)
         for server in started:
             server.wait(say)
-        settings = _write_settings(folder, known, task_managers)
+        settings = _write_settings(folder, known, wanted)
         ensure_topics(load(path=settings))  # nobody should depend on their being made by accident
-        if with_deliver and not _runs(known.get("deliver")):
+        if (with_deliver or "deliver" in known) and not _runs(known.get("deliver")):
+            say("starting deliver …", "正在启动 deliver …")
             known["deliver"] = _start_deliver(folder, settings)
     except BaseException:
         for server in reversed(started):
             server.stop()
             known.pop(server.name, None)
+            if server.name in before:  # where it listened is still known
+                known[server.name] = before[server.name]
         raise
     finally:
         _remember(folder, known)
@@ -115,8 +125,10 @@ def down(folder: Path, *, wipe: bool = False, say: Say = silent) -> int:
         if stop(Path(part.pid_file)):
             ended += 1
             say(f"{part.name} ended", f"{part.name} 已停止")
+    if known.pop("deliver", None):  # it was asked for with `up`, and is again
+        _remember(folder, known)
     shutil.rmtree(folder / "flink" / "pid", ignore_errors=True)  # its own scripts' notes, now stale
-    if wipe and known:
+    if wipe and (folder / _STATE_FILE).exists():
         for name in ("kafka", "redis", "elasticsearch", "flink", "deliver"):
             shutil.rmtree(folder / name, ignore_errors=True)
         for name in (SETTINGS_FILE, _STATE_FILE):
@@ -144,16 +156,85 @@ def status(folder: Path) -> list[Part]:
 
 
 def _launchers(
-    folder: Path, ports: Ports, task_managers: int
+    folder: Path, ports: Ports, known: dict[str, _Known], task_managers: int, say: Say
 ) -> dict[str, Callable[[], list[Server]]]:
+    """By name, what starts of each server whatever does not run: nothing where all of it runs."""
+
+    def one(name: str, launch: Callable[[Path, int], Server]) -> list[Server]:
+        if _runs(known.get(name)):
+            say(f"{name} runs already", f"{name} 已在运行")
+            return []
+        say(f"starting {name} …", f"正在启动 {name} …")
+        return [launch(folder / name, _port(name, getattr(ports, name), known))]
+
     return {
-        "redis": lambda: [redis.launch(folder / "redis", ports.redis)],
-        "kafka": lambda: [kafka.launch(folder / "kafka", ports.kafka)],
-        "elasticsearch": lambda: [
-            elasticsearch.launch(folder / "elasticsearch", ports.elasticsearch)
-        ],
-        "flink": lambda: flink.launch(folder / "flink", ports.flink, task_managers),
+        "redis": lambda: one("redis", redis.launch),
+        "kafka": lambda: one("kafka", kafka.launch),
+        "elasticsearch": lambda: one("elasticsearch", elasticsearch.launch),
+        "flink": lambda: _flink(
+            folder / "flink", known, _port("flink", ports.flink, known), task_managers, say
+        ),
     }
+
+
+def _flink(
+    folder: Path, known: dict[str, _Known], port: int, wanted: int, say: Say
+) -> list[Server]:
+    """Start the JobManager with its TaskManagers, or those TaskManagers that it lacks."""
+    recorded = _task_managers(known)
+    alive = [one for one in recorded.values() if _runs(one)]
+    if not _runs(known.get("flink")):
+        for one in alive:  # they know the JobManager that died, and would never find the new one
+            say(
+                f"{one.name} has lost its JobManager, ending it",
+                f"{one.name} 已失去 JobManager，将其停止",
+            )
+            stop(Path(one.pid_file))
+        for number in recorded:
+            if number > wanted:
+                del known[recorded[number].name]
+        say("starting flink …", "正在启动 flink …")
+        return flink.launch(folder, port, wanted)
+    for number, one in recorded.items():
+        if number > wanted and not _runs(one):
+            del known[one.name]
+    lacking = [number for number in range(1, wanted + 1) if not _runs(recorded.get(number))]
+    if not lacking:
+        say("flink runs already", "flink 已在运行")
+        return []
+    url = known["flink"].address
+    flink.wait_for_loss(url, len(alive))
+    started = []
+    for together, number in enumerate(lacking, start=len(alive) + 1):
+        say(f"starting taskmanager-{number} …", f"正在启动 taskmanager-{number} …")
+        started.append(flink.add_task_manager(folder, url, number, together=together))
+    return started
+
+
+def _task_managers(known: dict[str, _Known]) -> dict[int, _Known]:
+    """Those that are recorded, by number."""
+    parts = ((name.rpartition("-"), part) for name, part in known.items())
+    return {int(words[2]): part for words, part in parts if words[0] == "taskmanager"}
+
+
+def _port(name: str, asked: int | None, known: dict[str, _Known]) -> int:
+    """Where a server is to listen that does not run; 0: any free port."""
+    last = known[name].port if name in known else 0
+    if asked is None:
+        return last or _USUAL[name]
+    return last if not asked and last and is_free(last) else asked
+
+
+def _tell_of_a_move(
+    name: str, before: dict[str, _Known], known: dict[str, _Known], say: Say
+) -> None:
+    if name in before and before[name].port != known[name].port:
+        old, new = before[name].port, known[name].port
+        say(
+            f"{name} has moved from port {old} to {new}: start again what still uses the old one"
+            " (job, deliverer, collectors)",
+            f"{name} 的端口由 {old} 改为 {new}：请重启仍在使用旧端口的程序（作业、投递、采集）",
+        )
 
 
 def _runs(part: _Known | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from rules.alert import RETRACTED, SPECULATIVE, Alert, Late
@@ -71,6 +71,8 @@ def compare(
     late: Iterable[Late],
     told: Collection[str],
     rulesets: Collection[str],
+    quiets: Mapping[str, int] | None = None,
+    before: Iterable[Alert] = (),
 ) -> Comparison:
     """What should be there against what is.
 
@@ -79,6 +81,8 @@ def compare(
         late: what came too late, of the time that was read.
         told: ids of final alerts that stand in the outputs of the job.
         rulesets: digests of the rules that judged now.
+        quiets: for how long (ms) an alert of a rule silences further ones of its group.
+        before: alerts of the index from before the span, whose silence may reach into it.
     """
     there = {one.alert_id: one for one in live}
     stand = {k: one for k, one in there.items() if one.status != RETRACTED}
@@ -96,6 +100,15 @@ def compare(
 
     moved_by = _by_group(one for one in only_now.values() if was_late(one))
 
+    silences = _Silences(quiets or {}, was_late)
+    silences.both(stand[k] for k in judged.alerts.keys() & stand.keys())
+    for one in before:
+        if one.status != RETRACTED:
+            (silences.both if one.alert_id in judged.before else silences.only_then)([one])
+    silences.only_then(only_then.values())
+    silences.only_now(only_now.values())
+    shifted = silences.shifted()
+
     def why_missing(one: Alert) -> str:
         if one.alert_id in told:  # whoever told it knew all that may be missing now
             return UNDELIVERED
@@ -107,6 +120,8 @@ def compare(
             return MOVED
         if was_late(one):
             return LATE
+        if one.alert_id in shifted:
+            return MOVED
         return TAKEN_BACK if one.alert_id in there else LOST
 
     def why_too_much(one: Alert) -> str:
@@ -114,7 +129,7 @@ def compare(
             return RULES
         if not judged.edges.decides(one):
             return UNDECIDED
-        if was_late(one) or _touches(one, moved_by):
+        if was_late(one) or _touches(one, moved_by) or one.alert_id in shifted:
             return LATE
         return NOT_ENDED if one.status == SPECULATIVE else UNEXPLAINED
 
@@ -147,6 +162,57 @@ def _touches(alert: Alert, others: dict[Group, list[Alert]]) -> bool:
         or (one.first_time <= alert.time and alert.first_time <= one.time)
         for one in others.get(_group(alert), ())
     )
+
+
+class _Silences:
+    """Alerts of rules with a suppression, and which of them differ only because one came late.
+
+    A hit that comes too late to be put in order is told by itself and opens no silence, so the next
+    one in time is told as well; judged in order it would be silent. From there on the silences of
+    then and of now may begin at different times, and each difference explains the next one that it
+    covers.
+    """
+
+    def __init__(self, quiets: Mapping[str, int], was_late: Callable[[Alert], bool]) -> None:
+        self._quiets, self._was_late = quiets, was_late
+        self._groups: dict[Group, list[tuple[int, str, bool, bool, Alert]]] = {}
+
+    def both(self, alerts: Iterable[Alert]) -> None:
+        """Alerts that are there and were found again."""
+        self._add(alerts, there=True, found=True)
+
+    def only_then(self, alerts: Iterable[Alert]) -> None:
+        """Alerts that are there and were not found again."""
+        self._add(alerts, there=True, found=False)
+
+    def only_now(self, alerts: Iterable[Alert]) -> None:
+        """Alerts that were found and are not there."""
+        self._add(alerts, there=False, found=True)
+
+    def _add(self, alerts: Iterable[Alert], *, there: bool, found: bool) -> None:
+        for one in alerts:
+            if one.rule.name in self._quiets:
+                row = (one.time, one.alert_id, there, found, one)
+                self._groups.setdefault(_group(one), []).append(row)
+
+    def shifted(self) -> set[str]:
+        """Ids of those that are on one side only because the silence of the other covers them,
+        and that silence stands on one side only because of a message that was late."""
+        done: set[str] = set()
+        for (rule, _), rows in self._groups.items():
+            until_now = until_then = -1  # silences that only one side knows, for a known reason
+            for time, alert_id, there, found, one in sorted(rows, key=lambda row: row[:2]):
+                ends = time + self._quiets[rule]
+                covered = until_now if there else until_then
+                if there != found and time <= covered:
+                    done.add(alert_id)
+                    if there:
+                        until_then = ends
+                    else:
+                        until_now = ends
+                elif found and self._was_late(one):
+                    until_now = ends  # then it opened no silence
+        return done
 
 
 class _Rules:

@@ -145,5 +145,9 @@ class Backlog:
                 continue
             detail = f"publickey_ver {version}, first at number {seq}; there are keys of "
             detail += ", ".join(map(str, self._keys.versions)) or "no version"
+            if any(one.version == version for one in self._keys.useless):
+                detail += f"; the file of version {version} holds none that can be used"
             count = self._book.counts()[reason, version]
+            # it is told once, and more of them may come
+            detail += f"; at least {count:,}, as counted when this was told"
             self._watch.open(reason, str(version), detail, now=now, count=count)

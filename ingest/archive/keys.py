@@ -14,7 +14,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import stat
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -25,6 +27,7 @@ from config.key_files import owners_alone
 from rules.errors import MingjianError
 
 _NAMED = re.compile(r"(?:.*[^0-9])?0*([0-9]{1,9})")
+_SECRET = re.compile(rb"PRIVATE KEY|\A\x30")  # a key in PEM, whole or not; or one in DER
 
 
 class NoKey(Exception):
@@ -39,14 +42,27 @@ class KeyDiffers(Exception):
     """RSA could not be undone: another key, or damaged bytes."""
 
 
+class Useless(NamedTuple):
+    """A file among the keys that holds none, and what to say of it. `version` is that of its name,
+    -1 when there is none."""
+
+    version: int
+    en: str
+    zh: str
+
+
 class Keys:
     """The keys in a folder; one that is put there later is found by `reload`.
+
+    A file that holds no key holds up nobody: it is one of the `useless`, and should its version be
+    needed, that is a missing key.
 
     Args:
         passphrase: of keys that are encrypted; all have the same.
 
     Raises:
-        MingjianError: a key can be read by others, is no RSA key, or two have one version.
+        MingjianError: a key can be read by others or not by us, its passphrase is another, its name
+            tells no version, or two have one version.
     """
 
     def __init__(self, folder: Path, passphrase: str = "") -> None:
@@ -54,6 +70,7 @@ class Keys:
         self._passphrase = passphrase.encode() or None
         self._keys: dict[int, RSAPrivateKey] = {}
         self._seen: dict[Path, tuple[int, int]] = {}
+        self.useless: tuple[Useless, ...] = ()
         self.reload()
 
     @property
@@ -75,15 +92,23 @@ class Keys:
         if seen == self._seen:
             return False
         keys: dict[int, RSAPrivateKey] = {}
+        useless: list[Useless] = []
         for file in files:
+            key = self._read(file)
+            if isinstance(key, Useless):
+                useless.append(key)
+                continue
             version = _version(file)
             if version in keys:
                 raise _refused(
                     file, f"version {version} has a key already", f"版本 {version} 已有私钥",
                     "keep one file for each version", "每个版本只保留一个文件",
                 )  # fmt: skip
-            keys[version] = self._read(file)
-        self._keys, self._seen = keys, seen
+            keys[version] = key
+        for one in useless:  # being written anew, perhaps: what was read before stays good
+            if one.version in self._keys:
+                keys.setdefault(one.version, self._keys[one.version])
+        self._keys, self._seen, self.useless = keys, seen, tuple(useless)
         return True
 
     def random_key(self, version: int, encrypted: str) -> bytes:
@@ -104,15 +129,21 @@ class Keys:
             raise KeyDiffers
         return found
 
-    def _read(self, file: Path) -> RSAPrivateKey:
-        owners_alone(file, "private key of the archive", "会话存档私钥")
+    def _read(self, file: Path) -> RSAPrivateKey | Useless:
         try:
+            if not stat.S_ISREG(file.stat().st_mode):
+                return _useless(file, "is no regular file", "不是普通文件")
             data = file.read_bytes()
-            locked = b"ENCRYPTED" in data
-            key = load_pem_private_key(data, self._passphrase if locked else None)
         except OSError as error:
             raise _unreadable(file, error.strerror or str(error)) from None
+        if _SECRET.search(data):  # also when we can make nothing of it: somebody else may
+            owners_alone(file, "private key of the archive", "会话存档私钥")
+        locked = b"ENCRYPTED" in data
+        try:
+            key = load_pem_private_key(data, self._passphrase if locked else None)
         except (TypeError, ValueError, UnsupportedAlgorithm):
+            if not locked:
+                return _useless(file, "is no private key in PEM", "不是 PEM 私钥")
             raise _refused(
                 file,
                 "is no private key in PEM, or its passphrase is another",
@@ -122,11 +153,19 @@ class Keys:
                 "可用 `openssl genrsa 2048` 生成；若已加密，请设置 MINGJIAN_ARCHIVE_KEY_PASSPHRASE",
             ) from None
         if not isinstance(key, RSAPrivateKey):
-            raise _refused(
-                file, "is no RSA key", "不是 RSA 私钥",
-                "WeCom wants RSA keys of 2048 bits", "企业微信要求 2048 位 RSA 密钥",
-            )  # fmt: skip
+            return _useless(
+                file, "is no RSA key, and WeCom has no others", "不是 RSA 私钥，而企业微信只用 RSA"
+            )
         return key
+
+
+def _useless(file: Path, en: str, zh: str) -> Useless:
+    named = _NAMED.fullmatch(file.stem)
+    return Useless(
+        int(named[1]) if named else -1,
+        f"{file} is passed over: it {en}; put the key there, or take the file away",
+        f"跳过 {file}：{zh}；请放入正确的私钥，或移走该文件",
+    )
 
 
 def _version(file: Path) -> int:

@@ -20,7 +20,7 @@ from ingest.archive.gaps import Gaps
 from ingest.archive.keys import Keys
 from ingest.archive.lag import Lag
 from ingest.archive.opening import Opened, open_page
-from ingest.archive.page import Encrypted
+from ingest.archive.page import UINT64, Encrypted
 from ingest.archive.port import PAGE_LIMIT, ArchiveClient
 from ingest.archive.watch import Watch
 from ingest.intake import Intake, Taken
@@ -42,6 +42,10 @@ class Puller:
     Args:
         tenant: the company, written into every envelope.
         start: a number to begin behind instead of the stored one.
+        place: where the stored one is kept, for an error.
+
+    Raises:
+        MingjianError: what is stored is no number, and there is no `start`.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Puller:
         *,
         tenant: str,
         start: int | None = None,
+        place: str = "",
     ) -> None:
         self._client, self._keys, self._intake, self._book = client, keys, intake, book
         self._settings, self._world, self._tenant = settings, world, tenant
@@ -64,11 +69,11 @@ class Puller:
         self._backlog = Backlog(client, keys, intake, book, watch, world, tenant=tenant)
         self._lag = Lag(book, watch, settings.lag_minutes, world.now())
         stored = intake.cursor()
-        self._seq = int(stored or "0") if start is None else start
+        self._seq = _reached(stored, place or intake.source) if start is None else start
         self._known = bool(stored) and start is None  # whether what comes before is known
         self._beaten = 0
         self._pages, self._taken = 0, Taken()
-        self._keys_refused = ""
+        self._keys_refused, self._useless = "", set(keys.useless)  # what was said already
 
     def run(
         self, *, once: bool = False, progress: Callable[[Pulled], None] = lambda _: None
@@ -181,7 +186,28 @@ class Puller:
                 self._world.tell("keys", error.en, error.zh)
             return False
         self._keys_refused = ""
+        for one in self._keys.useless:
+            if one not in self._useless:
+                self._world.tell("keys", one.en, one.zh)
+        self._useless = set(self._keys.useless)
         return changed
 
     def _look_at_lag(self) -> None:
         self._lag.look(self._world.now(), self._seq)
+
+
+def _reached(stored: str, place: str) -> int:
+    """The number that was reached. To ask for what is none of the archive's numbers would be
+    answered as if the credentials were wrong."""
+    if not stored:
+        return 0
+    if stored.isascii() and stored.isdecimal() and int(stored) < UINT64:
+        return int(stored)
+    raise MingjianError(
+        f"{place} is damaged: the number of the archive that was reached is {stored[:40]!r}",
+        f"{place} 已损坏：记录的存档序号是 {stored[:40]!r}",
+        fix_en="begin behind a number you know, such as that of the last run, with --from SEQ, or"
+        " with --from 0 at the oldest there is: what is there already is not written twice",
+        fix_zh="请用 --from 序号 从已知的序号（如上次运行给出的）之后继续，或用 --from 0 从最早的"
+        "消息重新拉取：已有的不会重复写入",
+    )

@@ -24,6 +24,7 @@ SOURCE = "canary"  # the collector's name
 _TICK_S, _LOOK_S = 0.2, 1.0
 _LEAD_MS = 2_000  # from the plan to the first message, and as much more as planning takes
 _LEAD_OF_RULE_MS = 60
+HEARTBEAT_DELAY_S = 60.0  # `mingjian heartbeat --delay` where it is not given
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 Progress = Callable[[int, int, int, int], None]  # sent, of how many, seen, of how many
 
@@ -48,7 +49,7 @@ class Canaries:
 
     Args:
         intake: the collector `SOURCE`.
-        patience_s: how long after it is due an alert may take.
+        patience_s: how long after it is due an alert may take in all (`allowance`).
     """
 
     def __init__(
@@ -169,6 +170,21 @@ class _Watch:
     def seconds(self) -> dict[tuple[str, str], float | None]:
         """By rule and target; None where something is missing."""
         return {key: self._seen.get(key) for key in self._open}
+
+
+def allowance(settings: Settings, patience: float, delay: float | None = None) -> float:
+    """Seconds that an alert may take after it is due: `patience` for the way to the targets, and
+    before it the time until the job can know that it is due. In a quiet source that is told by
+    heartbeats, which stay behind the clock, and the job waits for late messages on top.
+
+    Args:
+        delay: how far heartbeats stay behind, in seconds; None: as far as both who send them do
+            by default or by the settings, and not at all for a source that has none.
+    """
+    if delay is None:
+        usual = max(HEARTBEAT_DELAY_S, settings.ingest.archive.delay_seconds)
+        delay = usual if settings.source.kind == "kafka" else 0.0
+    return patience + delay + settings.flink.allowed_lateness_ms / 1000
 
 
 def _now() -> int:

@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from jobs.canaries.book import CanaryBook
-from jobs.canaries.planting import SOURCE, Canaries, Outcome
+from jobs.canaries.planting import SOURCE, Canaries, Outcome, allowance
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -78,9 +78,23 @@ def run(
         typer.Option(
             "--patience",
             min=1,
-            help="告警到期后最多等多少秒 · how many seconds an alert may take after it is due",
+            help="作业得知告警到期后，送达目标最多等多少秒 · how many seconds an alert may take"
+            " once the job can know that it is due",
         ),
     ] = 60.0,
+    delay: Annotated[
+        float | None,
+        typer.Option(
+            "--delay",
+            min=0,
+            help="心跳比时钟晚多少秒，应与 mingjian heartbeat --delay 一致；在 --patience 之上连同"
+            " flink.allowed_lateness_ms 一起等；默认为 60 与 ingest.archive.delay_seconds 中较大"
+            "者，文件数据源为 0 · how many seconds heartbeats stay behind the clock, as mingjian"
+            " heartbeat --delay; waited for on top of --patience, with flink.allowed_lateness_ms;"
+            " by default 60 or ingest.archive.delay_seconds, whichever is more, and 0 for a source"
+            " of files",
+        ),
+    ] = None,
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
     overrides: SetOption = [],  # noqa: B006 - Typer copies it
@@ -105,7 +119,7 @@ def run(
             ends(settings, stop, patience=None if every else 30.0, tell=tell) as where,
             collector(settings, SOURCE, where) as intake,
         ):
-            canaries = Canaries(settings, intake, book, patience)
+            canaries = Canaries(settings, intake, book, allowance(settings, patience, delay))
             while not stop.is_set():
                 began = time.monotonic()
                 with _drawn() as progress:

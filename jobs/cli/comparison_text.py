@@ -31,6 +31,7 @@ def as_json(found: Reconciled) -> dict[str, Any]:
         "seconds": round(found.seconds, 3),
         "rulesets": list(found.rulesets),
         "expected": len(found.judged.alerts),
+        "other_tenants": found.other_tenants,
         "in_index": found.live,
         "same": len(comparison.same),
         "missing": [
@@ -62,6 +63,13 @@ def show(found: Reconciled) -> None:
         f"应有告警 {len(found.judged.alerts):,} · 索引中 {found.live:,}"
         f" · 相同 {len(comparison.same):,}",
     )
+    if others := found.other_tenants:
+        _line(
+            f"{plural(others, 'alert')} of other tenants {'was' if others == 1 else 'were'} not"
+            " compared",
+            f"另有其他租户的告警 {others:,} 条，未作核对",
+            dim=True,
+        )
     missing, surplus = comparison.counts()
     for counts, bad, en, zh in (
         (missing, FAULTS, "missing", "缺"),

@@ -13,7 +13,7 @@ from jobs.cli.alert_list import when
 from jobs.cli.app import out, say
 from jobs.cli.words import plural, visible
 from jobs.completeness.check import Completeness
-from jobs.completeness.lines import DIFFERS, OK, ON_THE_WAY, UNKNOWN, Line, summed
+from jobs.completeness.lines import DIFFERS, OK, ON_THE_WAY, UNKNOWN, Line, summed, why_zh
 from rules.mask import mask_id
 from rules.operations import INCIDENTS
 
@@ -65,11 +65,12 @@ def show(found: Completeness, by: str) -> None:
         for line in some:
             out.print(_text(line), soft_wrap=True)
         if why:
-            out.print(Text(f"  ? {why}", "yellow"), soft_wrap=True)
+            out.print(Text(f"  ? {say(why, why_zh(why))}", "yellow"), soft_wrap=True)
     for name, why in found.unreadable.items():
         if name not in STEPS:
             out.print(
-                Text(f"  ? {name.removeprefix('delivered ')}: {why}", "yellow"), soft_wrap=True
+                Text(f"  ? {name.removeprefix('delivered ')}: {say(why, why_zh(why))}", "yellow"),
+                soft_wrap=True,
             )
     _print_rest(found)
 
@@ -102,7 +103,7 @@ def _text(line: Line) -> Text:
     if line.more:
         notes.append(say(f"{line.more:,} more", f"多 {line.more:,}"))
     if line.why:
-        notes.append(line.why)
+        notes.append(say(line.why, why_zh(line.why)))
     if line.ids:
         more = " …" if len(line.ids) > _SHOWN_IDS else ""
         notes.append(", ".join(one[:12] for one in line.ids[:_SHOWN_IDS]) + more)

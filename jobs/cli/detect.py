@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import hashlib
 import logging
 import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.live import Live
 from rich.text import Text
 
+from config.checks import writable
 from config.settings import Limits, Settings
 from jobs.cli.alert_list import when
 from jobs.cli.app import (
@@ -35,6 +38,7 @@ from jobs.cli.app import (
 from jobs.health import troubles
 from jobs.logs import configure
 from jobs.progress import Snapshot
+from jobs.servers.process import remember, running
 from rules.zone import SHANGHAI
 
 if TYPE_CHECKING:
@@ -67,7 +71,11 @@ def detect(
         " wherever the cluster has none, from the newest checkpoint that can be read",
     ),
     end: bool = typer.Option(
-        False, "--stop", help="停止集群上的检测作业 · end the job that runs on the cluster"
+        False,
+        "--stop",
+        help="停止集群上的检测作业；有 --keep 看护时会被重新提交，请先结束看护进程"
+        " · end the job that runs on the cluster; its keeper (--keep) would submit it again, so"
+        " end that first",
     ),
     savepoint: bool = typer.Option(
         False,
@@ -83,7 +91,7 @@ def detect(
     output: OutputOption = Output.text,
 ) -> None:
     """Run the job until its input ends, or submit it to a cluster and leave it running."""
-    from jobs.detect import run, stop  # noqa: PLC0415  starting Java must not cost every command
+    from jobs.detect import run  # noqa: PLC0415  starting Java must not cost every command
 
     if start:
         overrides = [*overrides, f"flink.restore={start}"]
@@ -92,20 +100,7 @@ def detect(
         _keep(settings)
         return
     if end:
-        stopped = stop(settings, savepoint=savepoint)
-        if output is Output.json:
-            emit({"stopped": list(stopped), "savepoints": [one for one in stopped.values() if one]})
-        else:
-            for job_id, saved in stopped.items():
-                out.print(say(f"job {job_id} has ended", f"作业 {job_id} 已停止"), soft_wrap=True)
-                if saved:
-                    out.print(
-                        say("to go on from here: ", "从这里继续：")
-                        + f"mingjian detect --profile cluster --from {saved.removeprefix('file:')}",
-                        soft_wrap=True,
-                    )
-            if not stopped:
-                out.print(say("no detection job is running", "没有正在运行的检测作业"))
+        _end(settings, output, savepoint=savepoint)
         return
     try:
         with (
@@ -151,6 +146,31 @@ def detect(
     )
 
 
+def _end(settings: Settings, output: Output, *, savepoint: bool) -> None:
+    """End the job of a cluster, and say what has become of it."""
+    from jobs.detect import stop  # noqa: PLC0415
+
+    stopped = stop(settings, savepoint=savepoint)
+    keeper = running(_keeper_file(settings))  # asked now: it may have begun meanwhile
+    if output is Output.json:
+        saves = [one for one in stopped.values() if one]
+        pid = keeper.pid if keeper else 0
+        emit({"stopped": list(stopped), "savepoints": saves, "keeper": pid})
+    else:
+        for job_id, saved in stopped.items():
+            out.print(say(f"job {job_id} has ended", f"作业 {job_id} 已停止"), soft_wrap=True)
+            if saved:
+                out.print(
+                    say("to go on from here: ", "从这里继续：")
+                    + f"mingjian detect --profile cluster --from {saved.removeprefix('file:')}",
+                    soft_wrap=True,
+                )
+        if not stopped:
+            out.print(say("no detection job is running", "没有正在运行的检测作业"))
+    if keeper:
+        _tell_of_keeper(keeper.pid, _keeper_file(settings))
+
+
 def _keep(settings: Settings) -> None:
     """Stay with the job of a cluster until somebody ends this command; the job runs on."""
     from jobs.keep import Keeper  # noqa: PLC0415
@@ -158,9 +178,38 @@ def _keep(settings: Settings) -> None:
     configure(as_json=True)
     with interrupts(signal.SIGINT, signal.SIGTERM) as asked:
         try:
-            Keeper(settings, stop=asked).run()
+            keeper = Keeper(settings, stop=asked)
+            writable(settings.data_dir, "data_dir")
+            _keeper_file(settings).parent.mkdir(mode=0o700, exist_ok=True)
+            remember("keeper", os.getpid(), _keeper_file(settings))
+            keeper.run()
         finally:
+            own = running(_keeper_file(settings))
+            if own is not None and own.pid == os.getpid():
+                _keeper_file(settings).unlink(missing_ok=True)
             logging.disable()  # the bridge to Java complains of a JVM that was ended before it
+
+
+def _keeper_file(settings: Settings) -> Path:
+    """Who keeps the tenant's job: whoever ends it has to know that somebody brings it back."""
+    tenant = hashlib.sha256(settings.tenant.encode()).hexdigest()[:8]
+    return Path(settings.data_dir).resolve() / "keep" / f"keeper-{tenant}.pid"
+
+
+def _tell_of_keeper(pid: int, file: Path) -> None:
+    """That the job comes back, and how it stays ended."""
+    err.print(
+        say(
+            f"⚠ a keeper runs (pid {pid}, {file}): it submits the job again within seconds. To end"
+            f" the job for good, end the keeper first (kill {pid}), then give this command again",
+            f"⚠ 有看护进程在运行（pid {pid}，{file}）：它会在数秒内重新提交作业。"
+            f"要彻底停止，请先结束看护进程（kill {pid}），再执行本命令",
+        ),
+        style="yellow",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
 
 
 def after_interrupt(settings: Settings) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ingest.waiting import Told
 from jobs.cli.app import ConfigOption, ProfileOption, SetOption, err, say, settings_from
 from rules.zone import SHANGHAI
 
@@ -17,8 +18,10 @@ def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command(
         "heartbeat",
-        help="没有人说话时，让作业的事件时间继续前进：“多久没有发生某事”才能按时告警。\n\n"
-        "Let the job's event time go on while nobody talks, so that an absence is told in time.\n\n"
+        help="没有人说话时，让作业的事件时间继续前进：“多久没有发生某事”才能按时告警。"
+        "Kafka 不在时等待，恢复后自行继续。\n\n"
+        "Let the job's event time go on while nobody talks, so that an absence is told in time."
+        " While Kafka is away it waits, and goes on by itself.\n\n"
         "例 · examples:\n\n"
         "  mingjian heartbeat --config var/stack/cluster.yaml",
     )(heartbeat)
@@ -37,8 +40,9 @@ def heartbeat(
         typer.Option(
             "--delay",
             min=0,
-            help="比当前时间晚报多少秒：消息最多迟到这么久 · how many seconds to stay behind the"
-            " clock: no message comes later than that",
+            help="比当前时间晚报多少秒：消息最多迟到这么久；探测的 --delay 应与此相同 · how many"
+            " seconds to stay behind the clock: no message comes later than that; give the same to"
+            " mingjian canary --delay",
         ),
     ] = 60.0,
     once: Annotated[
@@ -46,6 +50,7 @@ def heartbeat(
     ] = False,
 ) -> None:
     """Send heartbeats to every partition of the source's topic until it is stopped."""
+    from jobs.cli.ingest import tell  # noqa: PLC0415
     from jobs.heartbeat import beat  # noqa: PLC0415  the Kafka client takes a while to load
 
     settings = settings_from(profile, config, overrides)
@@ -64,6 +69,10 @@ def heartbeat(
             highlight=False,
         )
 
-    beat(settings, every=every, delay=delay, stop=stop, once=once, on_beat=told)
+    def waits(news: Told) -> None:
+        if news.state != "waiting":  # once is enough: nobody stands and watches
+            tell(news)
+
+    beat(settings, every=every, delay=delay, stop=stop, once=once, on_beat=told, tell=waits)
     if err.is_terminal and not once:
         err.print()

@@ -13,9 +13,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from ingest import files as in_files
 from ingest.intake import Taken
+from ingest.resuming import shown
 from ingest.stream import take_stream
 from ingest.waiting import Told
 from jobs.cli.app import (
@@ -89,6 +91,12 @@ def files(
     began = time.monotonic()
     reserved = Path(settings.source.path) if settings.source.kind == "files" else None
     found = in_files.find(paths, reserved)
+    for path in in_files.passed_over(paths):
+        _complain(
+            f"{shown(path)} is passed over: it is no regular file",
+            f"跳过 {shown(path)}：不是普通文件",
+            "yellow",
+        )
     if not found and not follow:
         raise MingjianError(
             "no .jsonl or .jsonl.gz files there",
@@ -110,14 +118,11 @@ def files(
     }
     conclude(name, outcome.taken, time.monotonic() - began, output, more)
     for one in outcome.damaged:
-        err.print(
-            say(
-                f"{one.path} is damaged behind byte {one.offset:,} of its content ({one.why});"
-                " what stands before was taken",
-                f"{one.path} 解压到第 {one.offset:,} 字节后已损坏（{one.why}）；之前的已采集",
-            ),
-            style="red",
-            soft_wrap=True,
+        _complain(
+            f"{shown(one.path)} is damaged behind byte {one.offset:,} of its content ({one.why});"
+            " what stands before was taken",
+            f"{shown(one.path)} 解压到第 {one.offset:,} 字节后已损坏（{one.why}）；之前的已采集",
+            "red",
         )
     if outcome.damaged:
         raise typer.Exit(EXIT_FINDINGS)
@@ -139,6 +144,14 @@ def stdin(
 ) -> None:
     """Take standard input. The help is given above."""
     settings = settings_from(profile, config, overrides)
+    if sys.stdin is None:  # so Python finds it when whoever started this has closed it
+        raise MingjianError(
+            "standard input is closed, so there is nothing to take",
+            "标准输入已关闭，没有可采集的内容",
+            fix_en="pipe records into it, or take files: mingjian ingest files PATH",
+            fix_zh="请用管道把记录送入，或采集文件：mingjian ingest files 路径",
+            exit_code=EXIT_USAGE,
+        )
     stop = stopping()
     began = time.monotonic()
     with (
@@ -211,6 +224,11 @@ def conclude(
             style="yellow",
             soft_wrap=True,
         )
+
+
+def _complain(en: str, zh: str, style: str) -> None:
+    """A sentence about a file, whose name may look like Rich's markup and is none."""
+    err.print(Text(say(en, zh), style), soft_wrap=True)
 
 
 @contextmanager

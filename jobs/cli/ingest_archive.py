@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from config.settings import Settings
 from ingest.archive.asking import World, refused
@@ -37,7 +38,7 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.ingest import NameOption, conclude, ingest_app, stopping, tell
-from jobs.collecting import collector, ends, now_ms
+from jobs.collecting import book_path, collector, ends, now_ms
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 
 _SECRET = "MINGJIAN_ARCHIVE_SECRET"  # noqa: S105 - the name of the variable
@@ -124,6 +125,7 @@ def archive(
                     _world(stop),
                     tenant=settings.tenant,
                     start=first,
+                    place=str(book_path(settings, name)),
                 )
                 if again:
                     puller.open_again()
@@ -201,15 +203,13 @@ def simulate_archive(
     if output is Output.json:
         emit({"folder": str(folder), **filled._asdict()})
         return
-    out.print(
-        say(
-            f"a simulated archive in {folder}: {filled.messages:,} messages, numbers"
-            f" {filled.first} to {filled.last}; {filled.skipped:,} records are none of an archive",
-            f"模拟存档 {folder}：{filled.messages:,} 条消息，序号 {filled.first} 到 {filled.last}；"
-            f"另有 {filled.skipped:,} 条记录不属于会话存档",
-        ),
-        soft_wrap=True,
+    made = say(
+        f"a simulated archive in {folder}: {filled.messages:,} messages, numbers"
+        f" {filled.first} to {filled.last}; {filled.skipped:,} records are none of an archive",
+        f"模拟存档 {folder}：{filled.messages:,} 条消息，序号 {filled.first} 到 {filled.last}；"
+        f"另有 {filled.skipped:,} 条记录不属于会话存档",
     )
+    out.print(Text(made), soft_wrap=True)  # a path is no markup
 
 
 def _connected(
@@ -242,6 +242,8 @@ def _connected(
 
 def _keys(folder: Path) -> Keys:
     keys = Keys(folder, os.environ.get("MINGJIAN_ARCHIVE_KEY_PASSPHRASE", ""))
+    for one in keys.useless:
+        err.print(Text(say(one.en, one.zh), "yellow"), soft_wrap=True)
     if not keys.versions:
         raise MingjianError(
             f"there is no private key in {folder}",

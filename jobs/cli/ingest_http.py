@@ -87,6 +87,13 @@ def http(
             source: stack.enter_context(collector(settings, source, where))
             for source in tokens.sources
         }
+        for source in intakes:  # removes what a killed one has left: its name is ours from here on
+            where.records.write([], source, where.waiting())
+
+        def ready() -> str:
+            whys = (where.records.ready(), *(one.ready() for one in intakes.values()))
+            return next(filter(None, whys), "")
+
         before = {source: intake.totals() for source, intake in intakes.items()}
         scheme = "https" if certfile else "http"
         shown = f"[{host}]" if ":" in host else host
@@ -104,7 +111,7 @@ def http(
                 soft_wrap=True,
             )
         serve(
-            build(intakes, tokens, limits, where.records.ready),
+            build(intakes, tokens, limits, ready),
             listening,
             header_seconds=limits.header_seconds,
             requests=limits.requests,

@@ -119,6 +119,19 @@ def _say_replayed(desk: Desk, fits: list[Fit], unfits: list[Unfit], *, dry_run: 
     out.print(say(en, zh))
     for one in unfits:
         report(one.why)
+    large = any(fit.row["reason"] == "too_large" for fit in fits)
+    if large and dry_run:
+        limit = desk.settings.limits.record_bytes
+        out.print(
+            say(
+                "this was judged with limits.record_bytes ="
+                f" {limit}: a running job has its own limit until it is started with that one",
+                f"此处按 limits.record_bytes = {limit} 判断：正在运行的作业仍用它自己的限制，"
+                "以此值重新启动后才生效",
+            ),
+            style="yellow",
+            soft_wrap=True,
+        )
     if number and not dry_run:
         seen = sum(1 for fit in fits if not fit.row.get("held", True))
         if seen:
@@ -131,7 +144,7 @@ def _say_replayed(desk: Desk, fits: list[Fit], unfits: list[Unfit], *, dry_run: 
                 style="yellow",
                 soft_wrap=True,
             )
-        if any(fit.row["reason"] == "too_large" for fit in fits):
+        if large:
             out.print(
                 say(
                     "a job judges by the limits it was started with: restart one that has run since"

@@ -32,10 +32,11 @@ from jobs.cli.quarantine_choice import (
     one_or_all,
 )
 from jobs.cli.quarantine_edit import edited, read_fixed
-from jobs.cli.quarantine_view import say_before, say_next, will_be_judged
+from jobs.cli.quarantine_view import say_before, say_dropped, say_next, will_be_judged
 from jobs.cli.words import plural
+from jobs.quarantine.deeds import dropped_by
 from jobs.quarantine.desk import Desk
-from jobs.quarantine.verdict import judge_fixed, lateness
+from jobs.quarantine.verdict import Fit, judge_fixed, lateness, refuse_handled
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.operations import FIXED, OPENED
 
@@ -83,6 +84,13 @@ def fix(
             "--new-id", help="改正后的记录有另一个编号 · the corrected record has another id"
         ),
     ] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="记录已处理过也再次放回 · put it back although it was handled already",
+        ),
+    ] = False,
     reason: Annotated[
         str, typer.Option("--reason", help="改了什么、为何 · what was changed, and why")
     ] = "",
@@ -102,16 +110,19 @@ def fix(
         )
     desk = Desk(settings_from(profile, config, overrides), by)
     row = desk.shelf.one(quarantine_id)
+    if not again:
+        refuse_handled(row)  # before anybody opens an editor for nothing
+
+    def judged(new: bytes, original: bytes | None) -> Fit:
+        return judge_fixed(desk.settings, row, new, original, new_id=new_id, earlier=desk.earlier)
+
     if edit:
         content = desk.originals.kept(row)
         desk.note(OPENED, row)
         # a record of which only the beginning was kept has no whole original to compare with
-        fit = edited(
-            content, lambda new: judge_fixed(desk.settings, row, new, content, new_id=new_id)
-        )
+        fit = edited(content, lambda new: judged(new, content))
     else:
-        fixed = read_fixed(file)
-        fit = judge_fixed(desk.settings, row, fixed, _original(desk, row), new_id=new_id)
+        fit = judged(read_fixed(file), _original(desk, row))
     late = lateness(desk.settings, fit)
     if output is Output.text:
         out.print(will_be_judged(row, fit.message))
@@ -173,16 +184,25 @@ def drop(
     desk = Desk(settings_from(profile, config, overrides), by)
     if target:
         items = chosen_refusals(desk, target, quarantine_id, every=every)
+        before = desk.dropped_before(items, target)
+        items = [item for item in items if item.record.id not in before]
         confirm(len(items), every=every, yes=yes)
         desk.drop_refused(target, items, reason)
         ids = [item.record.id for item in items]
     else:
         rows = chosen(desk, quarantine_id, only)
+        deeds = {row["quarantine_id"]: dropped_by(row["handled"]) for row in rows}
+        before = {one: deed for one, deed in deeds.items() if deed is not None}
+        rows = [row for row in rows if row["quarantine_id"] not in before]
         confirm(len(rows), every=every, yes=yes)
         desk.drop(rows, reason)
         ids = [row["quarantine_id"] for row in rows]
     if output is Output.json:
-        emit({"dropped": ids})
+        emit({"dropped": ids, "dropped_before": list(before)})
+        return
+    for one, deed in before.items():
+        say_dropped(one, deed)
+    if before and not ids:
         return
     number = len(ids)
     out.print(

@@ -128,6 +128,17 @@ def say_before(late: Sequence[int]) -> None:
     err.print(with_options(text), style="yellow", markup=False)
 
 
+def say_dropped(record_id: str, deed: Row) -> None:
+    """That somebody dropped a record before: a second deed would only hide the first."""
+    short, at = visible(record_id[:SHORT_ID]), when(deed["time"])
+    by, why = visible(deed["by"]), visible(deed.get("reason", ""))
+    text = say(
+        f"{short}: already dropped by {by} at {at} ({why}); nothing was written",
+        f"{short}：{by} 已于 {at} 丢弃（{why}）；没有写入任何内容",
+    )
+    out.print(text, style="yellow", markup=False, soft_wrap=True)
+
+
 def say_next(settings: Settings) -> None:
     """What has to run for the result to be seen."""
     if not settings.source.follow:

@@ -35,6 +35,8 @@ from jobs.replay import Replayed, replay
 from rules.comparison import REASONS
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 
+_AS_FAST, _WHOLE = 1.05, 9.95  # below the one nothing is faster, from the other on no tenths
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -126,12 +128,20 @@ def _as_json(done: Replayed) -> dict[str, Any]:
     }
 
 
+def speed(times: float) -> tuple[str, str]:
+    """How fast a span was judged beside how fast it happened, to be put behind a sentence; nothing
+    where that is no number worth reading."""
+    if times < _AS_FAST:  # of a short span the start of the job is most of the time
+        return "", ""
+    number = f"{times:,.0f}" if times >= _WHOLE else f"{times:.1f}"
+    return f"; all in all {number} times as fast as it happened", f"；总体为实际速度的 {number} 倍"
+
+
 def _show(done: Replayed) -> None:
+    pace = speed(done.times_real)
     _line(
-        f"the job judged {done.records:,} records in {done.seconds:.1f} s; all in all"
-        f" {done.times_real:,.0f} times as fast as it happened",
-        f"作业判定 {done.records:,} 条记录，用时 {done.seconds:.1f} 秒；"
-        f"总体为实际速度的 {done.times_real:,.0f} 倍",
+        f"the job judged {done.records:,} records in {done.seconds:.1f} s" + pace[0],
+        f"作业判定 {done.records:,} 条记录，用时 {done.seconds:.1f} 秒" + pace[1],
     )
     if done.disputed:
         ids = ", ".join(one[:12] for one in done.disputed[:5])

@@ -111,7 +111,10 @@ def pack(
         )
         return
     counts = made.counts
-    out.print(f"[bold green]✓[/] {say('evidence pack', '证据包')} [bold]{made.case}[/]")
+    title = Text.assemble(
+        ("✓", "bold green"), f" {say('evidence pack', '证据包')} ", (str(made.case), "bold")
+    )
+    out.print(title)
     for label, value in (
         ("ZIP", made.archive),
         ("PDF", made.pdf),
@@ -125,7 +128,7 @@ def pack(
         (say("key SM3", "公钥指纹"), made.fingerprint),
         (say("took", "用时"), f"{seconds:.1f} s"),
     ):
-        out.print(f"  {label}  {value}", soft_wrap=True)
+        out.print(Text(f"  {label}  {value}"), soft_wrap=True)  # a path is no markup
     again = shlex.join(["mingjian", "report", "verify", str(made.archive)])
     again += _same_settings(profile, config, overrides)
     out.print(Text(f"  {say('verify it', '校验')}  {again}", "dim"), soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -30,6 +30,16 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
+def _port_option(usual: int) -> Any:
+    """One that is not given is not the usual port: a server stays where it was."""
+    return typer.Option(
+        min=0,
+        max=65535,
+        help=f"端口，0 = 任意空闲端口；默认沿用上次的，否则 {usual}"
+        f" · port, 0 = any free one; by default as last time, else {usual}",
+    )
+
+
 FolderOption = Annotated[
     Path,
     typer.Option(
@@ -49,28 +59,28 @@ def register(app: typer.Typer) -> None:
 
 @stack_app.command(
     "up",
-    help="启动尚未运行的服务器，等到全部就绪，并写好配置文件。\n\n"
-    "Start what does not run yet, wait until all answer, write the settings file.\n\n"
+    help="启动未运行的部分（包括单个 TaskManager），等到全部就绪，并写好配置文件；"
+    "仍有缺失时退出码为 1。重新启动的服务器沿用原来的端口。\n\n"
+    "Start whatever does not run, a single TaskManager too, wait until all answer, write the"
+    " settings file; exit code 1 when something is still missing. A server that is started again"
+    " keeps its port.\n\n"
     "例 · example:\n\n  mingjian stack up --with-deliver --kafka-port 0",
 )
 def up(
     *,
     folder: FolderOption = _FOLDER,
-    kafka_port: Annotated[
-        int, typer.Option(help="端口，0 = 任意空闲端口 · port, 0 = any free one")
-    ] = 9092,
-    redis_port: Annotated[
-        int, typer.Option(help="端口，0 = 任意空闲端口 · port, 0 = any free one")
-    ] = 6379,
-    elasticsearch_port: Annotated[
-        int, typer.Option(help="端口，0 = 任意空闲端口 · port, 0 = any free one")
-    ] = 9200,
-    flink_port: Annotated[
-        int, typer.Option(help="端口，0 = 任意空闲端口 · port, 0 = any free one")
-    ] = 8081,
+    kafka_port: Annotated[int | None, _port_option(9092)] = None,
+    redis_port: Annotated[int | None, _port_option(6379)] = None,
+    elasticsearch_port: Annotated[int | None, _port_option(9200)] = None,
+    flink_port: Annotated[int | None, _port_option(8081)] = None,
     task_managers: Annotated[
-        int, typer.Option(min=1, help="TaskManager 数，每个一个槽位 · single-slot TaskManagers")
-    ] = 2,
+        int | None,
+        typer.Option(
+            min=1,
+            help="TaskManager 数，每个一个槽位；默认与上次相同，否则 2"
+            " · single-slot TaskManagers; by default as many as last time, else 2",
+        ),
+    ] = None,
     with_deliver: Annotated[
         bool, typer.Option("--with-deliver", help="同时启动投递进程 · the deliverer as well")
     ] = False,
@@ -91,8 +101,12 @@ def up(
     settings = folder / stack.SETTINGS_FILE
     if output is Output.json:
         emit({"settings": str(settings), "parts": msgspec.to_builtins(parts)})
+    else:
+        _show(parts)
+    if any(not part.pid for part in parts):
+        raise typer.Exit(EXIT_FINDINGS)
+    if output is Output.json:
         return
-    _show(parts)
     if earlier:
         out.print(
             say(

@@ -14,7 +14,7 @@ from config.settings import Settings
 from jobs.collecting import now_ms
 from jobs.completeness import collected, delivered
 from jobs.completeness.collected import Span
-from jobs.completeness.lines import DIFFERS, HOUR_MS, Line, read, state_of, summed
+from jobs.completeness.lines import DIFFERS, HOUR_MS, NO_TIME, Line, read, state_of, summed
 from jobs.completeness.told import Told
 from jobs.consumer_groups import committed
 from jobs.incidents import open_incidents
@@ -84,7 +84,7 @@ def check(
     try:
         told.read(lambda done, total: on_progress("outputs", done, total), until)
         if not told.whole:
-            unreadable["delivered"] = "there was no time to read all that was told"
+            unreadable["delivered"] = NO_TIME
         last = delivered.look(settings, told)
         lines += last.lines
         unreadable |= {f"delivered {name}": why for name, why in last.away.items()}

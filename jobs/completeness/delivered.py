@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from config.settings import Settings, Target
 from jobs.completeness import positions
@@ -49,7 +51,7 @@ def _of_target(settings: Settings, target: Target, told: TellTale) -> Iterator[T
     refused: dict[str, set[str]] = defaultdict(set)
     for one in refusals(settings, target):
         refused[one.record.topic].add(one.record.id)
-    holds = holder(settings, target)
+    holds = _Holders(settings, target)
     now = time.time_ns() // 1_000_000
     try:
         for kind, hour in told.hours():
@@ -60,8 +62,37 @@ def _of_target(settings: Settings, target: Target, told: TellTale) -> Iterator[T
         holds.close()
 
 
+class _Holders:
+    """Asks a target for records of any tenant. Redis has keys of its own for each: there a
+    record is looked for under the tenant that it names, whoever's settings these are."""
+
+    def __init__(self, settings: Settings, target: Target) -> None:
+        self._settings, self._target = settings, target
+        self._tenant = settings.tenant
+        self._mine: Holder = holder(settings, target)
+        self._other: Holder | None = None
+        self.kinds = self._mine.kinds
+
+    def of(self, tenant: str, kind: str, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that are there. Raises NoAnswer."""
+        if self._target.kind != "redis" or tenant == self._settings.tenant:
+            return self._mine.of(kind, ids)
+        if self._other is None or tenant != self._tenant:
+            if self._other is not None:
+                self._other.close()
+            named = msgspec.structs.replace(self._settings, tenant=tenant)
+            self._other, self._tenant = holder(named, self._target), tenant
+        return self._other.of(kind, ids)
+
+    def close(self) -> None:
+        """Release connections."""
+        self._mine.close()
+        if self._other is not None:
+            self._other.close()
+
+
 def _of_hour(
-    holds: Holder,
+    holds: _Holders,
     target: str,
     kind: str,
     hour: int,
@@ -72,16 +103,16 @@ def _of_hour(
 ) -> Told:
     count = there = on_the_way = aside = 0
     missing: list[str] = []
-    for offered, waiting in told.batches(kind, hour, done):
+    for tenant, offered, waiting in told.batches(kind, hour, done):
         count += len(offered) + waiting
         on_the_way += waiting
         if gone or not offered:
             continue
-        found = holds.of(kind, offered)
+        found = holds.of(tenant, kind, offered)
         lost = [one for one in offered if one not in found and one not in refused]
         if lost:
             time.sleep(_SHOWN_AFTER_S)
-            again = holds.of(kind, lost)
+            again = holds.of(tenant, kind, lost)
             found |= again
             lost = [one for one in lost if one not in again]
         there += len(found)

@@ -10,6 +10,9 @@ import msgspec
 
 OK, DIFFERS, ON_THE_WAY, UNKNOWN = "ok", "differs", "on_the_way", "unknown"
 HOUR_MS = 3_600_000
+NOT_WHOLE, NOT_CONFIRMED = "not read to its end", "the job has not confirmed any"
+NOT_HELD = "the topic no longer holds all of that hour"
+NO_TIME = "there was no time to read all that was told"
 
 
 class Cell(NamedTuple):
@@ -75,9 +78,9 @@ def collected(
         if missing:
             state = DIFFERS
             if not whole:
-                state, why = UNKNOWN, "not read to its end"
+                state, why = UNKNOWN, NOT_WHOLE
             elif cell.hour < held_from:
-                state, why = UNKNOWN, "the topic no longer holds all of that hour"
+                state, why = UNKNOWN, NOT_HELD
         lines.append(
             Line(
                 step="collected",
@@ -131,6 +134,19 @@ def delivered(found: Iterable[Told]) -> list[Line]:
     ]
 
 
+_WHY_ZH = {
+    NOT_WHOLE: "未能读完",
+    NOT_HELD: "主题已不再保留该小时的全部记录",
+    NOT_CONFIRMED: "作业尚未确认任何位置",
+    NO_TIME: "来不及读完全部输出",
+}
+
+
+def why_zh(why: str) -> str:
+    """Why something is unknown, in Chinese; the words of a server stay as they are."""
+    return _WHY_ZH.get(why, why)
+
+
 def read(ends: Mapping[int, int], done: Mapping[int, int | None]) -> list[Line]:
     """A line for each partition of the source: its end, and how far the job's checkpoints are."""
     lines = []
@@ -144,7 +160,7 @@ def read(ends: Mapping[int, int], done: Mapping[int, int | None]) -> list[Line]:
                 after=at or 0,
                 on_the_way=max(0, end - (at or 0)),
                 state=UNKNOWN if at is None and end else ON_THE_WAY if end > (at or 0) else OK,
-                why="the job has not confirmed any" if at is None and end else "",
+                why=NOT_CONFIRMED if at is None and end else "",
             )
         )
     return lines

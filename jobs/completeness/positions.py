@@ -28,7 +28,7 @@ def of_target(settings: Settings, target: Target) -> dict[str, int]:
         try:
             found = client.hgetall(redis.marks_key(target.name))
         except RedisError as error:
-            raise NoAnswer(str(error)) from None
+            raise NoAnswer(redis.unreachable(target.name, target.url, error).en) from None
         finally:
             client.close()
         return {name.decode(): int(value) for name, value in found.items()}

@@ -25,10 +25,13 @@ MOST_HOURS = 24  # of open incidents that are looked at again
 _DAY_MS = 24 * HOUR_MS
 _HOUR = "%Y-%m-%dT%H"
 _ABOUT = re.compile(rf"{SOURCE}: (?P<step>\w+) (?P<of>.+?)(?: (?P<hour>\d{{4}}-\d\d-\d\dT\d\d))?")
-_AGREE = "they agree now"
-_GONE = "it can no longer be checked: the topic does not hold all of that hour"
-_NOTHING = "it can no longer be checked: nothing of that hour is kept"
-_NOBODY = "it can no longer be checked: there is no such target any more"
+_AGREE = "they agree now · 现已一致"
+_GONE = (
+    "it can no longer be checked: the topic does not hold all of that hour"
+    " · 已无法核对：主题不再保留该小时的全部记录"
+)
+_NOTHING = "it can no longer be checked: nothing of that hour is kept · 已无法核对：该小时已无记录"
+_NOBODY = "it can no longer be checked: there is no such target any more · 已无法核对：目标已不存在"
 
 
 class About(NamedTuple):
@@ -115,11 +118,19 @@ def _opened(settings: Settings, found: Completeness, fresh: Mapping[str, Line]) 
             source=source,
             key=f"{day} {last.get(source, '')}",
             time=found.at,
-            detail=f"{line.before} and {line.after}: {line.missing} are missing",
+            detail=_detail(line),
             count=line.missing,
         )
         for source, line in fresh.items()
     ]
+
+
+def _detail(line: Line) -> str:
+    """Both numbers and the difference, for whoever reads it: an incident has one text for all."""
+    return (
+        f"{line.before:,} and {line.after:,}: {line.missing:,} missing"
+        f" · {line.before:,} 与 {line.after:,}：缺 {line.missing:,}"
+    )
 
 
 def _ended(

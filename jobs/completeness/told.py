@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +29,7 @@ _LOOK = 5_000
 
 
 class _Facts(msgspec.Struct):
+    tenant: str = ""
     time: int = 0
     actor: str = ""
     sender: str = ""
@@ -56,7 +59,7 @@ class Told:
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute(
             "CREATE TABLE told (kind TEXT, id TEXT, hour INTEGER, name TEXT, done INTEGER,"
-            " PRIMARY KEY (kind, id)) WITHOUT ROWID"
+            " tenant TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID"
         )
         self._db.execute("BEGIN")
 
@@ -105,12 +108,13 @@ class Told:
             return
         if FLAG_CANARY in facts.flags and is_person(facts.actor or facts.sender):
             return  # looked for one by one (`jobs.canaries`), and not kept everywhere
+        tenant = facts.tenant or self._settings.tenant
         moment = facts.time
         if moment and not self._span.begin <= moment < self._span.end:
             return
         self._db.execute(
-            "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?)",
-            (kind, record.id, moment // HOUR_MS * HOUR_MS, *place),
+            "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?, ?)",
+            (kind, record.id, moment // HOUR_MS * HOUR_MS, *place, tenant),
         )
 
     def hours(self) -> list[tuple[str, int]]:
@@ -120,14 +124,19 @@ class Told:
 
     def batches(
         self, kind: str, hour: int, positions: Mapping[str, int], size: int = 1_000
-    ) -> Iterator[tuple[list[str], int]]:
-        """The ids of a kind and hour: those a target has been offered, and how many it has not."""
+    ) -> Iterator[tuple[str, list[str], int]]:
+        """The ids of a kind and hour, those of one tenant at a time: the tenant, those a target
+        has been offered, and how many it has not. A message may name another tenant than the
+        settings do; its alert is that tenant's, and is kept as such."""
         cursor = self._db.execute(
-            "SELECT id, name, done FROM told WHERE kind = ? AND hour = ?", (kind, hour)
+            "SELECT tenant, id, name, done FROM told WHERE kind = ? AND hour = ? ORDER BY tenant",
+            (kind, hour),
         )
         while rows := cursor.fetchmany(size):
-            offered = [one for one, name, done in rows if done <= positions.get(name, 0)]
-            yield offered, len(rows) - len(offered)
+            for tenant, some in groupby(rows, key=itemgetter(0)):
+                held = list(some)
+                offered = [one for _, one, name, done in held if done <= positions.get(name, 0)]
+                yield tenant, offered, len(held) - len(offered)
 
     def close(self) -> None:
         """Remove the temporary file."""

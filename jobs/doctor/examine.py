@@ -16,6 +16,7 @@ from config.settings import Settings
 from jobs.doctor import (
     judge_delivery,
     judge_flow,
+    judge_intake,
     judge_site,
     judge_stream,
     see_delivery,
@@ -23,7 +24,8 @@ from jobs.doctor import (
     see_site,
     see_stream,
 )
-from jobs.doctor.findings import CHECKS, UNKNOWN, Finding, Verdict, verdict
+from jobs.doctor.asked import addresses, named
+from jobs.doctor.findings import CHECKS, UNKNOWN, Finding, Verdict, plain, verdict
 from rules.errors import MingjianError
 
 _SHORT_S, _LONG_S = 8.0, 15.0
@@ -45,6 +47,7 @@ class _Look(NamedTuple):
     check: str
     seconds: float
     run: Callable[[], list[Finding]]
+    of: str = ""  # who is asked and by which setting, for when there is no answer
 
 
 def examine(settings: Settings, *, judge: bool = False) -> Page:
@@ -71,6 +74,7 @@ def examine(settings: Settings, *, judge: bool = False) -> Page:
     found: list[Finding] = []
     for result, look in zip(tuple(results), looks, strict=True):
         found += result if result is not None else [_too_long(look)]
+    found = [plain(one) for one in found]
     order = list(CHECKS)
     found.sort(key=lambda one: order.index(one.check))
     return Page(now, round(time.monotonic() - began, 2), verdict(found), tuple(found))
@@ -92,27 +96,29 @@ def _looks(settings: Settings, now: int, judge: bool) -> list[_Look]:
     def delivery() -> list[Finding]:
         return judge_delivery.delivery(see_delivery.lags(settings), now)
 
+    index, job, broker, stores = addresses(settings)
     looks = [
         _Look("keys", _SHORT_S, lambda: judge_site.keys(site.keys(settings))),
         _Look("rules", _LONG_S, lambda: judge_site.rules(site.rules(settings, _LONG_S), now)),
         _Look("disk", _SHORT_S, lambda: judge_site.disks(site.disks(settings))),
         _Look("clock", _SHORT_S, lambda: judge_site.clocks(site.clocks(settings))),
-        _Look("source", _SHORT_S, source),
-        _Look("job", _SHORT_S, lambda: judge_stream.job(stream.job(settings, now), now)),
-        _Look("progress", _LONG_S, progress),
+        _Look("source", _SHORT_S, source, broker),
+        _Look("job", _SHORT_S, lambda: judge_stream.job(stream.job(settings, now), now), job),
+        _Look("progress", _LONG_S, progress, ", ".join(filter(None, (broker, job)))),
         _Look(
-            "collectors", _SHORT_S, lambda: judge_flow.collectors(flow.collectors(settings), now)
+            "collectors", _SHORT_S, lambda: judge_intake.collectors(flow.collectors(settings), now)
         ),
-        _Look("incidents", _SHORT_S, lambda: judge_flow.incidents(flow.incidents(settings))),
-        _Look("delivery", _LONG_S, delivery),
-        _Look("refused", _LONG_S, lambda: judge_flow.refused(flow.refused(settings))),
-        _Look("quarantine", _LONG_S, lambda: judge_flow.quarantine(flow.shelved(settings))),
+        _Look("incidents", _SHORT_S, lambda: judge_flow.incidents(flow.incidents(settings)), index),
+        _Look("delivery", _LONG_S, delivery, stores),
+        _Look("refused", _LONG_S, lambda: judge_flow.refused(flow.refused(settings)), stores),
+        _Look("quarantine", _LONG_S, lambda: judge_flow.quarantine(flow.shelved(settings)), index),
         _Look(
             "completeness",
             _LONG_S,
             lambda: judge_flow.completeness(flow.completed(settings, now, _READING_S), now),
+            stores,
         ),
-        _Look("canaries", _SHORT_S, lambda: judge_flow.canaries(flow.canaried(settings), now)),
+        _Look("canaries", _SHORT_S, lambda: judge_intake.canaries(flow.canaried(settings), now)),
         _Look(
             "judged",
             _JUDGING_S if judge else _SHORT_S,
@@ -120,7 +126,9 @@ def _looks(settings: Settings, now: int, judge: bool) -> list[_Look]:
         ),
     ]
     looks += [
-        _Look("targets", _SHORT_S, lambda one=one: judge_flow.targets([flow.target(one)]))
+        _Look(
+            "targets", _SHORT_S, lambda one=one: judge_flow.targets([flow.target(one)]), named(one)
+        )
         for one in settings.targets
     ]
     if not settings.targets:
@@ -149,9 +157,12 @@ def _tried(look: _Look) -> list[Finding]:
 
 
 def _too_long(look: _Look) -> Finding:
+    asked = (f" from {look.of}", f"（{look.of}）") if look.of else ("", "")
+    fix = ("is it up, and is its address right?", "它是否在运行，地址是否正确？") if look.of else ()
     return Finding(
         look.check,
         UNKNOWN,
-        f"no answer within {look.seconds:.0f} s",
-        f"{look.seconds:.0f} 秒内没有结果",
+        f"no answer within {look.seconds:.0f} s{asked[0]}",
+        f"{look.seconds:.0f} 秒内没有结果{asked[1]}",
+        *fix,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -95,6 +96,23 @@ def verdict(findings: Sequence[Finding]) -> Verdict:
             tuple(warned),
         )
     return Verdict(True, "To be trusted: nothing speaks against it.", "可信：没有发现问题。", ())
+
+
+_STARTING = re.compile(
+    r"(?:\[Error \d+\] )?(?:(?:Group)?CoordinatorNotAvailable|NotCoordinator"
+    r"|(?:Group|Coordinator)LoadInProgress|NotLeaderForPartition|LeaderNotAvailable).*",
+    re.DOTALL,
+)
+_WAIT = ("try again in a minute", "请一分钟后再试")
+
+
+def plain(finding: Finding) -> Finding:
+    """A broker that is still starting says so in words of its own insides: in ours."""
+    if finding.state != UNKNOWN or not _STARTING.search(finding.en):
+        return finding
+    en = _STARTING.sub("Kafka is still starting: it does not know its groups yet", finding.en)
+    zh = _STARTING.sub("Kafka 仍在启动，尚不知道消费组", finding.zh)
+    return Finding(finding.check, UNKNOWN, en, zh, *_WAIT)
 
 
 def worst(findings: Iterable[Finding]) -> str:

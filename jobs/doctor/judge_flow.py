@@ -1,18 +1,16 @@
-"""Judgements of what comes in and goes out: collectors, targets, what is set aside. Pure. How far
-delivery is: `jobs.doctor.judge_delivery`."""
+"""Judgements of what goes out: incidents, targets, what is set aside. Pure. How far delivery is:
+`jobs.doctor.judge_delivery`; collectors and canaries: `jobs.doctor.judge_intake`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from jobs.completeness.lines import DIFFERS, HOUR_MS, ON_THE_WAY
+from jobs.completeness.lines import DIFFERS, ON_THE_WAY, why_zh
 from jobs.doctor.findings import FAIL, NONE, OK, UNKNOWN, WARN, Finding, span_en, span_zh
 from jobs.doctor.judge_delivery import records
 from jobs.doctor.observed import (
     STALE_MS,
     Answer,
-    Canaried,
-    Collector,
     Complete,
     Judged,
     Refused,
@@ -20,43 +18,7 @@ from jobs.doctor.observed import (
 )
 from rules.operations import INCIDENTS
 
-_DAY_MS = 24 * HOUR_MS
 _NAMED = 3
-
-
-def collectors(seen: Sequence[Collector], now: int) -> list[Finding]:
-    """When each took something last, and what came with it."""
-    if not seen:
-        return [
-            Finding(
-                "collectors",
-                NONE,
-                "none has a book in data_dir: records come another way",
-                "data_dir 中没有采集器账本：记录由其他途径写入",
-            )
-        ]
-    found = []
-    for one in seen:
-        age = now - one.written
-        en = f"{one.name}: took something {span_en(age)} ago; {one.new:,} records"
-        zh = f"{one.name}：{span_zh(age)}前有采集；共 {one.new:,} 条"
-        notes = (
-            (one.set_aside, "set aside", "隔离"),
-            (one.conflicts, "conflicts of ids", "编号冲突"),
-            (one.undecoded, "unreadable", "无法识别"),
-        )
-        for count, word, word_zh in notes:
-            if count:
-                en, zh = f"{en}, {count:,} {word}", f"{zh}，{word_zh} {count:,}"
-        old = age > _DAY_MS
-        fix = (
-            "is it running, and does its source still give?",
-            "它是否在运行，数据源是否仍在提供？",
-        )
-        found.append(
-            Finding("collectors", WARN if old else OK, en, zh, *(fix if old else ("", "")))
-        )
-    return found
 
 
 def incidents(open_: Mapping[str, int]) -> list[Finding]:
@@ -85,16 +47,15 @@ def targets(seen: Sequence[Answer]) -> list[Finding]:
     for one in seen:
         if one.problem or one.blocked:
             what = one.problem or one.blocked
-            found.append(
-                Finding(
-                    "targets",
-                    FAIL,
-                    f"{one.target}: {'no answer' if one.problem else 'takes no writes'}: {what}",
-                    f"{one.target}：{'无应答' if one.problem else '不接受写入'}：{what}",
-                    "nothing is lost meanwhile: what was judged waits to be delivered",
-                    "期间不会丢失：判定结果在等待投递",
-                )
-            )
+            en = f"{one.target}: {'no answer' if one.problem else 'takes no writes'}: {what}"
+            zh = f"{one.target}：{'无应答' if one.problem else '不接受写入'}：{what}"
+            if one.problem_zh:  # it says itself which target, and where
+                en, zh = one.problem, one.problem_zh
+            safe = "nothing is lost meanwhile: what was judged waits to be delivered"
+            safe_zh = "期间不会丢失：判定结果在等待投递"
+            fix = f"{one.fix[0]}; {safe}" if one.fix[0] else safe
+            fix_zh = f"{one.fix[1]}；{safe_zh}" if one.fix[1] else safe_zh
+            found.append(Finding("targets", FAIL, en, zh, fix, fix_zh))
     fine = [one for one in seen if not (one.problem or one.blocked)]
     if fine:
         words = ", ".join(f"{one.target} ({one.detail or one.kind})" for one in fine)
@@ -127,6 +88,7 @@ def quarantine(seen: Shelved) -> list[Finding]:
         return [Finding("quarantine", OK, "nothing waits for somebody", "没有待处理的")]
     most = sorted(seen.by_reason.items(), key=lambda one: (-one[1], one[0]))[:_NAMED]
     named = ", ".join(f"{reason} {number:,}" for reason, number in most)
+    named += f", … ({len(seen.by_reason)})" if len(seen.by_reason) > _NAMED else ""
     at_least = ("at least ", "至少 ") if seen.more else ("", "")
     return [
         Finding(
@@ -165,8 +127,13 @@ def completeness(seen: Complete, now: int) -> list[Finding]:
     if found.state == UNKNOWN:
         dark = [(f"{line.step} {line.of}", line.why) for line in found.lines if line.why]
         step, why = next(iter([*found.unreadable.items(), *dark]), ("", ""))
-        words = (f"{en}: {step}: {why}", f"{zh}：{step}：{why}")
-        return [Finding("completeness", UNKNOWN, *words, fix, fix)]
+        when = now - found.at
+        words = (
+            f"{en}, looked at {span_en(when)} ago: {step}: {why}",
+            f"{zh}，{span_zh(when)}前核对：{step}：{why_zh(why)}",
+        )
+        look = ("to look again: mingjian completeness", "再次核对：mingjian completeness")
+        return [Finding("completeness", UNKNOWN, *words, *look)]
     if ago > STALE_MS:
         words = (f"last checked for {en}", f"最近核对的是{zh}")
         return [Finding("completeness", WARN, *words, fix, fix)]
@@ -184,37 +151,6 @@ def completeness(seen: Complete, now: int) -> list[Finding]:
             f"{zh}：采集 {taken:,} 条，目标中有 {held:,} 条结果，无缺失{more[1]}",
         )
     ]
-
-
-def canaries(seen: Canaried, now: int) -> list[Finding]:
-    """The last round, and what is missed again and again."""
-    last, fix = seen.last, "mingjian canary --every 300"
-    if last is None:
-        words = (
-            "none was ever planted: nobody has tried the whole way",
-            "从未植入：整条链路没有实测过",
-        )
-        return [Finding("canaries", WARN, *words, fix, fix)]
-    ago = now - last.ended
-    if seen.missed:
-        names = list(dict.fromkeys(one.rule for one in seen.missed))
-        named = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
-        return [
-            Finding(
-                "canaries",
-                FAIL,
-                f"{len(names)} rules missed twice or more: {named}",
-                f"{len(names)} 条规则连续未出现：{named}",
-                "mingjian canary --once",
-                "mingjian canary --once",
-            )
-        ]
-    en = f"{span_en(ago)} ago: {last.rules} rules, {last.seen} seen, at most {last.slowest:.1f} s"
-    zh = f"{span_zh(ago)}前：{last.rules} 条规则，出现 {last.seen}，最长 {last.slowest:.1f} 秒"
-    if last.missed:
-        words = (f"{en}; {last.missed} missed", f"{zh}；未出现 {last.missed}")
-        return [Finding("canaries", WARN, *words, fix, fix)]
-    return [Finding("canaries", WARN if ago > _DAY_MS else OK, en, zh)]
 
 
 def judged(seen: Judged) -> list[Finding]:

@@ -144,8 +144,7 @@ def job(seen: Job | None, now: int) -> list[Finding]:
                 FAIL,
                 f"{seen.state.lower()}, {seen.running} of {seen.tasks} tasks run{because}",
                 f"状态 {seen.state}，{seen.tasks} 个任务中 {seen.running} 个在运行{because}",
-                "look at the job in Flink's page; are there slots enough?",
-                "请在 Flink 页面查看作业；槽位是否足够？",
+                *_look_at(seen),
             )
         )
     found += _checkpoints(seen, now)
@@ -175,6 +174,21 @@ def job(seen: Job | None, now: int) -> list[Finding]:
             f"重启 {seen.restarts} 次{kept_zh}",
         )
     ]
+
+
+def _look_at(seen: Job) -> tuple[str, str]:
+    """Where to look, and whether there are slots enough."""
+    page = f" {seen.page}" if seen.page else ""
+    en, zh = f"look at the job in Flink's page{page}", f"请在 Flink 页面{page} 查看作业"
+    if seen.slots is None:
+        return f"{en}; are there slots enough?", f"{zh}；槽位是否足够？"
+    need, total, free = seen.slots
+    en = f"{en}; it needs {need} slots, and the cluster has {total} ({free} free)"
+    zh = f"{zh}；需要 {need} 个槽位，集群共有 {total} 个（空闲 {free} 个）"
+    if total < need:
+        en += ": add task managers, or set flink.parallelism lower"
+        zh += "：请增加 TaskManager，或调低 flink.parallelism"
+    return en, zh
 
 
 def _checkpoints(seen: Job, now: int) -> list[Finding]:
@@ -208,6 +222,31 @@ def _checkpoints(seen: Job, now: int) -> list[Finding]:
     return []
 
 
+def _late(seen: Progress) -> Finding:
+    """What came too late: how much of it would have alerted, and of how much nobody can tell."""
+    counters = seen.job.counters if seen.job else {}
+    late, fired = counters.get("late", 0), counters.get("late_would_have_fired", 0)
+    en, zh = f"{fired:,} would have alerted", f"{fired:,} 次本会告警"
+    if seen.unknown is None:
+        en, zh = f"{en}, the others were not asked about", f"{zh}，其余未能查询"
+    else:
+        told, more = seen.unknown
+        count = min(told, max(0, late - fired))  # the index may hold those of an earlier job
+        least = ("at least ", "至少 ") if more and count == told else ("", "")
+        en = f"{en}; of {least[0]}{count:,} it cannot be told"
+        zh = f"{zh}；{least[1]}{count:,} 次无从判断"
+    return Finding(
+        "progress",
+        WARN,
+        f"{late:,} times a message came too late for a rule that counts: {en}",
+        f"有 {late:,} 次消息到得太晚，计数的规则未计入：{zh}",
+        "mingjian alerts late; is flink.allowed_lateness_ms too short, or is this a past day that"
+        " is read with source.follow?",
+        "mingjian alerts late；请检查 flink.allowed_lateness_ms 是否太短，"
+        "或是否正以 source.follow 读过去的数据",
+    )
+
+
 def progress(seen: Progress, limits: Limits, lateness: int) -> list[Finding]:
     """How far judging is behind the newest message, and what the counts say.
 
@@ -223,7 +262,8 @@ def progress(seen: Progress, limits: Limits, lateness: int) -> list[Finding]:
     if not seen.job.jobs:
         return [Finding("progress", UNKNOWN, "no job runs", "没有作业在运行")]
     found = [
-        Finding("progress", WARN, one.en, one.zh) for one in troubles(seen.job.counters, limits)
+        _late(seen) if one.kind == "late" else Finding("progress", WARN, one.en, one.zh)
+        for one in troubles(seen.job.counters, limits)
     ]
     if not seen.newest:
         return found or [Finding("progress", OK, "no messages yet", "还没有消息")]

@@ -80,7 +80,8 @@ class Topic(NamedTuple):
 class Job(NamedTuple):
     """The tenant's job in Flink. `jobs`: ids of those that have not ended; the rest is of the
     first. `checkpoint`: when the last one completed, 0: none since it was submitted; `failed`: in a
-    row since then; `problem`: why it restarted last; `since`: when it began."""
+    row since then; `problem`: why it restarted last; `since`: when it began. `page`: where Flink
+    shows it; `slots`: how many it needs, the cluster has, and nobody holds."""
 
     jobs: tuple[str, ...]
     state: str = ""
@@ -94,19 +95,25 @@ class Job(NamedTuple):
     watermark: int = 0
     problem: str = ""
     counters: dict[str, int] = {}  # noqa: RUF012 - never changed
+    page: str = ""
+    slots: tuple[int, int, int] | None = None
 
 
 class Progress(NamedTuple):
     """`newest`: the latest event time in the source; `left`: records behind what the job has
-    confirmed, None: not known."""
+    confirmed, None: not known; `unknown`: of how many late messages in the index nobody can tell
+    what they would have done, and whether there are more; None: it was not asked."""
 
     newest: int
     left: int | None
     job: Job | None
+    unknown: tuple[int, bool] | None = None
 
 
 class Collector(NamedTuple):
-    """One collector's book: when it was written last, and what it has taken."""
+    """One collector's book: when it was written last, and what it has taken. `hour`: the hour of
+    the clock in which it took a record last, 0: it took none. The book knows it no better, and it
+    is written when it is opened, too."""
 
     name: str
     written: int
@@ -114,16 +121,20 @@ class Collector(NamedTuple):
     set_aside: int
     conflicts: int
     undecoded: int
+    hour: int = 0
 
 
 class Answer(NamedTuple):
-    """Whether a target answers; `detail`: what it says of itself; `blocked`: it takes no writes."""
+    """Whether a target answers; `detail`: what it says of itself; `blocked`: it takes no writes.
+    `problem` in Chinese, and what to do about it, where that is known."""
 
     target: str
     kind: str
     problem: str = ""
     detail: str = ""
     blocked: str = ""
+    problem_zh: str = ""
+    fix: tuple[str, str] = ("", "")
 
 
 class Lag(NamedTuple):
@@ -164,10 +175,12 @@ class Complete(NamedTuple):
 
 
 class Canaried(NamedTuple):
-    """The last round, None: none ever ran; and what is missed in a row."""
+    """The last round, None: none ever ran; what is missed in a row; and what the last round
+    missed: rule and target."""
 
     last: Round | None
     missed: tuple[Missed, ...]
+    absent: tuple[tuple[str, str], ...] = ()
 
 
 class Judged(NamedTuple):

@@ -14,9 +14,10 @@ from elasticsearch import ApiError, AuthorizationException
 from redis.exceptions import RedisError
 
 from config.settings import Settings, Target
-from jobs.canaries.book import last_rounds
+from jobs.canaries.book import book_path, last_rounds
 from jobs.completeness import check
 from jobs.completeness.collected import books
+from jobs.completeness.lines import UNKNOWN
 from jobs.doctor.observed import (
     STALE_MS,
     Answer,
@@ -30,6 +31,8 @@ from jobs.doctor.observed import (
 from jobs.incidents import open_incidents
 from jobs.quarantine.desk import Desk
 from jobs.quarantine.shelf import OPEN, Shelf
+from rules.decode import HEARTBEAT
+from rules.errors import MingjianError
 from sinks import elasticsearch, redis
 from sinks.archive.sink import INDEX_FILE
 from sinks.base import NoIndexYet
@@ -48,8 +51,11 @@ def collectors(settings: Settings) -> list[Collector]:
         written = max(one.stat().st_mtime_ns for one in beside if one.exists()) // 1_000_000
         with closing(read_only(path)) as db:
             totals = Counter(dict(db.execute("SELECT name, count FROM totals").fetchall()))
+            (hour,) = db.execute(
+                "SELECT coalesce(max(touched), 0) FROM counts WHERE kind <> ?", (HEARTBEAT,)
+            ).fetchone()
         names = ("new", "set_aside", "conflicts", "undecoded")
-        found.append(Collector(path.stem, written, *(totals[name] for name in names)))
+        found.append(Collector(path.stem, written, *(totals[name] for name in names), hour=hour))
     return found
 
 
@@ -68,11 +74,18 @@ def target(one: Target) -> Answer:
         if one.kind == "archive":
             return _archive(one)
         return _elasticsearch(one)
-    except (sqlite3.Error, RedisError, OSError) as error:
-        return Answer(one.name, one.kind, problem=str(error)[:200])
+    except RedisError as error:
+        return _away(one, redis.unreachable(one.name, one.url, error))
     except (ApiError, TransportError) as error:
-        words = str(getattr(error, "message", "") or error).partition("\n")[0][:200]
-        return Answer(one.name, one.kind, problem=words)
+        return _away(one, elasticsearch.unreachable(one.name, one.url, error))
+    except (sqlite3.Error, OSError) as error:
+        return Answer(one.name, one.kind, problem=str(error)[:200])
+
+
+def _away(one: Target, error: MingjianError) -> Answer:
+    """It does not answer, or not us: with the address, and the setting or variable to look at."""
+    fix = (error.fix_en, error.fix_zh)
+    return Answer(one.name, one.kind, error.en, problem_zh=error.zh, fix=fix)
 
 
 def _archive(one: Target) -> Answer:
@@ -152,14 +165,16 @@ def shelved(settings: Settings) -> Shelved:
 
 
 def completed(settings: Settings, now: int, seconds: float) -> Complete:
-    """The last check that was kept when it is of the last whole hour; else one is made, as far as
-    there is time for it. Where that does not tell, one kept a little while ago does."""
+    """The last check that was kept when it is of the last whole hour and could tell; else one is
+    made, as far as there is time for it: what was away then may be back. Where that does not tell,
+    one kept a little while ago does, if it could."""
     kept = check.last_kept(settings)
     span = check.last_hours(1, now)
-    if kept is not None and kept.end >= span.end:
+    told = kept is not None and kept.state != UNKNOWN
+    if kept is not None and told and kept.end >= span.end:
         return Complete(kept)
     made = check.check(settings, span, seconds=seconds)
-    if kept is not None and made.state == "unknown" and now - kept.end <= STALE_MS:
+    if kept is not None and told and made.state == UNKNOWN and now - kept.end <= STALE_MS:
         return Complete(kept)
     return Complete(made)
 
@@ -167,7 +182,15 @@ def completed(settings: Settings, now: int, seconds: float) -> Complete:
 def canaried(settings: Settings) -> Canaried:
     """The last round of canaries. Raises sqlite3.Error."""
     rounds, missed = last_rounds(settings)
-    return Canaried(rounds[0] if rounds else None, tuple(missed))
+    if not rounds:
+        return Canaried(None, tuple(missed))
+    with closing(read_only(book_path(settings))) as db:
+        absent = db.execute(
+            "SELECT rule, target FROM results WHERE began = ? AND seconds IS NULL"
+            " ORDER BY rule, target",
+            (rounds[0].began,),
+        ).fetchall()
+    return Canaried(rounds[0], tuple(missed), tuple(absent))
 
 
 def judged(settings: Settings, *, wanted: bool) -> Judged:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -17,8 +20,11 @@ from jobs.kafka_client import opened, unreachable
 from jobs.topic_reading import Topics
 from jobs.topics import judging_group
 from rules.errors import MingjianError
+from rules.late import UNKNOWN
 from sinks.base import NoAnswer
+from sinks.readers import open_reader
 
+_PAGE, _PAGES = 1_000, 5  # late records that are counted
 _ASKED = (
     "message.timestamp.after.max.ms",
     "retention.ms",
@@ -93,11 +99,25 @@ def job(settings: Settings, now: int) -> Job | None:
     """The tenant's job; None where Flink runs within the command.
 
     Raises:
-        OSError: Flink's interface does not answer.
+        MingjianError: Flink's interface does not answer.
     """
     url = settings.flink.rest_url
     if not url:
         return None
+    try:
+        return _job(settings, url, now)
+    except OSError as error:
+        why = str(getattr(error, "reason", "") or error)
+        shown = re.sub(r"//[^/@]*@", "//", url)
+        raise MingjianError(
+            f"Flink at {shown} (flink.rest_url) does not answer: {why}",
+            f"Flink（{shown}，flink.rest_url）无应答：{why}",
+            fix_en="start it (`make stack`), or correct flink.rest_url",
+            fix_zh="请启动它（`make stack`），或更正 flink.rest_url",
+        ) from None
+
+
+def _job(settings: Settings, url: str, now: int) -> Job:
     ids = progress.running(url, detect.job_name(settings))
     if not ids:
         return Job(())
@@ -124,7 +144,19 @@ def job(settings: Settings, now: int) -> Job | None:
         watermark=look.watermark if look else 0,
         problem=monitor.problem()[:200] if restarts else "",
         counters=look.counters if look else {},
+        page=re.sub(r"//[^/@]*@", "//", f"{url}/#/job/running/{ids[0]}"),
+        slots=_slots(url, told["vertices"]),
     )
+
+
+def _slots(url: str, vertices: list[dict[str, Any]]) -> tuple[int, int, int] | None:
+    """See `Job`. One slot takes a task of each kind, so the most parallel one says how many."""
+    try:
+        told = progress.read(f"{url}/overview")
+        need = max((int(one.get("parallelism", 0)) for one in vertices), default=0)
+        return need, int(told["slots-total"]), int(told["slots-available"])
+    except (OSError, ValueError, LookupError):
+        return None
 
 
 def _failed(history: list[dict[str, Any]]) -> int:
@@ -147,7 +179,7 @@ def source_progress(settings: Settings, now: int) -> Progress:
     """The newest message against the job's event time and what it has confirmed."""
     found = job(settings, now)
     if settings.source.kind != "kafka":
-        return Progress(files(settings).newest, None, found)
+        return Progress(files(settings).newest, None, found, _unknown(settings, found))
     seen = topic(settings)
     left: int | None
     try:
@@ -162,4 +194,21 @@ def source_progress(settings: Settings, now: int) -> Progress:
         )
     except NoAnswer:
         left = None
-    return Progress(seen.newest, left, found)
+    return Progress(seen.newest, left, found, _unknown(settings, found))
+
+
+def _unknown(settings: Settings, found: Job | None) -> tuple[int, bool] | None:
+    """See `Progress`. The job counts what would have alerted, and not of what it cannot be told."""
+    if found is None or not found.counters.get("late"):
+        return None
+    try:
+        with closing(open_reader(settings)) as reader:
+            count, cursor = 0, ""
+            for _ in range(_PAGES):
+                rows, cursor = reader.late(would=UNKNOWN, canaries=True, limit=_PAGE, cursor=cursor)
+                count += len(rows)
+                if not cursor:
+                    break
+            return count, bool(cursor)
+    except (MingjianError, OSError, sqlite3.Error):
+        return None

@@ -14,7 +14,7 @@ from jobs.delivery.files import part_files
 from jobs.quarantine.durable import broker, put_file, send_all
 from rules.alert import content_id
 from rules.errors import MingjianError
-from rules.operations import SETTLING, Handled
+from rules.operations import DROPPED, SETTLING, Handled
 
 MESSAGES = "messages"  # `Handled.to` of a record that went back to the source
 _encode = msgspec.json.encode
@@ -80,6 +80,14 @@ def settles(deed: dict[str, Any], target: str = "", since: int = 0) -> bool:
     if deed["action"] not in SETTLING or deed["time"] < since:
         return False
     return to == target if target else to in ("", MESSAGES)
+
+
+def dropped_by(
+    deeds: Iterable[dict[str, Any]], target: str = "", since: int = 0
+) -> dict[str, Any] | None:
+    """The last deed that dropped a record; the arguments are those of `settles`."""
+    dropped = [one for one in deeds if one["action"] == DROPPED and settles(one, target, since)]
+    return dropped[-1] if dropped else None
 
 
 def by_record(*lists: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

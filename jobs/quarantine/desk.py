@@ -5,12 +5,13 @@ from __future__ import annotations
 import getpass
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any
 
 from config.settings import Settings, Target
-from jobs.quarantine.deeds import MESSAGES, Deeds, by_record, settles
+from jobs.quarantine.deeds import MESSAGES, Deeds, by_record, dropped_by, settles
+from jobs.quarantine.earlier import earlier_ids
 from jobs.quarantine.originals import Originals
 from jobs.quarantine.put_back import put_back
 from jobs.quarantine.refusals import Outcome, refusals, send_again, sent_again, target_named
@@ -19,6 +20,7 @@ from jobs.quarantine.trial import Trial
 from jobs.quarantine.verdict import Fit
 from rules.alert import sm3_raw
 from rules.errors import EXIT_USAGE, MingjianError
+from rules.message import Message
 from rules.operations import DROPPED, REPLAYED, Handled, handled
 from sinks.base import AlertReader, Rejected
 from sinks.readers import open_reader
@@ -65,6 +67,20 @@ class Desk:
                     for fit in some
                 ]
             )
+
+    def earlier(self, row: Row, digests: Collection[str], message: Message) -> dict[str, str]:
+        """The ids of what was put back for a record before, by the SM3 of the bytes."""
+        return earlier_ids(self.settings, row, digests, message)
+
+    def dropped_before(self, items: Sequence[Rejected], target: str) -> dict[str, Row]:
+        """The deed by which each was dropped since the target refused it last, by record."""
+        ids = [item.record.id for item in items]
+        deeds = by_record(self.reader.handled(ids), self.deeds.waiting()) if ids else {}
+        found = {
+            item.record.id: dropped_by(deeds.get(item.record.id, ()), target, item.at)
+            for item in items
+        }
+        return {one: deed for one, deed in found.items() if deed is not None}
 
     def drop(self, rows: Sequence[Row], reason: str) -> None:
         """Write down that nobody will look at these any more. The records stay where they are."""

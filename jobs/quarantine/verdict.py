@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,10 +23,13 @@ from rules.lenient_json import parse
 from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.operations import FIXED, REPLAYED
 from rules.quarantine import REASONS
+from rules.zone import SHANGHAI
 
 _MSGID = re.compile(rb'"msgid"\s*:\s*"([^"\\]{1,512})"')
-CONFLICT = "duplicate_id_conflict"
+CONFLICT, TOO_LARGE = "duplicate_id_conflict", "too_large"
 Row = dict[str, Any]
+# of records that were put back, by the SM3 of their bytes: the ids, as far as they are found
+Earlier = Callable[[Row, Collection[str], Message], Mapping[str, str]]
 
 
 class Fit(NamedTuple):
@@ -68,13 +72,20 @@ def judge_replay(
 
 
 def judge_fixed(
-    settings: Settings, row: Row, fixed: bytes, original: bytes | None, *, new_id: bool
+    settings: Settings,
+    row: Row,
+    fixed: bytes,
+    original: bytes | None,
+    *,
+    new_id: bool,
+    earlier: Earlier,
 ) -> Fit:
     """The fixed bytes of a record.
 
     Args:
         original: what it was; None when that cannot be read any more.
         new_id: the fixed record is meant to have another id.
+        earlier: ids of what was put back before; asked only for other bytes under a new id.
 
     Raises:
         MingjianError: it would be set aside again, or its id is not what was meant.
@@ -98,7 +109,9 @@ def judge_fixed(
         raise _conflict(row)
     if not new_id and not row.get("held", True) and raw != original:
         raise _judged_in_part(row)
-    if not new_id:
+    if new_id:
+        _one_content_of_an_id(row, raw, message, earlier)
+    else:
         _same_as_before(row, raw)
     return Fit(row, raw, message)
 
@@ -123,8 +136,20 @@ def _again(row: Row, why: str, detail: str) -> MingjianError:
     return _refused(
         f"record {short} would be set aside again: {reason.en}{detail}",
         f"记录 {short} 仍会被隔离：{reason.zh}{detail}",
-        (edit, edit),
+        _raise_the_limit(row, short) if why == TOO_LARGE else (edit, edit),
     )
+
+
+def _raise_the_limit(row: Row, short: str) -> tuple[str, str]:
+    """A record is not shortened to fit a limit: what was said is evidence."""
+    limit, limit_zh = (
+        "raise limits.record_bytes, restart the job with it",
+        "请调大 limits.record_bytes，重启作业",
+    )
+    if row["reason"] != TOO_LARGE:  # it was not too large before it was fixed
+        return f"{limit}, then fix it again; or make it shorter", f"{limit_zh}，再重新修复；或改短"
+    command = f"`mingjian quarantine replay {short}`"
+    return f"{limit}, then {command}", f"{limit_zh}，然后执行 {command}"
 
 
 def _fails_again(row: Row) -> MingjianError:
@@ -188,17 +213,78 @@ def lateness(settings: Settings, fit: Fit) -> int:
 
 def _same_as_before(row: Row, raw: bytes) -> None:
     """Refuse other bytes than those that were put back already: an id has one content."""
-    digest = sm3_raw(raw)
-    for deed in row["handled"]:
-        if deed["action"] in (REPLAYED, FIXED) and settles(deed) and deed["raw_sm3"] != digest:
-            short = row["quarantine_id"][:12]
+    for deed in _put_back_otherwise(row, raw):
+        short = row["quarantine_id"][:12]
+        raise _refused(
+            f"other bytes of record {short} were put back already ({deed['action']} by"
+            f" {deed['by']}); a second content of one id is set aside as a conflict",
+            f"记录 {short} 已由 {deed['by']} 放回过不同的内容（{deed['action']}）；"
+            "同一编号的第二份内容会被当作冲突隔离",
+            _another_id(short),
+        )
+
+
+def _one_content_of_an_id(row: Row, raw: bytes, message: Message, earlier: Earlier) -> None:
+    """The same of a new id: nothing that was put back before may have had it with other bytes.
+
+    A deed has the digest of what went back and not its id, so that is read where it was put. What
+    is not found there may have had the id, and then the second content would be lost to a conflict.
+    """
+    deeds = {deed["raw_sm3"]: deed for deed in _put_back_otherwise(row, raw)}
+    if not deeds:
+        return
+    ids = earlier(row, deeds.keys(), message)
+    short = row["quarantine_id"][:12]
+    for digest, deed in deeds.items():
+        if digest not in ids:
             raise _refused(
                 f"other bytes of record {short} were put back already ({deed['action']} by"
-                f" {deed['by']}); a second content of one id is set aside as a conflict",
-                f"记录 {short} 已由 {deed['by']} 放回过不同的内容（{deed['action']}）；"
-                "同一编号的第二份内容会被当作冲突隔离",
-                _another_id(short),
+                f" {deed['by']}), and are not found in the source any more: nobody can tell whether"
+                f" they had the id '{message.msgid}'",
+                f"记录 {short} 已由 {deed['by']} 放回过不同的内容（{deed['action']}），"
+                f"而来源中已找不到：无法确认其编号是否为“{message.msgid}”",
+                (
+                    "if it has to be judged, take it in as a message of its own",
+                    "若必须判定，请作为一条新消息重新采集",
+                ),
             )
+        if ids[digest] == message.msgid:
+            raise _refused(
+                f"other bytes with the id '{message.msgid}' were put back already for record"
+                f" {short} ({deed['action']} by {deed['by']}); a second content of one id is set"
+                " aside as a conflict",
+                f"已由 {deed['by']} 为记录 {short} 放回过编号“{message.msgid}”的另一份内容"
+                f"（{deed['action']}）；同一编号的第二份内容会被当作冲突隔离",
+                ("write another id into it", "请改用另一个编号"),
+            )
+
+
+def _put_back_otherwise(row: Row, raw: bytes) -> list[Row]:
+    """Deeds that put back other bytes of a record than these."""
+    digest = sm3_raw(raw)
+    return [
+        deed
+        for deed in row["handled"]
+        if deed["action"] in (REPLAYED, FIXED) and settles(deed) and deed["raw_sm3"] != digest
+    ]
+
+
+def refuse_handled(row: Row) -> None:
+    """Refuse a record with which somebody has dealt already. Raises MingjianError."""
+    done = [deed for deed in row["handled"] if settles(deed)]
+    if not done:
+        return
+    short, deed = row["quarantine_id"][:12], done[-1]
+    at = f"{datetime.fromtimestamp(deed['time'] / 1000, SHANGHAI):%Y-%m-%d %H:%M:%S}"
+    raise _refused(
+        f"record {short} was handled already: {deed['action']} by {deed['by']} at {at}"
+        " (Beijing time)",
+        f"记录 {short} 已处理过：{deed['by']} 于 {at}（北京时间）执行了 {deed['action']}",
+        (
+            f"see `mingjian quarantine show {short}`; to put it back all the same: --again",
+            f"可用 `mingjian quarantine show {short}` 查看；仍要放回请加 --again",
+        ),
+    )
 
 
 def _conflict(row: Row) -> MingjianError:

@@ -11,6 +11,7 @@ import os
 import shutil
 import site
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 # The matching is Python's work; what is left to a JVM here is small, and on a few cores the second
 # compiler and a parallel collector take more from it than they give (docs/performance.md).
 _SMALL_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+_LOSS_S = 15.0  # heartbeat.timeout below, and some more
 _METRICS_PORTS = 20  # how many ports the reporters may try, from the first one
 
 
@@ -53,18 +55,39 @@ def launch(
 
 
 def add_task_manager(
-    folder: Path, url: str, number: int, environment: Mapping[str, str] | None = None
+    folder: Path,
+    url: str,
+    number: int,
+    environment: Mapping[str, str] | None = None,
+    *,
+    together: int = 0,
 ) -> Server:
-    """Start one more TaskManager for `url`; it is ready when `number` have registered there."""
+    """Start one more TaskManager for `url`; it is ready when `together` have registered there.
+
+    Args:
+        number: names it.
+        together: by default `number`, as while all are started one after the other.
+    """
     name = f"taskmanager-{number}"
     env = environment or environment_for(folder)
     pid_file, log = start(name, _command("taskmanager.sh"), folder, env)
 
     def registered() -> bool:
         overview = _overview(url)
-        return overview is not None and overview["taskmanagers"] >= number
+        return overview is not None and overview["taskmanagers"] >= (together or number)
 
     return Server(name, url, 0, pid_file, log, registered)
+
+
+def wait_for_loss(url: str, alive: int) -> None:
+    """Return when the JobManager has missed those TaskManagers that died, `alive` left: until then
+    it counts them, and one that is started now would seem to be there at once."""
+    until = time.monotonic() + _LOSS_S
+    while time.monotonic() < until:
+        overview = _overview(url)
+        if overview is not None and overview["taskmanagers"] <= alive:
+            return
+        time.sleep(0.2)
 
 
 def environment_for(

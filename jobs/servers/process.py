@@ -125,9 +125,15 @@ def start(
             env={**own, **(env or {})},
             start_new_session=True,  # a group of its own: a Ctrl-C here does not reach it
         )
-    started = psutil.Process(child.pid).create_time()
-    pid_file.write_text(json.dumps({"name": name, "pid": child.pid, "started": started}))
+    remember(name, child.pid, pid_file)
     return pid_file, log
+
+
+def remember(name: str, pid: int, pid_file: Path) -> None:
+    """Write down who a process is, for `running`."""
+    started = psutil.Process(pid).create_time()
+    pid_file.parent.mkdir(parents=True, exist_ok=True)
+    pid_file.write_text(json.dumps({"name": name, "pid": pid, "started": started}))
 
 
 def running(pid_file: Path) -> psutil.Process | None:
@@ -203,21 +209,27 @@ def take_port(wanted: int, name: str) -> int:
     """
     if not wanted:
         return free_port()
+    if not is_free(wanted):
+        en, zh = _listener(wanted)
+        option = f"--set {name}=" if "." in name else f"--{name}-port "
+        raise MingjianError(
+            f"port {wanted} for {name} is in use{en}",
+            f"{name} 要用的端口 {wanted} 已被占用{zh}",
+            fix_en=f"end what listens there, or choose another: {option}PORT (0 = any free one)",
+            fix_zh=f"请停掉占用它的程序，或另选端口：{option}端口（0 表示任意空闲端口）",
+        )
+    return wanted
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen at the port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, wanted))
+            probe.bind((HOST, port))
         except OSError:
-            en, zh = _listener(wanted)
-            option = f"--set {name}=" if "." in name else f"--{name}-port "
-            raise MingjianError(
-                f"port {wanted} for {name} is in use{en}",
-                f"{name} 要用的端口 {wanted} 已被占用{zh}",
-                fix_en=f"end what listens there, or choose another: {option}PORT"
-                " (0 = any free one)",
-                fix_zh=f"请停掉占用它的程序，或另选端口：{option}端口（0 表示任意空闲端口）",
-            ) from None
-    return wanted
+            return False
+    return True
 
 
 def _listener(port: int) -> tuple[str, str]:

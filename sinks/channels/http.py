@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import http.client
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import requests
+import urllib3
 
-from sinks.channels.message import Away, Message, Refused, fitting
+from sinks.channels.deadline import Deadline, session
+from sinks.channels.message import Away, Message, Refused, fitting, quoted
 from sinks.channels.wording import further, left_out, lines, title
 
-TIMEOUT_S = 10
+TIMEOUT_S = 10  # in total, from the first packet to the end of the answer
+CONNECT_S = 5  # of them, for a connection
+REST_S = 1  # for a body that nobody needs: a connection whose answer was read is used again
 ROBOT_BYTES = 4096  # of a robot's markdown (WeCom developer centre, path 91770)
 _NEVER = (400, 413, 422)  # about the message; other answers are about the address or the moment
 _HINTS = {
@@ -52,7 +59,7 @@ class Webhook:
     ) -> None:  # fmt: skip
         self._name, self._url, self._secret, self._now = name, url, secret.encode(), now
         self._token = token
-        self._session = _session(ca_certs)
+        self._session = session(ca_certs)
 
     def send(self, message: Message) -> None:
         """See `Sender`."""
@@ -79,7 +86,7 @@ class Webhook:
             headers["X-Mingjian-Signature"] = "v1=" + signature(self._secret, stamp, body)
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}".encode()
-        _posted(self._session, self._name, self._url, body, headers)
+        _posted(self._session, self._name, self._url, body, headers, read=False)
 
     def close(self) -> None:
         """Release connections."""
@@ -112,14 +119,14 @@ class WecomRobot:
     ) -> None:  # fmt: skip
         self._name, self._url = name, url
         self._mention, self._from = mention, mention_response
-        self._session = _session(ca_certs)
+        self._session = session(ca_certs)
 
     def send(self, message: Message) -> None:
         """See `Sender`."""
         content = self._content(message)
         body = msgspec.json.encode({"msgtype": "markdown", "markdown": {"content": content}})
         headers = {"Content-Type": "application/json"}
-        text = _posted(self._session, self._name, self._url, body, headers)
+        text = _posted(self._session, self._name, self._url, body, headers, read=True)
         try:
             answer = msgspec.json.decode(text, type=_Answer)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -128,7 +135,8 @@ class WecomRobot:
         code = answer.errcode
         if code == 0:
             return
-        said = f"errcode {code} {answer.errmsg.partition(', hint')[0][:100]}".strip()
+        about = answer.errmsg.partition(", hint")[0]
+        said = quoted(f"errcode {code} {about}", (self._url, *_keys(self._url)))
         if code in _UNFIT:
             raise Refused(said)
         if code == _GONE:
@@ -152,38 +160,75 @@ class WecomRobot:
         self._session.close()
 
 
-def _session(ca_certs: str) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # no proxy and no .netrc that nobody wrote into the settings
-    if ca_certs:
-        session.verify = ca_certs
-    return session
+def _keys(url: str) -> list[str]:
+    """What stands in an address to be let in."""
+    parts = urlsplit(url)
+    found = [given for _, given in parse_qsl(parts.query)]
+    return [*found, *parts.query.replace("=", "&").split("&")[1::2], parts.password or ""]
 
 
 def _posted(
-    session: requests.Session, name: str, url: str, body: bytes, headers: Mapping[str, str | bytes]
-) -> bytes:
-    """The beginning of the answer. A redirect is not followed: alerts go where the settings say.
+    session: requests.Session, name: str, url: str, body: bytes,
+    headers: Mapping[str, str | bytes], *, read: bool,
+) -> bytes:  # fmt: skip
+    """The beginning of the answer with `read`, else b"": a status 2xx has confirmed the message,
+    whatever comes after it. A redirect is not followed: alerts go where the settings say.
     Errors never quote the address: it may hold a key."""
+    text, deadline = b"", Deadline(TIMEOUT_S)
     try:
-        with session.post(
-            url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, stream=True
-        ) as answer:
+        with (
+            deadline,
+            session.post(
+                url, data=body, headers=headers, timeout=(CONNECT_S, TIMEOUT_S),
+                allow_redirects=False, stream=True,
+            ) as answer,
+        ):  # fmt: skip
             status, again = answer.status_code, answer.headers.get("Retry-After", "")
-            text: bytes = next(answer.iter_content(_ANSWER_BYTES), b"")
-    except requests.exceptions.SSLError:
-        en, zh = "its certificate is not trusted; see ca_certs", "证书不受信任，见 ca_certs"
-        raise Away(name, en, zh) from None
+            if read and _taken(status):
+                text = _beginning(answer)
+            else:
+                _read_out(answer)
     except (requests.RequestException, ValueError) as error:  # the latter: no name of a host
+        if deadline.over:
+            raise _late(name) from None
+        if isinstance(error, requests.exceptions.SSLError):
+            en, zh = "its certificate is not trusted; see ca_certs", "证书不受信任，见 ca_certs"
+            raise Away(name, en, zh) from None
         why = type(error).__name__
         raise Away(name, f"no answer ({why})", f"没有答复（{why}）") from None
     if status in _NEVER:
         raise Refused(f"HTTP {status}")
-    if not 200 <= status < 300:  # noqa: PLR2004
+    if not _taken(status):
         en, zh = _HINTS.get(status, _REDIRECTED if 300 <= status < 400 else ("", ""))  # noqa: PLR2004
         en, zh = (f"; {en}", f"；{zh}") if en else ("", "")
         raise Away(name, f"HTTP {status}{en}", f"HTTP {status}{zh}", _seconds(again))
+    if read and deadline.over:  # what there is may be half an answer
+        raise _late(name)
     return text
+
+
+def _taken(status: int) -> bool:
+    return 200 <= status < 300  # noqa: PLR2004
+
+
+def _late(name: str) -> Away:
+    return Away(name, f"no answer within {TIMEOUT_S} s", f"{TIMEOUT_S} 秒内没有答复完")
+
+
+def _beginning(answer: requests.Response) -> bytes:
+    text = b""
+    for part in answer.iter_content(_ANSWER_BYTES):
+        text += part
+        if len(text) >= _ANSWER_BYTES:
+            break
+    return text
+
+
+def _read_out(answer: requests.Response) -> None:
+    """Read a body that nobody needs, as far as it comes soon and can be read."""
+    broken = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
+    with Deadline(REST_S), suppress(*broken):
+        answer.raw.read(_ANSWER_BYTES, decode_content=False)
 
 
 def _seconds(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -11,6 +12,7 @@ from rules.zone import SHANGHAI
 from sinks.base import SinkBusy
 
 ALERT, RETRACTION, INCIDENT, RESOLVED, TEST = "alert", "retraction", "incident", "resolved", "test"
+_SECRET = 4  # characters; less is no secret, and would be found in every other word
 _GRAVITY = {"critical": 3, "warning": 2}  # severity of an incident -> response
 
 
@@ -115,6 +117,15 @@ def trial(tenant: str, language: str, zone: str, stamp: int) -> Message:
 def one_line(text: str) -> str:
     """`text` without line breaks and what terminals and mail programs obey or hide."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def quoted(text: str, secrets: Sequence[str], most: int = 120) -> str:
+    """What a receiver said, as it may be shown and logged: one short line that no terminal obeys,
+    without our own secrets, which some receivers repeat."""
+    text = one_line(text)
+    for secret in sorted({one for one in secrets if len(one) >= _SECRET}, key=len, reverse=True):
+        text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
+    return short(text, most)
 
 
 def short(text: str, most: int) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from rules import ENGINE_VERSION
 from rules.alert import Alert
 from rules.operations import Incident
+from sinks.channels.deadline import Deadline, watched
 from sinks.channels.message import (
     RESOLVED,
     RETRACTION,
@@ -25,7 +26,8 @@ from sinks.channels.message import (
 )
 from sinks.channels.wording import lines, title
 
-TIMEOUT_S = 10
+TIMEOUT_S = 10  # for all lines of a message, in total
+CONNECT_S = 5  # of them, for a connection
 CLOSE_S = 2  # how long the receiver may take to close the connection
 FACILITY = 13  # log audit (RFC 5424 table 1)
 _INFORMATIONAL = 6
@@ -71,15 +73,20 @@ class Syslog:
         """See `Sender`."""
         rows = [_line(message, item) for item in message.items]
         rows = rows or [_head(_INFORMATIONAL, self._now(), message.kind) + _test(message).encode()]
+        deadline = Deadline(TIMEOUT_S)
         try:
-            if self._parts.scheme == "syslog":
-                self._datagrams(rows)
-            else:
-                self._stream(rows)
-        except ssl.SSLError:
-            en, zh = "TLS failed; see ca_certs", "TLS 失败，见 ca_certs"
-            raise Away(self._name, en, zh) from None
+            with deadline:
+                if self._parts.scheme == "syslog":
+                    self._datagrams(rows)
+                else:
+                    self._stream(rows)
         except (OSError, UnicodeError) as error:  # the latter: no name of a host
+            if deadline.over:
+                en, zh = f"not taken within {TIMEOUT_S} s", f"{TIMEOUT_S} 秒内没有接收完"
+                raise Away(self._name, en, zh) from None
+            if isinstance(error, ssl.SSLError):
+                en, zh = "TLS failed; see ca_certs", "TLS 失败，见 ca_certs"
+                raise Away(self._name, en, zh) from None
             why = type(error).__name__
             raise Away(self._name, f"no connection ({why})", f"无法连接（{why}）") from None
 
@@ -97,13 +104,16 @@ class Syslog:
                 made.send(row)
 
     def _stream(self, rows: list[bytes]) -> None:
-        with socket.create_connection(self._place(), timeout=TIMEOUT_S) as plain:
+        with socket.create_connection(self._place(), timeout=CONNECT_S) as plain:
+            watched(lambda: plain)
             if self._parts.scheme == "syslog+tls":
                 tls = ssl.create_default_context(cafile=self._ca_certs or None)
                 made: socket.socket = tls.wrap_socket(plain, server_hostname=self._place()[0])
             else:
                 made = plain
+            watched(lambda: made)
             with made:
+                made.settimeout(TIMEOUT_S)
                 made.sendall(b"".join(b"%d %s" % (len(row), row) for row in rows))
                 # A kernel takes bytes for a receiver that is gone. Only its close tells.
                 if isinstance(made, ssl.SSLSocket):

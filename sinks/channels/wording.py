@@ -43,7 +43,7 @@ def title(message: Message) -> str:
         return "Mingjian [test] a test message" if english else "明鉴【测试】测试消息"
     many = f" ×{message.total:,}" if message.total > 1 else ""
     words = _standing(message)
-    what = short(one_line(_subject(message)), _TITLE)
+    what = _quotable(_subject(message), _TITLE)
     return f"Mingjian [{words}] {what}{many}" if english else f"明鉴【{words}】{what}{many}"
 
 
@@ -84,10 +84,12 @@ def lines(message: Message) -> list[str]:
             else "看到这条消息，说明通知渠道可用。这不是真实告警。"
         ]
     several = len({alert.rule.name for alert in message.alerts}) > 1
-    return [
-        short(one_line(_line(message, item, several)), _LINE).replace("://", "：//")  # no link
-        for item in message.items
-    ]
+    return [_quotable(_line(message, item, several), _LINE) for item in message.items]
+
+
+def _quotable(text: str, most: int) -> str:
+    """One line of at most so many characters, in which nothing is a link."""
+    return short(one_line(text), most).replace("://", "：//")
 
 
 def _line(message: Message, item: Alert | Incident, several: bool) -> str:

@@ -131,3 +131,28 @@ def test_each_missing_version_is_told_with_the_first_number_of_its_own(tmp_path:
         ("publickey_ver 2, first at number 1; the", 2),
         ("publickey_ver 3, first at number 2; the", 1),
     ]
+
+
+def test_an_incident_says_that_more_may_have_come_than_it_counts(tmp_path: Path) -> None:
+    company = Company(tmp_path)
+    company.archive.add(*(stored(seq, version=2) for seq in range(1, 31)))
+    assert company.pull(limit=10).shut == {"key_missing": 30}
+    ((_, detail, count),) = company.intake.open()
+    assert count == 10, "it is told at once, with the first page"
+    assert detail.endswith("; at least 10, as counted when this was told")
+
+
+def test_a_needed_version_whose_file_holds_no_key_is_missing_and_the_incident_says_why(
+    tmp_path: Path,
+) -> None:
+    company = Company(tmp_path)
+    (company.keys / "2.pem").touch()
+    company.archive.add(stored(1), stored(2, version=2), stored(3, version=3))
+    assert company.pull().shut == {"key_missing": 2}
+    assert [(word, en.partition(": ")[0]) for word, en in company.clock.told] == [
+        ("keys", f"{company.keys / '2.pem'} is passed over")
+    ]
+    assert ["the file of version 2 holds none" in one for _, one, _ in company.intake.open()] == [
+        True,
+        False,
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from pathlib import Path
 
@@ -79,10 +80,10 @@ def test_an_encrypted_key_wants_its_passphrase(tmp_path: Path) -> None:
     ("name", "content", "mode", "said"),
     [
         ("key.pem", None, 0o600, "version"),
-        ("1.pem", b"no key", 0o600, "no private key"),
         ("1.pem", None, 0o644, "0644"),
         ("01.pem", None, 0o600, "has a key already"),
-        ("9.pem", "ed25519", 0o600, "RSA"),
+        ("9.pem", "ed25519", 0o644, "0644"),
+        ("9.pem", b"-----BEGIN PRIVATE KEY-----\nhalf of it", 0o644, "0644"),
     ],
 )
 def test_what_is_no_key_is_refused_with_a_way_out(
@@ -103,13 +104,59 @@ def test_what_is_no_key_is_refused_with_a_way_out(
     assert raised.value.fix_zh
 
 
+@pytest.mark.parametrize(
+    ("content", "mode", "said"),
+    [
+        (b"", 0o644, "no private key"),
+        (b"no key", 0o600, "no private key"),
+        (b"-----BEGIN PRIVATE KEY-----\nhalf of it", 0o600, "no private key"),
+        ("ed25519", 0o600, "RSA"),
+        ("pipe", 0o600, "no regular file"),
+    ],
+)
+@pytest.mark.parametrize(("name", "version"), [("3.pem", 3), ("notes.pem", -1)])
+def test_a_file_without_a_key_holds_up_no_other_one_and_is_named(
+    tmp_path: Path, name: str, version: int, content: bytes | str, mode: int, said: str
+) -> None:
+    write_key(tmp_path, 1)
+    file = tmp_path / name
+    if content == "pipe":
+        os.mkfifo(file)
+    elif content == "ed25519":
+        content = ed25519.Ed25519PrivateKey.generate().private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    file.chmod(mode)
+    keys = Keys(tmp_path)
+    assert keys.versions == (1,)
+    (useless,) = keys.useless
+    assert useless.version == version
+    assert str(file) in useless.en
+    assert str(file) in useless.zh
+    assert said in useless.en
+
+
+def test_a_key_that_was_read_stays_while_its_file_holds_none(tmp_path: Path) -> None:
+    file = write_key(tmp_path, 1)
+    keys = Keys(tmp_path)
+    file.write_bytes(b"")
+    assert keys.reload() is True
+    assert keys.random_key(1, locked(1)) == b"test words"
+    assert [one.version for one in keys.useless] == [1]
+    write_key(tmp_path, 1)
+    assert keys.reload() is True
+    assert keys.useless == ()
+
+
 def test_a_key_that_is_put_there_is_found_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
     write_key(tmp_path, 1)
     keys = Keys(tmp_path)
     assert keys.reload() is False
     write_key(tmp_path, 2)
     assert keys.reload() is True
-    write_key(tmp_path, 3).write_bytes(b"half")
+    write_key(tmp_path, 3).chmod(0o640)
     with pytest.raises(MingjianError):
         keys.reload()
     assert keys.versions == (1, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import threading
 import time
@@ -14,11 +15,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from config.settings import Rules, Settings, Target
+from config.settings import Rules, Settings, Target, load
 from jobs import deliver
 from jobs.canaries.book import CanaryBook, Missed, last_rounds
-from jobs.canaries.planting import Canaries
+from jobs.canaries.planting import HEARTBEAT_DELAY_S, Canaries, allowance
 from jobs.canaries.telling import Teller
+from jobs.cli.heartbeat import heartbeat
 from jobs.cli.main import app
 from jobs.collecting import collector, ends
 from jobs.incidents import close, open_incidents
@@ -396,8 +398,36 @@ def test_the_command_says_what_was_missed_and_what_has_no_canary(small, tmp_path
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump(msgspec.to_builtins(settings)))
     call = CliRunner().invoke
-    done = call(app, ["canary", "--once", "--patience", "1", "--config", str(file)])
+    at_once = ["--patience", "1", "--set", "flink.allowed_lateness_ms=0"]
+    done = call(app, ["canary", "--once", *at_once, "--config", str(file)])
     assert done.exit_code == EXIT_FINDINGS
     assert "✗ sqlite  0 of 1 came; missed: t1_words" in done.output
     told = call(app, ["canary", "--which", "--config", str(file), "--output", "json"])
     assert json.loads(told.output) == {"with": 1, "without": {}, "waiting": 0}
+
+
+def test_a_round_waits_until_heartbeats_can_have_told_that_an_alert_is_due(monkeypatch, small):
+    """With all defaults: the heartbeat's delay and the lateness, and then the patience."""
+    asked: list[float] = []
+
+    def stopped(*_args) -> None:
+        asked.append(_args[-1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jobs.cli.canary.Canaries", stopped)
+    parameters = inspect.signature(heartbeat).parameters
+    behind = parameters["delay"].default + parameters["every"].default
+    live = load("cluster")
+    monkeypatch.setattr("jobs.cli.canary.settings_from", lambda *_: small[0])
+    CliRunner().invoke(app, ["canary", "--once"])
+    monkeypatch.setattr("jobs.cli.canary.allowance", lambda _, *given: allowance(live, *given))
+    CliRunner().invoke(app, ["canary", "--once"])
+    CliRunner().invoke(app, ["canary", "--once", "--patience", "20", "--delay", "7"])
+    files, topic, given = asked
+    lateness = live.flink.allowed_lateness_ms / 1000
+    assert parameters["delay"].default == HEARTBEAT_DELAY_S
+    assert files == 60 + lateness, "a source of files has no heartbeats"
+    assert topic >= behind + lateness + 30
+    assert given == 20 + 7 + lateness
+    slow = load("cluster", overrides=("ingest.archive.delay_seconds=600",))
+    assert allowance(slow, 60) == 660 + lateness

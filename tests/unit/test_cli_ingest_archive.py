@@ -106,6 +106,40 @@ def test_what_a_missing_key_keeps_back_comes_when_the_key_does(folder: Path) -> 
     assert told["key_missing"] == "resolved"
 
 
+@pytest.mark.parametrize("value", ["garbage", "-5", str(2**64), "1.5", "١"])
+def test_a_damaged_number_is_told_as_what_it_is(folder: Path, value: str) -> None:
+    assert run(folder, "--once").exit_code == 0
+    memory = folder / "data/ingest/archive.db"
+    with sqlite3.connect(memory) as book:
+        book.execute("UPDATE cursors SET value = ?", (value,))
+    book.close()
+    error = run(folder, "--once").exception
+    assert isinstance(error, MingjianError)
+    assert error.en.startswith(f"{memory} is damaged: ")
+    assert error.zh.startswith(f"{memory} 已损坏")
+    assert "--from" in error.fix_en
+    assert "--from" in error.fix_zh
+    told = {one["kind"] for one in outputs(folder, "incidents")}
+    assert "source_refused" not in told, "the archive was not asked"
+    assert summary(run(folder, "--once", "--from", "0"))["duplicates"] == N
+    assert run(folder, "--once").exit_code == 0
+
+
+def test_a_file_that_holds_no_key_is_named_and_stops_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    extra = folder / "archive/keys/3.pem"
+    extra.touch(0o644)
+    done = run(folder, "--once")
+    assert done.exit_code == 0, done.output
+    assert summary(done)["new"] == N
+    assert f"{extra} is passed over: it is no private key in PEM" in done.stderr
+    extra.write_bytes((folder / "archive/keys/2.pem").read_bytes())
+    with pytest.raises(MingjianError, match="other users"):
+        raise run(folder, "--once").exception or AssertionError
+
+
 def test_a_locked_file_of_kept_messages_is_said_and_waited_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

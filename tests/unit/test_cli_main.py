@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -89,3 +90,45 @@ def test_who_stops_a_job_is_told_how_to_go_on(
     said = after_interrupt(load(overrides=overrides))
     assert says in said
     assert bool(says) == bool(said)
+
+
+def collected(folder: Path, *words: str, stdin: int | None = subprocess.DEVNULL):
+    """What `mingjian ingest` with these words says; `stdin` None: it is closed."""
+    chosen = {"data_dir": "d", "keys_dir": "k", "source.path": "m", "outputs.path": "o"}
+    options = [f"--set={key}={folder / name}" for key, name in chosen.items()]
+    closed = [] if stdin is not None else ["sh", "-c", 'exec "$@" <&-', "sh"]
+    return subprocess.run(
+        [*closed, sys.executable, "-m", "jobs.cli.main", "ingest", *words, *options],
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "MINGJIAN_LANG": "en"},
+    )
+
+
+def test_a_damaged_file_is_named_whatever_its_name_looks_like(tmp_path: Path) -> None:
+    file = tmp_path / "a[" / "b].jsonl.gz"
+    file.parent.mkdir()
+    file.write_bytes(gzip.compress(b"{}\n")[:-4])
+    os.mkfifo(file.parent / "[red].jsonl")
+    done = collected(tmp_path, "files", str(file.parent))
+    assert done.returncode == 1
+    assert f"{file} is damaged behind byte" in done.stderr
+    assert done.stderr.count("[red].jsonl is passed over: it is no regular file") == 1
+
+
+def test_a_closed_standard_input_is_a_wrong_call(tmp_path: Path) -> None:
+    done = collected(tmp_path, "stdin", stdin=None)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        "✗ standard input is closed, so there is nothing to take",
+    )
+
+
+def test_a_setting_that_is_no_utf8_is_a_wrong_call(tmp_path: Path) -> None:
+    done = collected(tmp_path, "files", ".", "--set", os.fsdecode(b"tenant=\xff"))
+    assert done.returncode == 2
+    assert "is not UTF-8 text" in done.stderr

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from jobs import stack as servers
 from jobs.cli import stack
-from jobs.servers.process import start
+from jobs.servers.process import Server, free_port, start
+from rules.errors import MingjianError
 
 LONG = "a-folder-with-a-name-that-fills-half-a-line-of-a-terminal"
 
@@ -88,3 +89,44 @@ def test_an_empty_folder_name_is_not_the_current_folder(monkeypatch, tmp_path, w
     assert done.exit_code == 2
     assert "expected the name of a folder" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_still_down_after_up_is_told_by_the_exit_code(monkeypatch, tmp_path):
+    parts = [
+        servers.Part(name="redis", address="redis://127.0.0.1:1", pid=1, log="redis.log"),
+        servers.Part(name="taskmanager-1", address="-", pid=0, log="taskmanager-1.log"),
+    ]
+    monkeypatch.setattr(servers, "up", lambda *_, **__: parts)
+    done = call(monkeypatch, "up", "--dir", str(tmp_path))
+    assert done.exit_code == 1
+    assert "taskmanager-1.log" in done.stdout
+    assert "mingjian detect" not in done.stdout, "nothing to go on with"
+    told = call(monkeypatch, "up", "--dir", str(tmp_path), "--output", "json")
+    assert (told.exit_code, len(json.loads(told.stdout)["parts"])) == (1, 2)
+
+
+def test_a_server_that_is_started_again_listens_where_it_did(monkeypatch, folder):
+    """The port of the record, not the usual one; another only when it is asked for."""
+    state = json.loads((folder / "stack.json").read_text())
+    was = free_port()
+    state[1] |= {"port": was, "address": f"http://127.0.0.1:{was}"}
+    (folder / "stack.json").write_text(json.dumps(state))
+    asked: list[tuple[int, int]] = []
+
+    def quiet(name):
+        return Server(name, "-", 1, folder / "no.pid", folder / "no.log", lambda: True)
+
+    def launch(_folder, port, task_managers):
+        asked.append((port, task_managers))
+        raise MingjianError("stopped here", "到此为止")
+
+    monkeypatch.setattr(servers.flink, "launch", launch)
+    monkeypatch.setattr(servers.kafka, "launch", lambda *_: quiet("kafka"))
+    monkeypatch.setattr(servers.elasticsearch, "launch", lambda *_: quiet("elasticsearch"))
+    other = free_port()
+    for words in ((), ("--flink-port", "0"), ("--flink-port", str(other))):
+        done = call(monkeypatch, "up", "--dir", str(folder), *words)
+        assert "stopped here" in str(done.exception)
+    assert asked == [(was, 2), (was, 2), (other, 2)]
+    kept = {one["name"]: one["port"] for one in json.loads((folder / "stack.json").read_text())}
+    assert kept["flink"] == was, "a start that failed forgets nothing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from jobs.completeness.lines import (
 )
 from jobs.completeness.telling import differing, tell
 from rules.errors import EXIT_FINDINGS, MingjianError
+from sinks.redis_keys import Keys as RedisKeys
 from sinks.sqlite_reader import SqliteReader
 from tests.support import collecting
 from tests.support.collecting import bare, event, opened
@@ -215,6 +217,47 @@ def test_no_incident_is_opened_twice_while_the_index_cannot_be_read(site):
     assert tell(site, agreeing, stop) == []
     path.write_bytes(kept)
     assert tell(site, found, stop) == []
+
+
+class Shelf:
+    """Stands for a Redis server that has these keys, and positions behind all that was told."""
+
+    def __init__(self, keys: set[str]) -> None:
+        self.keys, self.parts, self.asked = keys, list[str](), list[str]()
+
+    def hgetall(self, _name):
+        return {f"file:alerts/{name}".encode(): b"1000000" for name in self.parts}
+
+    def pipeline(self, **_):
+        return self
+
+    def exists(self, key):
+        self.asked.append(key)
+
+    def execute(self):
+        asked, self.asked = self.asked, []
+        return [key in self.keys for key in asked]
+
+    def close(self):
+        pass
+
+
+def test_an_alert_of_another_tenant_is_looked_for_under_its_own_tenant(site, monkeypatch):
+    """One message that names another tenant made a false loss in Redis, which has keys for each."""
+    now = time.time_ns() // 1_000_000  # Redis keeps nothing for longer than a month
+    mine, other = alert(1, time=now), alert(2, time=now, tenant="other")
+    Path(site.source.path).mkdir()
+    write_part(Path(site.outputs.path), [mine, other])
+    shelf = Shelf({RedisKeys("demo").alert(mine.id), RedisKeys("other").alert(other.id)})
+    root = Path(site.outputs.path) / "alerts"
+    shelf.parts = [str(one.relative_to(root)) for one in root.rglob("part-*")]
+    monkeypatch.setattr("sinks.redis.connect", lambda *_, **__: shelf)
+    targets = (Target(kind="redis", name="redis", url="redis://nowhere"),)
+    site = msgspec.structs.replace(site, targets=targets)
+    assert of(check(site, WHOLE), "delivered") == [("redis alerts", 2, 2, 0, OK)]
+    shelf.keys = {RedisKeys("demo").alert(one.id) for one in (mine, other)}
+    found = check(site, WHOLE)
+    assert of(found, "delivered") == [("redis alerts", 2, 1, 1, DIFFERS)], "at another's is lost"
 
 
 def test_a_damaged_book_is_said_and_the_rest_is_looked_at(site, tmp_path):

@@ -68,7 +68,7 @@ def incidents(site: Settings) -> list[tuple[str, str, str]]:
 def test_two_checks_of_an_hour_open_one_incident_whatever_the_index_shows_yet(site):
     told(site)
     told(site)  # the first is on its way to the index
-    assert incidents(site) == [(LOST, "open", "2 and 1: 1 are missing")]
+    assert incidents(site) == [(LOST, "open", "2 and 1: 1 missing · 2 与 1：缺 1")]
 
 
 def test_all_that_were_opened_of_one_hour_end(site):
@@ -79,7 +79,7 @@ def test_all_that_were_opened_of_one_hour_end(site):
     assert len(incidents(site)) == 2
     mend(site)
     told(site)
-    assert incidents(site) == [(LOST, "resolved", "they agree now")] * 2
+    assert incidents(site) == [(LOST, "resolved", "they agree now · 现已一致")] * 2
 
 
 def test_what_differs_again_is_another_incident(site):
@@ -112,7 +112,7 @@ def test_the_service_checks_an_hour_again_until_it_agrees(site, tmp_path, monkey
     monkeypatch.setattr(command, "stopping", Once)
     done = CliRunner().invoke(app, ["completeness", "--every", "3600", "--config", str(file)])
     assert done.exit_code == 0, done.output
-    assert incidents(site) == [(LOST, "resolved", "they agree now")]
+    assert incidents(site) == [(LOST, "resolved", "they agree now · 现已一致")]
 
 
 def test_an_hour_of_which_nothing_is_kept_is_over_and_says_so(site):
@@ -123,7 +123,7 @@ def test_an_hour_of_which_nothing_is_kept_is_over_and_says_so(site):
     told(site, Span(H + HOUR_MS, H + 2 * HOUR_MS))
     assert [status for _, status, _ in incidents(site)] == ["open"], "another hour says nothing"
     told(site, Span(H, H + HOUR_MS))
-    gone = "it can no longer be checked: nothing of that hour is kept"
+    gone = "it can no longer be checked: nothing of that hour is kept · 已无法核对：该小时已无记录"
     assert incidents(site) == [(LOST, "resolved", gone)]
 
 
@@ -132,7 +132,7 @@ def test_an_hour_of_a_target_that_has_another_name_now_is_over_and_says_so(site)
     incidents(site)
     renamed = (msgspec.structs.replace(site.targets[0], name="index"),)
     told(msgspec.structs.replace(site, targets=renamed), Span(H, H + HOUR_MS))
-    gone = "it can no longer be checked: there is no such target any more"
+    gone = telling._NOBODY
     assert (LOST, "resolved", gone) in incidents(site)
 
 
@@ -170,11 +170,11 @@ def line(state: str) -> Line:
         (DIFFERS, 0, ""),
         (DIFFERS, H + 1, ""),
         (ON_THE_WAY, 0, ""),
-        (OK, 0, "they agree now"),
-        (OK, H, "they agree now"),
+        (OK, 0, "they agree now · 现已一致"),
+        (OK, H, "they agree now · 现已一致"),
         # what was missing may be gone from the topic, too
-        (OK, H + 1, "it can no longer be checked: the topic does not hold all of that hour"),
-        (UNKNOWN, H + 1, "it can no longer be checked: the topic does not hold all of that hour"),
+        (OK, H + 1, telling._GONE),
+        (UNKNOWN, H + 1, telling._GONE),
         (UNKNOWN, 0, ""),
         (OK, None, ""),  # the broker is away
     ],
@@ -228,7 +228,7 @@ def test_an_incident_is_closed_with_a_reason_and_says_who_and_why(site, words, m
     assert done.exit_code == 0, done.output
     short = row["incident_id"][:12]
     assert done.output.splitlines()[0] == f"closed: {short} count_differs, {LOST}"
-    detail = "2 and 1: 1 are missing; closed by lina: lost with the disk"
+    detail = "2 and 1: 1 missing · 2 与 1：缺 1; closed by lina: lost with the disk"
     assert incidents(site) == [(LOST, "resolved", detail)]
     assert judge_flow.incidents(see_flow.incidents(site))[0].state == "ok", "the doctor sees it"
     again = CliRunner().invoke(app, ["incidents", "close", *given])

@@ -15,23 +15,27 @@ import msgspec
 import pytest
 import yaml
 from kafka import TopicPartition
+from redis.exceptions import AuthenticationError
 from typer.testing import CliRunner
 
 from config.channels import Channel
 from config.settings import Limits, Rules, Settings, Target, load
 from jobs import deliver
-from jobs.canaries.book import Missed, Round
+from jobs.canaries.book import CanaryBook, Missed, Round
 from jobs.cli.main import app
 from jobs.completeness import check
 from jobs.completeness.check import Completeness
 from jobs.completeness.lines import HOUR_MS, Line
+from jobs.doctor import examine as examine_module
 from jobs.doctor import (
     judge_delivery,
     judge_flow,
+    judge_intake,
     judge_site,
     judge_stream,
     see_delivery,
     see_flow,
+    see_stream,
 )
 from jobs.doctor import observed as seen
 from jobs.doctor.examine import examine
@@ -43,6 +47,7 @@ from jobs.doctor.findings import (
     UNKNOWN,
     WARN,
     Finding,
+    plain,
     span_en,
     span_zh,
     verdict,
@@ -53,6 +58,7 @@ from rules.errors import EXIT_FINDINGS, MingjianError
 from sinks.sealing import Sealer
 from tests.support import collecting, receivers
 from tests.support.records import alert, quarantined, write_part
+from tests.support.records import late as late_record
 from tests.support.rule_files import SIMPLE, write
 
 NOW = 1_790_000_000_000
@@ -97,6 +103,23 @@ def progress(watermark: int = NOW - 6000, newest: int = NOW, **counters: int) ->
 
 def disk(free: float, total: float) -> list[Finding]:
     return judge_site.disks([seen.Disk("data_dir", "/x", int(free * GIB), int(total * GIB))])
+
+
+def collector(ago: int = 0, hour_ago: int | None = None) -> seen.Collector:
+    at = NOW - ago
+    began = NOW - (ago if hour_ago is None else hour_ago)
+    return seen.Collector("http", at - 260_000, 7, 0, 1, 0, began // HOUR * HOUR)
+
+
+def late(unknown: tuple[int, bool] | None, fired: int = 0) -> list[Finding]:
+    counters = {"late": 1_027, "records": 2_000, "late_would_have_fired": fired}
+    at = RUNS._replace(counters=counters)
+    return judge_stream.progress(seen.Progress(NOW, 3, at, unknown), Limits(), 5000)
+
+
+def canaries(*absent: tuple[str, str]) -> list[Finding]:
+    last = ROUND.last._replace(rules=154, seen=302, missed=len(absent))
+    return judge_intake.canaries(seen.Canaried(last, (), absent), NOW)
 
 
 def lag(left: int, age: int = 0, reader: bool | None = True, **more: Any) -> list[Finding]:
@@ -177,6 +200,12 @@ TABLE: list[tuple[str, Any, str, str]] = [
     ("no job", lambda: judge_stream.job(seen.Job(()), NOW), FAIL, "no detection job"),
     ("two jobs", lambda: job(jobs=("a", "b")), FAIL, "2 jobs"),
     ("half a job", lambda: job(running=7, problem="OOM"), FAIL, "7 of 8 tasks run: OOM"),
+    (
+        "no slots",
+        lambda: job(state="CREATED", running=0, page="http://f:8081/#/job", slots=(2, 1, 0)),
+        FAIL,
+        "created, 0 of 8",
+    ),
     ("restarting", lambda: job(state="RESTARTING", running=0), FAIL, "restarting"),
     ("restarts", lambda: job(restarts=3, problem="OOM"), WARN, "OOM"),
     ("one restart", lambda: job(restarts=1), OK, ""),
@@ -191,6 +220,20 @@ TABLE: list[tuple[str, Any, str, str]] = [
     ("far behind", lambda: progress(NOW - HOUR), FAIL, "59 min"),
     ("at rest", lambda: progress(NOW - HOUR, NOW - HOUR + 5000), OK, "0.0 s behind"),
     ("late", lambda: progress(late=50, records=100), WARN, "too late"),
+    (
+        "late, nobody can tell",
+        lambda: late((1_027, False)),
+        WARN,
+        "0 would have alerted; of 1,027 it cannot be told",
+    ),
+    (
+        "late, of an earlier job too",
+        lambda: late((5_000, True), 7),
+        WARN,
+        "7 would have alerted; of 1,020 it cannot be told",
+    ),
+    ("late, more than were read", lambda: late((500, True)), WARN, "of at least 500 it cannot"),
+    ("late, and no index", lambda: late(None), WARN, "the others were not asked about"),
     ("hot", lambda: progress(hot_key=5), WARN, "limits.key_bytes"),
     ("no event time", lambda: progress(0), UNKNOWN, "no event time"),
     ("no messages", lambda: progress(0, 0), OK, "no messages yet"),
@@ -202,17 +245,37 @@ TABLE: list[tuple[str, Any, str, str]] = [
     ),
     (
         "collector",
-        lambda: judge_flow.collectors([seen.Collector("http", NOW - MIN, 7, 0, 1, 0)], NOW),
+        lambda: judge_intake.collectors([collector()], NOW),
         OK,
-        "7 records, 1 conflicts",
+        "http: took something last between 22:00 and 22:09, 4 min 20 s ago or more; 7 records,"
+        " 1 conflicts",
+    ),
+    # ten minutes of an hour in which it took something later than its book can say
+    (
+        "collector begun anew",
+        lambda: judge_intake.collectors([collector(0, DAY)], NOW),
+        OK,
+        "between 09-20 22:00 and 23:00, 23 h 13 min ago or more",
+    ),
+    (
+        "collector just begun",
+        lambda: judge_intake.collectors([seen.Collector("crm", NOW - 15_000, 0, 0, 0, 0)], NOW),
+        OK,
+        "crm: took nothing yet",
+    ),
+    (
+        "collector begun two days ago, and nothing came",
+        lambda: judge_intake.collectors([seen.Collector("crm", NOW - 2 * DAY, 0, 0, 0, 0)], NOW),
+        WARN,
+        "crm: took nothing yet",
     ),
     (
         "silent collector",
-        lambda: judge_flow.collectors([seen.Collector("http", NOW - 2 * DAY, 7, 0, 0, 0)], NOW),
+        lambda: judge_intake.collectors([collector(2 * DAY)], NOW),
         WARN,
-        "2 d ago",
+        "2 d ago or more",
     ),
-    ("no collector", lambda: judge_flow.collectors([], NOW), NONE, ""),
+    ("no collector", lambda: judge_intake.collectors([], NOW), NONE, ""),
     ("no incident", lambda: judge_flow.incidents({}), OK, ""),
     ("gap", lambda: judge_flow.incidents({"sequence_gap": 2}), FAIL, "2 open sequence_gap"),
     ("collector lag", lambda: judge_flow.incidents({"collector_lag": 1}), WARN, "collector_lag"),
@@ -263,6 +326,12 @@ TABLE: list[tuple[str, Any, str, str]] = [
         "3 records wait for somebody: not_json 2, too_large 1",
     ),
     (
+        "of many reasons",
+        lambda: judge_flow.quarantine(seen.Shelved(dict.fromkeys("abcde", 1), False)),
+        WARN,
+        "a 1, b 1, c 1, … (5)",
+    ),
+    (
         "many in quarantine",
         lambda: judge_flow.quarantine(seen.Shelved({"not_json": 1000}, True)),
         WARN,
@@ -305,26 +374,32 @@ TABLE: list[tuple[str, Any, str, str]] = [
         WARN,
         "5 h ago",
     ),
-    ("canaries", lambda: judge_flow.canaries(ROUND, NOW), OK, "12 rules, 12 seen, at most 2.5 s"),
+    ("canaries", lambda: judge_intake.canaries(ROUND, NOW), OK, "12 rules, 12 seen, at most 2.5 s"),
     (
         "no canaries",
-        lambda: judge_flow.canaries(seen.Canaried(None, ()), NOW),
+        lambda: judge_intake.canaries(seen.Canaried(None, ()), NOW),
         WARN,
         "ever planted",
     ),
     (
         "one miss",
-        lambda: judge_flow.canaries(seen.Canaried(ROUND.last._replace(missed=1), ()), NOW),
+        lambda: canaries(("a", "redis"), ("a", "es")),
         WARN,
-        "1 missed",
+        "154 rules, 153 seen, at most 2.5 s; 1 missed: a (redis, es)",
+    ),
+    (
+        "many missed once",
+        lambda: canaries(*[(rule, "es") for rule in "abcd"]),
+        WARN,
+        "150 seen, at most 2.5 s; 4 missed: a (es), b (es), c (es) …",
     ),
     (
         "misses",
-        lambda: judge_flow.canaries(ROUND._replace(missed=(Missed("r1", "es", 2),)), NOW),
+        lambda: judge_intake.canaries(ROUND._replace(missed=(Missed("r1", "es", 2),)), NOW),
         FAIL,
-        "missed twice or more: r1",
+        "1 rule missed twice or more: r1 (es)",
     ),
-    ("old canaries", lambda: judge_flow.canaries(ROUND, NOW + 2 * DAY), WARN, "2 d ago"),
+    ("old canaries", lambda: judge_intake.canaries(ROUND, NOW + 2 * DAY), WARN, "2 d ago"),
     ("judged", lambda: judge_flow.judged(seen.Judged(None, 5)), OK, "all 5 alerts"),
     (
         "judged otherwise",
@@ -355,6 +430,66 @@ def test_what_is_said_of_what_was_seen(judge, state, words):
 def test_every_check_is_in_the_table():
     covered = {one.check for _, judge, _, _ in TABLE for one in judge()}
     assert covered == set(CHECKS)
+
+
+def test_no_slots_says_where_to_look_and_how_many_there_are():
+    (found,) = job(running=0, page="http://f:8081/#/job/x", slots=(2, 1, 0))
+    for fix in (found.fix_en, found.fix_zh):
+        assert "http://f:8081/#/job/x" in fix
+        assert "flink.parallelism" in fix
+    assert "it needs 2 slots, and the cluster has 1 (0 free)" in found.fix_en
+
+
+def test_one_missed_canary_is_no_reason_to_run_what_runs_already():
+    (found,) = canaries(("a", "redis"))
+    assert found.fix_en.endswith("mingjian canary --once")
+    assert "--every" not in found.fix_en
+
+
+def test_a_broker_that_is_still_starting_says_so_in_our_words():
+    raw = "es: [Error 16] NotCoordinatorError: OffsetFetchResponse failed for group mingjian-es"
+    found = plain(Finding("delivery", UNKNOWN, raw, raw))
+    assert found.en == "es: Kafka is still starting: it does not know its groups yet"
+    assert found.fix_en == "try again in a minute"
+    assert plain(Finding("delivery", FAIL, raw, raw)).en == raw, "only where nothing was seen"
+
+
+def test_flink_that_is_away_is_named_with_its_address_and_setting():
+    settings = load("embedded", overrides=["flink.rest_url=http://127.0.0.1:1"])
+    with pytest.raises(MingjianError) as raised:
+        see_stream.job(settings, NOW)
+    assert raised.value.en.startswith(
+        "Flink at http://127.0.0.1:1 (flink.rest_url) does not answer"
+    )
+    assert "flink.rest_url" in raised.value.fix_zh
+
+
+def test_a_wrong_password_names_the_variable(monkeypatch):
+    class Client:
+        def info(self):
+            raise AuthenticationError("WRONGPASS invalid username-password pair")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("sinks.redis.connect", lambda *_, **__: Client())
+    one = Target(kind="redis", name="redis", url="redis://u:secret@r:6379")
+    (found,) = judge_flow.targets([see_flow.target(one)])
+    assert found.en == "Redis (redis) at r:6379 refused the credentials"
+    for fix in (found.fix_en, found.fix_zh):
+        assert "MINGJIAN_REDIS_PASSWORD" in fix
+
+
+def test_a_look_without_an_answer_says_who_was_asked():
+    url = "http://u:secret@search:9200"
+    settings = msgspec.structs.replace(
+        load("embedded"), targets=(Target(kind="elasticsearch", name="es", url=url),)
+    )
+    looks = {one.check: one for one in examine_module._looks(settings, NOW, judge=False)}
+    for name in ("incidents", "quarantine", "targets"):
+        found = examine_module._too_long(looks[name])
+        assert " s from es at http://search:9200 (targets[].url)" in found.en
+        assert found.fix_en
 
 
 F = Finding
@@ -545,6 +680,47 @@ def test_an_old_count_says_nothing_of_today(tmp_path, monkeypatch, hours_ago, st
     monkeypatch.setattr(check, "check", lambda *_, **__: made)
     (found,) = judge_flow.completeness(see_flow.completed(settings, NOW, 1.0), NOW)
     assert (found.state, words in found.en) == (state, True), found
+
+
+def test_a_kept_check_that_could_not_ask_a_target_is_made_anew(tmp_path, monkeypatch):
+    """With Redis back, the doctor went on telling that it had been away."""
+    settings, end = collecting.settings(tmp_path), NOW - NOW % HOUR
+    away = {"delivered redis": "Error 111 Connection refused"}
+    check.keep(settings, complete(end=end, at=NOW - 27 * MIN, unreadable=away).found)
+    monkeypatch.setattr(check, "check", lambda *_, **__: complete(end=end).found)
+    (found,) = judge_flow.completeness(see_flow.completed(settings, NOW, 1.0), NOW)
+    assert found.state == OK
+    still = complete(end=end, at=NOW, unreadable=away).found
+    monkeypatch.setattr(check, "check", lambda *_, **__: still)
+    (found,) = judge_flow.completeness(see_flow.completed(settings, NOW, 1.0), NOW)
+    assert (found.state, "looked at 0.0 s ago: delivered redis" in found.en) == (UNKNOWN, True)
+    assert found.fix_en == "to look again: mingjian completeness"
+
+
+def test_what_a_round_missed_is_read_with_its_target(tmp_path):
+    settings = collecting.settings(tmp_path)
+    book = CanaryBook(settings)
+    book.add("r", NOW - MIN, NOW, 9, 1, {("a", "es"): None, ("a", "redis"): 1.0, ("b", "es"): 2.0})
+    book.close()
+    assert see_flow.canaried(settings).absent == (("a", "es"),)
+
+
+def test_a_book_that_was_only_opened_took_nothing(tmp_path):
+    settings = collecting.settings(tmp_path)
+    with collecting.opened(tmp_path, "crm"):
+        pass
+    with collecting.opened(tmp_path, "http") as intake:
+        intake.take([collecting.bare(1)])
+    crm, http = see_flow.collectors(settings)
+    assert (crm.hour, http.hour) == (0, http.written // HOUR * HOUR)
+
+
+def test_late_records_of_which_nobody_can_tell_are_counted_in_the_index(tmp_path, site):
+    items = [late_record(n, would_have_fired=one) for n, one in enumerate(("unknown", "true"))]
+    write_part(Path(site.outputs.path), items, "part-late")
+    deliver.run(site, once=True)
+    assert see_stream._unknown(site, RUNS._replace(counters={"late": 2})) == (1, False)
+    assert see_stream._unknown(site, RUNS) is None, "it is asked only when something came late"
 
 
 # ---- topics, with no broker ----

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,7 +22,7 @@ from ingest.envelope import Envelope, Envelopes
 from ingest.folder_ends import FolderOutputs, FolderRecords
 from ingest.intake import Taken
 from ingest.waiting import Away, NotNow, Stopped, Told, Wait
-from jobs.collecting import book_path
+from jobs.collecting import book_path, collector, ends
 from rules.errors import MingjianError
 from rules.operations import incident
 from sinks.sealing import Sealer, binding
@@ -320,3 +321,74 @@ def test_a_memory_that_cannot_be_written_now_is_no_reason_to_lose_anything(tmp_p
     book.remember([(b"i", b"m")], {}, {}, part="", cursor="7", now=T0)
     assert book.cursor() == "7"
     book.close()
+
+
+@contextmanager
+def locked_book(folder: Path, intake: Collector) -> Iterator[None]:
+    """Another program holds the book's lock for a while."""
+    intake._book._db.execute("PRAGMA busy_timeout = 1")
+    path = book_path(settings_in(folder), "files")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@contextmanager
+def impatient(folder: Path) -> Iterator[Collector]:
+    chosen = settings_in(folder)
+    with (
+        ends(chosen, threading.Event(), patience=0.05) as where,
+        collector(chosen, "files", where) as intake,
+    ):
+        yield intake
+
+
+def test_what_was_written_and_could_not_be_remembered_is_not_written_again(tmp_path: Path) -> None:
+    """A sender does as it is told and sends again; each time made another copy of everything."""
+    bodies = [bare(1), bare(2), b'{"half\n']
+    with impatient(tmp_path) as intake:
+        with locked_book(tmp_path, intake):
+            for _ in range(3):
+                with pytest.raises(NotNow):
+                    intake.take(bodies, cursor="3")
+            with pytest.raises(NotNow):
+                intake.take([bare(3)], cursor="4")
+            assert ids(tmp_path) == ["m1", "m2"], "nothing more, before that is remembered"
+            assert "locked" in intake.ready()
+        assert intake.take(bodies, cursor="3") == Taken(duplicates=3)
+        assert intake.take([bare(3)]) == Taken(new=1)
+        assert intake.totals() == {"new": 3, "duplicates": 3, "set_aside": 1}
+        assert intake.cursor() == "3"
+    assert ids(tmp_path) == ["m1", "m2", "m3"]
+    assert len(outputs(tmp_path, "quarantine")) == 1
+
+
+def test_it_is_remembered_when_somebody_asks_for_readiness_or_at_the_end(tmp_path: Path) -> None:
+    with impatient(tmp_path) as intake:
+        with locked_book(tmp_path, intake), pytest.raises(NotNow):
+            intake.take([bare(1)])
+        assert intake.ready() == ""
+        assert intake.totals() == {"new": 1}
+        with locked_book(tmp_path, intake), pytest.raises(NotNow):
+            intake.take([bare(2)])
+    with impatient(tmp_path) as intake:
+        assert intake.take([bare(1), bare(2)]) == Taken(duplicates=2)
+
+
+def test_an_output_that_cannot_be_written_makes_no_copies_of_the_records(tmp_path: Path) -> None:
+    bodies = [bare(1), b'{"half\n']
+    blocked = tmp_path / "outputs" / "quarantine"
+    blocked.parent.mkdir()
+    blocked.write_bytes(b"")  # a file where the folder is to be
+    with impatient(tmp_path) as intake:
+        for _ in range(3):
+            with pytest.raises(MingjianError, match="cannot write"):
+                intake.take(bodies, cursor="2")
+        assert intake.take([bare(2)]) == Taken(new=1), "others go on"
+        assert intake.cursor() == "", "what is not told of is not passed over"
+        blocked.unlink()
+        assert intake.take(bodies, cursor="2") == Taken(duplicates=1, set_aside=1)
+        assert intake.cursor() == "2"
+    assert ids(tmp_path) == ["m1", "m2"]
+    assert len(outputs(tmp_path, "quarantine")) == 1

@@ -131,6 +131,17 @@ def test_a_heartbeat_is_told_on_with_its_time_but_never_one_that_is_to_come() ->
 
 
 @pytest.mark.parametrize(
+    "time", ["1e999", '"x"', "null", "-1", "0", "5", "true", "1e12", "[]", "9999999999999"]
+)
+def test_a_heartbeat_without_a_time_that_can_be_does_not_move_event_time(time: str) -> None:
+    """It counted as one of now, in every partition: whatever came from the past was late then."""
+    body = f'{{"v":1,"kind":"heartbeat","time":{time},"tenant":"demo"}}'.encode()
+    made = of(body)
+    assert (made.kind, made.time, made.value) == ("undecoded", 0, body)
+    assert of(b'{"v":1,"kind":"heartbeat"}').kind == "undecoded"
+
+
+@pytest.mark.parametrize(
     ("one", "other", "same_id", "same_content"),
     [
         (enveloped(1), enveloped(1, received_at=T0 + 9, seq=99), True, True),

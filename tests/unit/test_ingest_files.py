@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from ingest import followed
 from ingest.ends import Refused
 from ingest.envelope import Envelope
-from ingest.files import Outcome, find, follow, take_all
+from ingest.files import Outcome, find, follow, passed_over, take_all
 from ingest.folder_ends import FolderRecords
 from ingest.intake import Taken
 from ingest.lines import Lines
+from ingest.one_file import OneFile
 from ingest.stream import take_stream
 from ingest.waiting import Wait
 from rules.errors import MingjianError
@@ -523,3 +524,62 @@ def test_lines_of_a_stream_do_not_depend_on_its_pieces(pieces: list[bytes], most
     assert [body[1:] if isinstance(body, tuple) else body for body in joined] == [
         body[1:] if isinstance(body, tuple) else body for body in apart
     ]
+
+
+# ---- names and kinds of files ----
+
+ODD = b"\xff\xfe.jsonl"  # a name to the system, and no UTF-8
+
+
+def test_a_file_whose_name_is_no_utf8_is_taken_once_and_goes_on(
+    tmp_path: Path, export: Path
+) -> None:
+    odd = export / os.fsdecode(ODD)
+    odd.write_bytes(lines(1))
+    (export / os.fsdecode(b"\xff\xfd.jsonl")).write_bytes(lines(2))
+    (export / "\uffff.jsonl").write_bytes(lines(3))
+    outcome = take(tmp_path, export)
+    assert (outcome.taken, outcome.files) == (Taken(new=3), 3)
+    assert take(tmp_path, export).files == 0, "each has a place of its own"
+    with odd.open("ab") as more:
+        more.write(lines(4))
+    assert take(tmp_path, export).taken == Taken(new=1)
+
+
+def test_a_file_whose_name_is_no_utf8_is_followed(tmp_path: Path, export: Path) -> None:
+    (export / os.fsdecode(ODD)).write_bytes(lines(1))
+    (export / (os.fsdecode(ODD) + ".gz").replace(".jsonl.gz", "2.jsonl.gz")).write_bytes(
+        gzip.compress(lines(2))
+    )
+    stop = threading.Event()
+    with opened(tmp_path) as intake:
+        outcome = follow([export], intake, stop, None, lambda at: at.taken.new == 2 and stop.set())
+    assert outcome.taken == Taken(new=2)
+
+
+def test_a_pipe_is_refused_and_in_a_folder_passed_over(tmp_path: Path, export: Path) -> None:
+    pipe = export / "p.jsonl"
+    os.mkfifo(pipe)
+    (export / "q.jsonl").symlink_to(pipe)
+    (export / "r.jsonl").write_bytes(lines(1))
+    with pytest.raises(MingjianError, match=r"p\.jsonl is no regular file") as refused:
+        find([pipe], None)
+    assert "不是普通文件" in refused.value.zh
+    assert take(tmp_path, export).taken == Taken(new=1)
+    assert passed_over([export]) == [pipe, export / "q.jsonl"]
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(export: Path) -> None:
+    pipe = export / "p.jsonl"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="no regular file"):
+        OneFile(pipe, MOST)
+
+
+def test_a_stream_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with opened(tmp_path) as intake, pytest.raises(MingjianError, match="cannot read the str"):
+            take_stream(descriptor, intake, MOST, threading.Event())
+    finally:
+        os.close(descriptor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import signal
 import sqlite3
 import stat
@@ -84,9 +85,16 @@ def test_done_twice_nothing_appears_twice(site):
     site.judge(BROKEN)
     (row,) = site.quarantined()
     fix = ("quarantine", "fix", row["quarantine_id"], "--file", written(site, GOOD))
-    for _ in range(2):
+    site.call(*fix)
+    site.judge()
+    with pytest.raises(
+        MingjianError, match=r"was handled already: fixed by .* at 20\d\d-"
+    ) as caught:
         site.call(*fix)
-        site.judge()
+    assert "--again" in caught.value.fix_en
+    assert len(replayed_files(site)) == 1
+    site.call(*fix, "--again")
+    site.judge()
     # a job that follows the folder has read the first, and looks at no file twice
     first, second = replayed_files(site)
     assert first.read_bytes() == second.read_bytes()
@@ -139,7 +147,34 @@ def test_another_content_of_one_id_is_not_put_back_a_second_time(site):
     site.call("quarantine", "fix", row["quarantine_id"], "--file", written(site, GOOD))
     other = written(site, GOOD.replace("这款".encode(), "那款".encode()), "other.json")
     with pytest.raises(MingjianError, match=r"other bytes of record .* were put back already"):
-        site.call("quarantine", "fix", row["quarantine_id"], "--file", other)
+        site.call("quarantine", "fix", row["quarantine_id"], "--file", other, "--again")
+
+
+def test_another_content_of_a_new_id_is_not_put_back_a_second_time(site):
+    """The job would set it aside as a conflict, and the user was told that it is judged."""
+    other = GOOD.replace("这款".encode(), "那款".encode())
+    site.judge(GOOD, other)
+    (row,) = site.quarantined()
+
+    def fix(msgid: bytes, words: str, *options: str) -> None:
+        changed = other.replace(b'"m1"', b'"%s"' % msgid).replace("那款".encode(), words.encode())
+        path = written(site, changed)
+        site.call("quarantine", "fix", row["quarantine_id"], "--file", path, "--new-id", *options)
+
+    fix(b"m2", "那款")
+    with pytest.raises(MingjianError, match="was handled already"):
+        fix(b"m2", "另款")
+    with pytest.raises(MingjianError, match="other bytes with the id 'm2' were put back already"):
+        fix(b"m2", "另款", "--again")
+    assert len(replayed_files(site)) == 1
+    fix(b"m2", "那款", "--again")  # the same bytes: ignored by their id
+    fix(b"m3", "另款", "--again")
+    site.judge()
+    assert sorted(site.alerts().values()) == [["m1"], ["m2"], ["m3"]]
+    for file in replayed_files(site):
+        file.unlink()
+    with pytest.raises(MingjianError, match="nobody can tell whether they had the id 'm4'"):
+        fix(b"m4", "又款", "--again")
 
 
 def test_a_dry_run_says_what_would_be_judged_and_does_nothing(site):
@@ -274,6 +309,27 @@ def test_of_a_long_record_the_original_is_fetched_from_where_it_stands(site):
     assert replayed_files(site) == []
 
 
+def test_for_a_record_that_is_too_large_the_limit_is_raised_and_nothing_is_shortened(site):
+    site.judge(LONG)
+    (row,) = site.quarantined()
+    with pytest.raises(MingjianError, match="would be set aside again: larger than") as caught:
+        site.call("quarantine", "replay", row["quarantine_id"])
+    short = row["quarantine_id"][:12]
+    assert caught.value.fix_en == (
+        "raise limits.record_bytes, restart the job with it, then"
+        f" `mingjian quarantine replay {short}`"
+    )
+    assert f"`mingjian quarantine replay {short}`" in caught.value.fix_zh
+    raised = ("--set", "limits.record_bytes=50000")
+    told = site.call("quarantine", "replay", row["quarantine_id"], "--dry-run", *raised).stdout
+    assert "limits.record_bytes = 50000: a running job has its own limit until it is" in told
+    site.judge(BROKEN)  # one that was not too large is not replayed: it is broken
+    (row,) = (one for one in site.quarantined() if one["reason"] == "not_json")
+    with pytest.raises(MingjianError, match="larger than") as caught:
+        site.call("quarantine", "fix", row["quarantine_id"], "--file", written(site, LONG))
+    assert "or make it shorter" in caught.value.fix_en
+
+
 def test_without_the_key_the_original_is_taken_from_the_source(site):
     site.judge(LONG[:4000])
     (row,) = site.quarantined()
@@ -350,6 +406,19 @@ def test_a_dropped_record_stays_and_says_who_and_why(site):
     assert SqliteReader(site.index).counts()["handled"] == 1
 
 
+def test_what_was_dropped_is_not_dropped_again(site):
+    site.judge(BROKEN)
+    (row,) = site.quarantined()
+    drop = ("quarantine", "drop", row["quarantine_id"], "--reason")
+    site.call(*drop, "noise", "--by", "wang")
+    told = site.call(*drop, "other", "--by", "li").stdout
+    assert re.search(r"already dropped by wang at 20\d\d-.* \(noise\); nothing was written", told)
+    again = site.json(*drop, "other", "--by", "li")
+    assert again == {"dropped": [], "dropped_before": [row["quarantine_id"]]}
+    (row,) = site.quarantined("--handled")
+    assert [(deed["by"], deed["reason"]) for deed in row["handled"]] == [("wang", "noise")]
+
+
 def test_looking_at_the_raw_bytes_is_recorded_and_settles_nothing(site):
     site.judge(BROKEN)
     (row,) = site.quarantined()
@@ -410,6 +479,8 @@ def test_what_a_target_refused_goes_to_it_again_and_is_there_once(site):
     assert [one["id"] for one in again["refused"]] == ["bad"]
     assert len(site.alerts()) == 2
     site.call("quarantine", "drop", "bad", "--reason", "no record at all", *target)
+    told = site.call("quarantine", "drop", "bad", "--reason", "no record", *target).stdout
+    assert "already dropped by" in told
     assert site.json("quarantine", "list", *target)["refused"] == []
     assert len(site.json("quarantine", "list", "--all", *target)["refused"]) == 3
     assert len(site.quarantined()) == 1, "what could not be judged is another matter"

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from config.settings import Settings, load
 from jobs import deliver
 from jobs.cli.main import app
+from jobs.cli.replay import speed
 from jobs.reconcile import Span, judging_by, reconcile
 from jobs.registry import pin
 from jobs.replay import replay
@@ -181,6 +182,85 @@ def test_an_alert_that_is_there_and_should_not_be_is_named(
     code, found = asked(call)
     assert code == 1
     assert [(one["rule"], one["why"]) for one in found["surplus"]] == [("t1_words", "unexplained")]
+
+
+def test_alerts_of_other_tenants_are_not_compared_and_are_counted(
+    call: Call, settings: Settings, tmp_path: Path
+) -> None:
+    """They are in the index under their own tenant, where this one's reader does not see them."""
+    records = raws(MESSAGES)
+    records[4] = msgspec.json.encode({**json.loads(records[4]), "tenant": "other"})
+    write_files(tmp_path / "messages", [records])
+    index(settings, lived(settings, records))
+    code, found = asked(call)
+    assert (code, found["missing"], found["other_tenants"]) == (0, [], 1)
+    assert (found["expected"], found["in_index"], found["same"]) == (2, 2, 2)
+    _, printed = call("reconcile", "--from", DAYS, "--to", f"{DAY}T23:00")
+    assert "1 alert of other tenants was not compared" in printed
+
+
+QUIET = SIMPLE.replace(
+    "  response: 2\n", "  response: 2\n  suppress: {for: 24h, by: [sender, conversation]}\n"
+)
+TALK = COUNTING.replace("{type: revoke}", "{type: text}").replace("gte: 3", "gte: 9")
+
+
+def a_day_later(raw: bytes) -> bytes:
+    record = json.loads(raw)
+    record["time"] += 86_400_000
+    record["payload"]["msgtime"] += 86_400_000
+    return json.dumps(record, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("begin", [DAYS, f"{DAY}T10:20"])  # the late one is in the span, or before
+def test_a_suppression_that_a_latecomer_did_not_open_is_explained(
+    call: Call, settings: Settings, tmp_path: Path, begin: str
+) -> None:
+    """It alerts by itself when it comes, and so does the next one in time; in order the first
+    silences the second, and a day later the silences of then and of now end at other times."""
+    said = {"from": "zhangwei", "to": "c1", "text": "这款保本"}
+    times = ("10:00", "10:30", "10:15", "10:30", "10:45")
+    records = raws([{"at": at, **said} for at in times])
+    records[2:] = [a_day_later(one) for one in records[2:]]
+    write(tmp_path / "rules", QUIET, "simple.yaml")
+    write(tmp_path / "rules", TALK, "counting.yaml")
+    came = [records[1], records[0], *records[2:]]
+    write_files(tmp_path / "messages", [came])
+    told = lived(settings, came, lateness=5_000)
+    assert {one.topic for one in told} >= {"late"}
+    index(settings, told)
+    code, found = asked(call, "--from", begin, "--to", "2026-03-06")
+    assert [one["why"] for one in found["surplus"]] == ["late", "late"]
+    assert [one["why"] for one in found["missing"]] == ["moved"]
+    assert (code, found["complete"]) == (0, True)
+
+
+def test_a_suppression_that_failed_in_time_is_a_fault(
+    call: Call, settings: Settings, tmp_path: Path
+) -> None:
+    said = {"from": "zhangwei", "to": "c1", "text": "这款保本"}
+    records = raws([{"at": at, **said} for at in ("10:00", "10:30")])
+    write_files(tmp_path / "messages", [records])
+    write(tmp_path / "rules", QUIET, "simple.yaml")
+    index(settings, [*lived(settings, records), *lived(settings, records[1:])])
+    code, found = asked(call)
+    assert (code, [one["why"] for one in found["surplus"]]) == (1, ["unexplained"])
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (0.0, ""),
+        (0.4, ""),
+        (1.0, ""),
+        (1.4, "; all in all 1.4 times as fast as it happened"),
+        (9.97, "; all in all 10 times as fast as it happened"),
+        (1234.5, "; all in all 1,234 times as fast as it happened"),
+    ],
+)
+def test_a_pace_is_said_where_it_is_one(times: float, said: str) -> None:
+    assert speed(times)[0] == said
+    assert bool(speed(times)[1]) == bool(said)
 
 
 def test_other_rules_explain_what_differs(call: Call, settings: Settings) -> None:

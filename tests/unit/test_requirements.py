@@ -37,6 +37,7 @@ BROUGHT_ALONG = {
     "cloudpickle": "apache-flink",
     "py4j": "apache-flink",
     "requests": "apache-flink",
+    "urllib3": "apache-flink",
     "click": "typer",
     "elastic-transport": "elasticsearch",
     "fonttools": "weasyprint",

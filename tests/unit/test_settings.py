@@ -75,20 +75,23 @@ def test_a_number_may_be_at_the_ends_of_its_range_and_not_beyond(key: str) -> No
 @pytest.mark.parametrize("key", TARGET_RANGES)
 def test_a_number_of_a_target_may_be_at_the_ends_of_its_range_and_not_beyond(key: str) -> None:
     low, high = TARGET_RANGES[key]
-    section, name = key.split(".")[1:]
+    *sections, name = key.split(".")[1:]
 
     def target(value: int) -> str:
         place = "kind: elasticsearch, name: es, url: 'http://127.0.0.1:9200'"
-        return f"targets=[{{{place}, {section}: {{{name}: {value}}}}}]"
+        written = f"{name}: {value}"
+        for section in reversed(sections):
+            written = f"{section}: {{{written}}}"
+        return f"targets=[{{{place}, {written}}}]"
 
     for value in (low, high):
-        kept = getattr(load(overrides=(target(value),)).targets[0], section)
+        kept = load(overrides=(target(value),)).targets[0]
+        for section in sections:
+            kept = getattr(kept, section)
         assert getattr(kept, name) == value
     for value in (low - 1, high + 1):
-        assert (
-            f"targets[0].{section}.{name} is {value}; allowed: {low} to"
-            in refused(target(value)).en
-        )
+        where = ".".join((*sections, name))
+        assert f"targets[0].{where} is {value}; allowed: {low} to" in refused(target(value)).en
 
 
 @pytest.mark.parametrize("key", NOT)
@@ -403,3 +406,35 @@ def test_a_folder_that_cannot_be_written_is_told_by_its_key(path: str) -> None:
     assert_one_clear_line(caught.value)
     assert caught.value.en.startswith(f"outputs.path is {path}, which cannot be written: ")
     assert "--set outputs.path=FOLDER" in caught.value.fix_en
+
+
+# ---- what is no file, no UTF-8, or no plain key ----
+
+
+def test_a_value_that_is_no_utf8_is_refused() -> None:
+    for given_ in ("tenant=\udcff", "\udcff=a"):
+        assert "is not UTF-8 text" in refused(given_).en
+
+
+def test_a_settings_file_that_is_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    assert f"{pipe} is no regular file" in refused(path=pipe).en
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("tenant: demo\n<<: {tenant: x}\n", ":2:1"),
+        ("tenant: demo\nflink:\n  <<: {parallelism: 1}\n", ":3:3"),
+        ("tenant: demo\ntargets: [{<<: {kind: sqlite, name: a, path: a}}]\n", ":2:12"),
+    ],
+)
+def test_a_merge_key_is_refused_where_it_stands(tmp_path: Path, text: str, place: str) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    assert refused(path=file).en.startswith(f"{file}{place}: '<<'")
+
+
+def test_a_merge_key_in_an_override_is_refused() -> None:
+    assert "'<<'" in refused("flink={<<: {parallelism: 1}}").en
