@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from sinks.ledger.proofs import HASH_BYTES
+from sinks.ledger.sm3 import sm3
 
 _TYPE = b"\xffmingjian/sm2"
 _DASH = "— "
@@ -80,7 +80,7 @@ class Note(NamedTuple):
 
 def key_id(name: str, public_der: bytes) -> bytes:
     """Id of an SM2 key in notes, 4 bytes."""
-    return hashlib.new("sm3", name.encode() + b"\n" + _TYPE + public_der).digest()[:_ID_BYTES]
+    return bytes.fromhex(sm3(name.encode() + b"\n" + _TYPE + public_der))[:_ID_BYTES]
 
 
 def signed(checkpoint: Checkpoint, signers: Sequence[Signs]) -> Note:
