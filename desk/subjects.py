@@ -1,0 +1,119 @@
+"""Requests of persons at the desk: the copy of what is kept, and the answer to a request."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from desk.desk import EXPORTED, Desk
+from rules.errors import EXIT_USAGE, MingjianError
+from sinks.archive.disposable import Spans, digest, encode, spans
+from sinks.archive.hold_book import By, note, note_plan
+from sinks.archive.plans import Plans
+from sinks.archive.rows import Row
+from sinks.archive.subjects import Erasure, restrict
+from sinks.whole_file import sync, write_whole
+
+REQUESTS = "requests"  # folder of the archive: answers to requests, named by their digest
+
+
+class Copied(NamedTuple):
+    """A copy that was written: how many records, how many could not be opened, the SM3 of the
+    file in hex."""
+
+    records: int
+    damaged: int
+    sm3: str
+
+
+def export(desk: Desk, by: By, records: Iterable[tuple[Row, bytes | None]], path: Path) -> Copied:
+    """Write records to `path`, one line of JSON each with the SM3 of the record, for its owner
+    alone (0600). That it was exported is in the custody book before the file has its name.
+
+    Raises:
+        MingjianError: there is such a file, it cannot be written, or the book cannot.
+    """
+    if path.exists():
+        raise _not_there(path, "there is something already", "该位置已有文件")
+    try:
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")  # 0600
+    except OSError as error:
+        raise _not_there(path, error.strerror or "", error.strerror or "") from None
+    try:
+        leaves: list[int] = []
+        damaged = 0
+        with os.fdopen(handle, "wb") as file:
+            for row, raw in records:
+                file.write(_line(row, raw) + b"\n")
+                leaves.append(row.leaf)
+                damaged += raw is None
+            file.flush()
+            os.fsync(file.fileno())
+        sm3 = _digest(Path(draft))
+        details = {"leaves": spans(leaves), "file_sm3": sm3}
+        with desk.writing():
+            note(desk.book, EXPORTED, by, details)
+        os.replace(draft, path)
+        sync(path.parent)
+    except OSError as error:
+        Path(draft).unlink(missing_ok=True)
+        raise _not_there(path, error.strerror or "", error.strerror or "") from None
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+    return Copied(len(leaves), damaged, sm3)
+
+
+def keep_erasure(desk: Desk, by: By, answer: Erasure, folder: Path) -> str:
+    """Put an answer to a request for erasure on record: what goes as a plan that waits for its
+    approval, what stays as stored only. The id of the plan; "" where nothing goes.
+
+    Raises:
+        MingjianError: the book cannot be written.
+        OSError: the disk does not take the plan or the answer; nothing was done.
+    """
+    plan = ""
+    told = encode(answer.stays)
+    write_whole(folder / REQUESTS / f"{digest(told)}.json", told, mode=0o400)
+    with desk.writing():
+        if answer.stays["restricted"]:
+            restrict(desk.book, answer.stays, by)
+        if answer.plan.messages:
+            plan = Plans(folder).keep(answer.plan)
+            note_plan(desk.book, plan, len(answer.plan.messages), by)
+    return plan
+
+
+def leaves_of(rows: Iterable[Row]) -> Spans:
+    """The messages of rows, for the book."""
+    return spans(row.leaf for row in rows)
+
+
+def _line(row: Row, raw: bytes | None) -> bytes:
+    told: dict[str, Any] = {"leaf": row.leaf, "msgid": row.msgid, "time": row.time,
+                            "sm3": row.sm3.hex()}  # fmt: skip
+    if raw is None:
+        told["damaged"] = True
+    else:
+        try:
+            told["record"] = raw.decode()
+        except UnicodeDecodeError:
+            told["record_base64"] = base64.b64encode(raw).decode()
+    return json.dumps(told, ensure_ascii=False).encode()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.new("sm3")).hexdigest()
+
+
+def _not_there(path: Path, en: str, zh: str) -> MingjianError:
+    return MingjianError(
+        f"cannot write {path}: {en}", f"无法写入 {path}：{zh}", exit_code=EXIT_USAGE
+    )

@@ -1,0 +1,187 @@
+"""`mingjian retention subject, erase`: requests of persons under 个人信息保护法 art. 45 and 47."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.desk import LOOKED_UP
+from desk.roles import SUBJECT
+from desk.subjects import Copied, export, keep_erasure, leaves_of
+from jobs.archive import archive_target, desk_of, now_ms
+from jobs.cli.app import (
+    ConfigOption,
+    Output,
+    OutputOption,
+    ProfileOption,
+    SetOption,
+    emit,
+    out,
+    say,
+    settings_from,
+)
+from jobs.cli.archive_options import TargetOption, WhyOption
+from jobs.cli.retention_plans import print_next
+from jobs.cli.retention_text import print_counts, print_kept, print_letter
+from jobs.cli.words import message_type, plural, visible
+from jobs.retention import open_kept
+from rules.errors import EXIT_FINDINGS
+from sinks.archive.letters import access_letter, erasure_letter
+from sinks.archive.subjects import (
+    erasure_request,
+    subject_records,
+    subject_report,
+    subject_rows,
+)
+
+_ROLES = {
+    "sender": ("said", "发送"),
+    "receiver": ("was told", "接收"),
+    "room member": ("was told in a room", "在群内收到"),
+    "concerned": ("concerned by an event", "涉及的事件"),
+}
+PersonArgument = Annotated[
+    str, typer.Argument(metavar="PERSON", help="人员或客户的编号 · id of an employee or customer")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        "subject",
+        help="保存了某人的哪些消息：按月份、类型，依据什么保存到何时；--export 写出副本"
+        "（个人信息保护法第四十五条）。\n\n"
+        "What is kept about somebody: by month and type, until when and why; --export writes the"
+        " copy (PIPL art. 45).\n\n例 · examples:\n\n"
+        "  mingjian retention subject wmAAAAAAAAAAAAAA\n\n"
+        "  mingjian retention subject wmAAAAAAAAAAAAAA --export copy.jsonl --why 查阅申请2026-11",
+    )(subject)
+    app.command(
+        "erase",
+        help="删除请求：哪些现在可删，哪些依法须留及原因，并给出中英文答复"
+        "（个人信息保护法第四十七条）；--keep 留存待批准。\n\n"
+        "A request for erasure: what may go now, what has to stay and why, and the letter in both"
+        " languages (PIPL art. 47); with --keep it is kept for approval.\n\n例 · examples:\n\n"
+        "  mingjian retention erase wmAAAAAAAAAAAAAA --why 删除申请2026-11\n\n"
+        "  mingjian retention erase wmAAAAAAAAAAAAAA --why 删除申请2026-11 --keep",
+    )(erase)
+
+
+def subject(
+    *,
+    person: PersonArgument,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", help="副本写入此文件，每行一条，需写明事由 · write the copy; needs --why"
+        ),
+    ] = None,
+    why: WhyOption = "",
+    target: TargetOption = "",
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - Typer's way of saying "none"
+    output: OutputOption = Output.text,
+) -> None:
+    """Report what is kept about somebody, and write the copy."""
+    settings = settings_from(profile, config, overrides)
+    archive = archive_target(settings, target)
+    desk = desk_of(settings, archive)
+    by = desk.by(SUBJECT, why) if file is not None else None
+    role = by.role if by else desk.allow(SUBJECT)
+    kept = open_kept(settings, archive)
+    rows = subject_rows(kept.index, kept.source, person)
+    told = subject_report(kept.source, person, rows, now_ms())
+    desk.note(LOOKED_UP, role, " ".join(why.split()), leaves=leaves_of(rows))
+    copied: Copied | None = None
+    if by is not None and file is not None:
+        copied = export(desk, by, subject_records(rows, kept.reader.open), file)
+    letters = {name: access_letter(told, name) for name in ("zh", "en")}
+    if output is Output.json:
+        emit({**told, "letters": letters, "export": copied._asdict() if copied else None})
+    else:
+        words = plural(told["messages"], "message")
+        out.print(
+            say(f"{visible(person)}: {words} kept",
+                f"{visible(person)}：保存 {told['messages']:,} 条"),
+            style="bold", markup=False,
+        )  # fmt: skip
+        roles = {say(*_ROLES[name]): count for name, count in told["as"].items()}
+        print_counts(out, say("as", "身份"), roles)
+        print_counts(out, say("by month", "按月份"), told["by_month"])
+        types = {message_type(name): count for name, count in told["by_type"].items()}
+        print_counts(out, say("by type", "按类型"), types)
+        print_kept(out, told["kept"])
+        print_counts(out, say("held by", "法律保全"), told["held"])
+        if copied is not None:
+            print_letter(letters)
+            out.print(
+                say(f"✓ {plural(copied.records, 'record')} in {file}, SM3 {copied.sm3}",
+                    f"✓ {copied.records:,} 条记录写入 {file}，SM3 {copied.sm3}"),
+                soft_wrap=True, markup=False,
+            )  # fmt: skip
+        if copied is not None and copied.damaged:
+            out.print(
+                say(f"✗ {copied.damaged:,} of these cannot be opened",
+                    f"✗ 其中 {copied.damaged:,} 条打不开"),
+                style="bold red",
+            )  # fmt: skip
+    if copied is not None and copied.damaged:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def erase(
+    *,
+    person: PersonArgument,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="留存待批准，须留的即限制为只存储 · keep it; what stays is stored only"
+        ),
+    ] = False,
+    why: WhyOption = "",
+    target: TargetOption = "",
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - Typer's way of saying "none"
+    output: OutputOption = Output.text,
+) -> None:
+    """Answer a request for erasure."""
+    settings = settings_from(profile, config, overrides)
+    archive = archive_target(settings, target)
+    desk = desk_of(settings, archive)
+    by = desk.by(SUBJECT, why)
+    kept = open_kept(settings, archive)
+    rows = subject_rows(kept.index, kept.source, person)
+    answer = erasure_request(
+        kept.source, person, rows, at=by.at, by=by.who, why=by.why, ledger=kept.index.leaves()
+    )
+    desk.note(LOOKED_UP, by.role, by.why, leaves=leaves_of(rows))
+    plan = keep_erasure(desk, by, answer, Path(archive.path)) if keep else ""
+    told = answer.stays
+    letters = {name: erasure_letter(told, name) for name in ("zh", "en")}
+    if output is Output.json:
+        emit({**told, "plan": plan, "letters": letters})
+        return
+    out.print(
+        say(f"{visible(person)}: {plural(told['messages'], 'message')}; {told['goes']:,} may go,"
+            f" {told['stays']:,} have to stay",
+            f"{visible(person)}：共 {told['messages']:,} 条，可删除 {told['goes']:,} 条，须保留"
+            f" {told['stays']:,} 条"),
+        style="bold", markup=False,
+    )  # fmt: skip
+    print_kept(out, told["kept"])
+    print_counts(out, say("held by", "法律保全"), told["held"])
+    print_letter(letters)
+    if plan:
+        print_next(plan)
+    if keep and told["stays"]:
+        out.print(
+            say(f"{plural(told['stays'], 'message')} that stay are only stored from now on",
+                f"须保留的 {told['stays']:,} 条自此只存储，不作他用"),
+        )  # fmt: skip
+    if not keep:
+        out.print(say("nothing was changed; with --keep it is kept for approval",
+                      "未作改动；加 --keep 留存待批准"), style="dim")  # fmt: skip

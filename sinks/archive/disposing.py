@@ -1,0 +1,171 @@
+"""Carries approved plans of deletion out inside the process that writes the archive.
+
+One step at a time, between two of its flushes. What goes wrong with a deletion is told once and
+shown as long as it lasts; archiving goes on. After a kill the plan is taken up where it was.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import structlog
+
+from rules.errors import MingjianError
+from sinks.archive.custody import CustodyBook
+from sinks.archive.disposable import DisposableIndex
+from sinks.archive.disposal import carry_out
+from sinks.archive.disposal_parts import Parts, Step, waiting
+from sinks.archive.hold_book import approved, deeds
+from sinks.archive.plans import Plans
+from sinks.archive.rows import ArchiveIndex
+from sinks.archive.sqlite_disposal import SqliteDisposals
+from sinks.archive.sqlite_index import SqliteIndex
+
+DELIVERER = "deliverer"  # the role in which the process writes into the custody book
+_WHO = "mingjian deliver"
+_AGAIN_S = 60.0  # after an end did not take a step
+log = structlog.get_logger("deliver")
+
+
+def disposals_of(index: ArchiveIndex) -> DisposableIndex | None:
+    """Deletion from this index; None where there is none yet (PostgreSQL)."""
+    return SqliteDisposals(index) if isinstance(index, SqliteIndex) else None
+
+
+class Disposing:
+    """The plans of the archive in a folder, for the process that writes it.
+
+    Args:
+        folder: of the archive, with its custody book and its plans.
+        target: its name, for the log.
+        open_parts: gives the archive's parts as they are open now; None where its index has no
+            deletion.
+        clock: seconds of the clock.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        target: str,
+        open_parts: Callable[[], Parts | None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._book, self._plans = CustodyBook(folder), Plans(folder)
+        self._log = log.bind(target=target)
+        self._open_parts, self._clock = open_parts, clock
+        self._looked = (0, 0)  # the book's state when it was read last; there is no such book
+        self._waiting: list[str] = []
+        self._over: set[str] = set()  # plans that were carried out to their end
+        self._plan = ""  # the one that is worked on
+        self._work: Iterator[Step] | None = None
+        self._wrong: dict[str, str] = {}  # by plan: why it is not carried out
+        self._again = 0.0
+
+    def due(self) -> bool:
+        """Whether `step` would do something now."""
+        if self._clock() < self._again:
+            return False
+        return bool(self._work or self._waiting or (self._news() and self._unfinished()))
+
+    def step(self) -> bool:
+        """One step; False when it failed, and then the ledger has to be opened anew."""
+        before = self._book.state()
+        try:
+            self._step()
+        except MingjianError as error:  # what people have to mend; the book tells when they did
+            self._failed(error.en)
+        except (OSError, sqlite3.Error) as error:
+            self._again = self._clock() + _AGAIN_S
+            if self._plan:
+                self._waiting.insert(0, self._plan)
+            else:
+                self._looked = (0, 0)
+            self._failed(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+        except Exception as error:  # a defect in deleting must not stop archiving
+            self._failed(f"unexpected {type(error).__name__}")
+        else:
+            return True
+        if self._book.state() != before:  # or what fails would write line after line
+            self._again = self._clock() + _AGAIN_S
+        return False
+
+    def drop(self) -> None:
+        """The archive's parts were opened anew: take the plan up from its beginning."""
+        if self._work is not None:
+            self._waiting.insert(0, self._plan)
+        self._work, self._plan = None, ""
+
+    def left(self) -> str:
+        """What is not carried out and why; "" when nothing is."""
+        return "; ".join(
+            f"plan {plan[:16]} is not carried out: {why}" if plan else f"nothing is deleted: {why}"
+            for plan, why in sorted(self._wrong.items())
+        )
+
+    def _step(self) -> None:
+        if self._work is None and self._news():
+            self._look()
+        if self._work is None and self._waiting:
+            self._begin(self._waiting.pop(0))
+        if self._work is None:
+            return
+        told = next(self._work, None)
+        if told is not None:
+            self._wrong.pop(self._plan, None)
+            self._log.info("disposal", plan=self._plan[:16], done=told.done, of=told.of)
+            return
+        self._end()
+
+    def _news(self) -> bool:
+        return self._book.state() != self._looked
+
+    def _unfinished(self) -> list[str]:
+        return [plan for plan in self._plans.ids() if plan not in self._over]
+
+    def _look(self) -> None:
+        """Which plans wait. Those that were refused are tried again: somebody did something."""
+        self._looked = self._book.state()
+        plans = self._unfinished()
+        if not plans:
+            return
+        parts = self._open_parts()
+        if parts is None:
+            found = deeds(self._book.lines())
+            if any(approved(found, plan) for plan in plans):
+                self._fault("", "deletion is not there yet where the index is in PostgreSQL")
+            return
+        self._waiting = waiting(parts)
+        self._over.update(
+            plan for plan in plans if plan not in self._waiting and self._plans.done(plan)
+        )
+        self._wrong = {plan: why for plan, why in self._wrong.items() if plan in self._waiting}
+
+    def _begin(self, plan: str) -> None:
+        self._plan = plan
+        parts = self._open_parts()
+        approval = approved(deeds(self._book.lines()), plan)
+        if parts is None or approval is None:
+            self._plan = ""
+            return
+        self._work = carry_out(parts, plan, who=_WHO, role=DELIVERER, why=approval.why)
+
+    def _end(self) -> None:
+        plan, self._work, self._plan = self._plan, None, ""
+        self._over.add(plan)
+        self._wrong.pop(plan, None)
+        done = self._plans.result(plan)
+        if done is not None:
+            self._log.info(
+                "disposal_done", plan=plan[:16], deleted=done.deleted, stayed=done.counts()
+            )
+
+    def _failed(self, why: str) -> None:
+        plan, self._work, self._plan = self._plan, None, ""
+        self._fault(plan, why)
+
+    def _fault(self, plan: str, why: str) -> None:
+        if self._wrong.get(plan) != why:
+            self._log.error("disposal_stopped", plan=plan[:16], why=why)
+        self._wrong[plan] = why

@@ -1,0 +1,250 @@
+"""Requests of persons: what is kept about somebody, and what of it may be erased.
+
+个人信息保护法 art. 45 gives a person access to and a copy of what is kept about him, art. 47 has it
+erased when its purpose is over or consent is withdrawn; but where a period of law or administrative
+regulation is not over, what is kept is stored and not used otherwise. So a request is split: what
+no duty and no hold keeps goes by a plan of deletion like any other, the rest stays and is named
+with its reason.
+
+Found are messages that somebody said or was told, and events about him. Words of others that
+mention him are not looked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from rules.errors import MingjianError
+from rules.retention.facts import Facts
+from rules.retention.holds import in_force, replay
+from rules.retention.periods import FOREVER, day_of
+from rules.retention.policies import Policy
+from sinks.archive.custody import CustodyBook, Line
+from sinks.archive.disposable import digest, encode, spans, within
+from sinks.archive.disposal_plan import MOST, Plan, plan
+from sinks.archive.due import ERASURE, RETENTION, Judged, Source, counting, due, judge
+from sinks.archive.hold_book import By, deeds, note, schedule
+from sinks.archive.rows import ArchiveIndex, Asked, Row
+from sinks.archive.terms import named
+
+RESTRICTED = "processing_restricted"  # action of the custody book: stored only, art. 47
+_EVENT = "event"
+_PAGE = 1_000
+_SENT, _TOLD = "s", "p"  # terms of who said it and who was told
+
+
+class Erasure(NamedTuple):
+    """An answer to a request for erasure: the plan of what may go, and canonical JSON of what stays
+    and why."""
+
+    plan: Plan
+    stays: dict[str, Any]
+
+
+def subject_rows(index: ArchiveIndex, source: Source, person: str) -> list[Row]:
+    """Every message that concerns somebody, the first archived first."""
+    found: dict[int, Row] = {}
+    for kind in (_SENT, _TOLD):
+        for row in _all(index, [named(kind, person)]):
+            found[row.leaf] = row
+    for row in _all(index, [named("k", _EVENT)]):
+        if row.leaf not in found and _about(source, row, person):
+            found[row.leaf] = row
+    return [found[leaf] for leaf in sorted(found)]
+
+
+def subject_records(
+    rows: Sequence[Row], open_row: Callable[[Row], bytes]
+) -> Iterator[tuple[Row, bytes | None]]:
+    """Rows with their raw records, for the copy that art. 45 grants; None where one cannot be
+    opened.
+
+    Raises:
+        OSError: the storage does not answer.
+    """
+    for row in rows:
+        try:
+            yield row, open_row(row)
+        except MingjianError:
+            yield row, None
+
+
+def subject_report(source: Source, person: str, rows: Sequence[Row], at: int) -> dict[str, Any]:
+    """What is kept about somebody: how much, as what, until when and why. For the officer: it
+    names holds, which whoever asks need not learn of.
+
+    Args:
+        rows: of `subject_rows`.
+        at: now, UTC ms.
+
+    Raises:
+        MingjianError: the custody book is damaged or cannot be read.
+    """
+    found = deeds(source.book.lines())
+    policies, holds = schedule(found), in_force(replay(found))
+    months, types, rooms, held, role = (Counter[str]() for _ in range(5))
+    kept = _Kept(counting(policies, RETENTION))
+    unreadable = 0
+    for one in judge(source, policies, holds, at, rows=rows, everything=True):
+        facts = one.facts
+        months[f"{day_of(facts.time):%Y-%m}"] += 1
+        types[facts.type] += 1
+        rooms[facts.room] += 1
+        role[_role(facts, person, one.row)] += 1
+        held.update(hold.id for hold in one.holds)
+        unreadable += not one.readable
+        kept.take(one)
+    rooms.pop("", None)
+    return {
+        "v": 1,
+        "kind": "subject report",
+        "tenant": source.tenant,
+        "person": person,
+        "at": at,
+        "messages": len(rows),
+        "as": dict(sorted(role.items())),
+        "by_month": dict(sorted(months.items())),
+        "by_type": dict(sorted(types.items())),
+        "rooms": dict(sorted(rooms.items())),
+        "kept": kept.told(),
+        "held": dict(sorted(held.items())),
+        "unreadable": unreadable,
+    }
+
+
+def erasure_request(
+    source: Source,
+    person: str,
+    rows: Sequence[Row],
+    *,
+    at: int,
+    by: str,
+    why: str,
+    ledger: int,
+    most: int = MOST,
+) -> Erasure:
+    """Split a request: what goes, as a plan that is still to be kept, approved and carried out, and
+    what stays with its reason.
+
+    Args:
+        rows: of `subject_rows`.
+        at: now, UTC ms.
+        by, why: who answers it, and its reference.
+        ledger: how many entries the ledger has.
+
+    Raises:
+        MingjianError: the custody book is damaged or cannot be read.
+    """
+    made = plan(source, at=at, by=by, why=why, ledger=ledger, basis=ERASURE, rows=rows, most=most)
+    found = deeds(source.book.lines())
+    policies, holds = schedule(found), in_force(replay(found))
+    kept = _Kept(counting(policies, ERASURE))
+    held = Counter[str]()
+    goes = {one.leaf for one in made.messages}
+    restricted: list[int] = []
+    both = only_held = 0
+    for one in judge(source, policies, holds, at, basis=ERASURE, rows=rows, everything=True):
+        if one.row.leaf in goes:
+            continue
+        restricted.append(one.row.leaf)
+        held.update(hold.id for hold in one.holds)
+        if due(one.kept, at, ERASURE):
+            only_held += bool(one.holds)
+        else:
+            both += bool(one.holds)
+            kept.take(one)
+    stays = {
+        "v": 1,
+        "kind": "erasure request",
+        "tenant": source.tenant,
+        "person": person,
+        "at": at,
+        "by": by,
+        "why": why,
+        "plan": digest(encode(made)),
+        "messages": len(rows),
+        "goes": len(goes),
+        "stays": len(restricted),
+        "kept": kept.told(),
+        "held": dict(sorted(held.items())),
+        "held_alone": only_held,
+        "kept_and_held": both,
+        "restricted": spans(restricted),
+        "more": made.more,
+    }
+    return Erasure(made, stays)
+
+
+def restrict(book: CustodyBook, stays: dict[str, Any], by: By) -> Line:
+    """Put on record that what stays of a request is stored and not used otherwise. The book does
+    not name the person."""
+    told = {"request": digest(encode(stays)), "leaves": stays["restricted"]}
+    return note(book, RESTRICTED, by, told)
+
+
+def restricted(book: CustodyBook) -> set[int]:
+    """The messages that may only be stored, by their leaves."""
+    found: set[int] = set()
+    for deed in book.of(RESTRICTED):
+        found.update(within(deed.details.get("leaves", ())))
+    return found
+
+
+class _Kept:
+    """What keeps messages, and until when."""
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        self._policies = policies
+        self._found: dict[int, list[int]] = {}
+
+    def take(self, one: Judged) -> None:
+        self._found.setdefault(one.kept.policy, []).append(one.kept.until)
+
+    def told(self) -> list[dict[str, Any]]:
+        """By policy: its name, titles, law, how many, and when the first and last may go (UTC ms;
+        null: not by itself)."""
+        told = []
+        for number, times in sorted(self._found.items()):
+            policy = self._policies[number] if number >= 0 else None
+            ends = [time for time in times if time < FOREVER]
+            told.append(
+                {
+                    "policy": policy.name if policy else "",
+                    "title_en": policy.title_en if policy else "",
+                    "title_zh": policy.title_zh if policy else "",
+                    "law": policy.law if policy else "",
+                    "messages": len(times),
+                    "first": min(ends) if ends else None,
+                    "last": max(ends) if len(ends) == len(times) else None,
+                }
+            )
+        return told
+
+
+def _role(facts: Facts, person: str, row: Row) -> str:
+    if person == facts.sender:
+        return "sender"
+    if row.kind == _EVENT:
+        return "concerned"
+    return "room member" if row.room else "receiver"
+
+
+def _about(source: Source, row: Row, person: str) -> bool:
+    """Whether an event names somebody; one that cannot be opened may, and is not counted: nothing
+    shows that it does."""
+    message = source.open(row)
+    if message is None:
+        return False
+    return person in (message.fields.get("customer"), message.fields.get("event.employee"))
+
+
+def _all(index: ArchiveIndex, terms: Sequence[str]) -> Iterator[Row]:
+    before: int | None = None
+    while True:
+        page = index.search(Asked(terms, before=before), _PAGE)
+        yield from page
+        if len(page) < _PAGE:
+            return
+        before = page[-1].leaf
