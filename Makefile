@@ -8,7 +8,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 # a test file stays in one process, so that what its tests share is made once
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
-CODE := rules config ingest sinks reports udfs jobs bench tests scripts deploy
+CODE := rules config ingest sinks reports desk udfs jobs bench tests scripts deploy
 # so that a run leaves the same bytes everywhere
 export PYTHONHASHSEED := 0
 export PYTHONUTF8 := 1

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from config.access import check_access
 from config.channels import check_channels
+from config.places import wrong_place
 from config.ranges import MAX_PORT, NOT, RANGES, TARGET_RANGES
+from config.stamps import check_stamps
 from config.written import Key, Written, nearest, refusal, shown, usage
 from rules.errors import MingjianError
 
@@ -34,7 +37,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "kafka.security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     "kafka.sasl_mechanism": ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
     "flink.state_backend": ("hashmap", "rocksdb"),
+    "keys.kind": ("keystore", "pkcs11"),
     "targets[].kind": ("sqlite", "redis", "elasticsearch", "archive"),
+    "targets[].objects": ("file", "s3"),
+    "targets[].s3_style": ("path", "virtual"),
+    "targets[].index": ("sqlite", "postgres"),
 }
 _FOLDERS = (
     "data_dir", "keys_dir", "source.path", "outputs.path", "rules.path", "rules.registry",
@@ -81,6 +88,7 @@ def check(settings: Settings, written: Written) -> None:
                 written, name, path, (f"a folder ({file} is a file)", f"目录（{file} 是文件）")
             )
     _check_kafka(settings, written)
+    _check_keys(settings, written)
     if settings.flink.rest_url and not _is_rest_url(settings.flink.rest_url):
         allowed_url = "http://HOST:PORT, or empty for Flink inside the command's own process"
         allowed_zh = "http://主机:端口；留空则 Flink 在本命令的进程内运行"
@@ -89,6 +97,9 @@ def check(settings: Settings, written: Written) -> None:
         )
     check_targets(settings.targets, written)
     check_channels(settings.channels, (target.name for target in settings.targets), written)
+    taken = [*(one.name for one in settings.targets), *(one.name for one in settings.channels)]
+    check_stamps(settings.stamps, taken, written)
+    check_access(settings.access, written)
 
 
 def check_targets(targets: tuple[Target, ...], written: Written | None = None) -> None:
@@ -108,8 +119,9 @@ def check_targets(targets: tuple[Target, ...], written: Written | None = None) -
             )
     for index, target in enumerate(targets):
         at = ("targets", str(index))
-        _choose(written, (*at, "kind"), target.kind, CHOICES["targets[].kind"])
-        if wrong := _wrong_in(target):
+        for name in ("kind", "objects", "s3_style", "index"):
+            _choose(written, (*at, name), getattr(target, name), CHOICES[f"targets[].{name}"])
+        if wrong := _wrong_in(target) or wrong_place(target):
             name, en, zh = wrong
             key = (*at, name)
             raise refusal(written.place(key), key, getattr(target, name), (en, zh))
@@ -174,6 +186,18 @@ def _check_kafka(settings: Settings, written: Written) -> None:
         raise _refused(written, "outputs.topic_prefix", prefix, _topic(longest))
 
 
+def _check_keys(settings: Settings, written: Written) -> None:
+    keys = settings.keys
+    if keys.kind != "pkcs11":
+        return
+    if not keys.library:
+        allowed = "the path of the vendor's PKCS#11 library", "厂商 PKCS#11 库的路径"
+        raise _refused(written, "keys.library", "", allowed)
+    if not (keys.token or keys.serial):
+        allowed = "the label of a token, or keys.serial", "令牌标签；或填写 keys.serial"
+        raise _refused(written, "keys.token", "", allowed)
+
+
 def _wrong_in(target: Target) -> tuple[str, str, str] | None:
     """(field, what it may be in English and Chinese) of the first one that cannot work."""
     if not _NAME.fullmatch(target.name) or len(target.name) > _TARGET_CHARS:
@@ -186,6 +210,8 @@ def _wrong_in(target: Target) -> tuple[str, str, str] | None:
     if target.kind == "archive":
         if not target.path or _file_on_the_way(target.path):
             return "path", "the path of a folder", "目录路径"
+        if target.ca_certs and not os.path.isfile(target.ca_certs):
+            return "ca_certs", "a file of certificates that is there", "存在的证书文件"
         return None
     if not (_is_redis if target.kind == "redis" else _is_elasticsearch)(target.url):
         return "url", *_ADDRESSES[target.kind]

@@ -31,6 +31,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "limits.rule_failures": (1, 1_000_000),
     "rules.ready_ms": (10_000, _DAY_MS),  # longer than workers may be without the registry
     "rules.sample": (200, 100_000),
+    "stamps.every_minutes": (1, 10_080),
     "ingest.remember_days": (1, 90),
     "ingest.request_bytes": (1024, 256 * _MIB),
     "ingest.unpacked_bytes": (1024, 512 * _MIB),
@@ -47,6 +48,8 @@ RANGES: dict[str, tuple[int, int]] = {
     "ingest.archive.delay_seconds": (0, 3600),
     "ingest.archive.gap_wait_seconds": (0, 3600),
     "ingest.archive.lag_minutes": (1, 7200),  # five days: then messages are gone
+    "ingest.archive.media_calls_per_minute": (1, 600),  # WeCom's own limit
+    "ingest.archive.media_max_mb": (1, 65_536),
 }
 # the same of each target
 TARGET_RANGES: dict[str, tuple[int, int]] = {

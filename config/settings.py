@@ -11,8 +11,10 @@ from pathlib import Path
 
 import msgspec
 
+from config.access import Access
 from config.channels import Channel
 from config.checks import CHOICES, check
+from config.stamps import Stamps
 from config.written import check_shape, nearest, read, shown, usage
 from rules.bounds import KEY_BYTES
 
@@ -116,6 +118,8 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     delay_seconds: int = 60  # heartbeats stay so far behind the clock
     gap_wait_seconds: int = 30  # until a missing number is looked for again
     lag_minutes: int = 60  # a collector further behind raises an incident
+    media_calls_per_minute: int = 200  # of files, beside those of messages
+    media_max_mb: int = 1024  # MiB; a larger file is refused, and that is told
 
 
 class Ingest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,6 +137,20 @@ class Ingest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     archive: Archive = Archive()
 
 
+class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the tenant's keys are that wrap those of the archive's segments.
+
+    kind "keystore": in a file of `keys_dir`, sealed by MINGJIAN_ARCHIVE_PASSPHRASE. kind "pkcs11":
+    in a token, found by its label and serial number (one may be empty) through the vendor's
+    `library`; the PIN comes from MINGJIAN_PKCS11_PIN.
+    """
+
+    kind: str = "keystore"
+    library: str = ""  # path of the vendor's PKCS#11 library
+    token: str = ""
+    serial: str = ""
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One place the deliverer writes to. Passwords: MINGJIAN_<NAME>_PASSWORD."""
 
@@ -146,6 +164,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     keep_days: KeepDays = KeepDays()
     segment_seconds: int = 10  # archive: so long a message waits at most until it is stored
     sign_seconds: int = 60  # archive: so often a head of the ledger is signed
+    objects: str = "file"  # archive: where segments are, file | s3
+    s3_endpoint: str = ""  # http(s)://HOST:PORT; keys: MINGJIAN_S3_ACCESS_KEY and …_SECRET_KEY
+    s3_bucket: str = ""
+    s3_prefix: str = "mingjian"  # names begin with PREFIX/TENANT-TARGET/
+    s3_region: str = "us-east-1"
+    s3_style: str = "path"  # how the bucket is named: path | virtual
+    index: str = "sqlite"  # archive: where the index is, sqlite | postgres
+    index_url: str = ""  # postgresql://HOST:PORT/DATABASE; MINGJIAN_POSTGRES_PASSWORD
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -173,9 +199,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     flink: Flink = Flink()
     limits: Limits = Limits()
     ingest: Ingest = Ingest()
+    keys: Keys = Keys()
     targets: tuple[Target, ...]
     channels: tuple[Channel, ...] = ()
+    stamps: Stamps = Stamps()
     rules: Rules = Rules()
+    access: Access = Access()
 
 
 def load(

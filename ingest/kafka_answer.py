@@ -14,6 +14,7 @@ from typing import Any
 from ingest.kafka_refusal import other_protocol, refusal
 
 _SECONDS = 2.5  # for all brokers together
+_AGAIN = 4
 
 
 def look_for_refusal(options: dict[str, Any]) -> None:
@@ -30,6 +31,10 @@ def look_for_refusal(options: dict[str, Any]) -> None:
     for place, address in enumerate(addresses):
         mine = {**options, "bootstrap_servers": [address]}
         error = _first_answer(mine, (until - time.monotonic()) / (len(addresses) - place))
+        for _ in range(_AGAIN):
+            if error is None or not _hung_up(error, ours) or refusal(address, error):
+                break
+            error = _first_answer(mine, (until - time.monotonic()) / (len(addresses) - place))
         if error is None:
             return
         if refused := refusal(address, error):
@@ -37,6 +42,12 @@ def look_for_refusal(options: dict[str, Any]) -> None:
         # whoever is spoken to with TLS and does not know it, or without, hangs up without a word
         if _first_answer({**mine, **_other(ours)}, until - time.monotonic()) is None:
             raise other_protocol(address, ours)
+
+
+def _hung_up(error: Exception, protocol: str) -> bool:
+    """Whether it ended a TLS connection without a word: one that misses our certificate may do so,
+    for what it says is lost when it hangs up on what we said meanwhile (TLS 1.3)."""
+    return protocol.endswith("SSL") and ("EOF" in str(error) or "reset" in str(error).lower())
 
 
 def _other(protocol: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from jobs.delivery.source import MESSAGES, Outputs
 from jobs.delivery.stalled import NotReading
 from jobs.delivery.topics import RejectedTopic, TopicOutputs
 from jobs.ledger_signer import note_signer
+from jobs.stamping import stamp_newest, stamping
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Sink
 from sinks.progress import KeepsPositions, KeepsRejected, Ticks
@@ -83,6 +84,8 @@ def run(
     ]
     for thread in threads:
         thread.start()
+    if not once:
+        stamping(settings, stop)
     asked = 0.0
     while any(thread.is_alive() for thread in threads):
         try:
@@ -101,6 +104,8 @@ def run(
             states[name] = msgspec.structs.replace(states[name], state="stopped", left_s=0)
     if on_progress is not None:
         on_progress(tuple(states.values()))
+    if once:
+        stamp_newest(settings, now=time.time_ns() // 1_000_000)
     if errors:
         raise _together(errors)
     return DeliverReport(targets=tuple(states.values()), seconds=time.monotonic() - began)

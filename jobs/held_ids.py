@@ -14,9 +14,11 @@ from elasticsearch import ApiError
 from redis.exceptions import RedisError
 
 from config.settings import Settings, Target
+from rules.errors import MingjianError
 from rules.operations import DELIVERED_IDS
 from sinks import elasticsearch, redis
 from sinks.archive.leaves import ENTERED
+from sinks.archive.places import postgres_of
 from sinks.archive.sink import INDEX_FILE
 from sinks.base import NoAnswer
 from sinks.elasticsearch_mapping import alias
@@ -45,6 +47,8 @@ def holder(settings: Settings, target: Target) -> Holder:
     """What asks this target; connects when it is asked."""
     if target.kind == "sqlite":
         return _Sqlite(Path(target.path))
+    if target.kind == "archive" and target.index == "postgres":
+        return _Postgres(target, settings.tenant)
     if target.kind == "archive":
         return _Archive(Path(target.path) / INDEX_FILE)
     if target.kind == "redis":
@@ -93,6 +97,25 @@ class _Archive:
                 asked = (ENTERED[kind], json.dumps(list(ids)))
                 return {row[0] for row in db.execute(query, asked)}
         except sqlite3.Error as error:
+            raise NoAnswer(str(error)) from None
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+class _Postgres:
+    """The archive's index in PostgreSQL."""
+
+    kinds = tuple(ENTERED)
+
+    def __init__(self, target: Target, tenant: str) -> None:
+        self._target, self._tenant = target, tenant
+
+    def of(self, kind: str, ids: Sequence[str]) -> set[str]:
+        try:
+            with closing(postgres_of(self._target, self._tenant, writes=False)) as index:
+                return index.holds(ENTERED[kind], ids)
+        except (OSError, MingjianError) as error:
             raise NoAnswer(str(error)) from None
 
     def close(self) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-import pwd
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from config.settings import Settings
+from config.settings import Settings, Target
+from jobs.account import account
+from jobs.archive import anchors_of, now_ms, written_archive
+from jobs.archive import open_reader as open_archive
 from jobs.kafka_client import connection
 from jobs.registry import chosen_rules, registry_of
+from jobs.stamping import stamp_newest
 from reports.context import ContextSource, NoContext
+from reports.context_archive import ArchiveContext
 from reports.context_files import FileContext
-from reports.evidence import Request, build_bundle
-from reports.pack import build_pack, save
+from reports.evidence import Bundle, Request, build_bundle
+from reports.pack import Pack, build_pack, save
 from reports.rule_text import RuleText, rule_text
 from reports.signing import PASSPHRASE_VARIABLE, Signer
 from rules.alert import RETRACTED
@@ -22,6 +27,7 @@ from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.published import find
 from sinks.base import AlertReader
+from sinks.ledger.checkpoint import Note
 from sinks.readers import open_reader
 from sinks.sealing import Sealer
 
@@ -51,6 +57,8 @@ def make_pack(
     rule_file: str | Path = "",
     with_context: bool = True,
     unmask: bool = False,
+    given: Note | None = None,
+    before_saving: Callable[[Bundle, Pack], None] = lambda bundle, pack: None,
 ) -> Made:
     """Build and store the pack of one alert.
 
@@ -59,6 +67,9 @@ def make_pack(
         folder: where `<alert_id>.zip` and `<alert_id>.pdf` go.
         created_at: UTC ms.
         created_by: who asks; empty: the user of the operating system.
+        given: a head of the ledger that was given out before; the pack shows that the ledger goes
+            on from it.
+        before_saving: called with what is about to be written; nothing is when it raises.
         rule_file: the rule as it was, when the rules at hand no longer hold it.
 
     Raises:
@@ -67,42 +78,41 @@ def make_pack(
     reader = open_reader(settings)
     alert = _alert(reader, alert_id)
     decoder = Decoder(settings.tenant, settings.limits.record_bytes, created_at)
+    archive = written_archive(settings)
+    if archive is not None:  # the pack's head is stamped before it leaves, where somebody does so
+        stamp_newest(settings, now=now_ms(), at_once=True)
     bundle = build_bundle(
         alert,
         reader.evidence(alert["alert_id"]),
-        context=_context(settings, decoder) if with_context else NoContext("按要求未读取上下文"),
+        context=_context(settings, decoder, archive)
+        if with_context
+        else NoContext("按要求未读取上下文"),
         sealer=Sealer.from_dir(settings.keys_dir, create=False),
         decoder=decoder,
         rule=_rule(settings, alert, rule_file),
         request=Request(
             created_at=created_at,
-            created_by=created_by or os.environ.get("USER") or _user(),
+            created_by=created_by or account(),
             reason=reason,
             company=settings.tenant_name or settings.tenant,
             tool=f"mingjian {version('mingjian')}",
             unmask=unmask,
         ),
+        anchors=anchors_of(settings, archive, given) if archive else None,
     )
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
     pack = build_pack(bundle, signer)
-    archive, pdf = save(pack, folder)
+    before_saving(bundle, pack)
+    packed, pdf = save(pack, folder)
     return Made(
         pack.alert_id,
         pack.case,
-        archive,
+        packed,
         pdf,
         signer.fingerprint,
         pack.manifest_sm3,
         bundle.completeness["counts"],
     )
-
-
-def _user() -> str:
-    """Name of the operating system's user; the number where it has no name."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run under a number nobody registered
-        return f"uid {os.getuid()}"
 
 
 def _alert(reader: AlertReader, alert_id: str) -> dict[str, Any]:
@@ -141,7 +151,9 @@ def _newest(reader: AlertReader, response: int) -> dict[str, Any] | None:
             return None
 
 
-def _context(settings: Settings, decoder: Decoder) -> ContextSource:
+def _context(settings: Settings, decoder: Decoder, archive: Target | None) -> ContextSource:
+    if archive is not None:
+        return ArchiveContext(open_archive(settings, archive), archive.name)
     source = settings.source
     if source.kind == "kafka":
         # Imported here: the embedded profile needs no Kafka client.

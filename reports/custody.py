@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.standalone.checks import canonical
 from rules.alert import sm3_raw
+from sinks.ledger.canonical import canonical
 
 GENESIS = "0" * 64
 

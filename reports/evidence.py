@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from reports.anchor import Anchored, Anchors, anchored
 from reports.context import ContextRecord, ContextSource, Found, Wanted, around
 from reports.custody import Custody
 from reports.devices import device_rows
@@ -73,6 +74,7 @@ class Bundle:
     devices: tuple[dict[str, Any], ...]
     custody: tuple[bytes, ...]  # canonical JSON lines
     completeness: dict[str, Any]
+    ledger: Anchored | None = None
 
 
 def build_bundle(
@@ -84,8 +86,12 @@ def build_bundle(
     decoder: Decoder,
     rule: RuleText,
     request: Request,
+    anchors: Anchors | None = None,
 ) -> Bundle:
     """Open the members, fetch what surrounds them, and put the facts together.
+
+    Args:
+        anchors: where records and alerts are entered in the ledger; None: there is none.
 
     Raises:
         MingjianError: another rule than the one that judged; a member without evidence; evidence
@@ -114,6 +120,12 @@ def build_bundle(
         "context_read", request.reason, source=found.source,
         records=len(items) - len(members), scanned=found.scanned,
     )  # fmt: skip
+    ledger = None
+    if anchors is not None:
+        places = [(item.number, item.message.time, item.message.msgid) for item in items]
+        ledger = anchored(anchors, places, [alert])
+        size = ledger.note.checkpoint.size
+        custody.add("ledger_read", request.reason, entries=ledger.entries, of=size)
     custody.add("pack_created", request.reason, alert=alert["alert_id"], records=len(items))
     events = [(item.number, item.message) for item in items if item.message.kind == "event"]
     return Bundle(
@@ -126,7 +138,8 @@ def build_bundle(
         rule=rule,
         devices=tuple(device_rows(events)),
         custody=tuple(custody.lines),
-        completeness=_completeness(alert, items, wanted, found, request),
+        completeness=_completeness(alert, items, wanted, found, request, ledger),
+        ledger=ledger,
     )
 
 
@@ -201,9 +214,17 @@ def _items(
 
 
 def _completeness(
-    alert: dict[str, Any], items: list[Item], wanted: Wanted, found: Found, request: Request
+    alert: dict[str, Any],
+    items: list[Item],
+    wanted: Wanted,
+    found: Found,
+    request: Request,
+    ledger: Anchored | None,
 ) -> dict[str, Any]:
     listed = len(alert["members"])
+    shown = {_INCLUSION} if ledger and not ledger.missing else set()
+    if ledger and ledger.stamps:
+        shown.add(_TIMESTAMP)
     return {
         "v": 1,
         "counts": {
@@ -231,13 +252,16 @@ def _completeness(
             "undecodable": found.bad,
             "limits": found.limits,
         },
-        "not_covered": [{"id": key, "en": en, "zh": zh} for key, en, zh in NOT_COVERED],
+        "not_covered": [
+            {"id": key, "en": en, "zh": zh} for key, en, zh in NOT_COVERED if key not in shown
+        ],
     }
 
 
+_INCLUSION, _TIMESTAMP = "ledger_inclusion", "timestamp"
 NOT_COVERED = (
     (
-        "ledger_inclusion",
+        _INCLUSION,
         "That the records were entered in a tamper-evident register when they arose (a Merkle "
         "inclusion proof) is not shown. The signature shows that nothing changed since this pack "
         "was made.",
@@ -245,7 +269,7 @@ NOT_COVERED = (
         "签名证明的是本包制作完成之后内容未被改动。",
     ),
     (
-        "timestamp",
+        _TIMESTAMP,
         "There is no time stamp by a third party (RFC 3161): the creation time is the clock of "
         "the machine that built the pack and has no independent witness.",
         "本包未附第三方可信时间戳（RFC 3161）：制作时间取自制作机器的时钟，没有独立第三方见证。",

@@ -17,10 +17,11 @@ from reports.evidence import Bundle, Item
 from reports.pdf import render
 from reports.signing import Signer
 from reports.standalone import single_file
-from reports.standalone.checks import INNER, KEY, MANIFEST, PDF, SIGNATURE, SIGNER, canonical
+from reports.standalone.checks import INNER, KEY, MANIFEST, PDF, SIGNATURE, SIGNER
 from reports.view import case_id, view
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
+from sinks.ledger.canonical import canonical
 
 VERIFIER, HOWTO = "verify.py", "VERIFY.md"
 _HOWTO = Path(__file__).parent / "templates" / "VERIFY.md"
@@ -56,6 +57,7 @@ def build_pack(bundle: Bundle, signer: Signer) -> Pack:
         "custody.jsonl": b"".join(line + b"\n" for line in bundle.custody),
         "completeness.json": canonical(bundle.completeness),
         SIGNER: canonical(signer.info()),
+        **(bundle.ledger.files if bundle.ledger else {}),
     }
     case = case_id(alert)
     about = {"v": 1, "case": case, "alert_id": alert["alert_id"], "created_at": request.created_at}

@@ -30,9 +30,9 @@ from reports.standalone.sm2 import (
     signature_numbers,
     sm2_digest,
     sm2_verify,
-    sm3,
 )
 from rules.errors import MingjianError
+from sinks.ledger.sm3 import sm3
 
 SIGNER_ID = "1234567812345678"
 PRIVATE_FILE = "signing.key"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reports import devices
+from reports.anchor import Anchored
 from reports.bubbles import bubble, summary
 from reports.evidence import Bundle, Item
 from reports.pieces import plain
@@ -101,9 +102,10 @@ def view(bundle: Bundle, inner_sm3: str, signer: dict[str, Any]) -> dict[str, An
         "axis": axis([i for i in bundle.items if _near(i, alert, margin)]),
         "deeds": [_deed(item, people) for item in bundle.items if item.message.kind == "event"],
         "devices": [_device(row, people, request.unmask) for row in bundle.devices],
-        "items": [_digest_row(item) for item in bundle.items],
+        "items": [_digest_row(item, bundle.ledger) for item in bundle.items],
         "completeness": bundle.completeness,
         "custody": bundle.custody,
+        "ledger": bundle.ledger,
         "inner_sm3": inner_sm3,
         "signer": signer,
         "request": request,
@@ -319,9 +321,12 @@ def _device(row: dict[str, Any], people: _People, unmask: bool) -> dict[str, Any
     return shown
 
 
-def _digest_row(item: Item) -> dict[str, Any]:
+def _digest_row(item: Item, ledger: Anchored | None) -> dict[str, Any]:
     place = item.position
-    if place.source.startswith("kafka"):
+    leaf = ledger.leaves.get(item.number) if ledger else None
+    if leaf is not None:
+        where = f"账本 {leaf}"
+    elif place.source.startswith("kafka"):
         where = f"{place.partition}/{place.offset}"
     else:
         where = f"行 {place.line}" if place.line else "—"

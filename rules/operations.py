@@ -86,6 +86,16 @@ INCIDENTS: dict[str, IncidentKind] = {
         "the source refuses to give messages: credentials, address or licence",
         "数据源拒绝提供消息：凭据、地址或许可有误",
     ),
+    "media_lost": IncidentKind(
+        "critical",
+        "a file that was sent could not be fetched and never will be: it is lost as evidence",
+        "消息中的文件未能取回，且再也无法取回：该证据已丢失",
+    ),
+    "media_refused": IncidentKind(
+        "warning",
+        "a file that was sent is larger than may be fetched; it is lost in five days",
+        "消息中的文件超过允许大小而未取回；五天后将丢失",
+    ),
     "canary_missed": IncidentKind(
         "critical",
         "a planted message did not come out as an alert in time",

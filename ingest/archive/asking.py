@@ -4,11 +4,11 @@ where it does not."""
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from config.settings import Archive
+from ingest.archive.pace import Pace
 from ingest.archive.page import Encrypted, read_page
 from ingest.archive.port import (
     ADDRESS,
@@ -22,7 +22,6 @@ from ingest.archive.port import (
 from ingest.archive.watch import Watch
 from rules.errors import MingjianError
 
-_MINUTE_S = 60.0
 _FIRST_S, _LONGEST_S = 0.5, 60.0
 REFUSED = "source_refused"
 
@@ -71,8 +70,7 @@ class Asking:
     ) -> None:
         self._client, self._settings, self._watch = client, settings, watch
         self._world, self._waiting = world, waiting
-        # when the last calls were, by the steady clock: as many as one minute may have
-        self._calls: deque[float] = deque(maxlen=settings.calls_per_minute)
+        self._pace = Pace(settings.calls_per_minute, world.steady, world.sleep)
         self._away_since: float | None = None
 
     def page(self, seq: int, limit: int) -> Page:
@@ -124,13 +122,9 @@ class Asking:
                 raise Stopped
 
     def _keep_pace(self) -> None:
-        if len(self._calls) == self._calls.maxlen:
-            left = self._calls[0] + _MINUTE_S - self._world.steady()
-            if left > 0:
-                self._world.sleep(left)
-                if self._world.stopped():
-                    raise Stopped
-        self._calls.append(self._world.steady())
+        if self._pace.keep() and self._world.stopped():
+            raise Stopped
+        self._pace.called()
 
     def _away(self, error: ArchiveError) -> None:
         if self._away_since is None:

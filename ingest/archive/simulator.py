@@ -14,7 +14,8 @@ What is its own, because nobody outside has published it, or because nothing say
 - a message older than five days is either just not there any more (`refuses=False`) or the call for
   it is refused with 10010 (`refuses=True`); from 0 both give the oldest that is still there;
 - too many calls are answered by code 45009 in the page, as in WeCom's other interfaces;
-- numbers have no holes but those a test asks for.
+- numbers have no holes but those a test asks for;
+- a file that has expired is refused with 10010, an id nobody knows with 10005.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ class Simulator:
         self._calls: deque[int] = deque()
         self._failures: deque[int] = deque()
         self.media: dict[str, bytes] = {}
+        self.media_sent: dict[str, int] = {}  # when (UTC ms), of files that expire
         self.calls = 0
 
     def add(self, *messages: Stored) -> None:
@@ -136,13 +138,19 @@ class Simulator:
         """The next part of one of `media`."""
         if self._admitted("GetMediaData"):
             raise ArchiveError(PARSING, "GetMediaData", "too many calls")
-        data = self.media.get(file_id)
+        sent = self.media_sent.get(file_id, 0)
+        if self._keep_ms and sent and sent < self._now() - self._keep_ms:
+            raise ArchiveError(EXPIRED, "GetMediaData")
+        data = self._file(file_id)
         if data is None or not (index == "" or index.isdecimal()):
             raise ArchiveError(FILE_ID, "GetMediaData")
         start = int(index or "0")
         part = data[start : start + CHUNK_BYTES]
         following = start + len(part)
         return MediaChunk(part, str(following), following >= len(data))
+
+    def _file(self, file_id: str) -> bytes | None:
+        return self.media.get(file_id)
 
     def close(self) -> None:
         """Nothing is held."""

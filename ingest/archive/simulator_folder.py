@@ -5,12 +5,16 @@
     messages.jsonl    encrypted messages, one a line, ascending by `seq`
     media/            files by their sdkfileid
 
+A file that is not there, of a made-up message, is made up as well: bytes that say so and are the
+same each time. They have not the size and the MD5 that the message tells.
+
 `fill` writes it from records of `mingjian simulate`, `open_folder` serves it. Lines may be added
 while it is served.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +37,7 @@ from rules.errors import EXIT_USAGE, MingjianError
 KEYS = "keys"
 _KIND, _MESSAGES, _MEDIA = "simulator.json", "messages.jsonl", "media"
 _KEY_BITS = 2048
+MADE_UP_FILE = "CtYBMzA2"  # ids that `mingjian simulate` makes up begin with it
 _T = TypeVar("_T")
 _ESCAPED_BREAK = re.compile(rb"(\\[^n])|(\\n)", re.DOTALL)
 
@@ -90,11 +95,17 @@ class FolderSimulator(Simulator):
         return super().get_chat_data(seq, limit, timeout)
 
     def get_media(self, index: str, file_id: str, timeout: int) -> MediaChunk:
-        """The next part of a file of `media/`."""
+        """The next part of a file."""
+        if self._failing:
+            self.fail(self._failing[self.calls % len(self._failing)])
+        return super().get_media(index, file_id, timeout)
+
+    def _file(self, file_id: str) -> bytes | None:
         file = self._folder / _MEDIA / Path(file_id).name
         if file_id not in self.media and file.is_file():
             self.media[file_id] = file.read_bytes()
-        return super().get_media(index, file_id, timeout)
+        made_up = file_id.startswith(MADE_UP_FILE) and file_id not in self.media
+        return _made_up(file_id) if made_up else super()._file(file_id)
 
     def _added(self) -> Iterator[Stored]:
         path = self._folder / _MESSAGES
@@ -182,6 +193,14 @@ def fill(
         file.flush()
         os.fsync(file.fileno())
     return Filled(len(said), skipped, first, seq if said else 0)
+
+
+def _made_up(file_id: str) -> bytes:
+    """1 to 600 KiB: some come in two parts."""
+    seed = hashlib.sha256(file_id.encode()).digest()
+    size = 1024 + int.from_bytes(seed[:4], "big") % (600 * 1024)
+    label = b"A FILE OF THE SIMULATOR, NOT WECOM'S\n"
+    return (label + hashlib.shake_128(seed).digest(size))[:size]
 
 
 def _as_phones_write(plaintext: bytes) -> bytes:

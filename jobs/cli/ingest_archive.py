@@ -114,7 +114,7 @@ def archive(
     with ends(settings, stop, tell=tell) as where, collector(settings, name, where) as intake:
         book = Book(Path(settings.data_dir) / "ingest" / f"{name}.kept.db", where.waiting)
         try:
-            client = _connected(settings, simulator, intake, book)
+            client = connected(settings, simulator, intake, book)
             try:
                 puller = Puller(
                     client,
@@ -122,7 +122,7 @@ def archive(
                     intake,
                     book,
                     settings.ingest.archive,
-                    _world(stop),
+                    world(stop),
                     tenant=settings.tenant,
                     start=first,
                     place=str(book_path(settings, name)),
@@ -212,9 +212,14 @@ def simulate_archive(
     out.print(Text(made), soft_wrap=True)  # a path is no markup
 
 
-def _connected(
+def connected(
     settings: Settings, simulator: Path | None, intake: Intake, book: Book
 ) -> ArchiveClient:
+    """The archive: WeCom's by its library, or a simulated one.
+
+    Raises:
+        MingjianError: a setting is missing, or the archive refuses, which is told as an incident.
+    """
     if simulator:
         return open_folder(simulator, now_ms)
     wanted = settings.ingest.archive
@@ -255,7 +260,9 @@ def _keys(folder: Path) -> Keys:
     return keys
 
 
-def _world(stop: threading.Event) -> World:
+def world(stop: threading.Event) -> World:
+    """This process's clock, and standard error for news."""
+
     def told(word: str, en: str, zh: str) -> None:
         style = "green" if word in {"back", "opened"} else "yellow"
         err.print(say(en, zh), style=style, soft_wrap=True, markup=False)

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from jobs.cli import (
     alerts,
+    archive,
     canary,
     completeness,
     deliver,
@@ -22,10 +23,13 @@ from jobs.cli import (
     incidents,
     ingest,
     ingest_archive,
+    ingest_media,
+    ledger,
     lexicons,
     quarantine,
     reconcile,
     replay,
+    retention,
     rules,
     simulate,
     stack,
@@ -36,7 +40,7 @@ from jobs.cli.help_language import translate
 from jobs.cli.usage import usage_error
 from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
 
-OUR_PACKAGES = frozenset(("config", "ingest", "jobs", "reports", "rules", "sinks", "udfs"))
+OUR_PACKAGES = frozenset(("config", "desk", "ingest", "jobs", "reports", "rules", "sinks", "udfs"))
 
 app = typer.Typer(
     name="mingjian",
@@ -47,8 +51,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    simulate, ingest, ingest_archive, detect, heartbeat, deliver, replay, reconcile, rules,
-    lexicons, alerts, quarantine, incidents, canary, completeness, doctor, reports, stack,
+    simulate, ingest, ingest_archive, ingest_media, detect, heartbeat, deliver, replay, reconcile,
+    rules, lexicons, alerts, quarantine, incidents, canary, completeness, doctor, archive, ledger,
+    retention, reports, stack,
 ):  # fmt: skip
     command.register(app)
 

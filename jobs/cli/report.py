@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,9 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
+from desk.desk import EXPORTED, Desk
+from desk.roles import EXPORT, UNMASK, reason_given
+from jobs.archive import desk_of, written_archive
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -24,6 +28,9 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.cli.ledger_outside import given_head
+from reports.evidence import Bundle
+from reports.pack import Pack
 from reports.signing import PASSPHRASE_VARIABLE, PUBLIC_FILE, Signer, fingerprint
 from reports.standalone.verify import verify as outcome_of
 from reports.standalone.words import Check, Outcome, unreadable
@@ -74,6 +81,13 @@ def pack(
     context: Annotated[
         bool, typer.Option("--context/--no-context", help="是否收入上下文 · with surroundings")
     ] = True,
+    given: Annotated[
+        Path | None,
+        typer.Option(
+            "--given",
+            help="此前给出的账本签名头，证明账本由它延续 · a head of the ledger given before",
+        ),
+    ] = None,
     unmask: Annotated[
         bool, typer.Option("--unmask", help="可读部分不脱敏 · show numbers in the PDF unmasked")
     ] = False,
@@ -88,6 +102,12 @@ def pack(
 
     settings = settings_from(profile, config, overrides)
     started = time.monotonic()
+    archive = written_archive(settings)
+    before_saving = {}
+    if archive is not None:
+        reason, before_saving["before_saving"] = _at_the_desk(
+            desk_of(settings, archive), alert, reason, unmask=unmask
+        )
     made = make_pack(
         settings,
         alert,
@@ -98,6 +118,8 @@ def pack(
         rule_file=rule_file or "",
         with_context=context,
         unmask=unmask,
+        given=given_head(given) if given else None,
+        **before_saving,
     )
     seconds = time.monotonic() - started
     if output is Output.json:
@@ -132,6 +154,26 @@ def pack(
     again = shlex.join(["mingjian", "report", "verify", str(made.archive)])
     again += _same_settings(profile, config, overrides)
     out.print(Text(f"  {say('verify it', '校验')}  {again}", "dim"), soft_wrap=True)
+
+
+def _at_the_desk(
+    desk: Desk, alert: str, reason: str, *, unmask: bool
+) -> tuple[str, Callable[[Bundle, Pack], None]]:
+    """The reason as it is kept, and what writes the export into the custody book before there is a
+    file. Raises MingjianError: they may not, or numbers are wanted unmasked without a reason."""
+    role = desk.allow(EXPORT, alert=alert)
+    if unmask:
+        role = desk.allow(UNMASK, alert=alert)
+        reason = reason_given(reason, UNMASK)
+
+    def note(bundle: Bundle, pack: Pack) -> None:
+        leaves = sorted(bundle.ledger.leaves.values()) if bundle.ledger else []
+        desk.note(
+            EXPORTED, role, reason, alert=pack.alert_id, records=len(bundle.items), leaves=leaves,
+            manifest_sm3=pack.manifest_sm3, unmasked=unmask,
+        )  # fmt: skip
+
+    return reason, note
 
 
 @report_app.command(

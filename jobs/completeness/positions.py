@@ -11,9 +11,11 @@ from redis.exceptions import RedisError
 from config.settings import Settings, Target
 from jobs.consumer_groups import committed
 from jobs.topics import delivering_group
+from rules.errors import MingjianError
 from sinks import redis
+from sinks.archive.places import postgres_of
 from sinks.archive.sink import INDEX_FILE
-from sinks.base import NoAnswer
+from sinks.base import NoAnswer, NoIndexYet
 from sinks.read_only import read_only
 
 
@@ -21,6 +23,8 @@ def of_target(settings: Settings, target: Target) -> dict[str, int]:
     """Positions by name (`sinks.progress`). Raises NoAnswer."""
     if target.kind == "sqlite":
         return of_file(Path(target.path))
+    if target.kind == "archive" and target.index == "postgres":
+        return _of_postgres(settings, target)
     if target.kind == "archive":
         return of_file(Path(target.path) / INDEX_FILE)
     if target.kind == "redis":
@@ -33,6 +37,16 @@ def of_target(settings: Settings, target: Target) -> dict[str, int]:
             client.close()
         return {name.decode(): int(value) for name, value in found.items()}
     return of_reader(settings, target.name)
+
+
+def _of_postgres(settings: Settings, target: Target) -> dict[str, int]:
+    try:
+        with closing(postgres_of(target, settings.tenant, writes=False)) as index:
+            return index.positions()
+    except NoIndexYet:
+        return {}
+    except (OSError, MingjianError) as error:
+        raise NoAnswer(str(error)) from None
 
 
 def of_reader(settings: Settings, name: str) -> dict[str, int]:

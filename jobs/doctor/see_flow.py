@@ -34,6 +34,8 @@ from jobs.quarantine.shelf import OPEN, Shelf
 from rules.decode import HEARTBEAT
 from rules.errors import MingjianError
 from sinks import elasticsearch, redis
+from sinks.archive.places import server_of
+from sinks.archive.postgres_session import connected
 from sinks.archive.sink import INDEX_FILE
 from sinks.base import NoIndexYet
 from sinks.elasticsearch_mapping import alias
@@ -89,6 +91,12 @@ def _away(one: Target, error: MingjianError) -> Answer:
 
 
 def _archive(one: Target) -> Answer:
+    if one.index == "postgres":
+        try:
+            connected(server_of(one), "public").close()
+        except MingjianError as error:
+            return _away(one, error)
+        return Answer(one.name, one.kind, detail="PostgreSQL")
     path = Path(one.path) / INDEX_FILE
     if not path.is_file():
         return Answer(one.name, one.kind, problem=f"there is no file {path} yet")

@@ -43,6 +43,7 @@ SETS: dict[str, tuple[tuple[str, ...], bool]] = {
         ),
         True,
     ),
+    "s3proxy": (("org.gaul:s3proxy:2.6.0",), True),
 }
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 

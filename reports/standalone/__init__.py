@@ -1,6 +1,6 @@
 """The verifier that goes into every pack: one file, standard library only.
 
-Here it lies in five modules, each short enough to read; `single_file` joins them.
+Here it lies in several modules, each short enough to read; `single_file` joins them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,26 @@ import ast
 from functools import cache
 from pathlib import Path
 
-_MODULES = ("sm2.py", "words.py", "contents.py", "checks.py")
+_ROOT = Path(__file__).parents[2]
+_MODULES = (
+    "sinks/ledger/canonical.py",
+    "sinks/ledger/sm3.py",
+    "reports/standalone/sm2.py",
+    "reports/standalone/words.py",
+    "reports/standalone/contents.py",
+    "sinks/ledger/proofs.py",
+    "sinks/ledger/checkpoint.py",
+    "sinks/ledger/unproven.py",
+    "sinks/ledger/der.py",
+    "sinks/ledger/certificates.py",
+    "sinks/ledger/rfc3161.py",
+    "sinks/ledger/stamp_words.py",
+    "sinks/ledger/stamp_check.py",
+    "reports/standalone/stamp_checks.py",
+    "reports/standalone/ledger_checks.py",
+    "reports/standalone/checks.py",
+)
+_OURS = ("reports.", "sinks.")
 _MAIN = "verify.py"
 
 
@@ -18,7 +37,7 @@ def single_file() -> bytes:
     """The whole verifier as one Python file that imports nothing of ours."""
     folder = Path(__file__).parent
     head, body = _split((folder / _MAIN).read_text(encoding="utf-8"), keep_docstring=True)
-    parts = [_split((folder / name).read_text(encoding="utf-8"))[1] for name in _MODULES]
+    parts = [_split((_ROOT / name).read_text(encoding="utf-8"))[1] for name in _MODULES]
     return "\n\n".join(
         [head.rstrip() + "\n", *(part.strip() + "\n" for part in (*parts, body))]
     ).encode()
@@ -32,7 +51,7 @@ def _split(source: str, *, keep_docstring: bool = False) -> tuple[str, str]:
     drop = {
         number
         for node in statements
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reports.")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_OURS)
         for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
     start = future.end_lineno or 0

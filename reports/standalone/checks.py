@@ -13,8 +13,11 @@ import zlib
 from typing import Any
 
 from reports.standalone.contents import pdf_attachments, raw_id
-from reports.standalone.sm2 import SIGNER_ID, public_point, sm2_verify, sm3
+from reports.standalone.ledger_checks import ledger_checks
+from reports.standalone.sm2 import SIGNER_ID, public_point, sm2_verify
 from reports.standalone.words import INSIDE, TRUST, Check, Damaged, Outcome, why
+from sinks.ledger.canonical import canonical
+from sinks.ledger.sm3 import sm3
 
 MANIFEST, SIGNATURE, KEY, SIGNER = "manifest.json", "manifest.sm2.sig", "signer.pem", "signer.json"
 INNER, PDF = "inner-manifest.json", "report.pdf"
@@ -22,11 +25,6 @@ UNLISTED = (MANIFEST, SIGNATURE)  # the manifest can list neither itself nor wha
 ROLES = ("member", "context", "event")
 # What reading a damaged file raises; RecursionError: JSON nested to no end
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
-
-
-def canonical(value: Any) -> bytes:
-    """The one JSON text of a value: keys sorted, no spaces, UTF-8 (RFC 8785, no floats used)."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 class Verifier:
@@ -41,6 +39,7 @@ class Verifier:
         self.files, self.fingerprint = files, fingerprint
         self.checks: list[Check] = []
         self.key = ""  # fingerprint of the key in the pack, once it is read
+        self._public: tuple[tuple[int, int], bytes] | None = None  # that key: point and DER
 
     def say(self, name: str, ok: bool | None, en: str, zh: str) -> None:
         """Record one outcome."""
@@ -60,10 +59,15 @@ class Verifier:
             self._digests(inner, INSIDE)
             self._pdf(inner)
         self._custody(inner or {})
+        events = self._events()
         try:
-            self._case(self._events())
+            self._case(events)
         except _DAMAGED as error:  # values of kinds no pack of ours has
             self._damaged("alert members", error)
+        try:
+            self.checks += ledger_checks(self.files, self._public, events, self._alerts())
+        except _DAMAGED as error:
+            self._damaged("ledger entries", error)
         return Outcome(self.checks, self.key)
 
     def _file(self, name: str) -> bytes:
@@ -120,7 +124,7 @@ class Verifier:
             self.say("signature", None, en, zh)
             self._signer()
             return
-        self.key = sm3(der)
+        self.key, self._public = sm3(der), (point, der)
         self._signer()
         self._signed(point)
         self._trust()
@@ -273,6 +277,9 @@ class Verifier:
             count = len(events)
             self.say("records", True, f"{count} raw, all fit", f"{count} 条原始记录，均与摘要一致")
         return events
+
+    def _alerts(self) -> list[dict[str, Any]]:
+        return [self._json("alert.json")["alert"]]
 
     def _case(self, events: list[dict[str, Any]]) -> None:
         name = "alert members"

@@ -21,6 +21,11 @@ _NAMES = {
     "alert members": "告警记录",
     "completeness": "完整性声明",
     "rule": "规则",
+    "ledger head": "账本签名头",
+    "ledger entries": "账本条目",
+    "ledger gaps": "未登入账本",
+    "ledger extends": "账本延续",
+    "time stamp": "可信时间戳",
 }
 INSIDE, _INSIDE_ZH = "inner: ", "内层清单："  # a file as the inner manifest lists it
 
@@ -39,7 +44,8 @@ class Check(NamedTuple):
             return self.name
         if self.name.startswith(INSIDE):
             return _INSIDE_ZH + self.name[len(INSIDE) :]
-        return _NAMES.get(self.name, self.name)
+        what, gap, whose = self.name.partition(" (")
+        return _NAMES.get(what, what) + gap + whose
 
 
 class Outcome(NamedTuple):

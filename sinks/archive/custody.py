@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
+from sinks.ledger.canonical import canonical
 
 FILE = "custody.jsonl"
 GENESIS = "0" * 64
@@ -57,10 +58,10 @@ class BookDamaged(MingjianError):
 
 
 class CustodyBook:
-    """The book in a folder; made with its first line."""
+    """The book in a folder; made with its first line. `file`: of another book of this kind."""
 
-    def __init__(self, folder: str | Path) -> None:
-        self._path = Path(folder) / FILE
+    def __init__(self, folder: str | Path, file: str = FILE) -> None:
+        self._path = Path(folder) / file
 
     def write(self, deed: Deed) -> Line:
         """Append a deed, and come back when it is durable. Any number of processes.
@@ -86,12 +87,13 @@ class CustodyBook:
         finally:
             os.close(handle)
 
-    def size(self) -> int:
-        """Length of the book in bytes: whether something was written since."""
+    def state(self) -> tuple[int, int]:
+        """Length and time of the book's file: whether something was written or mended since."""
         try:
-            return self._path.stat().st_size
+            found = self._path.stat()
         except FileNotFoundError:
-            return 0
+            return 0, 0
+        return found.st_size, found.st_mtime_ns
 
     def lines(self, after: int = 0) -> Iterator[Line]:
         """Every line behind number `after`, in order. An end that was not written whole is none.
@@ -113,6 +115,26 @@ class CustodyBook:
                 previous = sm3_raw(raw)
                 if number > after:
                     yield line
+
+    def of(self, action: str) -> Iterator[Deed]:
+        """Deeds of one kind, found without reading the others: that the book is whole is for who
+        checks it to say. One that cannot be read is left out."""
+        begins = b'{"action":' + json.dumps(action, ensure_ascii=False).encode() + b","
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            for row in file:
+                if not (row.startswith(begins) and row.endswith(b"\n")):
+                    continue
+                try:
+                    told = json.loads(row)
+                    del told["n"], told["prev"]
+                    deed = Deed(**told)
+                except (ValueError, KeyError, TypeError):
+                    continue
+                yield deed
 
     def _read(self, number: int, raw: bytes, previous: str) -> Line:
         try:
@@ -138,11 +160,6 @@ class CustodyBook:
             if begin or not start:
                 return start + end, data[begin : max(0, end - 1)]
             span *= 4
-
-
-def canonical(value: dict[str, Any]) -> bytes:
-    """JSON with sorted keys and no blanks, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _number(line: bytes) -> int:

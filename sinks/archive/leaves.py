@@ -6,13 +6,18 @@ of its bytes; never the bytes themselves. Of a message it also says where its se
 
 from __future__ import annotations
 
+import contextlib
+import json
 from typing import NamedTuple
 
 import msgspec
 
+from rules.alert import sm3_raw
+from sinks.ledger.canonical import canonical
+
 MESSAGE = "message"
 ALERT, INCIDENT, HANDLED, LATE, QUARANTINE = "alert", "incident", "handled", "late", "quarantine"
-CUSTODY = "custody"
+CUSTODY, MEDIA = "custody", "media"  # lines of books; their ids are the lines' numbers
 # kinds of outputs that are entered, each version of them, and the kind of their entries
 ENTERED = {
     "alerts": ALERT,
@@ -43,8 +48,8 @@ class _Other(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OtherLeaf(NamedTuple):
-    """Anything else in the ledger: what it is (a value of `ENTERED`, …), its id, the SM3 of its
-    bytes in hex. One that changes, as an alert does that is taken back, is entered each time."""
+    """Anything else in the ledger: what it is (a value of `ENTERED`, …), its id, its digest in hex
+    (`digest_of`). One that changes, as an alert does that is taken back, is entered each time."""
 
     kind: str
     id: str
@@ -61,6 +66,14 @@ class MessageLeaf(NamedTuple):
     sm3: str
     segment: str
     number: int
+
+
+def digest_of(body: bytes) -> str:
+    """SM3 in hex of an output: of its canonical JSON, so that whoever has the document from an
+    index, which keeps no order of keys, comes to the same; of its bytes where it is no JSON."""
+    with contextlib.suppress(ValueError, RecursionError):
+        body = canonical(json.loads(body))
+    return sm3_raw(body)
 
 
 def message_entry(leaf: MessageLeaf) -> bytes:

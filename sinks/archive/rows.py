@@ -106,8 +106,14 @@ class ArchiveIndex(Protocol):
     def entered(self, leaves: Sequence[OtherLeaf]) -> set[OtherLeaf]:
         """Which of these are in the ledger."""
 
+    def leaf_of(self, other: OtherLeaf) -> int | None:
+        """Its number in the ledger; None when it is not entered."""
+
     def known(self, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
         """Which of these (time, msgid) are there."""
 
     def search(self, asked: Asked, limit: int) -> list[Row]:
         """The last archived first."""
+
+    def close(self) -> None:
+        """Release the file or the connection."""

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.message import Message
+from sinks.archive.disposable import DisposableIndex, Tombstone
 from sinks.archive.kept import message_of
 from sinks.archive.keys import TenantKeys
 from sinks.archive.objects import Objects
 from sinks.archive.rows import ArchiveIndex, Asked, Row
 from sinks.archive.segment import OpenSegment, SegmentDamaged, read_head
-from sinks.archive.terms import Terms, named, runs, texts
+from sinks.archive.terms import Terms, id_term, named, runs, texts
 
-_HEAD_BYTES = 4_096  # a head is some 300 bytes
+HEAD_BYTES = 4_096  # a head is some 300 bytes
 _OPEN_SEGMENTS = 256
 _PAGE = 100
 
@@ -38,6 +39,8 @@ class Query(NamedTuple):
     type: str = ""
     text: str = ""
     hit: str = ""
+    msgid: str = ""
+    kind: str = ""
     since: int = 0
     until: int = 0
 
@@ -52,8 +55,17 @@ class Found(NamedTuple):
     damage: MingjianError | None
 
 
+class Hits(NamedTuple):
+    """A page: what was found, where the next one begins (None: there is no more), and how many that
+    may be meant were not looked at."""
+
+    found: list[Found]
+    cursor: int | None
+    passed: int
+
+
 class ArchiveReader:
-    """The read side of the archive of one tenant."""
+    """The read side of the archive of one tenant. `disposals` says what was deleted from it."""
 
     def __init__(
         self,
@@ -63,7 +75,9 @@ class ArchiveReader:
         keys: TenantKeys,
         terms: Terms,
         decoder: Decoder,
+        disposals: DisposableIndex | None = None,
     ) -> None:
+        self._disposals = disposals
         self._objects, self._index, self._keys = objects, index, keys
         self._terms, self._decoder = terms, decoder
         self._open: OrderedDict[str, OpenSegment] = OrderedDict()
@@ -76,14 +90,57 @@ class ArchiveReader:
         Raises:
             MingjianError: `query.text` has no two letters or digits that stand together.
         """
+        hits = self.search_but(query, limit, before)
+        return hits.found, hits.cursor
+
+    def search_but(
+        self,
+        query: Query,
+        limit: int,
+        before: int | None = None,
+        without: Container[int] = (),
+    ) -> Hits:
+        """The same, but for some messages, by their leaves: these are not even opened.
+
+        Raises:
+            MingjianError: see `search`.
+        """
         asked = Asked(self._asked_terms(query), query.since, query.until, before, query.hit)
         page: list[Found] = []
-        for found in self._candidates(asked):
+        passed = 0
+        for row in self._candidates(asked):
             if len(page) == limit:
-                return page, page[-1].row.leaf
-            if found.message is None or _holds(found.message, query.text):
+                return Hits(page, page[-1].row.leaf, passed)
+            if query.msgid and row.msgid != query.msgid:
+                continue  # its term is short, and others share it
+            if row.leaf in without:
+                passed += 1
+                continue
+            found = self._found(row)
+            if found.message is None or says(found.message, query.text):
                 page.append(found)
-        return page, None
+        return Hits(page, None, passed)
+
+    def at(self, leaf: int) -> Found | None:
+        """The message with this number in the ledger; None when that is no message."""
+        rows = self._index.search(Asked(before=leaf + 1), 1)
+        return self._found(rows[0]) if rows and rows[0].leaf == leaf else None
+
+    def deleted(self, *, msgid: str = "", leaf: int = -1) -> list[Tombstone]:
+        """What is left of a message that was deleted, by its id or its number in the ledger: who
+        looks one up is told so, and does not find nothing."""
+        if self._disposals is None:
+            return []
+        if msgid:
+            return self._disposals.buried_as(msgid)
+        return self._disposals.buried(leaf, leaf)
+
+    def leaf_of(self, time: int, msgid: str) -> int | None:
+        """The number in the ledger of the message with this time (UTC ms) and id; None when it is
+        not archived."""
+        asked = Asked([id_term(msgid)], since=time, until=time + 1)
+        rows = self._index.search(asked, _PAGE)
+        return next((row.leaf for row in rows if row.msgid == msgid), None)
 
     def open(self, row: Row) -> bytes:
         """The raw record of a row.
@@ -102,10 +159,10 @@ class ArchiveReader:
             )
         return raw
 
-    def _candidates(self, asked: Asked) -> Iterator[Found]:
+    def _candidates(self, asked: Asked) -> Iterator[Row]:
         while True:
             rows = self._index.search(asked, _PAGE)
-            yield from map(self._found, rows)
+            yield from rows
             if len(rows) < _PAGE:
                 return
             asked = asked._replace(before=rows[-1].leaf)
@@ -120,7 +177,7 @@ class ArchiveReader:
     def _segment(self, name: str) -> OpenSegment:
         known = self._open.get(name)
         if known is None:
-            head = read_head(self._objects.get(name, 0, _HEAD_BYTES), name)
+            head = read_head(self._objects.get(name, 0, HEAD_BYTES), name)
             known = self._open[name] = OpenSegment(head, self._keys)
             if len(self._open) > _OPEN_SEGMENTS:
                 self._open.popitem(last=False)
@@ -135,8 +192,11 @@ class ArchiveReader:
             "r": query.room,
             "c": query.conversation,
             "t": query.type,
+            "k": query.kind,
         }
         terms = [named(kind, name) for kind, name in parts.items() if name]
+        if query.msgid:
+            terms.append(id_term(query.msgid))
         if not query.text:
             return terms
         words = self._terms.asked(query.text)
@@ -150,7 +210,7 @@ class ArchiveReader:
         return terms + words
 
 
-def _holds(message: Message, text: str) -> bool:
+def says(message: Message, text: str) -> bool:
     """Whether each run of `text` stands in one text of the message."""
     wanted = runs(text)
     if not wanted:

@@ -20,13 +20,14 @@ import json
 import secrets
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from rules.errors import MingjianError
 from sinks.archive.keys import TenantKeys, Wrapped
 from sinks.archive.packing import pack, unpack
+from sinks.ledger.canonical import canonical
 from sinks.sm4 import KEY_BYTES, NONCE_BYTES, DoesNotOpen, seal, unseal
 
 MAGIC = b"MJSEG1\n"
@@ -82,7 +83,7 @@ def seal_segment(
     """The segment of these messages. `created_at` is UTC ms; `random` makes its key."""
     key = random(KEY_BYTES)
     wrapped = keys.wrap(key, _key_bound(tenant, name))
-    header = _canonical(
+    header = canonical(
         {
             "v": 1,
             "tenant": tenant,
@@ -252,7 +253,3 @@ def _bound(tenant: str, name: str, number: int, msgid: str, seq: int) -> bytes:
 
 def _key_bound(tenant: str, name: str) -> bytes:
     return msgspec.json.encode(("segment key", tenant, name))
-
-
-def _canonical(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

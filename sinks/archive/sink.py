@@ -12,17 +12,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
-from rules.alert import sm3_raw
 from rules.decode import Decoder
 from rules.errors import MingjianError
+from sinks.archive.alert_hits import hits_of
 from sinks.archive.archiver import Archiver
-from sinks.archive.custody import BookDamaged, CustodyBook
+from sinks.archive.custody import CustodyBook
+from sinks.archive.disposal_parts import Parts
+from sinks.archive.disposing import Disposing, disposals_of
+from sinks.archive.entered_books import EnteredBook
+from sinks.archive.facts import Departments
+from sinks.archive.key_versions import require_versions
 from sinks.archive.keys import TenantKeys
-from sinks.archive.leaves import CUSTODY, ENTERED, OtherLeaf
+from sinks.archive.leaves import CUSTODY, ENTERED, MEDIA, OtherLeaf, digest_of
+from sinks.archive.media_rows import FILE as MEDIA_FILE
 from sinks.archive.objects import Objects
-from sinks.archive.rows import HitRow
+from sinks.archive.rows import ArchiveIndex
 from sinks.archive.sqlite_index import SqliteIndex
 from sinks.archive.terms import Terms, search_key
 from sinks.base import Record, SinkBusy, WriteResult
@@ -31,23 +35,6 @@ from sinks.ledger.log import Ledger
 
 MESSAGES = "messages"
 INDEX_FILE, LEDGER_FOLDER, SEGMENTS_FOLDER = "index.db", "ledger", "segments"
-
-
-class _Rule(msgspec.Struct):
-    name: str = ""
-
-
-class _Member(msgspec.Struct):
-    msgid: str = ""
-    time: int = 0
-
-
-class _Alert(msgspec.Struct):
-    rule: _Rule
-    members: tuple[_Member, ...] = ()
-
-
-_ALERTS = msgspec.json.Decoder(_Alert)
 
 
 def origin_of(tenant: str) -> str:
@@ -62,9 +49,11 @@ class ArchiveSink:
         tenant: whose messages.
         open_keys, open_signer: give the tenant's keys, and what signs heads.
         objects: where segments go.
+        open_index: gives the index; left out: an SQLite file in `path`.
         decoder: of the tenant's records.
         segment_s, sign_s: seconds that a message waits at most until it is durable, and that an
             entry of the ledger waits until a head is signed.
+        departments: in which department somebody is, for policies that ask it.
         clock: seconds of the clock.
     """
 
@@ -82,17 +71,23 @@ class ArchiveSink:
         decoder: Decoder,
         segment_s: float,
         sign_s: float,
+        open_index: Callable[[], ArchiveIndex] | None = None,
+        departments: Departments = lambda _userid: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name, self._path, self._tenant = name, Path(path), tenant
         self._open_keys, self._open_signer = open_keys, open_signer
+        self._open_index = open_index or (lambda: SqliteIndex(self._path / INDEX_FILE))
         self._objects, self._decoder, self._clock = objects, decoder, clock
-        self._segment_s, self._sign_s = segment_s, sign_s
+        self._segment_s, self._sign_s, self._departments = segment_s, sign_s, departments
         self._since = self._signed = 0.0
         self._failed = False
-        self._book = CustodyBook(path)
-        self._entered = self._looked = 0  # lines of the book; its size when it was read last
-        self._index: SqliteIndex | None = None
+        self._books = (
+            EnteredBook(CustodyBook(path), CUSTODY),
+            EnteredBook(CustodyBook(path, MEDIA_FILE), MEDIA),
+        )
+        self._disposing = Disposing(self._path, name, self._parts, clock)
+        self._index: ArchiveIndex | None = None
         self._ledger: Ledger | None = None
 
     def open(self) -> None:
@@ -104,22 +99,24 @@ class ArchiveSink:
             SinkBusy: the disk does not answer.
         """
         try:
-            keys, self._signer = self._open_keys(), self._open_signer()
-            self._index = SqliteIndex(self._path / INDEX_FILE)
+            self._keys, self._signer = self._open_keys(), self._open_signer()
+            self._index = self._open_index()
+            require_versions(self._keys, self._index, self._objects)
             self._ledger = self._opened_ledger()
             self._archiver = Archiver(
                 self._tenant,
                 objects=self._objects,
                 ledger=self._ledger,
                 index=self._index,
-                keys=keys,
-                terms=Terms(search_key(self._index, keys)),
+                keys=self._keys,
+                terms=Terms(search_key(self._index, self._keys)),
                 decoder=self._decoder,
                 now=lambda: int(self._clock() * 1000),
             )
             self._signed = self._clock()
-            self._entered = self._index.positions().get(CUSTODY, 0)
-            self._looked = 0
+            positions = self._index.positions()
+            for book in self._books:
+                book.stand(positions)
         except (OSError, sqlite3.Error) as error:
             self.close()
             raise self._busy(error) from None
@@ -131,9 +128,10 @@ class ArchiveSink:
         """See `KeepsPositions`."""
         try:
             found = self._opened_index().positions()
-            found.pop(CUSTODY, None)
+            for book in self._books:
+                found.pop(book.kind, None)
             return found
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise self._busy(error) from None
 
     def write(self, batch: Sequence[Record]) -> WriteResult:
@@ -152,20 +150,26 @@ class ArchiveSink:
 
     def due(self) -> bool:
         """Whether something waited long enough, to be stored or to be signed, or somebody did
-        something with the archive."""
-        return self._stale() or self._unsigned() or self._book.size() != self._looked
+        something with the archive, or messages are to be deleted."""
+        news = any(book.news() for book in self._books)
+        return news or self._stale() or self._unsigned() or self._disposing.due()
 
     def tick(self) -> WriteResult:
-        """Take up what was done with the archive; store what waited; sign the ledger's head."""
+        """Take up what was done with the archive; store what waited; delete what is to go; sign the
+        ledger's head."""
         self._take_deeds()
         result = self._flush() if self._stale() else WriteResult(0, 0)
+        if self._disposing.due():
+            self._dispose()
         if self._unsigned():
             self._sign()
         return result
 
     def left(self) -> str:
-        """What waits is shown by nobody: it is stored within seconds."""
-        return ""
+        """What is wrong with the books and with deletions. What waits to be stored is not said:
+        that takes seconds."""
+        wrong = [*(book.damage for book in self._books), self._disposing.left()]
+        return "; ".join(filter(None, wrong))
 
     def show(self) -> WriteResult:
         """Store and sign all that was taken."""
@@ -188,27 +192,21 @@ class ArchiveSink:
         self._archiver.add([one.body for one in batch if one.topic == MESSAGES])
         for one in batch:
             if one.topic in ENTERED:
-                hits = _hits(one.id, one.body) if one.topic == "alerts" else ()
-                self._archiver.enter(OtherLeaf(ENTERED[one.topic], one.id, sm3_raw(one.body)), hits)
+                hits = hits_of(one.id, one.body) if one.topic == "alerts" else ()
+                leaf = OtherLeaf(ENTERED[one.topic], one.id, digest_of(one.body))
+                self._archiver.enter(leaf, hits)
 
     def _take_deeds(self) -> None:
-        """Lines of the custody book that are not in the ledger. A damaged book is said and waits:
-        what is behind the damage cannot be trusted."""
-        size = self._book.size()
-        if size == self._looked:
-            return
-        if self._archiver.empty():
-            self._since = self._clock()
-        try:
-            for line in self._book.lines(after=self._entered):
-                self._archiver.enter(OtherLeaf(CUSTODY, str(line.number), sm3_raw(line.raw)))
-                self._entered = line.number
-        except BookDamaged as error:
-            raise SinkBusy(self.name, error.en) from None
-        except OSError as error:
-            raise self._busy(error) from None
-        self._archiver.stand({CUSTODY: self._entered})
-        self._looked = size
+        """Lines of the books that are not in the ledger."""
+        for book in self._books:
+            if not book.news():
+                continue
+            if self._archiver.empty():
+                self._since = self._clock()
+            try:
+                self._archiver.stand(book.take(self._archiver.enter, self.name))
+            except OSError as error:
+                raise self._busy(error) from None
 
     def _flush(self) -> WriteResult:
         try:
@@ -222,8 +220,41 @@ class ArchiveSink:
         self._since = self._clock()
         return WriteResult(done.new, done.known)
 
+    def _dispose(self) -> None:
+        """One step of a deletion; when it fails, the ledger may hold more than the index knows."""
+        try:
+            if self._failed:
+                self._reopen()
+            self._failed = True
+            if not self._disposing.step():
+                self._reopen()
+        except (OSError, sqlite3.Error) as error:
+            raise self._busy(error) from None
+        self._failed = False
+
+    def _parts(self) -> Parts | None:
+        """What a deletion works on; None where the index has none."""
+        index = self._opened_index()
+        disposals = disposals_of(index)
+        if disposals is None:
+            return None
+        return Parts(
+            tenant=self._tenant,
+            folder=self._path,
+            objects=self._objects,
+            ledger=self._opened_ledger_now(),
+            index=index,
+            disposals=disposals,
+            keys=self._keys,
+            decoder=self._decoder,
+            book=CustodyBook(self._path),
+            departments=self._departments,
+            now=lambda: int(self._clock() * 1000),
+        )
+
     def _reopen(self) -> None:
         """After a failure the ledger may hold more than the index knows of."""
+        self._disposing.drop()
         if self._ledger is not None:
             self._ledger.close()
             self._ledger = None
@@ -256,7 +287,7 @@ class ArchiveSink:
             raise SinkBusy(self.name, "not open")
         return self._ledger
 
-    def _opened_index(self) -> SqliteIndex:
+    def _opened_index(self) -> ArchiveIndex:
         if self._index is None:
             raise SinkBusy(self.name, "not open")
         return self._index
@@ -264,12 +295,3 @@ class ArchiveSink:
     def _busy(self, error: Exception) -> SinkBusy:
         words = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return SinkBusy(self.name, words)
-
-
-def _hits(alert_id: str, body: bytes) -> list[HitRow]:
-    """Which messages an alert names."""
-    try:
-        told = _ALERTS.decode(body)
-    except msgspec.MsgspecError:
-        return []
-    return [HitRow(one.time, one.msgid, alert_id, told.rule.name) for one in told.members]

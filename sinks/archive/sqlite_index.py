@@ -10,7 +10,7 @@ latest time are kept, which turns a span of time into spans of leaves.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sinks.archive.keys import Wrapped
@@ -46,15 +46,21 @@ CREATE TABLE IF NOT EXISTS waiting (
   time INTEGER NOT NULL, msgid TEXT NOT NULL, alert_id TEXT NOT NULL, rule TEXT NOT NULL,
   PRIMARY KEY (time, msgid, alert_id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS positions (name TEXT PRIMARY KEY, done INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tombstones (
+  leaf INTEGER PRIMARY KEY, msgid TEXT NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,
+  sm3 BLOB NOT NULL, plan TEXT NOT NULL, book INTEGER NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS tombstones_time ON tombstones (time);
+CREATE INDEX IF NOT EXISTS tombstones_msgid ON tombstones (msgid);
+CREATE TABLE IF NOT EXISTS discards (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE VIRTUAL TABLE IF NOT EXISTS terms USING fts5(
   told, content='', detail=none, columnsize=0, tokenize='ascii');
 """
-_ROW = """SELECT m.leaf, m.msgid, m.seq, m.time, k.name, t.name, s.name, r.name, c.name, d.name,
+_ROWS = """SELECT m.leaf, m.msgid, m.seq, m.time, k.name, t.name, s.name, r.name, c.name, d.name,
   g.name, m.number, m.offset, m.length, m.size, m.sm3
   FROM messages m JOIN names k ON k.id = m.kind JOIN names t ON t.id = m.type
   JOIN names s ON s.id = m.sender JOIN names r ON r.id = m.room
   JOIN names c ON c.id = m.conversation JOIN names d ON d.id = m.direction
-  JOIN segments g ON g.id = m.segment WHERE m.leaf = ?"""
+  JOIN segments g ON g.id = m.segment WHERE """
 _INT64 = 1 << 63
 _LEAVES = "leaves"  # among the positions: the archive's own, in its ledger
 
@@ -165,8 +171,15 @@ class SqliteIndex:
         asked = "SELECT 1 FROM others WHERE kind = ? AND id = ? AND sm3 = ?"
         return {leaf for leaf in leaves if self._db.execute(asked, leaf).fetchone()}
 
+    def leaf_of(self, other: OtherLeaf) -> int | None:
+        """See `ArchiveIndex`."""
+        asked = "SELECT leaf FROM others WHERE kind = ? AND id = ? AND sm3 = ?"
+        found = self._db.execute(asked, other).fetchone()
+        return int(found[0]) if found else None
+
     def known(self, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
-        """See `ArchiveIndex`. A message has one time for ever, so its time finds it."""
+        """See `ArchiveIndex`. A message has one time for ever, so its time finds it; one that was
+        deleted is known too, so that it does not come back."""
         found: set[tuple[int, str]] = set()
         times = sorted({time for time, _ in keys})
         for start in range(0, len(times), 500):
@@ -174,8 +187,9 @@ class SqliteIndex:
             marks = ", ".join("?" * len(part))
             found.update(
                 self._db.execute(
-                    f"SELECT time, msgid FROM messages WHERE time IN ({marks})",  # noqa: S608
-                    part,
+                    f"SELECT time, msgid FROM messages WHERE time IN ({marks}) UNION ALL"  # noqa: S608
+                    f" SELECT time, msgid FROM tombstones WHERE time IN ({marks})",
+                    [*part, *part],
                 )
             )
         return found & set(keys)
@@ -186,6 +200,8 @@ class SqliteIndex:
         for first, last in self._spans(asked):
             for leaf in self._leaves_of(asked, first, last):
                 row = self._row(leaf)
+                if row is None:  # deleted, and its terms are not cleared yet
+                    continue
                 if row.time < asked.since or (asked.until and row.time >= asked.until):
                     continue
                 found.append(row)
@@ -242,9 +258,22 @@ class SqliteIndex:
         if top >= 0:
             yield bottom * _BLOCK, min(end, top * _BLOCK + _BLOCK - 1)
 
-    def _row(self, leaf: int) -> Row:
-        found = self._db.execute(_ROW, (leaf,)).fetchone()
-        return Row(*found)._replace(seq=found[2] % (1 << 64))
+    def _row(self, leaf: int) -> Row | None:
+        return next(self.rows("m.leaf = ?", (leaf,)), None)
+
+    def rows(self, which: str, values: Sequence[object]) -> Iterator[Row]:
+        """Rows by a condition on the table of messages, `m`, for what works on this file too."""
+        for found in self._db.execute(_ROWS + which, values):
+            yield Row(*found)._replace(seq=found[2] % (1 << 64))
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The connection, for what works on this file too."""
+        return self._db
+
+    def forget_names(self) -> None:
+        """Names were removed: their numbers hold no longer."""
+        self._names.clear()
 
     def _coded(self, row: Row, segments: dict[str, int]) -> tuple[object, ...]:
         seq = row.seq - (1 << 64) if row.seq >= _INT64 else row.seq  # SQLite's numbers are signed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Kafka, Outputs, Settings, Source, Target
-from jobs.servers import elasticsearch, flink
+from jobs.servers import elasticsearch, flink, postgres, s3
 from jobs.servers import kafka as kafka_server
 from jobs.servers import redis as redis_module
 from jobs.servers.process import Server
@@ -40,6 +40,18 @@ def redis_server(tmp_path_factory) -> Iterator[Server]:
 def elasticsearch_server(tmp_path_factory) -> Iterator[Server]:
     """An Elasticsearch; `.address` is its URL."""
     yield from _keep(elasticsearch.launch(tmp_path_factory.mktemp("elasticsearch")))
+
+
+@pytest.fixture(scope="package")
+def postgres_server(tmp_path_factory) -> Iterator[Server]:
+    """A PostgreSQL; `.address` is its URL. Tests may stop it, and start it again at its port."""
+    yield from _keep(postgres.launch(tmp_path_factory.mktemp("postgres")))
+
+
+@pytest.fixture(scope="package")
+def s3_server(tmp_path_factory) -> Iterator[Server]:
+    """Object storage; `.address` is its URL. Tests may stop it, and start it again at its port."""
+    yield from _keep(s3.launch(tmp_path_factory.mktemp("s3")))
 
 
 @pytest.fixture(scope="package")

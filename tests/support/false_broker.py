@@ -4,6 +4,9 @@ Like a real one it hangs up without a word on whoever does not speak as it does.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import socketserver
 import ssl
 import struct
@@ -152,7 +155,14 @@ class _Connection(socketserver.StreamRequestHandler):
     def setup(self) -> None:
         assert isinstance(self.server, Broker)
         if self.server.tls is not None:
-            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+            self.request = self.server.tls.wrap_socket(
+                self.request, server_side=True, do_handshake_on_connect=False
+            )
+            try:
+                self.request.do_handshake()
+            except OSError:
+                _hang_up(self.request)
+                raise
         super().setup()
 
     def handle(self) -> None:
@@ -171,6 +181,15 @@ class _Connection(socketserver.StreamRequestHandler):
             response.API_VERSION = version
             response.with_header(correlation_id=number)
             self.wfile.write(response.encode(header=True, framed=True))
+
+
+def _hang_up(request: ssl.SSLSocket) -> None:
+    """Close so that what was said last arrives: with bytes unread it might be thrown away."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(request.fileno())) as plain:
+        plain.shutdown(socket.SHUT_WR)
+        plain.settimeout(1.0)
+        while plain.recv(4096):
+            pass
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from reports.anchor import Anchors
 from reports.context_files import FileContext
 from reports.evidence import Bundle, Request, build_bundle
 from reports.rule_text import RuleText, rule_text
@@ -216,8 +217,8 @@ def request(**changes: Any) -> Request:
     return Request(**{**values, **changes})
 
 
-def bundle(folder: Path, **changes: Any) -> Bundle:
-    """The bundle of the case, with its surroundings read from `folder`."""
+def bundle(folder: Path, *, anchors: Anchors | None = None, **changes: Any) -> Bundle:
+    """The bundle of the case, with its surroundings read from `folder`; `anchors`: its ledger."""
     sealer = Sealer("sample", {"sample": bytes(range(16))})
     alert, evidence = alert_and_evidence(sealer)
     decoder = Decoder(TENANT)
@@ -229,4 +230,5 @@ def bundle(folder: Path, **changes: Any) -> Bundle:
         decoder=decoder,
         rule=rule(),
         request=request(**changes),
+        anchors=anchors,
     )

@@ -157,7 +157,7 @@ def test_the_image_installs_by_hash_and_runs_as_nobody_special() -> None:
     kept = {line[1:] for line in ignored if line.startswith("!")}
     assert "*" in ignored
     assert {".env", "var", ".venv", "tests"}.isdisjoint(kept)
-    assert {"rules", "udfs", "jobs", "sinks", "reports", "config", "ingest"} <= kept
+    assert {"rules", "udfs", "jobs", "sinks", "reports", "desk", "config", "ingest"} <= kept
 
 
 def test_the_made_env_has_every_variable_once_and_is_private(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from config import settings
+from config.access import Person
+from config.stamps import Authority
 from scripts.make_cli_docs import PAGE, commands, page, root_command
 from tests.unit.test_layers import MAY_IMPORT
 
@@ -74,13 +76,17 @@ def keys(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from keys(settings.Target, "targets[].")
         elif field.name == "channels":
             yield from keys(settings.Channel, "channels[].")
+        elif field.name == "people":
+            yield from keys(Person, f"{prefix}people[].")
+        elif field.name == "authorities":
+            yield from keys(Authority, f"{prefix}authorities[].")
         else:
             yield prefix + field.name, field.default
 
 
 def documented_keys() -> dict[str, tuple[str, str]]:
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z_.\[\]]+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", text, re.M)
+    rows = re.findall(r"^\| `([a-z0-9_.\[\]]+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", text, re.M)
     return {key: (default.strip(), meaning.strip()) for key, default, meaning in rows}
 
 

@@ -21,9 +21,10 @@ MAY_IMPORT = {
     "ingest": ("rules", "config"),
     "sinks": ("rules", "config"),
     "reports": ("rules", "config", "sinks"),
+    "desk": ("rules", "config", "sinks", "reports"),
     # records are sealed before they leave the worker, so the adapters need that one module
     "udfs": ("rules", "sinks.sealing"),
-    "jobs": ("rules", "config", "ingest", "sinks", "reports", "udfs"),
+    "jobs": ("rules", "config", "ingest", "sinks", "reports", "desk", "udfs"),
 }
 FLINK = {"pyflink", "pemja", "py4j", "apache_beam"}
 MAY_USE_FLINK = {"udfs", "jobs"}

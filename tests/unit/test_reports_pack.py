@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import dataclasses
 import hashlib
@@ -653,3 +654,40 @@ def test_bytes_outside_the_files_of_the_archive_are_named(pack, tmp_path, change
     assert "archive" in {check.name for check in verify(str(path)).checks if check.ok is False}
     path.write_bytes(pack.archive)
     assert verify(str(path)).passed
+
+
+def test_no_two_parts_of_the_verifier_give_a_name_to_different_things():
+    """They are joined into one file, where the later one would win unseen."""
+    given: dict[str, int] = {}
+    for node in ast.parse(single_file()).body:
+        names = [getattr(node, "name", "")]
+        if isinstance(node, ast.Assign):
+            names = [one.id for target in node.targets for one in ast.walk(target)
+                     if isinstance(one, ast.Name)]  # fmt: skip
+        elif isinstance(node, ast.AnnAssign):
+            names = [node.target.id]
+        for name in filter(None, names):
+            given[name] = given.get(name, 0) + 1
+    assert [name for name, times in given.items() if times > 1] == []
+
+
+# what came after Python 3.9 and is easily written without a thought
+NEWER = {"UTC", "StrEnum", "Self", "TypeAlias", "batched", "pairwise", "tomllib", "ExceptionGroup"}
+
+
+def test_the_verifier_needs_nothing_newer_than_python_3_9():
+    tree = ast.parse(single_file(), feature_version=(3, 9))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            used.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.Call):
+            assert not {"strict", "slots", "kw_only"} & {one.arg for one in node.keywords}
+    assert used & NEWER == set()
+    modules = {
+        (node.module if isinstance(node, ast.ImportFrom) else alias.name).split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for alias in node.names
+    }
+    assert modules <= set(sys.stdlib_module_names)

@@ -15,10 +15,9 @@ from reports.standalone.sm2 import (
     N,
     public_point,
     signature_numbers,
-    sm3,
-    sm3_python,
 )
 from rules.errors import MingjianError
+from sinks.ledger.sm3 import sm3, sm3_python
 
 OPENSSL = openssl_program()
 

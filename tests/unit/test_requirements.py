@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 # a process of its own that `make stack` starts from a checkout; the image does without it
 NOT_IN_THE_IMAGE = ROOT / "jobs/servers/elasticsearch_node.py"
-PRODUCT = ("rules", "config", "ingest", "sinks", "reports", "udfs", "jobs")
+PRODUCT = ("rules", "config", "ingest", "sinks", "reports", "desk", "udfs", "jobs")
 DEVELOPMENT = ("tests", "bench", "scripts")
 LOCKS = ("requirements-build", "requirements", "requirements-dev")
 

@@ -146,6 +146,8 @@ def test_the_documentation_names_every_range_and_every_choice() -> None:
         ("kafka.bootstrap=a:1,b:99999", "kafka.bootstrap is "),
         ("kafka.bootstrap='::1:9092'", "kafka.bootstrap is "),
         ("kafka.security_protocol=SASL_SSL", "kafka.sasl_mechanism is ''; allowed: PLAIN, "),
+        ("keys.kind=pkcs11", "keys.library is ''; allowed: the path of the vendor's"),
+        ("keys={kind: pkcs11, library: a.so}", "keys.token is ''; allowed: the label of a token"),
         ("flink.rest_url=http://host", "flink.rest_url is 'http://host'; allowed: http://HOST:"),
         ("flink.rest_url=https://host:1", "flink.rest_url is "),
         ("flink.rest_url=http://host:8081/", "flink.rest_url is "),
@@ -174,6 +176,8 @@ def test_a_value_that_cannot_work(override: str, words: str) -> None:
         "rules.registry=/nonexistent/rulesets",
         "tenant=示范公司",
         "targets=[]",
+        "keys={kind: pkcs11, library: /nonexistent/libhsm.so, token: mingjian}",
+        "keys={kind: pkcs11, library: libhsm.so, serial: '0123'}",
     ],
 )
 def test_a_value_that_works(override: str) -> None:

@@ -1,0 +1,225 @@
+"""The archive of the settings, opened for reading, and the desk in front of it."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from config.settings import Settings, Target
+from desk.desk import Desk
+from desk.roles import actor_of
+from jobs.account import account
+from jobs.ledger_signer import signed_by
+from jobs.stamping import good_stamps
+from reports.anchor import Anchors
+from reports.signing import PUBLIC_FILE
+from rules.decode import Decoder
+from rules.errors import EXIT_USAGE, MingjianError
+from sinks.archive.custody import CustodyBook
+from sinks.archive.disposing import disposals_of
+from sinks.archive.key_versions import VersionState, version_states
+from sinks.archive.keys import TenantKeys
+from sinks.archive.leaves import ALERT, OtherLeaf
+from sinks.archive.objects import Objects
+from sinks.archive.places import index_of, objects_of
+from sinks.archive.rows import ArchiveIndex
+from sinks.archive.search import ArchiveReader
+from sinks.archive.sink import INDEX_FILE, LEDGER_FOLDER, origin_of
+from sinks.archive.terms import Terms, search_key
+from sinks.base import NoIndexYet
+from sinks.ledger.checkpoint import Note
+from sinks.ledger.log import CHECKPOINT
+from sinks.ledger.reader import LedgerReader
+from sinks.tenant_keys import tenant_keys
+
+KIND = "archive"
+
+
+def archive_target(settings: Settings, name: str = "") -> Target:
+    """The target that is an archive: the one of this name, or the first.
+
+    Raises:
+        MingjianError: there is none.
+    """
+    found = [one for one in settings.targets if one.kind == KIND and name in ("", one.name)]
+    if found:
+        return found[0]
+    raise MingjianError(
+        f"the settings have no target {name} that is an archive" if name
+        else "the settings have no archive",
+        f"配置中没有名为 {name} 的归档目标" if name else "配置中没有归档",
+        fix_en="add one to targets: {kind: archive, name: archive, path: var/archive}",
+        fix_zh="请在 targets 中添加：{kind: archive, name: archive, path: var/archive}",
+        exit_code=EXIT_USAGE,
+    )  # fmt: skip
+
+
+def written_archive(settings: Settings) -> Target | None:
+    """The first archive whose ledger was signed; None when there is none."""
+    for target in settings.targets:
+        if target.kind == KIND and (ledger_folder(target) / CHECKPOINT).exists():
+            return target
+    return None
+
+
+def now_ms() -> int:
+    """UTC ms of the machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+def open_index(settings: Settings, target: Target) -> ArchiveIndex:
+    """The index of an archive that has been written to.
+
+    Raises:
+        MingjianError: nothing was archived yet, or the index is not there now.
+    """
+    if target.index == "sqlite" and not (Path(target.path) / INDEX_FILE).exists():
+        raise nothing_yet(target)
+    try:
+        return index_of(target, settings.tenant, writes=False)
+    except NoIndexYet:
+        raise nothing_yet(target) from None
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise MingjianError(
+            f"the index of the archive {target.name} cannot be read: {why}",
+            f"归档 {target.name} 的索引无法读取：{why}",
+            fix_en="see whether its server runs and can be reached, then ask again",
+            fix_zh="请检查其服务器是否在运行、可否连接，然后重试",
+        ) from None
+
+
+def nothing_yet(target: Target) -> MingjianError:
+    """The error of an archive that was never written to."""
+    return MingjianError(
+        f"the archive {target.path} holds nothing yet",
+        f"归档 {target.path} 中还没有内容",
+        fix_en="run `mingjian deliver`: it archives every message of the source",
+        fix_zh="请运行 `mingjian deliver`，它会归档来源中的每条消息",
+    )
+
+
+class Parts(NamedTuple):
+    """The archive's parts, open for reading."""
+
+    objects: Objects
+    index: ArchiveIndex
+    keys: TenantKeys
+    decoder: Decoder
+
+
+def open_parts(settings: Settings, target: Target) -> Parts:
+    """The archive's parts.
+
+    Raises:
+        MingjianError: nothing was archived yet, or the keys are not here.
+    """
+    index = open_index(settings, target)
+    if index.secret() is None:
+        raise nothing_yet(target)
+    return Parts(
+        objects_of(target, settings.tenant),
+        index,
+        tenant_keys(settings),
+        Decoder(settings.tenant, settings.limits.record_bytes),
+    )
+
+
+def open_reader(settings: Settings, target: Target) -> ArchiveReader:
+    """The archive for reading. Raises MingjianError: see `open_parts`."""
+    parts = open_parts(settings, target)
+    return ArchiveReader(
+        objects=parts.objects,
+        index=parts.index,
+        keys=parts.keys,
+        terms=Terms(search_key(parts.index, parts.keys)),
+        decoder=parts.decoder,
+        disposals=disposals_of(parts.index),
+    )
+
+
+def open_ledger(settings: Settings, target: Target) -> LedgerReader:
+    """The archive's ledger up to the newest head that this installation's key signed.
+
+    Raises:
+        MingjianError: it was never signed, the heads cannot be read, or the key is not here.
+    """
+    name, public = trusted(settings)
+    return LedgerReader(ledger_folder(target), lambda note: signed_by(note, name, public))
+
+
+def book_of(target: Target) -> CustodyBook:
+    """The archive's custody book."""
+    return CustodyBook(target.path)
+
+
+def ledger_folder(target: Target) -> Path:
+    """Where the archive's ledger lies."""
+    return Path(target.path) / LEDGER_FOLDER
+
+
+def desk_of(settings: Settings, target: Target) -> Desk:
+    """The desk of whoever runs this process.
+
+    Raises:
+        MingjianError: nobody was told who may look into the archive.
+    """
+    access = settings.access
+    if not access.open and not access.people:
+        raise MingjianError(
+            "the settings do not say who may look into the archive",
+            "配置中没有写明谁可以查看归档",
+            fix_en="name people and their roles in access.people; on a machine of your own,"
+            " access.open: true",
+            fix_zh="请在 access.people 中写明人员及角色；在自己的机器上可用 access.open: true",
+            exit_code=EXIT_USAGE,
+        )
+    actor = actor_of(access, account())
+    return Desk(actor, book_of(target), lambda: open_reader(settings, target), now_ms)
+
+
+def trusted(settings: Settings) -> tuple[str, bytes]:
+    """Name of the ledger and the public key (PEM) its heads are signed with.
+
+    Raises:
+        MingjianError: the key is not here.
+    """
+    path = Path(settings.keys_dir) / PUBLIC_FILE
+    try:
+        return origin_of(settings.tenant), path.read_bytes()
+    except OSError as error:
+        raise MingjianError(
+            f"the public key {path} cannot be read: {error.strerror}",
+            f"公钥 {path} 无法读取：{error.strerror}",
+            fix_en="run where the keys are (keys_dir), or restore the file",
+            fix_zh="请在持有密钥的机器上运行（keys_dir），或恢复该文件",
+        ) from None
+
+
+def key_states(settings: Settings, target: Target) -> Iterator[VersionState]:
+    """Every version of the tenant's key. Raises MingjianError: see `open_parts`."""
+    parts = open_parts(settings, target)
+    return version_states(parts.keys, parts.index, parts.objects)
+
+
+def anchors_of(settings: Settings, target: Target, given: Note | None = None) -> Anchors:
+    """Where records and alerts of this archive are entered in its ledger.
+
+    Args:
+        given: a head that was given out before, from which the ledger has to go on.
+
+    Raises:
+        MingjianError: see `open_reader`, `open_ledger`.
+    """
+    reader, index = open_reader(settings, target), open_index(settings, target)
+    ledger = open_ledger(settings, target)
+    return Anchors(
+        ledger,
+        reader.leaf_of,
+        lambda which, digest: index.leaf_of(OtherLeaf(ALERT, which, digest)),
+        given,
+        good_stamps(settings, ledger_folder(target), ledger.size, now=now_ms()),
+    )

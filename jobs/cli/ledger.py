@@ -1,0 +1,228 @@
+"""`mingjian ledger …`: what was signed, whether it is whole, and proofs for whoever asks.
+
+The ledger holds digests and no content, so nobody's right to look is asked for here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from config.settings import Settings
+from jobs.archive import archive_target, ledger_folder, open_index, open_ledger, trusted
+from jobs.cli import ledger_outside
+from jobs.cli.alert_list import when
+from jobs.cli.app import (
+    ConfigOption,
+    Output,
+    OutputOption,
+    ProfileOption,
+    SetOption,
+    emit,
+    err,
+    language,
+    out,
+    say,
+    settings_from,
+)
+from jobs.cli.archive_options import TargetOption
+from jobs.cli.words import plural
+from jobs.ledger_proofs import check_proof, proof_of, read_proof
+from jobs.ledger_signer import signed_by
+from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
+from sinks.archive.rows import Asked
+from sinks.archive.sink import origin_of
+from sinks.archive.terms import id_term
+from sinks.ledger.audit import audit
+from sinks.whole_file import write_whole
+
+ledger_app = typer.Typer(
+    name="ledger",
+    no_args_is_help=True,
+    help="账本：消息、告警与操作的默克尔日志（SM3），签名头（SM2）。查看、核查、出具证明。\n\n"
+    "The ledger: a Merkle log (SM3) of messages, alerts and deeds, with signed heads (SM2). Look at"
+    " it, check it, prove from it.\n\n例 · examples:\n\n  mingjian ledger verify\n\n"
+    "  mingjian ledger prove 1042 --out proof.json",
+)
+PublicOption = Annotated[
+    Path | None,
+    typer.Option("--key", help="签名公钥，默认本机的 · public key; default: this installation's"),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the sub-application."""
+    ledger_outside.register(ledger_app)
+    app.add_typer(ledger_app)
+
+
+@ledger_app.command(
+    "show",
+    help="最近的签名头。\n\nThe newest signed heads.\n\n例 · example:\n\n  mingjian ledger show",
+)
+def show(
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="几个 · how many")] = 5,
+    target: TargetOption = "",
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - Typer's way of saying "none"
+    output: OutputOption = Output.text,
+) -> None:
+    """Show the heads."""
+    settings = settings_from(profile, config, overrides)
+    ledger = open_ledger(settings, archive_target(settings, target))
+    for note in reversed(ledger.notes[-limit:]):
+        head = note.checkpoint
+        if output is Output.json:
+            emit({"origin": head.origin, "size": head.size, "root": head.root.hex(),
+                  "at": head.at, "note": bytes(note).decode()})  # fmt: skip
+            continue
+        size = say(plural(head.size, "entry", "entries"), f"{head.size:,} 条")
+        out.print(f"{when(head.at)}  {size}  SM3 {head.root.hex()}", soft_wrap=True)
+
+
+@ledger_app.command(
+    "verify",
+    help="逐字节核查账本：条目、哈希、签名头；指出每一处损坏。\n\n"
+    "Look at every byte: entries, hashes, heads; every damaged place is named.\n\n"
+    "例 · example:\n\n  mingjian ledger verify",
+)
+def verify(
+    *,
+    key: PublicOption = None,
+    target: TargetOption = "",
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - Typer's way of saying "none"
+    output: OutputOption = Output.text,
+) -> None:
+    """Audit it."""
+    settings = settings_from(profile, config, overrides)
+    name, public = _trusted(settings, key)
+    folder = ledger_folder(archive_target(settings, target))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TimeElapsedColumn())  # fmt: skip
+    faults = 0
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(say("entries", "条目"), total=None)
+        for damage in audit(
+            folder,
+            lambda note: signed_by(note, name, public),
+            lambda done, of: bar.update(task, completed=done, total=of),
+        ):
+            faults += 1
+            if output is Output.json:
+                emit(damage._asdict())
+                continue
+            which = say(f"entry {damage.leaf}", f"第 {damage.leaf} 条") if damage.leaf >= 0 else ""
+            words = damage.zh if language() == "zh" else damage.en
+            place = " ".join(filter(None, (damage.place, which)))
+            out.print(f"[red]✗[/] {place}: {words}", soft_wrap=True)
+    if faults:
+        if output is not Output.json:
+            out.print(say(plural(faults, "damaged place"), f"{faults} 处损坏"), style="bold red")
+        raise typer.Exit(EXIT_FINDINGS)
+    ledger = open_ledger(settings, archive_target(settings, target))
+    if output is Output.json:
+        emit({"faults": 0, "size": ledger.size, "heads": len(ledger.notes)})
+        return
+    out.print(
+        say(
+            f"[green]✓[/] {plural(ledger.size, 'entry', 'entries')},"
+            f" {plural(len(ledger.notes), 'signed head')}: each extends the one before",
+            f"[green]✓[/] {ledger.size:,} 条，{len(ledger.notes)} 个签名头，逐一延续",
+        )
+    )
+
+
+@ledger_app.command(
+    "prove",
+    help="出具某条消息在账本中的证明，可离线核对。\n\n"
+    "The proof that a message is in the ledger, to be checked offline.\n\n例 · example:\n\n"
+    "  mingjian ledger prove 1042 --out proof.json",
+)
+def prove(
+    *,
+    which: Annotated[
+        str, typer.Argument(metavar="MESSAGE", help="编号或消息编号 · its number or id")
+    ],
+    file: Annotated[Path | None, typer.Option("--out", help="写入文件 · write a file")] = None,
+    target: TargetOption = "",
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - Typer's way of saying "none"
+) -> None:
+    """Prove inclusion."""
+    settings = settings_from(profile, config, overrides)
+    archive = archive_target(settings, target)
+    leaf = int(which) if _number(which) else -1
+    if leaf < 0:
+        rows = open_index(settings, archive).search(Asked([id_term(which)]), 100)
+        leaf = next((row.leaf for row in rows if row.msgid == which), -1)
+    proof = proof_of(open_ledger(settings, archive), leaf, which)
+    if file is None:
+        typer.echo(proof.decode())
+        return
+    write_whole(file, proof + b"\n", mode=0o644)
+    out.print(say(f"[green]✓[/] {file}", f"[green]✓[/] {file}"), soft_wrap=True)
+
+
+@ledger_app.command(
+    "check",
+    help="核对一份证明；不需要账本。\n\nCheck a proof; needs no ledger.\n\n例 · example:\n\n"
+    "  mingjian ledger check proof.json",
+)
+def check(
+    *,
+    file: Annotated[Path, typer.Argument(help="证明文件 · the proof")],
+    key: PublicOption = None,
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - Typer's way of saying "none"
+    output: OutputOption = Output.text,
+) -> None:
+    """Check it."""
+    settings = settings_from(profile, config, overrides)
+    name, public = _trusted(settings, key)
+    proof = read_proof(file)
+    wrong = check_proof(proof, name, public)
+    if output is Output.json:
+        emit({"index": proof.index, "size": proof.note.checkpoint.size, "wrong": wrong[0]})
+    elif wrong[0]:
+        out.print(f"[red]✗[/] {say(*wrong)}", soft_wrap=True)
+    else:
+        head = proof.note.checkpoint
+        out.print(
+            say(
+                f"[green]✓[/] entry {proof.index} is in the ledger of {head.size:,} entries that"
+                f" was signed {when(head.at)}",
+                f"[green]✓[/] 第 {proof.index} 条在 {when(head.at)} 签名的 {head.size:,} 条账本中",
+            ),
+            soft_wrap=True,
+        )
+        out.print(proof.entry.decode(errors="replace"), style="dim", soft_wrap=True, markup=False)
+    if wrong[0]:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < len(str(1 << 63))
+
+
+def _trusted(settings: Settings, key: Path | None) -> tuple[str, bytes]:
+    """Name of the ledger and the public key that its heads must be signed with."""
+    if key is None:
+        return trusted(settings)
+    try:
+        public = key.read_bytes()
+    except OSError as error:
+        raise MingjianError(
+            f"the public key {key} cannot be read: {error.strerror}",
+            f"公钥 {key} 无法读取：{error.strerror}",
+            exit_code=EXIT_USAGE,
+        ) from None
+    return origin_of(settings.tenant), public

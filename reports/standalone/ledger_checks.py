@@ -1,0 +1,177 @@
+"""Whether the records and the alert of a pack were entered in the ledger, as it was signed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from reports.standalone.sm2 import sm2_verify
+from reports.standalone.stamp_checks import STAMPS, stamp_checks
+from reports.standalone.words import Check, Damaged, why
+from sinks.ledger.canonical import canonical
+from sinks.ledger.checkpoint import Note, key_id, read_note
+from sinks.ledger.proofs import extends, includes, leaf_hash
+from sinks.ledger.sm3 import sm3
+
+LEDGER, CHECKPOINT, CONSISTENCY = "ledger.json", "checkpoint.txt", "consistency.json"
+LEDGER_FILES = (LEDGER, CHECKPOINT, CONSISTENCY, STAMPS)
+_HEAD, _ENTRIES, _EXTENDS = "ledger head", "ledger entries", "ledger extends"
+_WRONG = (KeyError, TypeError, ValueError, AttributeError, RecursionError, IndexError)
+_NAMED = 5  # records that are named one by one
+
+
+def ledger_checks(
+    files: dict[str, bytes],
+    key: tuple[tuple[int, int], bytes] | None,
+    events: list[dict[str, Any]],
+    alerts: list[dict[str, Any]],
+) -> list[Check]:
+    """Every check of the ledger's files; none when the pack has none of them.
+
+    Args:
+        key: the signing key as a point and as DER; None when it cannot be read.
+        events: rows of events.jsonl.
+        alerts: the alerts of the pack.
+    """
+    if not any(name in files for name in LEDGER_FILES):
+        return []
+    try:
+        note = _signed_note(files[CHECKPOINT], key)
+    except _WRONG as error:
+        return [_failed(_HEAD, CHECKPOINT, error)]
+    head = note.checkpoint
+    checks = [
+        Check(
+            _HEAD,
+            True,
+            f"{head.size} entries, root {head.root.hex()}, signed with the pack's key",
+            f"{head.size} 条，根哈希 {head.root.hex()}，由本包密钥签名",
+        )
+    ]
+    try:
+        checks += _entries(json.loads(files[LEDGER]), note, events, alerts)
+    except _WRONG as error:
+        checks.append(_failed(_ENTRIES, LEDGER, error))
+    if CONSISTENCY in files:
+        try:
+            checks.append(_extension(json.loads(files[CONSISTENCY]), note, key))
+        except _WRONG as error:
+            checks.append(_failed(_EXTENDS, CONSISTENCY, error))
+    return checks + stamp_checks(files, note)
+
+
+def _failed(name: str, file: str, error: Exception) -> Check:
+    if isinstance(error, KeyError) and error.args == (file,):
+        return Check(name, False, f"{file} is missing", f"缺少 {file}")
+    en, zh = why(error)
+    return Check(name, False, f"{file} is damaged: {en}", f"{file} 已损坏：{zh}")
+
+
+def _signed_note(data: bytes, key: tuple[tuple[int, int], bytes] | None) -> Note:
+    """The head in `data`, which the pack's key signed."""
+    note = read_note(data)
+    if key is None:
+        raise Damaged("it cannot be judged without the key", "没有公钥，无法判定")
+    point, der = key
+    name = note.checkpoint.origin
+    mine = [one.value for one in note.signatures
+            if (one.name, one.key_id) == (name, key_id(name, der))]  # fmt: skip
+    text = note.checkpoint.text()
+    if not mine or not all(sm2_verify(point, text, value) for value in mine):
+        raise Damaged("its signature is not of the pack's key", "签名不是本包密钥所签")
+    return note
+
+
+def _entries(
+    told: dict[str, Any], note: Note, events: list[dict[str, Any]], alerts: list[dict[str, Any]]
+) -> list[Check]:
+    """Each record and each alert has an entry that leads to the signed root."""
+    if told["v"] != 1:
+        raise Damaged("it is of another version", "版本不同")
+    hashes = [bytes.fromhex(one) for one in told["hashes"]]
+    proofs = {(one["of"], one["id"]): one for one in told["entries"]}
+    absent = {(one["of"], one["id"]) for one in told["missing"]}
+    wrong: list[tuple[str, str]] = []
+    without: list[str] = []
+    for of, which, name, fits in (*_wanted_records(events), *_wanted_alerts(alerts)):
+        proof = proofs.pop((of, which), None)
+        if proof is None and (of, which) in absent:
+            without.append(name)
+        elif proof is None:
+            wrong.append((f"{name} has no entry", f"{name} 没有账本条目"))
+        elif trouble := _wrong_proof(proof, hashes, note, fits):
+            wrong.append((f"{name}: {trouble[0]}", f"{name}：{trouble[1]}"))
+    wrong += [(f"an entry of {of} {which} that the pack does not hold",
+               f"多出条目：{of} {which}") for of, which in proofs]  # fmt: skip
+    if wrong:
+        more = len(wrong) - _NAMED
+        en = "; ".join(one for one, _ in wrong[:_NAMED]) + (f"; {more} more" if more > 0 else "")
+        zh = "；".join(one for _, one in wrong[:_NAMED]) + (f"；另有 {more} 处" if more > 0 else "")
+        return [Check(_ENTRIES, False, en, zh)]
+    count = len(told["entries"])
+    checks = [Check(_ENTRIES, True, f"{count}, each leads to the signed root",
+                    f"{count} 条，均可推出所签的根哈希")]  # fmt: skip
+    if without:
+        names = ", ".join(without[:_NAMED])
+        checks.append(Check("ledger gaps", None, f"{len(without)} not in the ledger: {names}",
+                            f"{len(without)} 条未登入账本：{names}"))  # fmt: skip
+    return checks
+
+
+_Wanted = tuple[str, Any, str, Callable[[dict[str, Any]], bool]]
+
+
+def _wanted_records(events: list[dict[str, Any]]) -> Iterator[_Wanted]:
+    for row in events:
+        wanted = {key: row[key] for key in ("seq", "time", "sm3")}
+
+        def fits(entry: dict[str, Any], row: dict[str, Any] = row, same: Any = wanted) -> bool:
+            found = (entry["kind"], entry["id"], {key: entry[key] for key in same})
+            return found == ("message", row["msgid"], same)
+
+        yield "record", row["n"], f"record {row['n']} ({row['msgid']})", fits
+
+
+def _wanted_alerts(alerts: list[dict[str, Any]]) -> Iterator[_Wanted]:
+    for alert in alerts:
+        which, digest = alert["alert_id"], sm3(canonical(alert))
+
+        def fits(entry: dict[str, Any], which: str = which, digest: str = digest) -> bool:
+            return (entry["kind"], entry["id"], entry["sm3"]) == ("alert", which, digest)
+
+        yield "alert", which, f"alert {which}", fits
+
+
+def _wrong_proof(
+    proof: dict[str, Any],
+    hashes: list[bytes],
+    note: Note,
+    fits: Callable[[dict[str, Any]], bool],
+) -> tuple[str, str] | None:
+    head = note.checkpoint
+    try:
+        entry = proof["entry"].encode()
+        path = [hashes[at] for at in proof["path"]]
+        if not includes(leaf_hash(entry), proof["leaf"], head.size, path, head.root):
+            return "its proof does not lead to the signed root", "其证明推不出所签的根哈希"
+        if not fits(json.loads(entry)):
+            return "the ledger has another there", "账本中登记的与此不同"
+    except _WRONG as error:
+        en, zh = why(error)
+        return f"its proof is damaged: {en}", f"其证明已损坏：{zh}"
+    return None
+
+
+def _extension(
+    told: dict[str, Any], note: Note, key: tuple[tuple[int, int], bytes] | None
+) -> Check:
+    """That the head extends one that was given out earlier."""
+    older = _signed_note(told["checkpoint"].encode(), key)
+    old, new = older.checkpoint, note.checkpoint
+    path = [bytes.fromhex(one) for one in told["path"]]
+    if old.origin == new.origin and extends(old.size, old.root, new.size, new.root, path):
+        return Check(_EXTENDS, True, f"the ledger of {old.size} entries given earlier, unchanged",
+                     f"延续此前给出的 {old.size} 条账本，未见改动")  # fmt: skip
+    en = f"it does not go on from the ledger of {old.size} entries given earlier"
+    return Check(_EXTENDS, False, en, f"与此前给出的 {old.size} 条账本不相延续")
