@@ -22,6 +22,7 @@ from sinks.archive.search import ArchiveReader, Found, Query
 from sinks.archive.subjects import restricted
 
 SEARCHED, SAW, UNMASKED, EXPORTED = "searched", "saw", "unmasked", "exported"
+PUBLISHED = "published_rules"
 REFUSED, READ_BOOK = "refused", "read_custody"
 READ_HOLDS, LOOKED_UP = "read_holds", "looked_up_person"
 CHECKED, ROTATED, RESEALED = "checked", "rotated_keys", "changed_passphrase"

@@ -13,6 +13,7 @@ KEYS, READ_CUSTODY, CHECK = "keys", "read_custody", "check"
 HOLD, SEE_HOLDS = "hold", "see_holds"
 RETENTION, SEE_RETENTION, DISPOSE = "retention", "see_retention", "dispose"
 SUBJECT, SEE_RESTRICTED = "subject", "see_restricted"
+PUBLISH = "publish"
 OPEN = "open"  # the role of everybody where nobody is told apart
 
 # right -> the roles that have it
@@ -31,6 +32,7 @@ RIGHTS = {
     DISPOSE: (OFFICER, ADMINISTRATOR),  # another person than who made the plan
     SUBJECT: (OFFICER,),
     SEE_RESTRICTED: (OFFICER,),
+    PUBLISH: (OFFICER,),
 }
 RIGHT_NAMES = {
     SEARCH: ("search the archive", "检索归档"),
@@ -45,6 +47,7 @@ RIGHT_NAMES = {
     RETENTION: ("set retention policies and plan deletions", "设置留存策略、制定删除计划"),
     SEE_RETENTION: ("see retention policies and plans", "查阅留存策略与删除计划"),
     DISPOSE: ("approve deletions", "批准删除"),
+    PUBLISH: ("publish rules", "发布规则"),
     SUBJECT: ("answer requests of persons", "处理个人的查阅与删除请求"),
     SEE_RESTRICTED: (
         "see messages that may only be stored (PIPL art. 47)",

@@ -40,6 +40,7 @@ ACTIONS = {
     "unmasked": "查看未脱敏内容",
     "exported": "导出",
     "refused": "越权被拒",
+    "published_rules": "发布规则",
     "read_custody": "查阅保管记录",
     "checked": "核查",
     "rotated_keys": "轮换密钥",

@@ -14,7 +14,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings
+from desk.desk import PUBLISHED
+from desk.roles import PUBLISH
 from jobs import progress
+from jobs.archive import desk_of, written_archive
 from jobs.cli.alert_list import milliseconds
 from jobs.cli.app import (
     ConfigOption,
@@ -92,7 +95,15 @@ def publish_rules(
     """
     settings = settings_from(profile, config, overrides)
     wish = Wish(path, _when(effective), by or getpass.getuser(), note, force, restart, dry_run)
+    archive = None if dry_run else written_archive(settings)
+    desk = desk_of(settings, archive) if archive is not None else None
+    role = desk.allow(PUBLISH, path=path) if desk is not None else ""
     found = publish(settings, wish, _now)
+    if desk is not None and found.published:  # the deliverer enters it in the ledger
+        desk.note(
+            PUBLISHED, role, note, digest=found.digest, effective=found.effective,
+            rules=found.rules, by=wish.by, forced=force and bool(found.refusals),
+        )  # fmt: skip
     if output is Output.json:
         emit(_as_json(found))
     else:

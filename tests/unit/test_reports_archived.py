@@ -13,14 +13,18 @@ import yaml
 from typer.testing import CliRunner
 
 from config.settings import load
-from jobs.cli import ledger, report
+from jobs.cli import ledger, report, rules
 from jobs.deliver import run
 from reports.standalone.verify import verify
+from rules.alert import sm3_raw
 from rules.errors import EXIT_USAGE, MingjianError
+from sinks.archive.leaves import OtherLeaf, read_other
 from sinks.base import Record
+from sinks.ledger.reader import LedgerReader
 from sinks.sealing import Sealer
 from tests.support import sample_case
 from tests.support.records import write_part
+from tests.support.rule_files import SIMPLE, write
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,7 @@ def call(made, tmp_path, monkeypatch):
     app = typer.Typer()
     report.register(app)
     ledger.register(app)
+    rules.register(app)
     monkeypatch.setenv("MINGJIAN_LANG", "en")
 
     def as_(who, *words):
@@ -148,3 +153,25 @@ def test_no_file_without_its_line_in_the_book(call, tmp_path):
     assert code != 0
     assert "custody book cannot be" in told
     assert not (tmp_path / "var" / "packs").exists()
+
+
+def test_rules_that_are_published_are_in_the_book_and_in_the_ledger(call, tmp_path):
+    mine = tmp_path / "rules"
+    write(mine, SIMPLE, "simple.yaml")
+    config = tmp_path / "settings.yaml"
+    tree = yaml.safe_load(config.read_text())
+    tree["rules"] = {"path": str(mine), "registry": str(tmp_path / "registry")}
+    config.write_text(yaml.safe_dump(tree))
+    code, told = call("shen", "rules", "publish", "--note", "first")
+    assert (code, "may not publish rules" in told) == (EXIT_USAGE, True)
+    code, told = call("zhao", "rules", "publish", "--note", "first", "--force", "-o", "json")
+    assert code == 0, told
+    said = json.loads(told)
+    deed = book(tmp_path)[-1]
+    assert (deed["who"], deed["role"], deed["action"]) == ("zhao", "officer", "published_rules")
+    assert (deed["why"], deed["details"]["digest"]) == ("first", said["digest"])
+    run(load(path=config), once=True)
+    folder = tmp_path / "archive" / "ledger"
+    entries = [read_other(entry) for _, entry in LedgerReader(folder).entries()]
+    raw = (tmp_path / "archive" / "custody.jsonl").read_bytes().splitlines()[-1]
+    assert OtherLeaf("custody", str(deed["n"]), sm3_raw(raw)) in entries
