@@ -18,7 +18,7 @@ from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.archive.custody import CustodyBook, Deed, Line
 from sinks.archive.disposable import Tombstone
 from sinks.archive.hold_book import By
-from sinks.archive.search import ArchiveReader, Found, Query
+from sinks.archive.search import ArchiveReader, Found, Query, as_leaf
 from sinks.archive.subjects import restricted
 
 SEARCHED, SAW, UNMASKED, EXPORTED = "searched", "saw", "unmasked", "exported"
@@ -195,11 +195,11 @@ class Desk:
 
     def _found(self, which: str) -> Found | Tombstone:
         reader = self._reader()
-        number = which.removeprefix("#")
+        leaf = as_leaf(which.removeprefix("#"))
         found: Sequence[Found | Tombstone]
-        if number.isascii() and number.isdigit() and len(number) < len(str(1 << 63)):
-            one = reader.at(int(number))
-            found = [one] if one else reader.deleted(leaf=int(number))
+        if leaf is not None:
+            one = reader.at(leaf)
+            found = [one] if one else reader.deleted(leaf=leaf)
         else:
             found = reader.search(Query(msgid=which), 1)[0] or reader.deleted(msgid=which)
         if not found:

@@ -47,15 +47,17 @@ def export(desk: Desk, by: By, records: Iterable[tuple[Row, bytes | None]], path
         raise _not_there(path, error.strerror or "", error.strerror or "") from None
     try:
         leaves: list[int] = []
-        damaged = 0
+        damaged, hashed = 0, hashlib.new("sm3")
         with os.fdopen(handle, "wb") as file:
             for row, raw in records:
-                file.write(_line(row, raw) + b"\n")
+                line = _line(row, raw) + b"\n"
+                file.write(line)
+                hashed.update(line)
                 leaves.append(row.leaf)
                 damaged += raw is None
             file.flush()
             os.fsync(file.fileno())
-        sm3 = _digest(Path(draft))
+        sm3 = hashed.hexdigest()
         details = {"leaves": spans(leaves), "file_sm3": sm3}
         with desk.writing():
             note(desk.book, EXPORTED, by, details)
@@ -106,11 +108,6 @@ def _line(row: Row, raw: bytes | None) -> bytes:
         except UnicodeDecodeError:
             told["record_base64"] = base64.b64encode(raw).decode()
     return json.dumps(told, ensure_ascii=False).encode()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new("sm3")).hexdigest()
 
 
 def _not_there(path: Path, en: str, zh: str) -> MingjianError:

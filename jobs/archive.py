@@ -26,7 +26,7 @@ from sinks.archive.leaves import ALERT, OtherLeaf
 from sinks.archive.objects import Objects
 from sinks.archive.places import index_of, objects_of
 from sinks.archive.rows import ArchiveIndex
-from sinks.archive.search import ArchiveReader
+from sinks.archive.search import ArchiveReader, leaf_by_id
 from sinks.archive.sink import INDEX_FILE, LEDGER_FOLDER, origin_of
 from sinks.archive.terms import Terms, search_key
 from sinks.base import NoIndexYet
@@ -130,7 +130,11 @@ def open_parts(settings: Settings, target: Target) -> Parts:
 
 def open_reader(settings: Settings, target: Target) -> ArchiveReader:
     """The archive for reading. Raises MingjianError: see `open_parts`."""
-    parts = open_parts(settings, target)
+    return reader_of(open_parts(settings, target))
+
+
+def reader_of(parts: Parts) -> ArchiveReader:
+    """The read side of an archive that is open."""
     return ArchiveReader(
         objects=parts.objects,
         index=parts.index,
@@ -205,21 +209,23 @@ def key_states(settings: Settings, target: Target) -> Iterator[VersionState]:
     return version_states(parts.keys, parts.index, parts.objects)
 
 
-def anchors_of(settings: Settings, target: Target, given: Note | None = None) -> Anchors:
+def anchors_of(
+    settings: Settings, target: Target, parts: Parts, given: Note | None = None
+) -> Anchors:
     """Where records and alerts of this archive are entered in its ledger.
 
     Args:
+        parts: of the archive, open.
         given: a head that was given out before, from which the ledger has to go on.
 
     Raises:
-        MingjianError: see `open_reader`, `open_ledger`.
+        MingjianError: see `open_ledger`.
     """
-    reader, index = open_reader(settings, target), open_index(settings, target)
     ledger = open_ledger(settings, target)
     return Anchors(
         ledger,
-        reader.leaf_of,
-        lambda which, digest: index.leaf_of(OtherLeaf(ALERT, which, digest)),
+        lambda time, msgid: leaf_by_id(parts.index, msgid, time, time + 1),
+        lambda which, digest: parts.index.leaf_of(OtherLeaf(ALERT, which, digest)),
         given,
         good_stamps(settings, ledger_folder(target), ledger.size, now=now_ms()),
     )

@@ -8,10 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from config.settings import Settings, Target
+from config.settings import Settings
 from jobs.account import account
-from jobs.archive import anchors_of, now_ms, written_archive
-from jobs.archive import open_reader as open_archive
+from jobs.archive import anchors_of, now_ms, open_parts, reader_of, written_archive
 from jobs.kafka_client import connection
 from jobs.registry import chosen_rules, registry_of
 from jobs.stamping import stamp_newest
@@ -79,12 +78,16 @@ def make_pack(
     alert = _alert(reader, alert_id)
     decoder = Decoder(settings.tenant, settings.limits.record_bytes, created_at)
     archive = written_archive(settings)
+    anchors, surroundings = None, None
     if archive is not None:  # the pack's head is stamped before it leaves, where somebody does so
         stamp_newest(settings, now=now_ms(), at_once=True)
+        parts = open_parts(settings, archive)
+        anchors = anchors_of(settings, archive, parts, given)
+        surroundings = ArchiveContext(reader_of(parts), archive.name)
     bundle = build_bundle(
         alert,
         reader.evidence(alert["alert_id"]),
-        context=_context(settings, decoder, archive)
+        context=surroundings or _context(settings, decoder)
         if with_context
         else NoContext("按要求未读取上下文"),
         sealer=Sealer.from_dir(settings.keys_dir, create=False),
@@ -98,7 +101,7 @@ def make_pack(
             tool=f"mingjian {version('mingjian')}",
             unmask=unmask,
         ),
-        anchors=anchors_of(settings, archive, given) if archive else None,
+        anchors=anchors,
     )
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
     pack = build_pack(bundle, signer)
@@ -151,9 +154,7 @@ def _newest(reader: AlertReader, response: int) -> dict[str, Any] | None:
             return None
 
 
-def _context(settings: Settings, decoder: Decoder, archive: Target | None) -> ContextSource:
-    if archive is not None:
-        return ArchiveContext(open_archive(settings, archive), archive.name)
+def _context(settings: Settings, decoder: Decoder) -> ContextSource:
     source = settings.source
     if source.kind == "kafka":
         # Imported here: the embedded profile needs no Kafka client.

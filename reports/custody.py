@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rules.alert import sm3_raw
-from sinks.ledger.canonical import canonical
-
-GENESIS = "0" * 64
+from sinks.archive.custody import GENESIS, chained
 
 
 class Custody:
@@ -24,8 +22,8 @@ class Custody:
     def add(self, action: str, why: str, **details: Any) -> None:
         """Append one deed; `why` is the ticket or reason given."""
         previous = sm3_raw(self.lines[-1]) if self.lines else GENESIS
-        entry = {"n": len(self.lines) + 1, "prev": previous, "action": action, "why": why}
-        self.lines.append(canonical({**self._fixed, **entry, "details": details}))
+        fields = {**self._fixed, "action": action, "why": why, "details": details}
+        self.lines.append(chained(len(self.lines) + 1, previous, fields))
 
 
 def head(lines: tuple[bytes, ...]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from sinks.archive.disposing import disposals_of
 from sinks.archive.media import MediaStore
 from sinks.archive.media_check import check_media
 from sinks.archive.plans import Plans
-from sinks.archive.search import Query
+from sinks.archive.search import Query, as_leaf
 
 archive_app = typer.Typer(
     name="archive",
@@ -273,7 +273,8 @@ def check(
 def _before(cursor: str) -> int | None:
     if not cursor:
         return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < len(str(1 << 63))):
+    before = as_leaf(cursor)
+    if before is None:
         raise MingjianError(
             f"'{cursor}' is not a cursor",
             f"“{cursor}”不是有效的游标",
@@ -281,4 +282,4 @@ def _before(cursor: str) -> int | None:
             fix_zh="请用上一页末尾给出的游标",
             exit_code=EXIT_USAGE,
         )
-    return int(cursor)
+    return before

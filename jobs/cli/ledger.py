@@ -33,9 +33,8 @@ from jobs.cli.words import plural
 from jobs.ledger_proofs import check_proof, proof_of, read_proof
 from jobs.ledger_signer import signed_by
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
-from sinks.archive.rows import Asked
+from sinks.archive.search import as_leaf, leaf_by_id
 from sinks.archive.sink import origin_of
-from sinks.archive.terms import id_term
 from sinks.ledger.audit import audit
 from sinks.whole_file import write_whole
 
@@ -159,11 +158,10 @@ def prove(
     """Prove inclusion."""
     settings = settings_from(profile, config, overrides)
     archive = archive_target(settings, target)
-    leaf = int(which) if _number(which) else -1
-    if leaf < 0:
-        rows = open_index(settings, archive).search(Asked([id_term(which)]), 100)
-        leaf = next((row.leaf for row in rows if row.msgid == which), -1)
-    proof = proof_of(open_ledger(settings, archive), leaf, which)
+    leaf = as_leaf(which)
+    if leaf is None:
+        leaf = leaf_by_id(open_index(settings, archive), which)
+    proof = proof_of(open_ledger(settings, archive), -1 if leaf is None else leaf, which)
     if file is None:
         typer.echo(proof.decode())
         return
@@ -207,10 +205,6 @@ def check(
         out.print(proof.entry.decode(errors="replace"), style="dim", soft_wrap=True, markup=False)
     if wrong[0]:
         raise typer.Exit(EXIT_FINDINGS)
-
-
-def _number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < len(str(1 << 63))
 
 
 def _trusted(settings: Settings, key: Path | None) -> tuple[str, bytes]:

@@ -77,7 +77,7 @@ class CustodyBook:
             end, last = self._last(handle)
             number = _number(last) + 1 if last else 1
             previous = sm3_raw(last) if last else GENESIS
-            raw = canonical({"n": number, "prev": previous, **deed._asdict()})
+            raw = chained(number, previous, deed._asdict())
             try:
                 _write(handle, raw + b"\n", end)
             except BaseException:
@@ -142,7 +142,7 @@ class CustodyBook:
             if told.pop("n") != number or told.pop("prev") != previous:
                 raise ValueError("out of order")
             deed = Deed(**told)
-            if canonical({"n": number, "prev": previous, **deed._asdict()}) != raw:
+            if chained(number, previous, deed._asdict()) != raw:
                 raise ValueError("not canonical")
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BookDamaged(self._path, number) from None
@@ -160,6 +160,11 @@ class CustodyBook:
             if begin or not start:
                 return start + end, data[begin : max(0, end - 1)]
             span *= 4
+
+
+def chained(number: int, previous: str, fields: dict[str, Any]) -> bytes:
+    """A line of a book: `number` from 1, `previous` the SM3 in hex of the line before it."""
+    return canonical({"n": number, "prev": previous, **fields})
 
 
 def _number(line: bytes) -> int:

@@ -135,13 +135,6 @@ class ArchiveReader:
             return self._disposals.buried_as(msgid)
         return self._disposals.buried(leaf, leaf)
 
-    def leaf_of(self, time: int, msgid: str) -> int | None:
-        """The number in the ledger of the message with this time (UTC ms) and id; None when it is
-        not archived."""
-        asked = Asked([id_term(msgid)], since=time, until=time + 1)
-        rows = self._index.search(asked, _PAGE)
-        return next((row.leaf for row in rows if row.msgid == msgid), None)
-
     def open(self, row: Row) -> bytes:
         """The raw record of a row.
 
@@ -217,3 +210,21 @@ def says(message: Message, text: str) -> bool:
         return True
     told = [" ".join(runs(one)) for one in texts(message)]
     return any(all(run in one for run in wanted) for one in told)
+
+
+def leaf_by_id(index: ArchiveIndex, msgid: str, since: int = 0, until: int = 0) -> int | None:
+    """The number in the ledger of the message with this id, said in [since, until) (UTC ms; 0: no
+    end); None when it is not archived. The term of an id is short, so every page is looked at."""
+    asked = Asked([id_term(msgid)], since, until)
+    while rows := index.search(asked, _PAGE):
+        for row in rows:
+            if row.msgid == msgid:
+                return row.leaf
+        asked = asked._replace(before=rows[-1].leaf)
+    return None
+
+
+def as_leaf(text: str) -> int | None:
+    """The number of a leaf that somebody typed; None when it is none."""
+    fits = text.isascii() and text.isdigit() and len(text) < len(str(1 << 63))
+    return int(text) if fits else None

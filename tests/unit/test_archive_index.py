@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rules.message import Message
 from sinks.archive.rows import Asked, Row, SegmentRow, Stored
+from sinks.archive.search import leaf_by_id
 from sinks.archive.sqlite_index import SqliteIndex
 from sinks.archive.terms import Terms, id_term, named, runs
 
@@ -166,3 +167,13 @@ def test_another_key_makes_other_terms():
 def test_a_message_is_found_by_its_id(tmp_path):
     index = stored(tmp_path / "a.db", [message(n, "zhangsan", "x") for n in range(50)])
     assert "m7" in [one.msgid for one in index.search(Asked([id_term("m7")]), 10)]
+
+
+def test_a_message_is_found_by_its_id_however_many_share_its_term(tmp_path, monkeypatch):
+    monkeypatch.setattr("sinks.archive.terms._ID_DIGITS", 1)  # as of ten million with four
+    index = stored(tmp_path / "a.db", [message(n, "zhangsan", "x") for n in range(4_000)])
+    wanted = [0, 7, 1_234, 3_999]
+    assert [leaf_by_id(index, f"m{n}") for n in wanted] == wanted
+    assert leaf_by_id(index, "m4000") is None
+    assert leaf_by_id(index, "m7", 1_007, 1_008) == 7
+    assert leaf_by_id(index, "m7", 1_008, 1_009) is None
