@@ -202,7 +202,7 @@ def test_what_was_cut_short_and_cannot_be_opened_is_said(tmp_path):
     data = dying.objects.get(name)
     path = next((tmp_path / "objects").rglob(name))
     path.chmod(0o600)
-    path.write_bytes(data[:-40] + b"\0" + data[-39:])
+    path.write_bytes(data[:-40] + bytes([data[-40] ^ 1]) + data[-39:])
     with pytest.raises(SegmentDamaged, match="record 1"):
         Archive(tmp_path)
     path.unlink()
