@@ -1,124 +1,189 @@
-"""Makes an evidence pack from the settings: reader, keys, rule and source put together."""
+"""Makes evidence packs from the settings: reader, keys, rules and sources put together."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from config.settings import Settings
 from jobs.account import account
-from jobs.archive import anchors_of, now_ms, open_parts, reader_of, written_archive
-from jobs.kafka_client import connection
-from jobs.registry import chosen_rules, registry_of
+from jobs.archive import written_archive
+from jobs.clock import now_ms
+from jobs.pack_sources import Rules, sources_of
 from jobs.stamping import stamp_newest
-from reports.context import ContextSource, NoContext
-from reports.context_archive import ArchiveContext
-from reports.context_files import FileContext
-from reports.evidence import Bundle, Request, build_bundle
+from reports.case import ALERT, PERSON, ZH, Bundle, Raised, Request, Subject
+from reports.evidence import build_bundle
 from reports.pack import Pack, build_pack, save
-from reports.rule_text import RuleText, rule_text
+from reports.redaction import OPENINGS
 from reports.signing import PASSPHRASE_VARIABLE, Signer
 from rules.alert import RETRACTED
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
-from rules.published import find
 from sinks.base import AlertReader
 from sinks.ledger.checkpoint import Note
 from sinks.readers import open_reader
-from sinks.sealing import Sealer
+from sinks.sealing import Sealer, binding
 
 WORST = "worst"
+
+_PAGE = 200
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a pack is wanted. Times are UTC ms.
+
+    Args:
+        folder: where its files go.
+        reason: why, for the custody chain.
+        created_at: when.
+        created_by: who asks; empty: the account that runs this.
+        language: of the readable part, "zh" or "en".
+        rule_file: the rule as it was, when the rules at hand no longer hold it.
+        with_context, with_media: whether surroundings and files sent are taken in.
+        unmask, redact: see `reports.case.Request`.
+        given: a head of the ledger that was given out before; the pack shows that the ledger goes
+            on from it.
+        limit: most messages of a person's period.
+    """
+
+    folder: str | Path
+    reason: str
+    created_at: int
+    created_by: str = ""
+    language: str = ZH
+    rule_file: str | Path = ""
+    with_context: bool = True
+    with_media: bool = True
+    unmask: bool = False
+    redact: frozenset[str] = frozenset()
+    given: Note | None = None
+    limit: int = 10_000
+
+    def request(self, settings: Settings) -> Request:
+        """What the pack says of how it was asked for."""
+        return Request(
+            created_at=self.created_at,
+            created_by=self.created_by or account(),
+            reason=self.reason,
+            company=settings.tenant_name or settings.tenant,
+            tool=f"mingjian {version('mingjian')}",
+            language=self.language,
+            unmask=self.unmask,
+            redact=self.redact,
+            limit=self.limit,
+        )
 
 
 class Made(NamedTuple):
     """A pack on disk."""
 
-    alert_id: str
+    name: str
     case: str
     archive: Path
     pdf: Path
+    openings: Path | None  # sealed: what was taken out
     fingerprint: str  # SM3 of the signing key
     manifest_sm3: str
+    alerts: int
     counts: dict[str, int]  # records by role
+
+
+class Ready(NamedTuple):
+    """A pack that is about to be written, and those of its records, by their leaves in the ledger,
+    that may only be stored (个人信息保护法 art. 47)."""
+
+    bundle: Bundle
+    pack: Pack
+    stored_only: list[int]
+
+
+def nothing_before(ready: Ready) -> None:
+    """Nothing is to be done before a pack is written."""
 
 
 def make_pack(
     settings: Settings,
-    alert_id: str,
+    subject: Subject,
+    wish: Wish,
     *,
-    folder: str | Path,
-    reason: str,
-    created_at: int,
-    created_by: str = "",
-    rule_file: str | Path = "",
-    with_context: bool = True,
-    unmask: bool = False,
-    given: Note | None = None,
-    before_saving: Callable[[Bundle, Pack], None] = lambda bundle, pack: None,
+    alerts: Sequence[str] = (),
+    before_saving: Callable[[Ready], None] = nothing_before,
 ) -> Made:
-    """Build and store the pack of one alert.
+    """Build and store a pack.
 
     Args:
-        alert_id: id, a unique prefix of it, or "worst": the newest alert of the highest response.
-        folder: where `<alert_id>.zip` and `<alert_id>.pdf` go.
-        created_at: UTC ms.
-        created_by: who asks; empty: the user of the operating system.
-        given: a head of the ledger that was given out before; the pack shows that the ledger goes
-            on from it.
+        subject: what it is about; of one alert the id is found here.
+        alerts: ids, unique prefixes of them, or "worst": the newest alert of the highest response;
+            of a person none: all of the period are found here.
         before_saving: called with what is about to be written; nothing is when it raises.
-        rule_file: the rule as it was, when the rules at hand no longer hold it.
 
     Raises:
         MingjianError: no such alert, evidence that cannot be opened, a source or library missing.
     """
     reader = open_reader(settings)
-    alert = _alert(reader, alert_id)
-    decoder = Decoder(settings.tenant, settings.limits.record_bytes, created_at)
-    archive = written_archive(settings)
-    anchors, surroundings = None, None
-    if archive is not None:  # the pack's head is stamped before it leaves, where somebody does so
+    found = [alert_of(reader, one) for one in alerts]
+    if subject.kind == ALERT:
+        subject = Subject(ALERT, found[0]["alert_id"])
+    if subject.kind == PERSON:
+        found = [one for one in alerts_between(reader, subject) if one["status"] != RETRACTED]
+    rules = Rules(settings, wish.rule_file)
+    raised = [
+        Raised(one, reader.evidence(one["alert_id"]), rules.of(one)) for one in _each_once(found)
+    ]
+    decoder = Decoder(settings.tenant, settings.limits.record_bytes, wish.created_at)
+    if written_archive(settings) is not None:
+        # the pack's head is stamped before it leaves, where somebody does so
         stamp_newest(settings, now=now_ms(), at_once=True)
-        parts = open_parts(settings, archive)
-        anchors = anchors_of(settings, archive, parts, given)
-        surroundings = ArchiveContext(reader_of(parts), archive.name)
+    sources = sources_of(
+        settings, decoder,
+        with_context=wish.with_context, with_media=wish.with_media, given=wish.given,
+    )  # fmt: skip
+    sealer = Sealer.from_dir(settings.keys_dir, create=False)
     bundle = build_bundle(
-        alert,
-        reader.evidence(alert["alert_id"]),
-        context=surroundings or _context(settings, decoder)
-        if with_context
-        else NoContext("按要求未读取上下文"),
-        sealer=Sealer.from_dir(settings.keys_dir, create=False),
+        subject,
+        raised,
+        context=sources.context,
+        sealer=sealer,
         decoder=decoder,
-        rule=_rule(settings, alert, rule_file),
-        request=Request(
-            created_at=created_at,
-            created_by=created_by or account(),
-            reason=reason,
-            company=settings.tenant_name or settings.tenant,
-            tool=f"mingjian {version('mingjian')}",
-            unmask=unmask,
-        ),
-        anchors=anchors,
+        request=wish.request(settings),
+        anchors=sources.anchors,
+        media=sources.media,
     )
+    if not bundle.items:
+        raise _empty(subject)
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
     pack = build_pack(bundle, signer)
-    before_saving(bundle, pack)
-    packed, pdf = save(pack, folder)
+    leaves = bundle.ledger.leaves.values() if bundle.ledger else ()
+    before_saving(Ready(bundle, pack, sorted(set(leaves) & set(sources.stored_only))))
+    sealed = {}
+    if pack.openings:
+        text = sealer.seal(pack.openings, binding(settings.tenant, pack.manifest_sm3))
+        sealed[OPENINGS] = text.encode()
+    packed, pdf = save(pack, wish.folder, **sealed)
     return Made(
-        pack.alert_id,
+        pack.name,
         pack.case,
         packed,
         pdf,
+        Path(wish.folder) / f"{pack.name}.{OPENINGS}" if sealed else None,
         signer.fingerprint,
         pack.manifest_sm3,
+        len(raised),
         bundle.completeness["counts"],
     )
 
 
-def _alert(reader: AlertReader, alert_id: str) -> dict[str, Any]:
+def alert_of(reader: AlertReader, alert_id: str) -> dict[str, Any]:
+    """An alert by its id, a unique prefix of it, or "worst".
+
+    Raises:
+        MingjianError: there is none, or more than one.
+    """
     if alert_id == WORST:
         for response in (3, 2, 1, 0):
             if found := _newest(reader, response):
@@ -130,7 +195,7 @@ def _alert(reader: AlertReader, alert_id: str) -> dict[str, Any]:
             fix_zh="请先运行 `mingjian detect` 和 `mingjian deliver`",
             exit_code=EXIT_USAGE,
         )
-    alert = reader.alert(alert_id)
+    alert = reader.alert(alert_id) if alert_id.strip() else None
     if alert is None:
         raise MingjianError(
             f"no alert, or more than one, with the id '{alert_id}'",
@@ -140,6 +205,28 @@ def _alert(reader: AlertReader, alert_id: str) -> dict[str, Any]:
             exit_code=EXIT_USAGE,
         )
     return alert
+
+
+def alerts_between(reader: AlertReader, subject: Subject) -> list[dict[str, Any]]:
+    """Every alert of the subject's time, oldest first; of a person those about him."""
+    person = subject.id if subject.kind == PERSON else ""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        rows, cursor = reader.alerts(
+            since=subject.since, until=subject.until - 1, limit=_PAGE, cursor=cursor
+        )
+        found += [
+            row
+            for row in rows
+            if not person or person in (row["actor"], *row.get("counterparties", ()))
+        ]
+        if not cursor:
+            return sorted(found, key=lambda one: (one["time"], one["alert_id"]))
+
+
+def _each_once(alerts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({one["alert_id"]: one for one in alerts}.values())
 
 
 def _newest(reader: AlertReader, response: int) -> dict[str, Any] | None:
@@ -154,37 +241,12 @@ def _newest(reader: AlertReader, response: int) -> dict[str, Any] | None:
             return None
 
 
-def _context(settings: Settings, decoder: Decoder) -> ContextSource:
-    source = settings.source
-    if source.kind == "kafka":
-        # Imported here: the embedded profile needs no Kafka client.
-        from reports.context_kafka import KafkaContext  # noqa: PLC0415
-
-        return KafkaContext(source.topic, decoder, connection(settings.kafka))
-    return FileContext(source.path, decoder)
-
-
-def _rule(settings: Settings, alert: dict[str, Any], rule_file: str | Path) -> RuleText:
-    """The file given, else the one of the ruleset that judged, else the first of that name."""
-    if rule_file:
-        try:
-            return rule_text(Path(rule_file).read_text(encoding="utf-8"), str(rule_file))
-        except (OSError, UnicodeDecodeError) as error:
-            raise MingjianError(
-                f"cannot read the rule file {rule_file}: {error}",
-                f"无法读取规则文件 {rule_file}：{error}",
-                exit_code=EXIT_USAGE,
-            ) from None
-    name, digest = alert["rule"]["name"], alert["rule"]["digest"]
-    kept = find(registry_of(settings), alert["ruleset"])
-    ruleset = kept.whole() if kept else chosen_rules(settings)
-    file = ruleset.file_of(name)
-    texts = [rule_text(file.text, file.path)] if file else []
-    if not texts:
-        raise MingjianError(
-            f"the rule '{name}' is no longer among the rules",
-            f"现有规则中已没有“{name}”",
-            fix_en="give the rule file of that version with --rule FILE",
-            fix_zh="请用 --rule 指定该版本的规则文件",
-        )
-    return next((text for text in texts if text.digest == digest), texts[-1])
+def _empty(subject: Subject) -> MingjianError:
+    return MingjianError(
+        f"there is nothing about {subject.id} in that time",
+        f"该期间没有与 {subject.id} 有关的内容",
+        fix_en="look at the id (`mingjian archive search --from ID`) and at the time, which is"
+        " Beijing time",
+        fix_zh="请核对编号与时间（北京时间）；可用 `mingjian archive search --from 编号` 查看",
+        exit_code=EXIT_USAGE,
+    )

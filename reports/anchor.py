@@ -7,15 +7,18 @@ places: 10,000 records need some 1.5 MB instead of 15.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from reports.standalone.ledger_checks import CHECKPOINT, CONSISTENCY, LEDGER
+from reports.standalone.ledger_checks import CHECKPOINT, CONSISTENCY, HANDLING, LEDGER
 from reports.standalone.stamp_checks import STAMPS
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.ledger.canonical import canonical
 from sinks.ledger.checkpoint import Note
+from sinks.ledger.handed import Handed
 from sinks.ledger.sm3 import sm3
+
+RECORD, ALERT, CUSTODY = "record", "alert", "custody"  # what a proof can be of
 
 
 class SignedLedger(Protocol):
@@ -53,21 +56,36 @@ class Stamped(NamedTuple):
     roots: bytes
 
 
+class HandlingLine(NamedTuple):
+    """A line of the custody book that tells of records: its number, its bytes, and where it is
+    entered in the ledger (None: not yet)."""
+
+    number: int
+    raw: bytes
+    leaf: int | None
+
+
+def _unhandled(leaves: Collection[int]) -> list[HandlingLine]:
+    return []
+
+
 class Anchors(NamedTuple):
     """Where records and alerts are entered: the ledger, and what gives their places in it (None:
     not entered). `given` is a head that was given out before; `stamps` are of heads up to the
-    newest."""
+    newest; `handled` gives the lines of the custody book about records, by their leaves."""
 
     ledger: SignedLedger
     record: Callable[[int, str], int | None]  # time (UTC ms) and message id
     alert: Callable[[str, str], int | None]  # id and SM3 in hex of its canonical JSON
     given: Note | None = None
     stamps: Sequence[Stamped] = ()
+    handled: Callable[[Collection[int]], Sequence[HandlingLine]] = _unhandled
 
 
 class Anchored(NamedTuple):
     """The files, and what the report says: how many have an entry, how many none, where each
-    record's is by its number in events.jsonl, the head, the head that was given before."""
+    record's is by its number in events.jsonl, the head, the head that was given before, the lines
+    of the custody book about the records."""
 
     files: dict[str, bytes]
     entries: int
@@ -76,6 +94,7 @@ class Anchored(NamedTuple):
     note: Note
     given: Note | None
     stamps: Sequence[Stamped]
+    handling: Sequence[HandlingLine] = ()
 
 
 def anchored(
@@ -95,11 +114,13 @@ def anchored(
     """
     ledger = anchors.ledger
     wanted: list[tuple[str, int | str, int | None]] = [
-        ("record", number, anchors.record(time, msgid)) for number, time, msgid in records
+        (RECORD, number, anchors.record(time, msgid)) for number, time, msgid in records
     ]
-    for one in alerts:
-        which = one["alert_id"]
-        wanted.append(("alert", which, anchors.alert(which, sm3(canonical(one)))))
+    handling = anchors.handled({leaf for _, _, leaf in wanted if leaf is not None})
+    for alert in alerts:
+        which = alert["alert_id"]
+        wanted.append((ALERT, which, anchors.alert(which, sm3(canonical(alert)))))
+    wanted += [(CUSTODY, line.number, line.leaf) for line in handling]
     places: dict[bytes, int] = {}
     entries, missing = list[dict[str, Any]](), list[dict[str, Any]]()
     for of, which, leaf in wanted:
@@ -112,14 +133,18 @@ def anchored(
     told = {"v": 1, "hashes": [one.hex() for one in places], "entries": entries,
             "missing": missing}  # fmt: skip
     files = {LEDGER: canonical(told), CHECKPOINT: bytes(ledger.note)}
+    if handling:
+        files[HANDLING] = b"".join(line.raw + b"\n" for line in handling)
     if anchors.given is not None:
         files[CONSISTENCY] = _extension(ledger, anchors.given)
     if anchors.stamps:
         files |= _stamps(ledger, anchors.stamps)
-    leaves = {one["id"]: one["leaf"] for one in entries if one["of"] == "record"}
+    mine = {RECORD, ALERT}
+    leaves = {one["id"]: one["leaf"] for one in entries if one["of"] == RECORD}
     return Anchored(
-        files, len(entries), len(missing), leaves, ledger.note, anchors.given, anchors.stamps
-    )
+        files, sum(one["of"] in mine for one in entries), sum(one["of"] in mine for one in missing),
+        leaves, ledger.note, anchors.given, anchors.stamps, handling,
+    )  # fmt: skip
 
 
 def _stamps(ledger: SignedLedger, stamps: Sequence[Stamped]) -> dict[str, bytes]:
@@ -147,5 +172,4 @@ def _extension(ledger: SignedLedger, given: Note) -> bytes:
             fix_zh="请给出本账本的签名头；账本若变短，则已被替换",
             exit_code=EXIT_USAGE,
         )
-    path = [one.hex() for one in ledger.consistency(old.size)]
-    return canonical({"v": 1, "checkpoint": bytes(given).decode(), "path": path})
+    return bytes(Handed(given, ledger.note, tuple(ledger.consistency(old.size))))

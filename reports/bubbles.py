@@ -4,36 +4,57 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from reports.evidence import Item
+from reports.case import Item
 from reports.masking import mask_numbers
 from reports.pieces import Piece, patterns, pieces, plain
+from reports.redaction import OTHERS
+from reports.words import Words
 
-# type -> (badge of one character, name); the name is also what a reader of another tool would say
+# type -> (badge of one character, name in English, in Chinese)
 KINDS = {
-    "text": ("文", "文本"), "markdown": ("文", "Markdown"), "mixed": ("混", "图文混合"),
-    "image": ("图", "图片"), "voice": ("音", "语音"), "video": ("视", "视频"),
-    "emotion": ("表", "表情"), "file": ("件", "文件"), "qydiskfile": ("盘", "微盘文件"),
-    "voip_doc_share": ("件", "通话共享文件"), "link": ("链", "链接"), "news": ("链", "图文链接"),
-    "weapp": ("程", "小程序"), "sphfeed": ("号", "视频号"), "card": ("片", "名片"),
-    "location": ("位", "位置"), "redpacket": ("红", "红包"), "external_redpacket": ("红", "红包"),
-    "meeting": ("会", "会议"), "meeting_notification": ("会", "会议通知"),
-    "calendar": ("历", "日程"), "meeting_voice_call": ("话", "语音通话"),
-    "voiptext": ("话", "通话"), "collect": ("表", "填表"), "vote": ("投", "投票"),
-    "todo": ("办", "待办"), "chatrecord": ("转", "转发的聊天记录"), "docmsg": ("档", "在线文档"),
-    "solitaire": ("龙", "接龙"), "note": ("记", "笔记"),
+    "text": ("文", "text", "文本"), "markdown": ("文", "Markdown", "Markdown"),
+    "mixed": ("混", "text and pictures", "图文混合"), "image": ("图", "picture", "图片"),
+    "voice": ("音", "voice", "语音"), "video": ("视", "video", "视频"),
+    "emotion": ("表", "sticker", "表情"), "file": ("件", "file", "文件"),
+    "qydiskfile": ("盘", "drive file", "微盘文件"),
+    "voip_doc_share": ("件", "file shared in a call", "通话共享文件"),
+    "link": ("链", "link", "链接"), "news": ("链", "article link", "图文链接"),
+    "weapp": ("程", "mini program", "小程序"), "sphfeed": ("号", "channel post", "视频号"),
+    "card": ("片", "contact card", "名片"), "location": ("位", "location", "位置"),
+    "redpacket": ("红", "red packet", "红包"), "external_redpacket": ("红", "red packet", "红包"),
+    "meeting": ("会", "meeting", "会议"),
+    "meeting_notification": ("会", "meeting notice", "会议通知"),
+    "calendar": ("历", "calendar", "日程"), "meeting_voice_call": ("话", "voice call", "语音通话"),
+    "voiptext": ("话", "call", "通话"), "collect": ("表", "form", "填表"),
+    "vote": ("投", "vote", "投票"), "todo": ("办", "to-do", "待办"),
+    "chatrecord": ("转", "forwarded chat", "转发的聊天记录"),
+    "docmsg": ("档", "online document", "在线文档"), "solitaire": ("龙", "sign-up list", "接龙"),
+    "note": ("记", "note", "笔记"),
 }  # fmt: skip
-SYSTEM = {"agree": "同意会话存档", "disagree": "不同意会话存档", "switch": "切换了企业日志状态"}
+SYSTEM = {
+    "agree": ("agreed to archiving", "同意会话存档"),
+    "disagree": ("did not agree to archiving", "不同意会话存档"),
+    "switch": ("switched the company log", "切换了企业日志状态"),
+}
 # field of a message -> label on its card
 LABELS = {
-    "file.name": "名称", "file.size": "大小", "file.md5": "md5", "media.md5": "md5",
-    "media.size": "大小", "media.seconds": "时长", "link.title": "标题", "link.url": "网址",
-    "weapp.username": "小程序", "sph.name": "视频号", "card.userid": "名片",
-    "card.corpname": "来自", "location.address": "地址", "location.latitude": "纬度",
-    "location.longitude": "经度",
-    "redpacket.amount": "金额", "redpacket.count": "个数", "meeting.id": "会议号",
-    "call.seconds": "时长", "call.type": "方式", "doc.creator": "创建人", "vote.id": "投票号",
+    "file.name": ("name", "名称"), "file.size": ("size", "大小"), "file.md5": ("md5", "md5"),
+    "media.md5": ("md5", "md5"), "media.size": ("size", "大小"),
+    "media.seconds": ("length", "时长"),
+    "link.title": ("title", "标题"), "link.url": ("address", "网址"),
+    "weapp.username": ("mini program", "小程序"), "sph.name": ("channel", "视频号"),
+    "card.userid": ("card of", "名片"), "card.corpname": ("from", "来自"),
+    "location.address": ("address", "地址"), "location.latitude": ("latitude", "纬度"),
+    "location.longitude": ("longitude", "经度"), "redpacket.amount": ("amount", "金额"),
+    "redpacket.count": ("packets", "个数"), "meeting.id": ("meeting", "会议号"),
+    "call.seconds": ("length", "时长"), "call.type": ("kind", "方式"),
+    "doc.creator": ("made by", "创建人"), "vote.id": ("vote", "投票号"),
 }  # fmt: skip
-_CALLS = {1: "单人视频", 2: "单人语音", 3: "多人视频", 4: "多人语音"}
+_WORDS = ("text", "markdown")
+_CALLS = {
+    1: ("video, two people", "单人视频"), 2: ("voice, two people", "单人语音"),
+    3: ("video, several people", "多人视频"), 4: ("voice, several people", "多人语音"),
+}  # fmt: skip
 
 
 class Bubble(NamedTuple):
@@ -45,6 +66,7 @@ class Bubble(NamedTuple):
     who: str
     kind: str
     badge: str
+    card: bool  # not words alone
     time: int
     text: list[Piece]
     quoted: list[Piece]
@@ -53,10 +75,17 @@ class Bubble(NamedTuple):
     recalled_at: int
     line: str
     unknown_time: bool
+    withheld: bool
 
 
 def bubble(
-    item: Item, hits: list[dict[str, Any]], recalled_at: int, who: str, *, unmask: bool
+    item: Item,
+    hits: list[dict[str, Any]],
+    recalled_at: int,
+    who: str,
+    words: Words,
+    *,
+    unmask: bool,
 ) -> Bubble:
     """The view of one archived message.
 
@@ -64,9 +93,12 @@ def bubble(
         hits: the alert's hits in this message.
         recalled_at: when it was recalled, 0 if it was not (or not within the pack).
         who: display name of the sender.
+        words: of the report's language.
     """
     message = item.message
-    badge, kind = KINDS.get(message.type, ("？", f"未知类型 {message.type}"))
+    kind = kind_name(message.type, words)
+    badge = words(kind[:1].upper(), KINDS.get(message.type, ("？",))[0])
+    withheld = any(hole.what == OTHERS for hole in item.holes)
     own = [hit for hit in hits if hit["field"] in ("text", "quoted")]
     text = pieces(message.text, [h for h in own if h["field"] == "text"], unmask=unmask)
     quoted = pieces(message.quoted, [h for h in own if h["field"] == "quoted"], unmask=unmask)
@@ -74,15 +106,15 @@ def bubble(
     for name, label in LABELS.items():
         value = message.field(name)
         told = name == "link.title" and str(value) in message.text
-        if value not in (None, "", []) and not told:
-            shown = _shown(name, value)
+        if value not in (None, "", []) and not told and not withheld:
+            shown = _shown(name, value, words)
             of_field = [hit for hit in hits if hit["field"] == name] if shown == value else []
-            rows.append((label, pieces(shown, of_field, unmask=unmask)))
+            rows.append((words.of(label), pieces(shown, of_field, unmask=unmask)))
     line = ""
     if message.type == "revoke":
-        line = f"{who} 撤回了一条消息"
+        line = words(f"{who} recalled a message", f"{who} 撤回了一条消息")
     elif message.type in SYSTEM:
-        line = f"{who} {SYSTEM[message.type]}"
+        line = f"{who} {words.of(SYSTEM[message.type])}"
     named = [piece for _, row in rows for piece in row]
     left = message.sender_kind in ("customer", "bot")
     return Bubble(
@@ -92,38 +124,48 @@ def bubble(
         who=who,
         kind=kind,
         badge=badge,
+        card=message.type not in _WORDS,
         time=message.time,
-        text=text,
-        quoted=quoted,
+        text=[] if withheld else text,
+        quoted=[] if withheld else quoted,
         rows=rows,
         patterns=patterns([*text, *quoted, *named]),
         recalled_at=recalled_at,
         line=line,
         unknown_time="time_unknown" in message.flags,
+        withheld=withheld,
     )
 
 
-def _shown(name: str, value: Any) -> str:
+def kind_name(kind: str, words: Words) -> str:
+    """What people call a type of message."""
+    return words.of(KINDS[kind][1:] if kind in KINDS else None, words(f"unknown type {kind}",
+                    f"未知类型 {kind}"))  # fmt: skip
+
+
+def _shown(name: str, value: Any, words: Words) -> str:
     if name.endswith(".size"):
-        return f"{value:,} 字节"
+        return words(f"{value:,} bytes", f"{value:,} 字节")
     if name.endswith(".seconds"):
-        return f"{value} 秒"
+        return words(f"{value} s", f"{value} 秒")
     if name == "redpacket.amount":
-        return f"{value / 100:.2f} 元"
+        return words(f"CNY {value / 100:.2f}", f"{value / 100:.2f} 元")
     if name == "call.type":
-        return _CALLS.get(value, str(value))
+        return words.of(_CALLS.get(value), str(value))
     return str(value)
 
 
-def summary(item: Item, *, unmask: bool, limit: int = 60) -> list[Piece]:
+def summary(item: Item, words: Words, *, unmask: bool, limit: int = 60) -> list[Piece]:
     """One line of a message for tables."""
     message = item.message
-    kind = KINDS.get(message.type, ("", message.type))[1]
     if message.type == "revoke":
-        return plain("撤回一条消息")
-    words = message.text or str(message.field("file.name") or message.field("link.title") or "")
-    words = " ".join(words.split())
+        return plain(words("recalled a message", "撤回一条消息"))
+    if any(hole.what == OTHERS for hole in item.holes):
+        return plain(words("(content taken out)", "（内容已遮盖）"))
+    kind = words(f"[{kind_name(message.type, words)}]", f"［{kind_name(message.type, words)}］")
+    said = message.text or str(message.field("file.name") or message.field("link.title") or "")
+    said = " ".join(said.split())
     if not unmask:
-        words = mask_numbers(words)  # before it is cut, or half a number would pass as a short one
-    full = plain(words if len(words) <= limit else words[:limit] + "…", unmask=True)
-    return full if message.type == "text" else [Piece(f"［{kind}］"), *full]
+        said = mask_numbers(said)  # before it is cut, or half a number would pass as a short one
+    full = plain(said if len(said) <= limit else said[:limit] + "…", unmask=True)
+    return full if message.type == "text" else [Piece(kind), *full]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -28,23 +29,56 @@ class ContextRecord(NamedTuple):
     message: Message
 
 
+Spans = tuple[tuple[int, int], ...]  # of time: (start, end), in order and apart
+Said = tuple[str, str]  # a sentence for people: English, Chinese
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What surroundings are asked for. Times are UTC ms, both ends included.
 
     Args:
-        conversations: conversation id -> (start, end).
-        actor: employee whose events are wanted; "" for none.
-        events: (start, end) of those events.
+        conversations: conversation id -> when.
+        acts: person -> when: their side events.
+        talk: person -> when: everything they said or were told.
         near: positions of the members, for sources that can seek.
-        limit: most records taken per conversation, and of events.
+        limit: most records taken per conversation, and of one person's events.
+        talk_limit: most records taken of what one person said or was told.
     """
 
-    conversations: dict[str, tuple[int, int]]
-    actor: str = ""
-    events: tuple[int, int] = (0, 0)
+    conversations: Mapping[str, Spans] = field(default_factory=dict)
+    acts: Mapping[str, Spans] = field(default_factory=dict)
+    talk: Mapping[str, Spans] = field(default_factory=dict)
     near: tuple[Position, ...] = ()
     limit: int = 5000
+    talk_limit: int = 10_000
+
+    def reach(self) -> tuple[int, int]:
+        """The first and the last moment that is asked for; (0, -1): none is."""
+        spans = [
+            span
+            for asked in (self.conversations, self.acts, self.talk)
+            for one in asked.values()
+            for span in one
+        ]
+        first, last = (start for start, _ in spans), (end for _, end in spans)
+        return min(first, default=0), max(last, default=-1)
+
+
+def merged(spans: Iterable[tuple[int, int]]) -> Spans:
+    """The same time in spans that are in order and do not touch."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((start, end))
+    return tuple(found)
+
+
+def within(time: int, spans: Spans) -> bool:
+    """Whether a moment lies in one of the spans."""
+    return any(start <= time <= end for start, end in spans)
 
 
 @dataclass
@@ -53,14 +87,15 @@ class Found:
 
     messages: list[ContextRecord] = field(default_factory=list)
     events: list[ContextRecord] = field(default_factory=list)
+    talk: list[ContextRecord] = field(default_factory=list)
     source: str = ""
     scanned: int = 0  # bytes for files, records for Kafka
     bad: int = 0  # records that held a wanted id but could not be decoded
-    limits: list[str] = field(default_factory=list)  # Chinese sentences; empty: nothing was cut
+    limits: list[Said] = field(default_factory=list)  # empty: nothing was cut
 
     def sort(self) -> None:
         """Bring everything into event-time order, ties by archive sequence."""
-        for records in (self.messages, self.events):
+        for records in (self.messages, self.events, self.talk):
             records.sort(key=lambda one: (one.message.time, one.message.seq, one.message.msgid))
 
 
@@ -74,8 +109,10 @@ class ContextSource(Protocol):
 class NoContext:
     """A source for cases whose surroundings are not to be had; says so in the pack."""
 
-    def __init__(self, why: str = "未配置会话来源") -> None:
-        self._why = why
+    def __init__(
+        self, en: str = "no source of messages is configured", zh: str = "未配置会话来源"
+    ) -> None:
+        self._why = (en, zh)
 
     def fetch(self, wanted: Wanted) -> Found:
         """Nothing, with the reason."""
@@ -91,10 +128,8 @@ class Sieve:
 
     def __init__(self, wanted: Wanted, decoder: Decoder, found: Found) -> None:
         self._wanted, self._decoder, self._found = wanted, decoder, found
-        self._taken: dict[str, int] = {}
-        spans = [*wanted.conversations.values(), *([wanted.events] if wanted.actor else [])]
-        self._start = min((start for start, _ in spans), default=0)
-        self._end = max((end for _, end in spans), default=-1)
+        self._taken: dict[tuple[str, str], int] = {}
+        self._start, self._end = wanted.reach()
         self.needles = _needles(wanted)
 
     def may_matter(self, line: bytes) -> bool:
@@ -102,7 +137,7 @@ class Sieve:
         head = _TIME.match(line)
         if not head or head[2] == b"0":  # another shape, or time unknown: decode to see
             return True
-        if head[1] == b"event" and not self._wanted.actor:
+        if head[1] == b"event" and not self._wanted.acts:
             return False
         return self._start <= int(head[2]) <= self._end
 
@@ -113,25 +148,44 @@ class Sieve:
         except RecordError:
             self._found.bad += 1
             return
-        wanted, found = self._wanted, self._found
+        wanted, found, time = self._wanted, self._found, message.time
+        record = ContextRecord(line, position, message)
         if message.kind == "event":
-            start, end = wanted.events
-            if message.sender == wanted.actor and wanted.actor and start <= message.time <= end:
-                self._keep(found.events, "", ContextRecord(line, position, message))
+            if within(time, wanted.acts.get(message.sender, ())):
+                self._keep(found.events, ACTS, message.sender, wanted.limit, record)
             return
-        span = wanted.conversations.get(message.conversation)
-        if span and span[0] <= message.time <= span[1]:
-            record = ContextRecord(line, position, message)
-            self._keep(found.messages, message.conversation, record)
+        if within(time, wanted.conversations.get(message.conversation, ())):
+            self._keep(found.messages, CONVERSATION, message.conversation, wanted.limit, record)
+        for person in {message.sender, *message.recipients} & wanted.talk.keys():
+            if within(time, wanted.talk[person]):
+                self._keep(found.talk, TALK, person, wanted.talk_limit, record)
+                break
 
-    def _keep(self, records: list[ContextRecord], group: str, record: ContextRecord) -> None:
-        count = self._taken[group] = self._taken.get(group, 0) + 1
-        if count <= self._wanted.limit:
+    def _keep(
+        self, records: list[ContextRecord], what: str, whose: str, limit: int, record: ContextRecord
+    ) -> None:
+        count = self._taken[what, whose] = self._taken.get((what, whose), 0) + 1
+        if count <= limit:
             records.append(record)
-        elif count == self._wanted.limit + 1:
-            self._found.limits.append(
-                f"{group or '该员工的行为记录'}：超过 {self._wanted.limit} 条，其余未读取"
-            )
+        elif count == limit + 1:
+            self._found.limits.append(beyond(what, whose, limit))
+
+
+CONVERSATION, ACTS, TALK = "conversation", "acts", "talk"
+_GROUPS = {
+    CONVERSATION: ("the conversation {}", "会话 {}"),
+    ACTS: ("the recorded acts of {}", "{} 的行为记录"),
+    TALK: ("what {} said or was told", "{} 的往来消息"),
+}
+
+
+def beyond(what: str, whose: str, limit: int) -> Said:
+    """That there were more records than are taken."""
+    en, zh = (one.format(whose) for one in _GROUPS[what])
+    return (
+        f"{en}: more than {limit:,}, the others were not read",
+        f"{zh}：超过 {limit:,} 条，其余未读取",
+    )
 
 
 def _needles(wanted: Wanted) -> tuple[bytes, ...]:
@@ -144,8 +198,7 @@ def _needles(wanted: Wanted) -> tuple[bytes, ...]:
     for conversation in wanted.conversations:
         parties = [party for party in conversation.split("|") if party]
         ids.append(max(parties, key=len) if parties else conversation)
-    if wanted.actor:
-        ids.append(wanted.actor)
+    ids += [*wanted.acts, *wanted.talk]
     forms: dict[bytes, None] = {}
     for one in ids:
         forms[one.encode()] = None
@@ -167,13 +220,12 @@ def around(
         members: (time, seq, msgid) of its members.
     """
     ordered = list(records)
+    members = list(members)
     ids = {msgid for _, _, msgid in members}
-    keys = [(one.message.time, one.message.seq) for one in ordered]
     wanted: set[int] = set()
     others = [at for at, one in enumerate(ordered) if one.message.msgid not in ids]
+    keys = [(ordered[at].message.time, ordered[at].message.seq) for at in others]
     for time, seq, _ in members:
-        before = [at for at in others if keys[at] <= (time, seq)]
-        before = before[max(0, len(before) - each_side) :]
-        after = [at for at in others if keys[at] > (time, seq)][:each_side]
-        wanted.update(before + after)
+        middle = bisect_right(keys, (time, seq))
+        wanted.update(others[max(0, middle - each_side) : middle + each_side])
     yield from (ordered[at] for at in sorted(wanted))

@@ -3,11 +3,12 @@ whatever the archive's size, and is the one that was entered in the ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
-from reports.context import ContextRecord, Found, Wanted
+from reports.context import ACTS, CONVERSATION, TALK, ContextRecord, Found, Spans, Wanted, beyond
 from rules.alert import Position
 from sinks.archive.search import ArchiveReader, Query
+from sinks.archive.search import Found as Archived
 
 _PAGE = 500
 
@@ -18,41 +19,77 @@ class ArchiveContext:
     Args:
         reader: of the tenant's archive.
         name: of the archive, for the pack.
+        stored_only: messages, by their leaves, that may not be used (个人信息保护法 art. 47): they
+            are left out unopened, and counted.
     """
 
-    def __init__(self, reader: ArchiveReader, name: str) -> None:
-        self._reader, self._name = reader, name
+    def __init__(self, reader: ArchiveReader, name: str, stored_only: Container[int] = ()) -> None:
+        self._reader, self._name, self._stored_only = reader, name, stored_only
 
     def fetch(self, wanted: Wanted) -> Found:
         """See `ContextSource`. A record that cannot be opened is counted and named."""
         found = Found(source=f"archive:{self._name}")
-        for conversation, (start, end) in wanted.conversations.items():
-            query = Query(conversation=conversation, since=start, until=end + 1)
-            found.messages += self._taken(query, conversation, wanted.limit, found)
-        if wanted.actor:
-            start, end = wanted.events
-            query = Query(sender=wanted.actor, kind="event", since=start, until=end + 1)
-            found.events += self._taken(query, "该员工的行为记录", wanted.limit, found)
+        for name, spans in wanted.conversations.items():
+            rows = self._all(Query(conversation=name), spans, found)
+            found.messages += self._taken(rows, (CONVERSATION, name, wanted.limit), found)
+        for person, spans in wanted.acts.items():
+            rows = self._all(Query(sender=person, kind="event"), spans, found)
+            found.events += self._taken(rows, (ACTS, person, wanted.limit), found)
+        for person, spans in wanted.talk.items():
+            rows = self._both_ways(person, spans, found)
+            found.talk += self._taken(rows, (TALK, person, wanted.talk_limit), found)
         found.sort()
         return found
 
-    def _taken(self, query: Query, group: str, limit: int, found: Found) -> Iterator[ContextRecord]:
-        before: int | None = None
+    def _both_ways(self, person: str, spans: Spans, found: Found) -> Iterator[Archived]:
+        seen: set[int] = set()
+        for query in (Query(sender=person, kind="archive"), Query(receiver=person, kind="archive")):
+            for one in self._all(query, spans, found):
+                if one.row.leaf not in seen:
+                    seen.add(one.row.leaf)
+                    yield one
+
+    def _all(self, query: Query, spans: Spans, found: Found) -> Iterator[Archived]:
+        passed = 0
+        for start, end in spans:
+            before: int | None = None
+            while True:
+                asked = query._replace(since=start, until=end + 1)
+                hits = self._reader.search_but(asked, _PAGE, before, self._stored_only)
+                passed += hits.passed
+                yield from hits.found
+                before = hits.cursor
+                if before is None:
+                    break
+        if passed:
+            found.limits.append(
+                (
+                    f"{passed} messages were left out: they may only be stored (PIPL art. 47)",
+                    f"有 {passed} 条消息依个人信息保护法第四十七条只可存储，未予收录",
+                )
+            )
+
+    def _taken(
+        self, rows: Iterator[Archived], group: tuple[str, str, int], found: Found
+    ) -> Iterator[ContextRecord]:
         count = 0
-        while True:
-            page, before = self._reader.search(query, _PAGE, before)
-            for one in page:
-                found.scanned += 1
-                if one.raw is None or one.message is None:
-                    found.bad += 1
-                    why = one.damage.zh if one.damage else "无法打开"
-                    found.limits.append(f"第 {one.row.leaf} 条（{one.row.msgid}）：{why}")
-                    continue
-                count += 1
-                if count > limit:
-                    found.limits.append(f"{group}：超过 {limit} 条，其余未读取")
-                    return
-                place = Position(source=f"archive:{one.row.segment}", offset=one.row.number)
-                yield ContextRecord(one.raw, place, one.message)
-            if before is None:
+        for one in rows:
+            found.scanned += 1
+            if one.raw is None or one.message is None:
+                found.bad += 1
+                en, zh = (
+                    (one.damage.en, one.damage.zh)
+                    if one.damage
+                    else ("cannot be opened", "无法打开")
+                )
+                leaf, msgid = one.row.leaf, one.row.msgid
+                found.limits.append(
+                    (f"entry {leaf} ({msgid}): {en}", f"第 {leaf} 条（{msgid}）：{zh}")
+                )
+                continue
+            count += 1
+            if count > group[2]:
+                found.limits.append(beyond(*group))
                 return
+            place = Position(source=f"archive:{one.row.segment}", offset=one.row.number)
+            yield ContextRecord(one.raw, place, one.message)

@@ -49,7 +49,12 @@ class FileContext:
                         where = Position(source=f"file:{path}", offset=offset, line=number)
                         sieve.take(line, where)
             except (OSError, EOFError, ValueError) as error:
-                found.limits.append(f"{path.name}：读取中断（{error}），其后内容未读取")
+                found.limits.append(
+                    (
+                        f"{path.name}: reading broke off ({error}), what follows was not read",
+                        f"{path.name}：读取中断（{error}），其后内容未读取",
+                    )
+                )
         found.sort()
         return found
 

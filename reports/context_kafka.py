@@ -68,15 +68,18 @@ class KafkaContext:
         for position in wanted.near:
             if position.source == f"kafka:{self._topic}":
                 near.setdefault(position.partition, []).append(position.offset)
-        if not wanted.actor and near:
+        if near and not (wanted.acts or wanted.talk):
             numbers = [number for number in numbers if number in near]
         partitions = [TopicPartition(self._topic, number) for number in numbers]
         if not partitions:
-            found.limits.append(f"主题 {self._topic} 不存在或没有分区")
+            found.limits.append(
+                (
+                    f"the topic {self._topic} is not there or has no partition",
+                    f"主题 {self._topic} 不存在或没有分区",
+                )
+            )
             return []
-        spans = [*wanted.conversations.values(), *([wanted.events] if wanted.actor else [])]
-        first = min((start for start, _ in spans), default=0)
-        last = max((end for _, end in spans), default=0)
+        first, last = wanted.reach()
         oldest, newest = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         since = consumer.offsets_for_times(dict.fromkeys(partitions, max(first, 0)))
         until = consumer.offsets_for_times(dict.fromkeys(partitions, max(last, 0) + 1))
@@ -92,8 +95,12 @@ class KafkaContext:
             if end - start > self._max_records:
                 start, end = self._narrowed(start, end, near.get(partition.partition, []))
                 found.limits.append(
-                    f"分区 {partition.partition}：时间范围内超过 {self._max_records} 条，"
-                    f"只读取了偏移 {start} 至 {end - 1}"
+                    (
+                        f"partition {partition.partition}: more than {self._max_records:,} records"
+                        f" in that time, only the offsets {start} to {end - 1} were read",
+                        f"分区 {partition.partition}：时间范围内超过 {self._max_records:,} 条，"
+                        f"只读取了偏移 {start} 至 {end - 1}",
+                    )
                 )
             if start < end:
                 ranges.append((partition, start, end))
@@ -126,8 +133,12 @@ class KafkaContext:
             reached = max(reached, consumer.position(partition))
             if time.monotonic() > deadline:
                 found.limits.append(
-                    f"分区 {partition.partition}：{self._timeout:.0f} 秒内读到偏移 {reached - 1}，"
-                    f"其后至 {end - 1} 未读取"
+                    (
+                        f"partition {partition.partition}: read up to the offset {reached - 1} in"
+                        f" {self._timeout:.0f} s, from there to {end - 1} it was not read",
+                        f"分区 {partition.partition}：{self._timeout:.0f} 秒内读到偏移"
+                        f" {reached - 1}，其后至 {end - 1} 未读取",
+                    )
                 )
                 return
 

@@ -13,34 +13,34 @@ from rules.message import Message
 
 NOT_AVAILABLE = "not available"
 
-# event.source -> (Chinese name of the log, what it is)
+# event.source -> what the log is called (English, Chinese)
 SOURCES = {
-    "member_oper_log": "成员操作记录",
-    "admin_oper_log": "管理端操作日志",
-    "file_oper_record": "文件防泄漏记录",
-    "screen_oper_record": "截屏/录屏记录",
-    "callback": "事件回调",
-    "transfer_audit": "客户转移审计",
-    "drive_callback": "微盘回调",
-    "own_audit": "明鉴操作审计",
+    "member_oper_log": ("member operation log", "成员操作记录"),
+    "admin_oper_log": ("admin operation log", "管理端操作日志"),
+    "file_oper_record": ("file leak prevention log", "文件防泄漏记录"),
+    "screen_oper_record": ("screenshot and recording log", "截屏/录屏记录"),
+    "callback": ("event callback", "事件回调"),
+    "transfer_audit": ("customer transfer audit", "客户转移审计"),
+    "drive_callback": ("drive callback", "微盘回调"),
+    "own_audit": ("Mingjian's own audit", "明鉴操作审计"),
 }
 TYPES = {
-    "customer_added": "添加客户",
-    "customer_deleted": "删除客户",
-    "customer_left": "被客户删除",
-    "customer_edited": "修改客户资料",
-    "transfer_failed": "客户转移失败",
-    "audit_approved": "客户同意存档",
-    "room_changed": "群变更",
-    "customer_transferred": "转移客户",
-    "login_new_device": "新设备登录",
-    "login_secondary_device": "副设备登录",
-    "member_operation": "成员操作",
-    "admin_operation": "管理端操作",
-    "file_operation": "文件操作",
-    "screen_operation": "截屏/录屏",
-    "drive_changed": "微盘变更",
-    "archive_accessed": "访问存档",
+    "customer_added": ("added a customer", "添加客户"),
+    "customer_deleted": ("deleted a customer", "删除客户"),
+    "customer_left": ("deleted by the customer", "被客户删除"),
+    "customer_edited": ("edited a customer's data", "修改客户资料"),
+    "transfer_failed": ("transfer of a customer failed", "客户转移失败"),
+    "audit_approved": ("customer agreed to archiving", "客户同意存档"),
+    "room_changed": ("group changed", "群变更"),
+    "customer_transferred": ("transferred a customer", "转移客户"),
+    "login_new_device": ("login on a new device", "新设备登录"),
+    "login_secondary_device": ("login on a second device", "副设备登录"),
+    "member_operation": ("member operation", "成员操作"),
+    "admin_operation": ("admin operation", "管理端操作"),
+    "file_operation": ("file operation", "文件操作"),
+    "screen_operation": ("screenshot or recording", "截屏/录屏"),
+    "drive_changed": ("drive changed", "微盘变更"),
+    "archive_accessed": ("archive accessed", "访问存档"),
 }
 
 
@@ -78,15 +78,19 @@ def device_rows(events: Iterable[tuple[int, Message]]) -> list[dict[str, Any]]:
 
 
 # what the operations of the file log are called; others are shown by their number
-OPERATIONS = {101: "上传", 103: "下载", 10001: "外部经链接下载"}
+OPERATIONS = {
+    101: ("upload", "上传"),
+    103: ("download", "下载"),
+    10001: ("download from outside by a link", "外部经链接下载"),
+}
 
 
-def detail(event: Message) -> str:
+def detail(event: Message, *, chinese: bool = True) -> str:
     """What the log says of the deed beside its kind, "" if nothing."""
     told = str(event.field("event.detail") or "").strip()
     code = event.field("event.operation")
     if event.type == "file_operation" and isinstance(code, int):
-        return OPERATIONS.get(code, f"操作码 {code}")
+        return OPERATIONS.get(code, (f"operation {code}", f"操作码 {code}"))[chinese]
     return told
 
 

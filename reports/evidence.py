@@ -2,103 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from reports.anchor import Anchored, Anchors, anchored
-from reports.context import ContextRecord, ContextSource, Found, Wanted, around
+from reports.anchor import Anchors, anchored
+from reports.case import (
+    ALERT,
+    CONTEXT,
+    EVENT,
+    MEMBER,
+    PERIOD,
+    PERSON,
+    Bundle,
+    Finding,
+    Item,
+    Raised,
+    Request,
+    Subject,
+)
+from reports.completeness import statement
+from reports.context import ContextRecord, ContextSource, Found, Wanted, around, merged
 from reports.custody import Custody
 from reports.devices import device_rows
-from reports.rule_text import RuleText, must_be_the_rule
+from reports.media import MediaSource, media_files
+from reports.redaction import NUMBERS, OTHERS, Salts, redacted
+from reports.rule_text import must_be_the_rule
 from rules.alert import Position, sm3_raw
 from rules.decode import Decoder
 from rules.errors import MingjianError, RecordError
 from rules.message import Message
 from sinks.sealing import Sealer, binding
 
-MINUTE = 60_000
-
-
-@dataclass(frozen=True)
-class Request:
-    """How a pack is asked for. Times are UTC ms.
-
-    Args:
-        created_at: when; the only time a pack carries besides those of its records.
-        created_by, reason: who and why, for the custody chain.
-        company: name on the cover.
-        tool: name and version of the program.
-        each_side, margin: context is at most `each_side` messages and `margin` ms before and
-            after each member.
-        events_margin: how far around the case the actor's side events are gathered.
-        unmask: show identity and card numbers in the readable part.
-        names: display names by id.
-    """
-
-    created_at: int
-    created_by: str
-    reason: str
-    company: str
-    tool: str
-    each_side: int = 10
-    margin: int = 30 * MINUTE
-    events_margin: int = 24 * 60 * MINUTE
-    unmask: bool = False
-    names: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Item:
-    """One raw record of the pack. `number` counts from 1 in events.jsonl."""
-
-    number: int
-    role: str  # member | context | event
-    raw: bytes
-    position: Position
-    message: Message
-    evidence_id: str = ""
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """All of a pack before it is written."""
-
-    request: Request
-    alert: dict[str, Any]
-    evidence: tuple[dict[str, Any], ...]  # without the sealed text, which is in `items`
-    items: tuple[Item, ...]
-    rule: RuleText
-    devices: tuple[dict[str, Any], ...]
-    custody: tuple[bytes, ...]  # canonical JSON lines
-    completeness: dict[str, Any]
-    ledger: Anchored | None = None
+_Members = list[tuple[ContextRecord, str]]  # a record, and the id under which an alert names it
 
 
 def build_bundle(
-    alert: dict[str, Any],
-    evidence: list[dict[str, Any]],
+    subject: Subject,
+    raised: Sequence[Raised],
     *,
     context: ContextSource,
     sealer: Sealer,
     decoder: Decoder,
-    rule: RuleText,
     request: Request,
     anchors: Anchors | None = None,
+    media: MediaSource | None = None,
 ) -> Bundle:
     """Open the members, fetch what surrounds them, and put the facts together.
 
     Args:
+        raised: the alerts, in the order in which they are shown.
         anchors: where records and alerts are entered in the ledger; None: there is none.
+        media: where contents of files are; None: they are not to be had.
 
     Raises:
         MingjianError: another rule than the one that judged; a member without evidence; evidence
             that does not open or is not the record its digest names; a source that is not there.
     """
-    must_be_the_rule(rule, alert)
-    by_id = {row["evidence_id"]: row for row in evidence}
+    members = [_members(one, sealer, decoder) for one in raised]
+    alerts = [one.alert for one in raised]
+    wanted = _wanted(subject, alerts, members, request)
+    found = context.fetch(wanted)
+    items = _items([one for each in members for one in each], found, request)
+    custody = Custody(request.created_at, request.created_by, request.tool)
+    opened = sum(len(each) for each in members)
+    about = {"alert": subject.id} if subject.kind == ALERT else {"subject": subject.id}
+    custody.add("evidence_opened", request.reason, records=opened, **about)
+    custody.add(
+        "context_read", request.reason, source=found.source,
+        records=sum(item.role != MEMBER for item in items), scanned=found.scanned,
+    )  # fmt: skip
+    ledger = None
+    if anchors is not None:
+        places = [(item.number, item.message.time, item.message.msgid) for item in items]
+        ledger = anchored(anchors, places, alerts)
+        size = ledger.note.checkpoint.size
+        custody.add("ledger_read", request.reason, entries=ledger.entries, of=size)
+    carried = [(item.number, item.raw) for item in items if item.role == MEMBER]
+    files = media_files(carried, media, request.media_bytes)
+    if included := [one for one in files if one.file]:
+        custody.add("media_read", request.reason, files=len(included))
+    if request.unmask:
+        custody.add("unmasked", request.reason)
+    if request.redact:
+        items = _redacted(
+            items, subject, alerts, request, Salts(sealer.keys[sealer.key_id]), decoder
+        )
+        holes = [hole for item in items for hole in item.holes]
+        custody.add(
+            "redacted", request.reason, what=sorted(request.redact), holes=len(holes),
+            records=sum(bool(item.holes) for item in items),
+        )  # fmt: skip
+    custody.add("pack_created", request.reason, records=len(items), **about)
+    events = [(item.number, item.message) for item in items if item.message.kind == "event"]
+    return Bundle(
+        request=request,
+        subject=subject,
+        findings=tuple(Finding(one.alert, tuple(_unsealed(one)), one.rule) for one in raised),
+        items=tuple(items),
+        devices=tuple(device_rows(events)),
+        custody=tuple(custody.lines),
+        completeness=statement(subject, alerts, items, wanted, found, request, ledger, files),
+        ledger=ledger,
+        media=tuple(files),
+    )
+
+
+def _kept(raised: Raised) -> list[dict[str, Any]]:
+    """The evidence of each member, in the order in which the alert names them."""
+    alert = raised.alert
+    by_id = {row["evidence_id"]: row for row in raised.evidence}
     missing = [m["msgid"] for m in alert["members"] if m["evidence_id"] not in by_id]
     if missing:
         raise MingjianError(
@@ -109,38 +123,17 @@ def build_bundle(
             fix_en="let `mingjian deliver` finish, then try again",
             fix_zh="请等 `mingjian deliver` 完成后重试",
         )
-    kept = [by_id[member["evidence_id"]] for member in alert["members"]]
-    members = [_opened(row, alert["tenant"], sealer, decoder) for row in kept]
-    wanted = _wanted(alert, members, request)
-    found = context.fetch(wanted)
-    items = _items(members, kept, found, request)
-    custody = Custody(request.created_at, request.created_by, request.tool)
-    custody.add("evidence_opened", request.reason, records=len(members), alert=alert["alert_id"])
-    custody.add(
-        "context_read", request.reason, source=found.source,
-        records=len(items) - len(members), scanned=found.scanned,
-    )  # fmt: skip
-    ledger = None
-    if anchors is not None:
-        places = [(item.number, item.message.time, item.message.msgid) for item in items]
-        ledger = anchored(anchors, places, [alert])
-        size = ledger.note.checkpoint.size
-        custody.add("ledger_read", request.reason, entries=ledger.entries, of=size)
-    custody.add("pack_created", request.reason, alert=alert["alert_id"], records=len(items))
-    events = [(item.number, item.message) for item in items if item.message.kind == "event"]
-    return Bundle(
-        request=request,
-        alert=alert,
-        evidence=tuple(
-            {key: value for key, value in row.items() if key != "sealed"} for row in kept
-        ),
-        items=tuple(items),
-        rule=rule,
-        devices=tuple(device_rows(events)),
-        custody=tuple(custody.lines),
-        completeness=_completeness(alert, items, wanted, found, request, ledger),
-        ledger=ledger,
-    )
+    return [by_id[member["evidence_id"]] for member in alert["members"]]
+
+
+def _unsealed(raised: Raised) -> list[dict[str, Any]]:
+    return [{key: one for key, one in row.items() if key != "sealed"} for row in _kept(raised)]
+
+
+def _members(raised: Raised, sealer: Sealer, decoder: Decoder) -> _Members:
+    must_be_the_rule(raised.rule, raised.alert)
+    tenant = raised.alert["tenant"]
+    return [(_opened(row, tenant, sealer, decoder), row["evidence_id"]) for row in _kept(raised)]
 
 
 def _opened(row: dict[str, Any], tenant: str, sealer: Sealer, decoder: Decoder) -> ContextRecord:
@@ -162,137 +155,114 @@ def _opened(row: dict[str, Any], tenant: str, sealer: Sealer, decoder: Decoder) 
     return ContextRecord(raw, msgspec.convert(row["position"], Position), message)
 
 
-def _wanted(alert: dict[str, Any], members: list[ContextRecord], request: Request) -> Wanted:
-    spans: dict[str, tuple[int, int]] = {}
-    times = [record.message.time for record in members]
-    for record in members:
-        message = record.message
-        if message.kind == "archive" and message.conversation:
-            start, end = spans.get(message.conversation, (message.time, message.time))
-            spans[message.conversation] = min(start, message.time), max(end, message.time)
-    margin, events = request.margin, request.events_margin
+def _wanted(
+    subject: Subject,
+    alerts: Sequence[dict[str, Any]],
+    members: Sequence[_Members],
+    request: Request,
+) -> Wanted:
+    talks: dict[str, list[tuple[int, int]]] = {}
+    acts: dict[str, list[tuple[int, int]]] = {}
+    margin, around_acts = request.margin, request.events_margin
+    for alert, records in zip(alerts, members, strict=True):
+        own: dict[str, tuple[int, int]] = {}
+        for record, _ in records:
+            message = record.message
+            if message.kind == "archive" and message.conversation:
+                start, end = own.get(message.conversation, (message.time, message.time))
+                own[message.conversation] = min(start, message.time), max(end, message.time)
+        for name, (start, end) in own.items():
+            talks.setdefault(name, []).append((start - margin, end + margin))
+        actor = alert["actor"] if alert.get("actor_kind") != "customer" else ""
+        if actor:
+            times = [record.message.time for record, _ in records]
+            span = min(times) - around_acts, max(times) + around_acts
+            acts.setdefault(actor, []).append(span)
+    talk: dict[str, list[tuple[int, int]]] = {}
+    if subject.kind == PERSON:
+        period = subject.since, subject.until - 1
+        talk[subject.id] = [period]
+        acts.setdefault(subject.id, []).append(period)
     return Wanted(
-        conversations={
-            name: (start - margin, end + margin) for name, (start, end) in sorted(spans.items())
-        },
-        actor=alert["actor"] if alert.get("actor_kind") != "customer" else "",
-        events=(min(times) - events, max(times) + events),
-        near=tuple(record.position for record in members),
+        conversations={name: merged(spans) for name, spans in sorted(talks.items())},
+        acts={name: merged(spans) for name, spans in sorted(acts.items())},
+        talk={name: merged(spans) for name, spans in talk.items()},
+        near=tuple(record.position for each in members for record, _ in each),
+        talk_limit=request.limit,
     )
 
 
-def _items(
-    members: list[ContextRecord], kept: list[dict[str, Any]], found: Found, request: Request
-) -> list[Item]:
-    """Members, chosen context and events, each record once, in event-time order."""
-    ids = {record.message.msgid for record in members}
-    chosen: dict[str, tuple[ContextRecord, str, str]] = {}
-    places = {(one.message.msgid, one.raw): one.position for one in found.messages + found.events}
-    for opened, row in zip(members, kept, strict=True):
+def _items(members: _Members, found: Found, request: Request) -> list[Item]:
+    """Members, chosen context, events and a person's period, each record once, in event-time
+    order."""
+    chosen: dict[str, tuple[ContextRecord, str]] = {}
+    named: dict[str, list[str]] = {}
+    read = found.messages + found.events + found.talk
+    places = {(one.message.msgid, one.raw): one.position for one in read}
+    for opened, evidence_id in members:
         # The job does not know the line of a file; the scan that just read it does.
         place = places.get((opened.message.msgid, opened.raw))
         record = opened._replace(position=place) if place else opened
-        chosen.setdefault(record.message.msgid, (record, "member", row["evidence_id"]))
+        chosen.setdefault(record.message.msgid, (record, MEMBER))
+        named.setdefault(record.message.msgid, []).append(evidence_id)
     by_conversation: dict[str, list[ContextRecord]] = {}
     for record in found.messages:
         by_conversation.setdefault(record.message.conversation, []).append(record)
+    times: dict[str, dict[str, tuple[int, int, str]]] = {}
+    for record, _ in members:
+        one = record.message
+        times.setdefault(one.conversation, {})[one.msgid] = (one.time, one.seq, one.msgid)
     for name, records in by_conversation.items():
-        own = [r.message for r in members if r.message.conversation == name]
-        moments = [(message.time, message.seq, message.msgid) for message in own]
-        for record in around(records, moments, request.each_side):
-            chosen.setdefault(record.message.msgid, (record, "context", ""))
+        for record in around(records, times.get(name, {}).values(), request.each_side):
+            chosen.setdefault(record.message.msgid, (record, CONTEXT))
     for record in found.events:
-        if record.message.msgid not in ids:
-            chosen.setdefault(record.message.msgid, (record, "event", ""))
+        chosen.setdefault(record.message.msgid, (record, EVENT))
+    for record in found.talk:
+        chosen.setdefault(record.message.msgid, (record, PERIOD))
     ordered = sorted(
         chosen.values(), key=lambda c: (c[0].message.time, c[0].message.seq, c[0].message.msgid)
     )
     return [
-        Item(number, role, record.raw, record.position, record.message, evidence_id)
-        for number, (record, role, evidence_id) in enumerate(ordered, 1)
-    ]
+        Item(
+            number, role, record.raw, record.position, record.message,
+            tuple(sorted(named.get(record.message.msgid, ()))),
+        )
+        for number, (record, role) in enumerate(ordered, 1)
+    ]  # fmt: skip
 
 
-def _completeness(
-    alert: dict[str, Any],
-    items: list[Item],
-    wanted: Wanted,
-    found: Found,
+def _redacted(
+    items: Sequence[Item],
+    subject: Subject,
+    alerts: Sequence[dict[str, Any]],
     request: Request,
-    ledger: Anchored | None,
-) -> dict[str, Any]:
-    listed = len(alert["members"])
-    shown = {_INCLUSION} if ledger and not ledger.missing else set()
-    if ledger and ledger.stamps:
-        shown.add(_TIMESTAMP)
-    return {
-        "v": 1,
-        "counts": {
-            role: sum(item.role == role for item in items)
-            for role in ("member", "context", "event")
-        },
-        "alert": {
-            "contributing": alert["count"],
-            "listed": listed,
-            "beyond_the_cap": alert["count"] - listed,
-        },
-        "query": {
-            "conversations": [
-                {"conversation": name, "start": start, "end": end}
-                for name, (start, end) in wanted.conversations.items()
-            ],
-            "each_side": request.each_side,
-            "events_of": wanted.actor,
-            "events_start": wanted.events[0],
-            "events_end": wanted.events[1],
-        },
-        "source": {
-            "name": found.source,
-            "scanned": found.scanned,
-            "undecodable": found.bad,
-            "limits": found.limits,
-        },
-        "not_covered": [
-            {"id": key, "en": en, "zh": zh} for key, en, zh in NOT_COVERED if key not in shown
-        ],
+    salts: Salts,
+    decoder: Decoder,
+) -> list[Item]:
+    """The items with what is asked for taken out: numbers of every record, and the words of others
+    than those the pack is about."""
+    about = {subject.id} | {
+        one for alert in alerts for one in (alert["actor"], *alert.get("counterparties", ()))
     }
-
-
-_INCLUSION, _TIMESTAMP = "ledger_inclusion", "timestamp"
-NOT_COVERED = (
-    (
-        _INCLUSION,
-        "That the records were entered in a tamper-evident register when they arose (a Merkle "
-        "inclusion proof) is not shown. The signature shows that nothing changed since this pack "
-        "was made.",
-        "本包不证明各条记录在产生之时即已登入防篡改的存证账本（即不含 Merkle 包含性证明）；"
-        "签名证明的是本包制作完成之后内容未被改动。",
-    ),
-    (
-        _TIMESTAMP,
-        "There is no time stamp by a third party (RFC 3161): the creation time is the clock of "
-        "the machine that built the pack and has no independent witness.",
-        "本包未附第三方可信时间戳（RFC 3161）：制作时间取自制作机器的时钟，没有独立第三方见证。",
-    ),
-    (
-        "certificate",
-        "The signing key is self-generated and not certified by a certification authority.",
-        "签名密钥为系统自行生成，未经电子认证机构（CA）认证。",
-    ),
-    (
-        "media",
-        "Files, pictures, voice and video are named by WeCom's id and md5; their contents are not "
-        "in the pack.",
-        "文件、图片、语音、视频仅载明企业微信编号与 md5，内容本身不在包内。",
-    ),
-    (
-        "lexicons",
-        "Word lists that the rule refers to are covered by the ruleset digest, not included.",
-        "规则引用的词库由规则集摘要覆盖，原文未收入包内。",
-    ),
-    (
-        "consent",
-        "Conversations with customers who did not agree to archiving never reach the archive.",
-        "未同意存档的客户会话不会进入存档，本包无法覆盖。",
-    ),
-)
+    made = []
+    for item in items:
+        others = item.role != MEMBER and item.message.sender not in about
+        what = OTHERS if others and OTHERS in request.redact else NUMBERS
+        if what not in request.redact:
+            made.append(item)
+            continue
+        filled, holes = redacted(item.raw, what, salts)
+        if not holes:
+            made.append(item)
+            continue
+        try:
+            message: Message = decoder.decode(filled)
+        except RecordError:  # what is left tells who and when, and no more
+            message = msgspec.structs.replace(item.message, text="", quoted="", fields={})
+        made.append(
+            Item(
+                item.number, item.role, filled, item.position, message, item.evidence, holes,
+                item.raw,
+            )
+        )  # fmt: skip
+    return made

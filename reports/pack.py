@@ -9,83 +9,156 @@ import io
 import os
 import tempfile
 import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from reports.case import ALERT, Bundle, Finding, Item, Request, case_id
 from reports.custody import head
-from reports.evidence import Bundle, Item
 from reports.pdf import render
+from reports.readable import readable
 from reports.signing import Signer
 from reports.standalone import single_file
+from reports.standalone.case_checks import ALERT_FILE, ALERTS_FILE
 from reports.standalone.checks import INNER, KEY, MANIFEST, PDF, SIGNATURE, SIGNER
-from reports.view import case_id, view
+from reports.standalone.media_checks import MEDIA
+from reports.standalone.redaction_checks import REDACTIONS
+from reports.view import view
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
 from sinks.ledger.canonical import canonical
 
 VERIFIER, HOWTO = "verify.py", "VERIFY.md"
+VERSION = 2
 _HOWTO = Path(__file__).parent / "templates" / "VERIFY.md"
+_RULE_HEAD = 16  # hex digits of a rule's digest in the names of its files
 
 
 class Pack(NamedTuple):
-    """A finished pack, in memory."""
+    """A finished pack, in memory. `name` is what its files are called, `case` the number people
+    quote; `openings` is what was taken out of its records, canonical JSON, b"" if nothing was."""
 
-    alert_id: str
+    name: str
     case: str
     archive: bytes
     pdf: bytes
     manifest_sm3: str
+    openings: bytes = b""
+
+
+class About(NamedTuple):
+    """What both manifests say of a pack: the number people quote, what it is about."""
+
+    case: str
+    kind: str
+    subject: str
+    since: int = 0
+    until: int = 0
 
 
 def build_pack(bundle: Bundle, signer: Signer) -> Pack:
-    """The pack of a bundle. Equal bundles and keys give equal bytes but for the signature."""
-    request, alert = bundle.request, bundle.alert
-    files = {
-        "alert.json": canonical(
-            {
-                "v": 1,
-                "alert": alert,
-                "evidence": list(bundle.evidence),
-                "rule_text_sm3": sm3_raw(bundle.rule.text.encode()),
-                "tool": request.tool,
-            }
-        ),
-        "events.jsonl": b"".join(canonical(event_row(item)) + b"\n" for item in bundle.items),
-        "rule.yaml": bundle.rule.text.encode(),
-        "rule.canonical": bundle.rule.canonical,
-        "device.json": canonical({"v": 1, "rows": list(bundle.devices)}),
-        "custody.jsonl": b"".join(line + b"\n" for line in bundle.custody),
-        "completeness.json": canonical(bundle.completeness),
-        SIGNER: canonical(signer.info()),
-        **(bundle.ledger.files if bundle.ledger else {}),
-    }
-    case = case_id(alert)
-    about = {"v": 1, "case": case, "alert_id": alert["alert_id"], "created_at": request.created_at}
-    inner = canonical({**about, "custody": head(bundle.custody), "files": _rows(files)})
-    attachments = {INNER: inner, **files}
-    pdf = render(
-        view(bundle, sm3_raw(inner), signer.info()), attachments, created_at=request.created_at
+    """The pack of a bundle. Equal bundles and keys give equal bytes."""
+    request, subject = bundle.request, bundle.subject
+    one = bundle.findings[0].alert if subject.kind == ALERT else None
+    about = About(
+        case_id(subject, request, one), subject.kind, subject.id, subject.since, subject.until
     )
+    inside = {
+        **_alerts(bundle),
+        "events.jsonl": b"".join(canonical(event_row(item)) + b"\n" for item in bundle.items),
+        "device.json": canonical({"v": 1, "rows": list(bundle.devices)}),
+        "completeness.json": canonical(bundle.completeness),
+        **(bundle.ledger.files if bundle.ledger else {}),
+        **_redactions(bundle.items),
+    }
+    if bundle.media:
+        inside[MEDIA] = canonical(_media(bundle))
+    beside = {one.file: one.data for one in bundle.media if one.file}
+    drawn = view(bundle, signer.info())
+    if not drawn["whole"]:
+        beside["records.html"] = readable(bundle)
+    pack = sealed(
+        about, inside, beside, bundle.custody, request, signer,
+        lambda inner: render("report.html.j2", {**drawn, "inner_sm3": sm3_raw(inner[INNER])},
+                             inner, request.created_at),
+    )  # fmt: skip
+    return pack._replace(name=bundle.name, openings=_openings(bundle.items, pack.manifest_sm3))
+
+
+def sealed(
+    about: About,
+    inside: Mapping[str, bytes],
+    beside: Mapping[str, bytes],
+    custody: Sequence[bytes],
+    request: Request,
+    signer: Signer,
+    draw: Callable[[dict[str, bytes]], bytes],
+) -> Pack:
+    """A pack of these files.
+
+    Args:
+        inside: files that are attached to the PDF too.
+        beside: files that are in the pack alone.
+        custody: lines of custody.jsonl.
+        draw: makes the PDF of the files that are attached to it.
+    """
+    files = {
+        **inside,
+        "custody.jsonl": b"".join(line + b"\n" for line in custody),
+        SIGNER: canonical(signer.info()),
+    }
+    told = {"v": VERSION, **about._asdict(), "created_at": request.created_at}
+    inner = canonical({**told, "custody": head(tuple(custody)), "files": _rows(files)})
+    attached = {INNER: inner, **files}
+    pdf = draw(attached)
     files = {
         PDF: pdf,
-        **attachments,
+        **attached,
+        **beside,
         KEY: signer.public_pem,
         VERIFIER: single_file(),
         HOWTO: _HOWTO.read_bytes(),
     }
-    manifest = canonical({**about, "tool": request.tool, "files": _rows(files)})
-    signed = {MANIFEST: manifest, SIGNATURE: signer.sign(manifest), **files}
+    manifest = canonical({**told, "tool": request.tool, "files": _rows(files)})
+    signed = {MANIFEST: manifest, SIGNATURE: signer.sign_repeatably(manifest), **files}
     archive = _zip(signed, request.created_at)
-    return Pack(alert["alert_id"], case, archive, pdf, sm3_raw(manifest))
+    return Pack(about.case.lower(), about.case, archive, pdf, sm3_raw(manifest))
+
+
+def _alerts(bundle: Bundle) -> dict[str, bytes]:
+    """alert.json of one alert, alerts.jsonl of many, and the rules that judged."""
+    single = bundle.subject.kind == ALERT
+    files: dict[str, bytes] = {}
+    rows = []
+    for finding in bundle.findings:
+        stem = "rule" if single else f"rule-{finding.rule.digest[:_RULE_HEAD]}"
+        files[f"{stem}.yaml"] = finding.rule.text.encode()
+        files[f"{stem}.canonical"] = finding.rule.canonical
+        rows.append(canonical(_alert_row(finding, stem, bundle.request.tool)))
+    if single:
+        return {ALERT_FILE: rows[0], **files}
+    return {ALERTS_FILE: b"".join(row + b"\n" for row in rows), **files}
+
+
+def _alert_row(finding: Finding, stem: str, tool: str) -> dict[str, Any]:
+    return {
+        "v": VERSION,
+        "alert": finding.alert,
+        "evidence": list(finding.evidence),
+        "rule_files": [f"{stem}.yaml", f"{stem}.canonical"],
+        "rule_text_sm3": sm3_raw(finding.rule.text.encode()),
+        "tool": tool,
+    }
 
 
 def event_row(item: Item) -> dict[str, Any]:
-    """One line of events.jsonl. `raw` is the record exactly as it stood in the source."""
+    """One line of events.jsonl. `raw` is the record exactly as it stood in the source, with stars
+    in its holes if it has any; digests and size are of the record as it stood."""
     message, place = item.message, item.position
-    return {
+    row = {
         "n": item.number,
         "role": item.role,
-        "evidence_id": item.evidence_id,
+        "evidence": list(item.evidence),
         "kind": message.kind,
         "type": message.type,
         "msgid": message.msgid,
@@ -99,25 +172,63 @@ def event_row(item: Item) -> dict[str, Any]:
             "offset": place.offset,
             "line": place.line,
         },
-        "size": len(item.raw),
-        "sm3": sm3_raw(item.raw),
-        "sha256": hashlib.sha256(item.raw).hexdigest(),
+        "size": len(item.record),
+        "sm3": sm3_raw(item.record),
+        "sha256": hashlib.sha256(item.record).hexdigest(),
         "raw": base64.b64encode(item.raw).decode(),
     }
+    return {**row, "redacted": True} if item.holes else row
 
 
-def save(pack: Pack, folder: str | Path) -> tuple[Path, Path]:
-    """(zip, pdf) written to `folder`, each whole or not at all, readable by the owner only."""
+def _redactions(items: Sequence[Item]) -> dict[str, bytes]:
+    rows = [
+        {"n": item.number, "at": hole.at, "length": hole.length, "what": hole.what,
+         "commitment": hole.commitment}
+        for item in items for hole in item.holes
+    ]  # fmt: skip
+    if not rows:
+        return {}
+    return {REDACTIONS: canonical({"v": 1, "commitment": "SM3(salt ‖ bytes)", "holes": rows})}
+
+
+def _openings(items: Sequence[Item], manifest_sm3: str) -> bytes:
+    """What was taken out; holes are numbered as they stand in redactions.json."""
+    holes = [(item.number, hole) for item in items for hole in item.holes]
+    if not holes:
+        return b""
+    rows = [
+        {"hole": number, "n": record, "salt": hole.salt.hex(),
+         "value": base64.b64encode(hole.value).decode()}
+        for number, (record, hole) in enumerate(holes)
+    ]  # fmt: skip
+    return canonical({"v": 1, "manifest_sm3": manifest_sm3, "openings": rows})
+
+
+def _media(bundle: Bundle) -> dict[str, Any]:
+    rows = [
+        {"n": one.record, "number": one.number, "type": one.type, "name": one.name,
+         "size": one.size, "md5": one.md5, "file": one.file, "state": one.state, "sm3": one.sm3}
+        for one in bundle.media
+    ]  # fmt: skip
+    return {"v": 1, "files": rows}
+
+
+def save(pack: Pack, folder: str | Path, **more: bytes) -> tuple[Path, Path]:
+    """(zip, pdf) written to `folder`, each whole or not at all, readable by the owner only.
+
+    Args:
+        more: other files by their ending.
+    """
     target = Path(folder)
+    contents = {"zip": pack.archive, "pdf": pack.pdf, **more}
     try:
         target.mkdir(parents=True, exist_ok=True)
-        paths = target / f"{pack.alert_id}.zip", target / f"{pack.alert_id}.pdf"
-        for path, data in zip(paths, (pack.archive, pack.pdf), strict=True):
+        for ending, data in contents.items():
             handle, draft = tempfile.mkstemp(dir=target, prefix=".pack-")
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
-                os.replace(draft, path)
+                os.replace(draft, target / f"{pack.name}.{ending}")
             except OSError:
                 os.unlink(draft)
                 raise
@@ -128,10 +239,10 @@ def save(pack: Pack, folder: str | Path) -> tuple[Path, Path]:
             fix_en="name a folder you may write to with --out",
             fix_zh="请用 --out 指定可写的目录",
         ) from None
-    return paths
+    return target / f"{pack.name}.zip", target / f"{pack.name}.pdf"
 
 
-def _rows(files: dict[str, bytes]) -> list[dict[str, Any]]:
+def _rows(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -143,7 +254,7 @@ def _rows(files: dict[str, bytes]) -> list[dict[str, Any]]:
     ]
 
 
-def _zip(files: dict[str, bytes], created_at: int) -> bytes:
+def _zip(files: Mapping[str, bytes], created_at: int) -> bytes:
     moment = dt.datetime.fromtimestamp(created_at / 1000, dt.UTC)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

@@ -1,4 +1,4 @@
-"""The readable report as PDF/A-3b with the case's data attached."""
+"""The readable report as PDF/A-3 with the case's data attached."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import datetime as dt
 import hashlib
 import logging
 import re
-from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined
-from jinja2.sandbox import SandboxedEnvironment
-
+from reports.pages import TEMPLATES, page
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
 
-TEMPLATES = Path(__file__).parent / "templates"
-_LONGEST, _SHOWN = 1_500, 300  # characters of one value on a page
+_SHEETS = {"en": ("report-en.css",)}  # beside report.css
 _PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk"
+_VARIANT = "pdf/a-3a"
 _HAN_FONT = re.compile(r"cjk|han|heiti|songti|wenquan|simsun|yahei", re.I)
 _ANNEXES = {
     "inner-manifest.json": "inner manifest: digests of the attached files",
     "alert.json": "the alert and its evidence records",
+    "alerts.jsonl": "the alerts and their evidence records",
+    "figures.json": "figures of the month",
+    "redactions.json": "commitments to what was taken out",
+    "media.json": "files that the messages carried",
+    "handling.jsonl": "who looked at these records, from the custody book",
+    "ledger.json": "inclusion proofs",
+    "checkpoint.txt": "signed head of the ledger",
+    "consistency.json": "that the ledger goes on from a head given earlier",
+    "timestamps.json": "time stamps of heads of the ledger",
     "events.jsonl": "raw bytes of every record",
     "rule.yaml": "the rule as written",
     "rule.canonical": "the content the rule's digest covers",
@@ -32,11 +38,14 @@ _ANNEXES = {
 }
 
 
-def render(variables: dict[str, Any], attachments: dict[str, bytes], created_at: int) -> bytes:
+def render(
+    template: str, variables: dict[str, Any], attachments: dict[str, bytes], created_at: int
+) -> bytes:
     """The PDF. Equal arguments give equal bytes.
 
     Args:
-        variables: see `reports.view.view`.
+        template: a file of `templates`.
+        variables: what it shows, see `reports.view.view`.
         attachments: files to embed, by name.
         created_at: UTC ms, the document's date.
 
@@ -50,13 +59,38 @@ def render(variables: dict[str, Any], attachments: dict[str, bytes], created_at:
         raise _missing(f"a library for PDF is missing ({error})", "缺少生成 PDF 的系统库") from None
     for name in ("weasyprint", "fontTools"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    html = page(variables, created_at)
     created = dt.datetime.fromtimestamp(created_at / 1000, dt.UTC)
+    iso = created.strftime("%Y-%m-%dT%H:%M:%SZ")
+    html = page(template, {**variables, "created_iso": iso})
+    sheets = ("report.css", *_SHEETS.get(variables["language"], ()))
+    document, pdf, unknown = _drawn(weasyprint, html, sheets, attachments, created)
+    if unknown:
+        # PDF/A allows no sign that has no glyph, and an empty box tells a reader nothing.
+        html = html.translate({code: f"‹U+{code:04X}›" for code in unknown})
+        document, pdf, _ = _drawn(weasyprint, html, sheets, attachments, created)
+    # Known only once the text is drawn.
+    families = {str(font.family) for font in document.fonts.values()}
+    if not any(_HAN_FONT.search(family) for family in families):
+        raise _missing("there is no Chinese font", "系统中没有中文字体")
+    assert isinstance(pdf, bytes)  # noqa: S101 - without a target it returns the bytes
+    return pdf
+
+
+def _drawn(
+    weasyprint: Any,
+    html: str,
+    sheets: tuple[str, ...],
+    attachments: dict[str, bytes],
+    created: dt.datetime,
+) -> tuple[Any, Any, set[int]]:
+    """(document, PDF, code points that no font has)."""
     document = weasyprint.HTML(
         string=html, base_url="mingjian:/", url_fetcher=_no_network(weasyprint)
     ).render(
-        stylesheets=[weasyprint.CSS(string=(TEMPLATES / "report.css").read_text("utf-8"))],
-        pdf_variant="pdf/a-3b",
+        stylesheets=[
+            weasyprint.CSS(string=(TEMPLATES / name).read_text("utf-8")) for name in sheets
+        ],
+        pdf_variant=_VARIANT,
     )
     document.metadata.attachments = [
         weasyprint.Attachment(
@@ -70,43 +104,34 @@ def render(variables: dict[str, Any], attachments: dict[str, bytes], created_at:
         for name, data in attachments.items()
     ]
     identifier = hashlib.sha256(html.encode() + sm3_raw(repr(attachments).encode()).encode())
-    pdf = document.write_pdf(pdf_variant="pdf/a-3b", pdf_identifier=identifier.digest()[:16])
-    # Known only once the text is drawn.
-    families = {str(font.family) for font in document.fonts.values()}
-    if not any(_HAN_FONT.search(family) for family in families):
-        raise _missing("there is no Chinese font", "系统中没有中文字体")
-    assert isinstance(pdf, bytes)  # noqa: S101 - without a target it returns the bytes
-    return pdf
+    with _UnknownSigns() as unknown:
+        pdf = document.write_pdf(pdf_variant=_VARIANT, pdf_identifier=identifier.digest()[:16])
+    return document, pdf, unknown
 
 
-class Whole(str):
-    """Text that is shown however long it is."""
+class _UnknownSigns(logging.Handler):
+    """Code points that no font has: WeasyPrint warns of each while it draws."""
 
-    __slots__ = ()
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._found: set[int] = set()
+        self._logger = logging.getLogger("weasyprint")
 
+    def __enter__(self) -> set[int]:
+        self._before = self._logger.level, self._logger.propagate
+        self._logger.setLevel(logging.WARNING)
+        self._logger.propagate = False
+        self._logger.addHandler(self)
+        return self._found
 
-def _short(value: Any) -> Any:
-    """A record may carry ids and names of any length, which no table can hold."""
-    if type(value) is str and len(value) > _LONGEST:
-        return f"{value[:_SHOWN]}……（共 {len(value):,} 字，其余略）"
-    return value
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        level, self._logger.propagate = self._before
+        self._logger.setLevel(level)
 
-
-def page(variables: dict[str, Any], created_at: int) -> str:
-    """The report as HTML; all text from records is escaped."""
-    environment = SandboxedEnvironment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_short,
-    )
-    environment.filters["sm3"] = sm3_raw
-    date = dt.datetime.fromtimestamp(created_at / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return environment.get_template("report.html.j2").render(
-        **{**variables, "rule_text": Whole(variables["rule_text"])}, created_iso=date
-    )
+    def emit(self, record: logging.LogRecord) -> None:
+        if str(record.msg).startswith(".notdef") and isinstance(record.args, tuple):
+            self._found.add(int(str(record.args[1])))
 
 
 def _no_network(weasyprint: Any) -> Any:

@@ -21,11 +21,19 @@ _JOINERS = {0xFE0E, 0xFE0F, 0x200D}  # part of the emoji before them
 
 
 class Piece(NamedTuple):
-    """A stretch of text. `hit` names the pattern that matched it; `code`: shown as U+XXXX."""
+    """A stretch of text. `hit` names the pattern that matched it; `code`: shown as U+XXXX; `cut`:
+    so many characters were left out here."""
 
     text: str
     hit: str = ""
     code: bool = False
+    cut: int = 0
+
+
+class Whole(str):
+    """Text that is shown however long it is."""
+
+    __slots__ = ()
 
 
 def pieces(text: str, hits: Iterable[dict[str, Any]], *, unmask: bool = False) -> list[Piece]:
@@ -49,8 +57,8 @@ def _stretch(text: str, hit: str) -> list[Piece]:
     left_out = len(text) - HEAD - TAIL
     if left_out <= TAIL:
         return _visible(text, hit)
-    note = f"……（此处略去 {left_out:,} 字，全文见 events.jsonl）……"
-    return [*_visible(text[:HEAD], hit), Piece(note), *_visible(text[-TAIL:], hit)]
+    cut = Piece("…", cut=left_out)
+    return [*_visible(text[:HEAD], hit), cut, *_visible(text[-TAIL:], hit)]
 
 
 def plain(text: str, *, unmask: bool = False) -> list[Piece]:
@@ -82,7 +90,9 @@ def _hidden(character: str) -> bool:
         return False
     kind = unicodedata.category(character)
     return (
-        kind in ("Cf", "Cc", "Co", "Cn", "Cs") or ord(character) in _EMOJI or character in _NO_WIDTH
+        kind in ("Cf", "Cc", "Co", "Cn", "Cs", "Zl", "Zp")
+        or ord(character) in _EMOJI
+        or character in _NO_WIDTH
     )
 
 

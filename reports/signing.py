@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from config.key_files import owners_alone
+from reports.repeatable import der_of, signed_repeatably
 from reports.standalone.sm2 import (
     SPKI_HEAD,
     N,
@@ -115,7 +116,27 @@ class Signer:
 
     def sign(self, data: bytes) -> bytes:
         """Detached DER signature over `data`. Checked before it is given out."""
-        signature = self._openssl_sign(data) if self.openssl else self._gmssl_sign(data)
+        return self._checked(
+            data, self._openssl_sign(data) if self.openssl else self._gmssl_sign(data)
+        )
+
+    def sign_repeatably(self, data: bytes) -> bytes:
+        """The same, equal for equal data and key: see `reports.repeatable`."""
+        point, _ = public_point(self.public_pem)
+        scalar = int.from_bytes(self._scalar(), "big")
+        numbers = signed_repeatably(scalar, point, data, SIGNER_ID.encode())
+        return self._checked(data, der_of(*numbers))
+
+    def _scalar(self) -> bytes:
+        if b"ENCRYPTED" not in self.path.read_bytes():
+            return _scalar(self.path, self.path.read_bytes())
+        pem = _run(
+            [self.openssl, "pkey", "-in", str(self.path), "-passin", f"env:{PASSPHRASE_VARIABLE}"],
+            self.path, self.passphrase, b"",
+        )  # fmt: skip
+        return _scalar(self.path, pem)
+
+    def _checked(self, data: bytes, signature: bytes) -> bytes:
         if not verify(self.public_pem, data, signature):
             raise MingjianError(
                 f"the signature made with {self.path} does not verify",
@@ -136,7 +157,7 @@ class Signer:
         from gmssl import sm2  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import
 
         point, der = public_point(self.public_pem)
-        machine = sm2.CryptSM2(_scalar(self.path).hex(), "", asn1=True)
+        machine = sm2.CryptSM2(self._scalar().hex(), "", asn1=True)
         machine.public_key = der[-64:].hex()
         digest = sm2_digest(point, data, SIGNER_ID.encode()).to_bytes(32, "big")
         signature = None
@@ -199,8 +220,8 @@ def _python_key() -> bytes:
     return _pem("PRIVATE KEY", der)
 
 
-def _scalar(path: Path) -> bytes:
-    der = _unpem(path.read_bytes())
+def _scalar(path: Path, pem: bytes) -> bytes:
+    der = _unpem(pem)
     if not der.startswith(_PKCS8_HEAD):
         raise _damaged(path)
     return der[len(_PKCS8_HEAD) : len(_PKCS8_HEAD) + _SCALAR]
@@ -214,7 +235,7 @@ def _public_of(path: Path, passphrase: str, openssl: str) -> bytes:
             path, passphrase, b"",
         )  # fmt: skip
     else:
-        _scalar(path)
+        _scalar(path, path.read_bytes())
         public = _pem("PUBLIC KEY", SPKI_HEAD + _unpem(path.read_bytes())[-64:])
     try:
         public_point(public)

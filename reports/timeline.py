@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from reports.evidence import Item
+from reports.case import Item
 from rules.zone import SHANGHAI, SHANGHAI_AHEAD_MS
 
 WIDTH, MIDDLE = 680.0, 46.0  # px of the drawing
 _LEFT, _RIGHT = 20.0, 20.0
-_STEPS = [60, 300, 600, 900, 1800, 3600, 2 * 3600, 6 * 3600, 12 * 3600, 86_400, 7 * 86_400]
+_HOUR, _DAY = 3600, 86_400
+_STEPS = [60, 300, 600, 900, 1800, _HOUR, 2 * _HOUR, 6 * _HOUR, 12 * _HOUR, _DAY, 2 * _DAY,
+          7 * _DAY, 14 * _DAY, 30 * _DAY, 91 * _DAY, 365 * _DAY]  # fmt: skip
 _MOST_TICKS = 9
 _AHEAD_S = SHANGHAI_AHEAD_MS // 1000
 
@@ -29,7 +31,7 @@ def axis(items: Sequence[Item]) -> dict[str, Any]:
     while end < last:
         end += step
     scale = (WIDTH - _LEFT - _RIGHT) / (end - start)
-    form = "%H:%M" if step < 86_400 else "%m-%d"  # noqa: PLR2004
+    form = "%H:%M" if step < _DAY else "%m-%d" if step < 30 * _DAY else "%Y-%m"
     ticks = [
         {
             "x": round(_LEFT + (at - start) * scale, 1),

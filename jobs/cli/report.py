@@ -1,11 +1,8 @@
-"""`mingjian report …`: make an evidence pack, verify one, show the signing key."""
+"""`mingjian report …`: verify an evidence pack, show the signing key; see `report_make`."""
 
 from __future__ import annotations
 
 import os
-import shlex
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +10,7 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
-from desk.desk import EXPORTED, Desk
-from desk.roles import EXPORT, UNMASK, reason_given
-from jobs.archive import desk_of, written_archive
+from jobs.cli import report_make
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -28,9 +23,6 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
-from jobs.cli.ledger_outside import given_head
-from reports.evidence import Bundle
-from reports.pack import Pack
 from reports.signing import PASSPHRASE_VARIABLE, PUBLIC_FILE, Signer, fingerprint
 from reports.standalone.verify import verify as outcome_of
 from reports.standalone.words import Check, Outcome, unreadable
@@ -39,8 +31,8 @@ from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 report_app = typer.Typer(
     name="report",
     no_args_is_help=True,
-    help="证据包：制作、校验、查看签名公钥。\n\n"
-    "Evidence packs: make, verify, show the signing key.\n\n"
+    help="证据包与月报：制作、校验、披露遮盖内容、查看签名公钥。\n\n"
+    "Evidence packs and monthly reports: make, verify, open redactions, show the signing key.\n\n"
     "例 · examples:\n\n  mingjian report pack --alert worst --reason 内审2026-017\n\n"
     "  mingjian report verify var/packs/5f0c2ab1.zip",
 )
@@ -48,132 +40,8 @@ report_app = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the sub-application."""
+    report_make.register(report_app)
     app.add_typer(report_app)
-
-
-@report_app.command(
-    "pack",
-    help="为一条告警制作证据包（PDF 与 ZIP）。\n\nMake the evidence pack of one alert.\n\n"
-    "例 · examples:\n\n  mingjian report pack --alert 3f2a9c41 --reason 内审2026-017\n\n"
-    "  mingjian report pack --alert worst --out /tmp/packs --output json",
-)
-def pack(
-    *,
-    alert: Annotated[
-        str,
-        typer.Option("--alert", "-a", help="告警编号或其前缀，或 worst · id, its prefix, or worst"),
-    ],
-    folder: Annotated[
-        Path | None, typer.Option("--out", help="输出目录 · directory; default DATA_DIR/packs")
-    ] = None,
-    reason: Annotated[
-        str,
-        typer.Option(
-            "--reason", "-r", help="事由或工单号，写入保管链 · why, for the custody chain"
-        ),
-    ] = "",
-    created_by: Annotated[
-        str, typer.Option("--by", help="制作人，默认为系统用户 · who; default: system user")
-    ] = "",
-    rule_file: Annotated[
-        Path | None, typer.Option("--rule", help="当时的规则文件 · the rule file as it was")
-    ] = None,
-    context: Annotated[
-        bool, typer.Option("--context/--no-context", help="是否收入上下文 · with surroundings")
-    ] = True,
-    given: Annotated[
-        Path | None,
-        typer.Option(
-            "--given",
-            help="此前给出的账本签名头，证明账本由它延续 · a head of the ledger given before",
-        ),
-    ] = None,
-    unmask: Annotated[
-        bool, typer.Option("--unmask", help="可读部分不脱敏 · show numbers in the PDF unmasked")
-    ] = False,
-    profile: ProfileOption = "embedded",
-    config: ConfigOption = "",
-    overrides: SetOption = [],  # noqa: B006 - typer reads the default
-    output: OutputOption = Output.text,
-) -> None:
-    """Build and store a pack."""
-    # Imported here: the PDF library needs a second to load, and only this command uses it.
-    from jobs.packs import make_pack  # noqa: PLC0415
-
-    settings = settings_from(profile, config, overrides)
-    started = time.monotonic()
-    archive = written_archive(settings)
-    before_saving = {}
-    if archive is not None:
-        reason, before_saving["before_saving"] = _at_the_desk(
-            desk_of(settings, archive), alert, reason, unmask=unmask
-        )
-    made = make_pack(
-        settings,
-        alert,
-        folder=folder or Path(settings.data_dir) / "packs",
-        reason=reason,
-        created_at=int(time.time() * 1000),
-        created_by=created_by,
-        rule_file=rule_file or "",
-        with_context=context,
-        unmask=unmask,
-        given=given_head(given) if given else None,
-        **before_saving,
-    )
-    seconds = time.monotonic() - started
-    if output is Output.json:
-        emit(
-            {
-                **made._asdict(),
-                "archive": str(made.archive),
-                "pdf": str(made.pdf),
-                "seconds": round(seconds, 2),
-            }
-        )
-        return
-    counts = made.counts
-    title = Text.assemble(
-        ("✓", "bold green"), f" {say('evidence pack', '证据包')} ", (str(made.case), "bold")
-    )
-    out.print(title)
-    for label, value in (
-        ("ZIP", made.archive),
-        ("PDF", made.pdf),
-        (
-            say("records", "记录"),
-            say(
-                f"{counts['member']} members, {counts['context']} context, {counts['event']} acts",
-                f"命中 {counts['member']}，上下文 {counts['context']}，行为 {counts['event']}",
-            ),
-        ),
-        (say("key SM3", "公钥指纹"), made.fingerprint),
-        (say("took", "用时"), f"{seconds:.1f} s"),
-    ):
-        out.print(Text(f"  {label}  {value}"), soft_wrap=True)  # a path is no markup
-    again = shlex.join(["mingjian", "report", "verify", str(made.archive)])
-    again += _same_settings(profile, config, overrides)
-    out.print(Text(f"  {say('verify it', '校验')}  {again}", "dim"), soft_wrap=True)
-
-
-def _at_the_desk(
-    desk: Desk, alert: str, reason: str, *, unmask: bool
-) -> tuple[str, Callable[[Bundle, Pack], None]]:
-    """The reason as it is kept, and what writes the export into the custody book before there is a
-    file. Raises MingjianError: they may not, or numbers are wanted unmasked without a reason."""
-    role = desk.allow(EXPORT, alert=alert)
-    if unmask:
-        role = desk.allow(UNMASK, alert=alert)
-        reason = reason_given(reason, UNMASK)
-
-    def note(bundle: Bundle, pack: Pack) -> None:
-        leaves = sorted(bundle.ledger.leaves.values()) if bundle.ledger else []
-        desk.note(
-            EXPORTED, role, reason, alert=pack.alert_id, records=len(bundle.items), leaves=leaves,
-            manifest_sm3=pack.manifest_sm3, unmasked=unmask,
-        )  # fmt: skip
-
-    return reason, note
 
 
 @report_app.command(
@@ -194,6 +62,12 @@ def verify(
             "--fingerprint", help="预期公钥指纹，默认为本机密钥 · key SM3; default: the key here"
         ),
     ] = "",
+    openings: Annotated[
+        Path | None,
+        typer.Option(
+            "--openings", help="遮盖内容的披露文件（report open 所出） · opened redactions"
+        ),
+    ] = None,
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
     overrides: SetOption = [],  # noqa: B006 - typer reads the default
@@ -202,7 +76,7 @@ def verify(
     """Check a pack and say what is wrong with it."""
     settings = settings_from(profile, config, overrides)
     archive = path.with_suffix(".zip") if path.suffix.lower() == ".pdf" else path
-    for needed in (path, archive):
+    for needed in filter(None, (path, archive, openings)):
         if problem := unreadable(str(needed)):
             raise MingjianError(
                 *problem,
@@ -211,7 +85,8 @@ def verify(
                 exit_code=EXIT_USAGE,
             )
     own = "" if expected else _own_fingerprint(Path(settings.keys_dir))
-    found = outcome_of(str(archive), expected or own)
+    opened = openings.read_bytes() if openings else b""
+    found = outcome_of(str(archive), expected or own, opened)
     if archive != path:
         found.checks.append(_same_pdf(path, archive))
     if output is Output.json:
@@ -265,14 +140,6 @@ def _same_pdf(pdf: Path, archive: Path) -> Check:
     if inside == pdf.read_bytes():
         return Check(pdf.name, True, "equal to report.pdf in the pack", "与包内 report.pdf 一致")
     return Check(pdf.name, False, "differs from report.pdf in the pack", "与包内 report.pdf 不同")
-
-
-def _same_settings(profile: str, config: str, overrides: list[str]) -> str:
-    """The options that make another command use the same settings, "" for the standard ones."""
-    named = ["--config", config] if config else ["--profile", profile]
-    given = [] if named == ["--profile", "embedded"] else named
-    given += [part for override in overrides for part in ("--set", override)]
-    return " " + shlex.join(given) if given else ""
 
 
 def _show(found: Outcome, own: str) -> None:

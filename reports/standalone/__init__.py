@@ -26,6 +26,11 @@ _MODULES = (
     "sinks/ledger/stamp_check.py",
     "reports/standalone/stamp_checks.py",
     "reports/standalone/ledger_checks.py",
+    "reports/standalone/case_checks.py",
+    "reports/standalone/redaction_checks.py",
+    "reports/standalone/media_checks.py",
+    "reports/standalone/figures.py",
+    "reports/standalone/month_checks.py",
     "reports/standalone/checks.py",
 )
 _OURS = ("reports.", "sinks.")

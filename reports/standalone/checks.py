@@ -10,10 +10,15 @@ import re
 import subprocess
 import tempfile
 import zlib
+from collections.abc import Callable
 from typing import Any
 
+from reports.standalone.case_checks import ALERT_FILE, ROLES, case_checks, case_rows
 from reports.standalone.contents import pdf_attachments, raw_id
 from reports.standalone.ledger_checks import ledger_checks
+from reports.standalone.media_checks import media_checks
+from reports.standalone.month_checks import FIGURES, month_checks
+from reports.standalone.redaction_checks import redaction_checks
 from reports.standalone.sm2 import SIGNER_ID, public_point, sm2_verify
 from reports.standalone.words import INSIDE, TRUST, Check, Damaged, Outcome, why
 from sinks.ledger.canonical import canonical
@@ -22,7 +27,7 @@ from sinks.ledger.sm3 import sm3
 MANIFEST, SIGNATURE, KEY, SIGNER = "manifest.json", "manifest.sm2.sig", "signer.pem", "signer.json"
 INNER, PDF = "inner-manifest.json", "report.pdf"
 UNLISTED = (MANIFEST, SIGNATURE)  # the manifest can list neither itself nor what signs it
-ROLES = ("member", "context", "event")
+_ABOUT = ("v", "case", "kind", "subject", "since", "until", "created_at")  # in both manifests
 # What reading a damaged file raises; RecursionError: JSON nested to no end
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
@@ -33,10 +38,13 @@ class Verifier:
     Args:
         files: contents by name.
         fingerprint: SM3 of the public key one expects; "" leaves the trust in the key open.
+        openings: what was taken out of records, where it is at hand; b"": it is not.
     """
 
-    def __init__(self, files: dict[str, bytes], fingerprint: str = "") -> None:
-        self.files, self.fingerprint = files, fingerprint
+    def __init__(
+        self, files: dict[str, bytes], fingerprint: str = "", openings: bytes = b""
+    ) -> None:
+        self.files, self.fingerprint, self.openings = files, fingerprint, openings
         self.checks: list[Check] = []
         self.key = ""  # fingerprint of the key in the pack, once it is read
         self._public: tuple[tuple[int, int], bytes] | None = None  # that key: point and DER
@@ -58,17 +66,42 @@ class Verifier:
         if inner:
             self._digests(inner, INSIDE)
             self._pdf(inner)
+            self._same_case(manifest or inner, inner)
         self._custody(inner or {})
-        events = self._events()
-        try:
-            self._case(events)
-        except _DAMAGED as error:  # values of kinds no pack of ours has
-            self._damaged("alert members", error)
-        try:
-            self.checks += ledger_checks(self.files, self._public, events, self._alerts())
-        except _DAMAGED as error:
-            self._damaged("ledger entries", error)
+        if FIGURES in self.files:
+            self._part("figures", lambda: month_checks(self.files))
+            events: list[dict[str, Any]] = []
+        else:
+            events = self._events()
+            self._part("alert members", lambda: case_checks(self.files, events))
+        self._part("ledger entries", lambda: self._ledger(events))
+        self._part("redactions", lambda: redaction_checks(self.files, events, self.openings))
+        self._part("media", lambda: media_checks(self.files, events))
         return Outcome(self.checks, self.key)
+
+    def _part(self, name: str, checks: Callable[[], list[Check]]) -> None:
+        """Checks of one kind; values of kinds that no pack of ours has make the check fail."""
+        try:
+            self.checks += checks()
+        except _DAMAGED as error:
+            self._damaged(name, error)
+
+    def _ledger(self, events: list[dict[str, Any]]) -> list[Check]:
+        alerts = [row["alert"] for row in case_rows(self.files)]
+        return ledger_checks(self.files, self._public, events, alerts)
+
+    def _same_case(self, outer: dict[str, Any], inner: dict[str, Any]) -> None:
+        """Both manifests are of one case, and that is the one in the pack."""
+        if any(outer.get(key) != inner.get(key) for key in _ABOUT):
+            self.say(INNER, False, "is of another case than the manifest", "与外层清单不是同一案件")
+        if outer.get("kind") == "alert" and ALERT_FILE in self.files:
+            try:
+                named = self._json(ALERT_FILE)["alert"]["alert_id"]
+            except _DAMAGED:
+                return  # said of the alert itself
+            if named != outer.get("subject"):
+                en, zh = "is not the alert that the manifest names", "不是清单所载的告警"
+                self.say(ALERT_FILE, False, en, zh)
 
     def _file(self, name: str) -> bytes:
         if name not in self.files:
@@ -253,9 +286,12 @@ class Verifier:
                 raw, which = base64.b64decode(row["raw"], validate=True), row["msgid"]
                 digests = (len(raw), sm3(raw), hashlib.sha256(raw).hexdigest())
                 fits = digests == (row["size"], row["sm3"], row["sha256"])
+                if row.get("redacted"):  # its digests are of what it was; see redactions
+                    fits = digests[0] == row["size"]
                 in_order = row["n"] == number and row["role"] in ROLES
                 same_id = raw_id(raw) == which
-                if not isinstance(which, str) or not isinstance(row["evidence_id"], str):
+                ids = [which, *row["evidence"], row["sm3"], row["sha256"]]
+                if not isinstance(row["evidence"], list) or not all(type(i) is str for i in ids):
                     raise Damaged("an id is no text", "编号不是文本")
             except _DAMAGED as error:
                 en, zh = why(error)
@@ -274,77 +310,10 @@ class Verifier:
         if wrong:
             self.say("records", False, *wrong[0])
         else:
-            count = len(events)
-            self.say("records", True, f"{count} raw, all fit", f"{count} 条原始记录，均与摘要一致")
+            count, out = len(events), sum(bool(row.get("redacted")) for row in events)
+            en, zh = f"{count} raw, all fit", f"{count} 条原始记录，均与摘要一致"
+            if out:
+                en = f"{count} raw, {count - out} fit, {out} are redacted"
+                zh = f"{count} 条原始记录，{count - out} 条与摘要一致，{out} 条有遮盖"
+            self.say("records", True, en, zh)
         return events
-
-    def _alerts(self) -> list[dict[str, Any]]:
-        return [self._json("alert.json")["alert"]]
-
-    def _case(self, events: list[dict[str, Any]]) -> None:
-        name = "alert members"
-        try:
-            case = self._json("alert.json")
-            alert, digest = case["alert"], case["alert"]["rule"]["digest"]
-            recorded = {
-                row["evidence_id"]: (row["msgid"], row["raw_sm3"], row["raw_sha256"])
-                for row in case["evidence"]
-            }
-            wanted = {member["evidence_id"]: member["msgid"] for member in alert["members"]}
-            stated = self._json("completeness.json")["counts"]
-            stated = {role: stated[role] for role in ROLES}
-            text_sm3 = case["rule_text_sm3"]
-        except _DAMAGED as error:
-            en, zh = why(error)
-            self.say(name, False, f"the case is damaged: {en}", f"案件数据损坏：{zh}")
-            return
-        here = {
-            row.get("evidence_id"): (row["msgid"], row["sm3"], row["sha256"])
-            for row in events
-            if row["role"] == "member"
-        }
-        lost = [which for key, which in wanted.items() if here.get(key, ("",))[0] != which]
-        other = [found[0] for key, found in here.items() if recorded.get(key) != found]
-        if lost:
-            en, zh = ", ".join(map(str, lost)), "、".join(map(str, lost))
-            self.say(name, False, f"not in the pack: {en}", f"证据包中缺少：{zh}")
-        elif other:
-            en, zh = ", ".join(other), "、".join(other)
-            self.say(name, False, f"not what raised the alert: {en}", f"不是触发告警的记录：{zh}")
-        else:
-            self.say(name, True, f"all {len(here)} are here", f"{len(here)} 条全部在内")
-        counts = {role: sum(row["role"] == role for row in events) for role in ROLES}
-        if counts == stated:
-            self.say("completeness", True, "stated counts fit", "声明的数量与实际一致")
-        else:
-            (en, zh), (found_en, found_zh) = _counted(stated), _counted(counts)
-            self.say(
-                "completeness",
-                False,
-                f"states {en}; the pack holds {found_en}",
-                f"声明为{zh}；实际为{found_zh}",
-            )
-        self._rule(digest, text_sm3)
-
-    def _rule(self, digest: str, text_sm3: str) -> None:
-        """A rule's digest is SM3 over length (4 bytes, big endian) and canonical content."""
-        meaning = self.files.get("rule.canonical", b"")
-        if sm3(len(meaning).to_bytes(4, "big") + meaning) != digest:
-            self.say(
-                "rule",
-                False,
-                "rule.canonical did not raise the alert",
-                "规则内容不是触发告警的规则",
-            )
-        elif sm3(self.files.get("rule.yaml", b"")) != text_sm3:
-            self.say("rule", False, "rule.yaml is another text", "rule.yaml 不是所载的规则文本")
-        else:
-            self.say("rule", True, f"digest as in the alert, {digest}", f"摘要与告警一致，{digest}")
-
-
-def _counted(counts: dict[str, Any]) -> tuple[str, str]:
-    member, context, event = (counts[role] for role in ROLES)
-    return (
-        f"members {member}, context {context}, acts {event}",
-        f"命中 {member} 条、上下文 {context} 条、行为 {event} 条",
-    )

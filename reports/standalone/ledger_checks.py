@@ -15,7 +15,8 @@ from sinks.ledger.proofs import extends, includes, leaf_hash
 from sinks.ledger.sm3 import sm3
 
 LEDGER, CHECKPOINT, CONSISTENCY = "ledger.json", "checkpoint.txt", "consistency.json"
-LEDGER_FILES = (LEDGER, CHECKPOINT, CONSISTENCY, STAMPS)
+HANDLING = "handling.jsonl"  # lines of the custody book
+LEDGER_FILES = (LEDGER, CHECKPOINT, CONSISTENCY, STAMPS, HANDLING)
 _HEAD, _ENTRIES, _EXTENDS = "ledger head", "ledger entries", "ledger extends"
 _WRONG = (KeyError, TypeError, ValueError, AttributeError, RecursionError, IndexError)
 _NAMED = 5  # records that are named one by one
@@ -50,7 +51,8 @@ def ledger_checks(
         )
     ]
     try:
-        checks += _entries(json.loads(files[LEDGER]), note, events, alerts)
+        handled = [line for line in files.get(HANDLING, b"").split(b"\n") if line]
+        checks += _entries(json.loads(files[LEDGER]), note, events, alerts, handled)
     except _WRONG as error:
         checks.append(_failed(_ENTRIES, LEDGER, error))
     if CONSISTENCY in files:
@@ -84,9 +86,14 @@ def _signed_note(data: bytes, key: tuple[tuple[int, int], bytes] | None) -> Note
 
 
 def _entries(
-    told: dict[str, Any], note: Note, events: list[dict[str, Any]], alerts: list[dict[str, Any]]
+    told: dict[str, Any],
+    note: Note,
+    events: list[dict[str, Any]],
+    alerts: list[dict[str, Any]],
+    handled: list[bytes],
 ) -> list[Check]:
-    """Each record and each alert has an entry that leads to the signed root."""
+    """Each record, each alert and each line about them has an entry that leads to the signed
+    root."""
     if told["v"] != 1:
         raise Damaged("it is of another version", "版本不同")
     hashes = [bytes.fromhex(one) for one in told["hashes"]]
@@ -94,7 +101,8 @@ def _entries(
     absent = {(one["of"], one["id"]) for one in told["missing"]}
     wrong: list[tuple[str, str]] = []
     without: list[str] = []
-    for of, which, name, fits in (*_wanted_records(events), *_wanted_alerts(alerts)):
+    wanted = (*_wanted_records(events), *_wanted_alerts(alerts), *_wanted_lines(handled))
+    for of, which, name, fits in wanted:
         proof = proofs.pop((of, which), None)
         if proof is None and (of, which) in absent:
             without.append(name)
@@ -143,6 +151,21 @@ def _wanted_alerts(alerts: list[dict[str, Any]]) -> Iterator[_Wanted]:
         yield "alert", which, f"alert {which}", fits
 
 
+def _wanted_lines(handled: list[bytes]) -> Iterator[_Wanted]:
+    before = 0
+    for line in handled:
+        number = json.loads(line)["n"]
+        if type(number) is not int or number <= before:
+            raise Damaged(f"{HANDLING}: its lines are not in order", f"{HANDLING}：各行次序有误")
+        before = number
+
+        def fits(entry: dict[str, Any], line: bytes = line, number: int = number) -> bool:
+            found = (entry["kind"], entry["id"], entry["sm3"])
+            return found == ("custody", str(number), sm3(line))
+
+        yield "custody", number, f"line {number} of the custody book", fits
+
+
 def _wrong_proof(
     proof: dict[str, Any],
     hashes: list[bytes],
@@ -167,9 +190,11 @@ def _extension(
     told: dict[str, Any], note: Note, key: tuple[tuple[int, int], bytes] | None
 ) -> Check:
     """That the head extends one that was given out earlier."""
-    older = _signed_note(told["checkpoint"].encode(), key)
+    older, newest = _signed_note(told["old"].encode(), key), read_note(told["new"].encode())
     old, new = older.checkpoint, note.checkpoint
-    path = [bytes.fromhex(one) for one in told["path"]]
+    path = [bytes.fromhex(one) for one in told["proof"]]
+    if told["v"] != 1 or newest.checkpoint != new:
+        raise Damaged("it is of another head than the pack's", "不是本包签名头的证明")
     if old.origin == new.origin and extends(old.size, old.root, new.size, new.root, path):
         return Check(_EXTENDS, True, f"the ledger of {old.size} entries given earlier, unchanged",
                      f"延续此前给出的 {old.size} 条账本，未见改动")  # fmt: skip

@@ -26,26 +26,59 @@ G = (
 SPKI_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
 
 
-def _add(p: Point, q: Point) -> Point:
-    if p is None or q is None:
-        return p or q
-    if p[0] == q[0]:
-        if (p[1] + q[1]) % P == 0:
-            return None
-        slope = (3 * p[0] * p[0] + A) * pow(2 * p[1], -1, P) % P
-    else:
-        slope = (q[1] - p[1]) * pow(q[0] - p[0], -1, P) % P
-    x = (slope * slope - p[0] - q[0]) % P
-    return x, (slope * (p[0] - x) - p[1]) % P
+# Points are kept as (X, Y, Z) that stand for (X / Z**2, Y / Z**3), Z = 0 at infinity: an inversion
+# at the end alone (Jacobian coordinates; formulas for a = -3, Explicit-Formulas Database
+# "dbl-2001-b" and "add-2007-bl").
+_Jacobian = tuple[int, int, int]
 
 
-def _times(k: int, point: Point) -> Point:
-    total: Point = None
-    while k:
-        if k & 1:
-            total = _add(total, point)
-        point, k = _add(point, point), k >> 1
+def _double(point: _Jacobian) -> _Jacobian:
+    x, y, z = point
+    if not y or not z:
+        return 1, 1, 0
+    delta, gamma = z * z % P, y * y % P
+    beta = x * gamma % P
+    alpha = 3 * (x - delta) * (x + delta) % P
+    new = (alpha * alpha - 8 * beta) % P
+    below = ((y + z) * (y + z) - gamma - delta) % P
+    return new, (alpha * (4 * beta - new) - 8 * gamma * gamma) % P, below
+
+
+def _sum(p: _Jacobian, q: _Jacobian) -> _Jacobian:
+    if not p[2] or not q[2]:
+        return q if not p[2] else p
+    z1, z2 = p[2] * p[2] % P, q[2] * q[2] % P
+    u1, u2 = p[0] * z2 % P, q[0] * z1 % P
+    s1, s2 = p[1] * q[2] * z2 % P, q[1] * p[2] * z1 % P
+    if u1 == u2:
+        return _double(p) if s1 == s2 else (1, 1, 0)
+    h, r = u2 - u1, 2 * (s2 - s1)
+    i = 4 * h * h % P
+    j, v = h * i % P, u1 * i % P
+    x = (r * r - j - 2 * v) % P
+    return x, (r * (v - x) - 2 * s1 * j) % P, 2 * p[2] * q[2] * h % P
+
+
+def _times(k: int, point: tuple[int, int]) -> _Jacobian:
+    total: _Jacobian = (1, 1, 0)
+    for bit in bin(k)[2:]:
+        total = _double(total)
+        if bit == "1":
+            total = _sum(total, (point[0], point[1], 1))
     return total
+
+
+def _affine(point: _Jacobian) -> Point:
+    if not point[2]:
+        return None
+    inverse = pow(point[2], -1, P)
+    square = inverse * inverse % P
+    return point[0] * square % P, point[1] * square * inverse % P
+
+
+def multiple(k: int, point: tuple[int, int]) -> Point:
+    """[k] of a point of the curve. Not in constant time."""
+    return _affine(_times(k, point))
 
 
 def public_point(pem: bytes) -> tuple[tuple[int, int], bytes]:
@@ -97,5 +130,5 @@ def sm2_verify(
     r, s = signature_numbers(signature)
     if not (0 < r < N and 0 < s < N) or (r + s) % N == 0:
         return False
-    found = _add(_times(s, G), _times((r + s) % N, point))
+    found = _affine(_sum(_times(s, G), _times((r + s) % N, point)))
     return found is not None and (sm2_digest(point, data, signer_id) + found[0]) % N == r

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies a Mingjian evidence pack offline. 明鉴证据包离线校验程序。
 
-    python3 verify.py PACK.zip [--fingerprint KEY_SM3] [--json] [--lang zh|en]
+    python3 verify.py PACK.zip [--fingerprint KEY_SM3] [--openings FILE] [--json] [--lang zh|en]
 
 Needs Python 3.9 or later and nothing else: no network, no Mingjian, no other package. SM2 is
 GB/T 32918.2-2016 with the default signer id of GM/T 0009-2012; SM3 is GB/T 32905-2016. If the
@@ -66,13 +66,14 @@ def _around(path: str, members: list[zipfile.ZipInfo]) -> list[tuple[str, str]]:
     return problems
 
 
-def verify(path: str, fingerprint: str = "") -> Outcome:
-    """All checks of the pack at `path`, in reading order; a pack is good if none is False."""
+def verify(path: str, fingerprint: str = "", openings: bytes = b"") -> Outcome:
+    """All checks of the pack at `path`, in reading order; a pack is good if none is False.
+    `openings`: what was taken out of it, where it is at hand."""
     files, problems = read_zip(path)
     if not files:
         empty = [Check("archive", False, "it holds no file", "其中没有任何文件")]
         return Outcome(problems or empty, "")
-    checks, key = Verifier(files, fingerprint).run()
+    checks, key = Verifier(files, fingerprint, openings).run()
     return Outcome(problems + checks, key)
 
 
@@ -83,15 +84,21 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("pack", help="证据包 · the pack (.zip)")
     parser.add_argument("--fingerprint", default="", help="预期公钥指纹 · expected key fingerprint")
+    parser.add_argument("--openings", help="遮盖内容的披露文件 · what was taken out, opened")
     parser.add_argument("--json", action="store_true", help="JSON output")
     parser.add_argument("--lang", choices=("zh", "en"))
     options = parser.parse_args(arguments)
     lang = language(options.lang, locale.getlocale()[0])
-    problem = unreadable(options.pack)
-    if problem:
-        print(problem[lang == "zh"], file=sys.stderr)
-        return 2
-    found = verify(options.pack, options.fingerprint)
+    openings = b""
+    for path in filter(None, (options.pack, options.openings)):
+        problem = unreadable(path)
+        if problem:
+            print(problem[lang == "zh"], file=sys.stderr)
+            return 2
+    if options.openings:
+        with open(options.openings, "rb") as file:
+            openings = file.read()
+    found = verify(options.pack, options.fingerprint, openings)
     if options.json:
         rows = [check._asdict() for check in found.checks]
         known = {"key_sm3": found.key, "key_known": found.key_known}

@@ -45,7 +45,7 @@ def fetch(kafka, name, *, near=(), max_records=200_000):
     source = KafkaContext(
         name, Decoder("demo"), {"bootstrap_servers": kafka.address}, max_records=max_records
     )
-    wanted = Wanted({CONVERSATION: SPAN}, EMPLOYEE, SPAN, near=near)
+    wanted = Wanted({CONVERSATION: (SPAN,)}, {EMPLOYEE: (SPAN,)}, near=near)
     return source.fetch(wanted)
 
 
@@ -75,4 +75,4 @@ def test_no_topic_and_no_broker_are_told(kafka, prefix):
     assert "不存在" in fetch(kafka, f"{prefix}.nothing").limits[0]
     source = KafkaContext("x", Decoder("demo"), {"bootstrap_servers": "127.0.0.1:9"})
     with pytest.raises(MingjianError, match="cannot read the messages around the case"):
-        source.fetch(Wanted({CONVERSATION: SPAN}))
+        source.fetch(Wanted({CONVERSATION: (SPAN,)}))

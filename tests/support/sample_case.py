@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from reports.anchor import Anchors
+from reports.case import ALERT, Bundle, Raised, Request, Subject
 from reports.context_files import FileContext
-from reports.evidence import Bundle, Request, build_bundle
+from reports.evidence import build_bundle
 from reports.rule_text import RuleText, rule_text
 from rules.alert import sm3_raw
 from rules.decode import Decoder
@@ -223,12 +224,11 @@ def bundle(folder: Path, *, anchors: Anchors | None = None, **changes: Any) -> B
     alert, evidence = alert_and_evidence(sealer)
     decoder = Decoder(TENANT)
     return build_bundle(
-        alert,
-        evidence,
+        Subject(ALERT, alert["alert_id"]),
+        [Raised(alert, evidence, rule())],
         context=FileContext(write_day(folder), decoder),
         sealer=sealer,
         decoder=decoder,
-        rule=rule(),
         request=request(**changes),
         anchors=anchors,
     )

@@ -71,7 +71,7 @@ def signer(tmp_path_factory):
 def packed(home, signer, *, without=(), enter=True, given=False):
     entered = Entered(home / "ledger", signer, without=without)
     if enter:
-        entered.enter(sample_case.bundle(home / "first").alert)
+        entered.enter(sample_case.bundle(home / "first").alerts[0])
     anchors = entered.anchors(home / "ledger", entered.given if given else None)
     bundle = sample_case.bundle(home / "day", anchors=anchors)
     entered.ledger.close()
@@ -186,12 +186,12 @@ def other_alert(files):
 
 
 def older_head(files):
-    return {"checkpoint.txt": json.loads(files["consistency.json"])["checkpoint"].encode()}
+    return {"checkpoint.txt": json.loads(files["consistency.json"])["old"].encode()}
 
 
 def other_given(files):
     value = json.loads(files["consistency.json"])
-    value["path"] = [one[::-1] for one in value["path"]]
+    value["proof"] = [one[::-1] for one in value["proof"]]
     return {"consistency.json": canonical(value)}
 
 

@@ -13,12 +13,16 @@ import yaml
 from typer.testing import CliRunner
 
 from config.settings import load
-from jobs.cli import ledger, report, rules
+from jobs.cli import archive, ledger, report, rules
 from jobs.deliver import run
 from reports.standalone.verify import verify
 from rules.alert import sm3_raw
 from rules.errors import EXIT_USAGE, MingjianError
+from sinks.archive.custody import CustodyBook
+from sinks.archive.disposable import spans
+from sinks.archive.hold_book import By
 from sinks.archive.leaves import OtherLeaf, read_other
+from sinks.archive.subjects import restrict
 from sinks.base import Record
 from sinks.ledger.reader import LedgerReader
 from sinks.sealing import Sealer
@@ -70,6 +74,7 @@ def call(made, tmp_path, monkeypatch):
     run(load(path=config), once=True)
     app = typer.Typer()
     report.register(app)
+    archive.register(app)
     ledger.register(app)
     rules.register(app)
     monkeypatch.setenv("MINGJIAN_LANG", "en")
@@ -100,7 +105,7 @@ def test_the_pack_shows_the_ledger_and_the_book_shows_the_pack(call, tmp_path):
     assert code == 0
     said = json.loads(told)
     # 15 of the case in its conversation and among its events, found in the archive
-    assert said["counts"] == {"member": 2, "context": 13, "event": 3}
+    assert said["counts"] == {"member": 2, "context": 13, "event": 3, "period": 0}
     checks = {one.name: (one.ok, one.en) for one in verify(said["archive"]).checks}
     assert all(ok is not False for ok, _ in checks.values()), checks
     assert checks["ledger entries"] == (True, "19, each leads to the signed root")
@@ -114,6 +119,142 @@ def test_the_pack_shows_the_ledger_and_the_book_shows_the_pack(call, tmp_path):
         source = json.loads(files.read("completeness.json"))["source"]
     assert source["name"] == "archive:archive"
     assert source["limits"] == []
+
+
+def told_by(code_and_text):
+    code, text = code_and_text
+    assert code == 0, text
+    return json.loads(text)
+
+
+def named(archive):
+    with zipfile.ZipFile(archive) as files:
+        return {name: files.read(name) for name in files.namelist()}
+
+
+def failed(archive, openings=b""):
+    return {one.name: one.en for one in verify(archive, "", openings).checks if one.ok is False}
+
+
+def test_who_looked_at_the_records_before_is_in_the_pack(call, tmp_path):
+    assert call("zhao", "archive", "search", "--text", "个人账户", "--why", "case 7")[0] == 0
+    assert call("zhao", "archive", "search", "--sender", "lisi") is not None  # about others alone
+    assert call("shen", "archive", "show", "m05")[0] == EXIT_USAGE  # refused: tells of no record
+    run(load(path=tmp_path / "settings.yaml"), once=True)  # what was done is entered
+    archive = told_by(pack(call, tmp_path, "zhao", "--reason", "case 7"))["archive"]
+    lines = [json.loads(line) for line in named(archive)["handling.jsonl"].splitlines()]
+    assert [(one["who"], one["action"], one["why"]) for one in lines] == [
+        ("zhao", "searched", "case 7")
+    ]
+    checks = {one.name: one for one in verify(archive).checks}
+    assert checks["ledger entries"].en.startswith("20, each leads")
+    assert failed(archive) == {}
+    files = named(archive)
+    files["handling.jsonl"] = files["handling.jsonl"].replace(b"case 7", b"case 8")
+    bad = tmp_path / "bad.zip"
+    with zipfile.ZipFile(bad, "w") as whole:
+        for name, data in files.items():
+            whole.writestr(name, data)
+    assert "custody book: the ledger has another" in failed(str(bad))["ledger entries"]
+
+
+def test_a_person_over_a_period_from_the_archive(call, tmp_path):
+    words = ("report", "person", sample_case.EMPLOYEE, "--since", "2026-06-01", "--until",
+             "2026-06-01", "--rule", "x")  # fmt: skip
+    code, text = call("zhao", *words[:-2], "-o", "json")
+    assert code != 0  # its rule is another one by now
+    assert "is not the one that raised the alert" in text
+    said = told_by(call("zhao", "report", "person", sample_case.CUSTOMER, "--since", "2026-06-01",
+                        "--until", "2026-06-01", "--reason", "subject request", "-o", "json",
+                        "--rule", str(tmp_path / "rule.yaml")))  # fmt: skip
+    assert said["counts"] == {"member": 2, "context": 13, "event": 3, "period": 0}
+    assert failed(said["archive"]) == {}
+    deed = book(tmp_path)[-1]
+    assert (deed["action"], deed["details"]["kind"]) == ("exported", "person")
+    code, text = call("zhao", "report", "person", "nobody", "--since", "2026-06-01", "--until",
+                      "2026-06-02")  # fmt: skip
+    assert (code, "nothing about nobody in that time" in text) == (EXIT_USAGE, True)
+    code, text = call("zhao", "report", "person", "x", "--since", "2026-06-02", "--until",
+                      "2026-06-01")  # fmt: skip
+    assert (code, "a time that ends after it begins" in text) == (EXIT_USAGE, True)
+    assert call("shen", *words[:-2])[0] == EXIT_USAGE
+
+
+def test_what_is_redacted_can_be_opened_with_a_reason_and_that_is_written_down(call, tmp_path):
+    said = told_by(pack(call, tmp_path, "zhao", "--redact", "numbers", "--reason", "court"))
+    archive = said["archive"]
+    out = tmp_path / "open.json"
+    words = ("report", "open", archive, "--out", str(out))
+    for who, more, says in (
+        ("shen", ("--reason", "x"), "may not see personal data unmasked"),
+        ("zhao", (), "a reason is needed"),
+        ("zhao", ("--reason", "court", "--record", "1"), "nothing was taken out of record 1"),
+    ):
+        code, text = call(who, *words, *more)
+        assert (code, says in text, out.exists()) == (EXIT_USAGE, True, False), text
+    told = told_by(call("zhao", *words, "--reason", "court order 9", "-o", "json"))
+    assert told["holes"] == 2
+    assert out.stat().st_mode & 0o077 == 0
+    assert failed(archive, out.read_bytes()) == {}
+    deed = book(tmp_path)[-1]
+    assert (deed["action"], deed["why"]) == ("unmasked", "court order 9")
+    assert deed["details"]["manifest_sm3"] == said["manifest_sm3"]
+    code, text = call("zhao", *words, "--reason", "again")
+    assert (code, "cannot be written" in text) == (EXIT_USAGE, True)
+    assert call("zhao", "report", "verify", archive, "--openings", str(out))[0] == 0
+    sealed = tmp_path / "var" / "packs" / f"{said['name']}.openings"
+    assert sample_case.CARD[3:-4].encode() not in sealed.read_bytes()
+    sealed.unlink()
+    code, text = call("zhao", *words, "--reason", "again")
+    assert (code, "nothing was taken out of this pack, or the file" in text) == (EXIT_USAGE, True)
+
+
+def test_redacted_and_unmasked_at_once_makes_no_sense(call, tmp_path):
+    code, text = pack(call, tmp_path, "zhao", "--redact", "numbers", "--unmask", "--reason", "x")
+    assert (code, "unmasked and redacted at once" in text) == (EXIT_USAGE, True)
+
+
+def test_a_monthly_report_counts_alerts_looks_and_the_ledger(call, tmp_path):
+    call("zhao", "archive", "search", "--text", "个人账户")
+    said = told_by(
+        call("zhao", "report", "month", "2026-06", "--reason", "regulator", "-o", "json")
+    )
+    assert (said["name"], said["alerts"]) == ("mj-2026-06", 1)
+    assert failed(said["archive"]) == {}
+    told = json.loads(named(said["archive"])["figures.json"])
+    assert told["alerts"]["by_item"] == {"A02-03": 1}
+    assert told["rules"] > 100
+    assert book(tmp_path)[-1]["details"]["kind"] == "month"
+    code, text = call("zhao", "report", "month", "2099-01")
+    assert (code, "has not begun" in text) == (EXIT_USAGE, True)
+    code, text = call("zhao", "report", "month", "june")
+    assert (code, "'june' is no month" in text) == (EXIT_USAGE, True)
+    assert call("shen", "report", "month", "2026-06")[0] == EXIT_USAGE
+
+
+def test_what_may_only_be_stored_is_left_out_or_needs_the_right_and_a_reason(call, tmp_path):
+    """个人信息保护法 art. 47: of the conversation a message is restricted, then a member of it."""
+    first = told_by(pack(call, tmp_path, "zhao", "--out", str(tmp_path / "first")))
+    ledger = json.loads(named(first["archive"])["ledger.json"])
+    events = [json.loads(row) for row in named(first["archive"])["events.jsonl"].splitlines()]
+    numbers = {row["msgid"]: row["n"] for row in events}
+    leaves = {one["id"]: one["leaf"] for one in ledger["entries"] if one["of"] == "record"}
+    at = CustodyBook(tmp_path / "archive")
+    restrict(
+        at, {"restricted": spans([leaves[numbers["m02"]]])}, By("zhao", "officer", 1, "art. 47")
+    )
+    second = told_by(pack(call, tmp_path, "zhao", "--out", str(tmp_path / "second")))
+    assert second["counts"]["context"] == first["counts"]["context"] - 1
+    stated = json.loads(named(second["archive"])["completeness.json"])["source"]["limits"]
+    assert any("may only be stored" in one["en"] for one in stated)
+    restrict(
+        at, {"restricted": spans([leaves[numbers["m05"]]])}, By("zhao", "officer", 1, "art. 47")
+    )
+    code, text = pack(call, tmp_path, "zhao", "--out", str(tmp_path / "third"))
+    assert (code, "a reason is needed" in text) == (EXIT_USAGE, True)
+    assert not (tmp_path / "third").exists()
+    told_by(pack(call, tmp_path, "zhao", "--out", str(tmp_path / "third"), "--reason", "court"))
+    assert book(tmp_path)[-1]["details"]["restricted"] == [leaves[numbers["m05"]]]
 
 
 def test_a_later_pack_goes_on_from_the_head_of_an_earlier_one(call, tmp_path):

@@ -65,9 +65,9 @@ def test_pack_then_verify(mingjian, home):
     )  # fmt: skip
     assert made.exit_code == 0, made.output
     said = json.loads(made.output)
-    assert said["counts"] == {"member": 2, "context": 13, "event": 3}
-    assert said["alert_id"] != "e" * 32
-    archive = home / "packs" / f"{said['alert_id']}.zip"
+    assert said["counts"] == {"member": 2, "context": 13, "event": 3, "period": 0}
+    assert said["name"] != "e" * 32
+    archive = home / "packs" / f"{said['name']}.zip"
     assert said["archive"] == str(archive)
 
     for path in (archive, archive.with_suffix(".pdf")):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.context import ContextRecord, Wanted, around
+from reports.context import ContextRecord, Wanted, around, merged, within
 from reports.context_files import FileContext
 from reports.devices import NOT_AVAILABLE, device_rows
 from reports.masking import mask_numbers
@@ -25,7 +26,7 @@ WHOLE = (START - 86_400_000, START + 86_400_000)
 
 
 def fetch(folder, **wanted):
-    values = {"conversations": {CONVERSATION: WHOLE}, "actor": EMPLOYEE, "events": WHOLE}
+    values = {"conversations": {CONVERSATION: (WHOLE,)}, "acts": {EMPLOYEE: (WHOLE,)}}
     return FileContext(folder, DECODER).fetch(Wanted(**{**values, **wanted}))
 
 
@@ -59,11 +60,32 @@ def test_packed_files_give_the_same(tmp_path):
 
 def test_times_and_limits_hold_and_a_cut_is_told(tmp_path):
     folder = sample_case.write_day(tmp_path)
-    span = {CONVERSATION: (START + 236_000, START + 300_000)}
-    assert ids(fetch(folder, conversations=span, actor="").messages) == ["m05", "m06", "m07"]
+    span = {CONVERSATION: ((START + 236_000, START + 300_000),)}
+    assert ids(fetch(folder, conversations=span, acts={}).messages) == ["m05", "m06", "m07"]
     cut = fetch(folder, limit=4)
     assert len(cut.messages) == 4
-    assert "超过 4 条" in cut.limits[0]
+    assert "more than 4" in cut.limits[0][0]
+    assert "超过 4 条" in cut.limits[0][1]
+
+
+def test_what_a_person_said_and_was_told_is_found_in_its_time(tmp_path):
+    folder = sample_case.write_day(tmp_path)
+    early, late = (START, START + 95_000), (START + 236_000, START + 262_000)
+    found = fetch(folder, conversations={}, acts={}, talk={EMPLOYEE: (early, late)})
+    assert ids(found.talk) == ["m01", "m02", "m03", "m05", "m06"]
+    assert found.messages == found.events == []
+    cut = fetch(folder, conversations={}, talk={EMPLOYEE: (early, late)}, talk_limit=2)
+    assert len(cut.talk) == 2
+    assert "was told: more than 2" in cut.limits[0][0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=12))
+def test_spans_that_touch_become_one_and_cover_the_same_time(pairs):
+    spans = [(start, start + length) for start, length in pairs]
+    found = merged(spans)
+    assert all(one[1] + 1 < other[0] for one, other in itertools.pairwise(found))
+    for moment in range(75):
+        assert within(moment, found) == any(start <= moment <= end for start, end in spans)
 
 
 def test_the_truth_file_and_half_written_files_are_no_messages(tmp_path):
@@ -80,7 +102,7 @@ def test_a_damaged_or_empty_file_is_told_and_the_rest_is_read(tmp_path):
     (folder / "messages-p2.jsonl").write_bytes(b"")
     found = fetch(folder)
     assert len(found.messages) == 15
-    assert "messages-p1.jsonl.gz" in found.limits[0]
+    assert all("messages-p1.jsonl.gz" in words for words in found.limits[0])
 
 
 def test_rooms_escaped_ids_and_a_last_line_without_end_are_found(tmp_path):
@@ -90,7 +112,7 @@ def test_rooms_escaped_ids_and_a_last_line_without_end_are_found(tmp_path):
     escaped = said(20, "r2", "张三", "text", {"content": "x"}, 2).decode()
     escaped = escaped.replace("张三", "\\u5f20\\u4e09").encode()
     (tmp_path / "messages.jsonl").write_bytes(in_room + b"\r\n" + escaped)
-    found = fetch(tmp_path, conversations={room: WHOLE, f"{EMPLOYEE}|张三": WHOLE})
+    found = fetch(tmp_path, conversations={room: (WHOLE,), f"{EMPLOYEE}|张三": (WHOLE,)})
     assert ids(found.messages) == ["r1", "r2"]
     assert not found.messages[0].raw.endswith(b"\r")
 

@@ -10,11 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports import signing
+from reports.repeatable import der_of, signed_repeatably
 from reports.signing import PASSPHRASE_VARIABLE, PRIVATE_FILE, Signer, openssl_program, verify
 from reports.standalone.sm2 import (
+    G,
     N,
+    multiple,
     public_point,
     signature_numbers,
+    sm2_digest,
+    sm2_verify,
 )
 from rules.errors import MingjianError
 from sinks.ledger.sm3 import sm3, sm3_python
@@ -189,3 +194,30 @@ def test_the_pack_says_that_the_key_is_not_certified(by_openssl):
     assert info["signer_id"] == "1234567812345678"
     assert info["key_sm3"] == by_openssl.fingerprint
     assert "未经电子认证机构" in info["statement_zh"]
+
+
+@pytest.mark.parametrize("passphrase", ["", "correct horse"])
+def test_a_signature_can_be_made_again_and_all_programs_accept_it(tmp_path, passphrase):
+    signer = Signer.from_dir(tmp_path, passphrase)
+    first = signer.sign_repeatably(b"data")
+    assert signer.sign_repeatably(b"data") == first
+    assert signer.sign_repeatably(b"datb") != first
+    assert verify(signer.public_pem, b"data", first)
+    assert openssl_says(signer.public_pem, b"data", first, tmp_path)
+    assert not openssl_says(signer.public_pem, b"datb", first, tmp_path)
+    point, der = public_point(signer.public_pem)
+    machine = sm2.CryptSM2("", "", asn1=True)
+    machine.public_key = der[-64:].hex()
+    digest = sm2_digest(point, b"data", signing.SIGNER_ID.encode()).to_bytes(32, "big")
+    assert machine.verify(first.hex(), digest)
+
+
+@given(st.integers(1, N - 2), st.binary(max_size=40))
+@settings(max_examples=25, deadline=None)
+def test_no_two_messages_share_a_nonce_and_every_signature_holds(scalar, data):
+    point = multiple(scalar, G)
+    r, s = signed_repeatably(scalar, point, data, b"id")
+    other_r, other_s = signed_repeatably(scalar, point, data + b"x", b"id")
+    assert sm2_verify(point, data, der_of(r, s), b"id")
+    nonces = {(s * (1 + scalar) + r * scalar) % N, (other_s * (1 + scalar) + other_r * scalar) % N}
+    assert len(nonces) == 2

@@ -36,7 +36,7 @@ def made(tmp_path_factory):
     with served(reply_of(first_signer)) as one, served(reply_of(second_signer)) as other:
         early = settings_of(home, authority("one", url=one.url, ca_file=first.roots_file))
         assert [asked.en for asked in stamp_newest(early, now=now())] == [""]
-        entered.enter(sample_case.bundle(home / "first").alert)
+        entered.enter(sample_case.bundle(home / "first").alerts[0])
         anchors = entered.anchors(folder)
         names = [
             authority("one", url=one.url, ca_file=first.roots_file),

@@ -1,0 +1,300 @@
+"""`mingjian report pack|person|month`: makes evidence packs and monthly reports."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from config.settings import Settings
+from desk.desk import EXPORTED, Desk
+from desk.roles import EXPORT, SEE_RESTRICTED, UNMASK, reason_given
+from jobs.archive import desk_of, written_archive
+from jobs.cli.alert_list import milliseconds
+from jobs.cli.app import (
+    ConfigOption,
+    Output,
+    OutputOption,
+    ProfileOption,
+    SetOption,
+    emit,
+    language,
+    out,
+    say,
+    settings_from,
+)
+from jobs.cli.ledger_outside import given_head
+from jobs.cli.report_options import (
+    AlertOption,
+    ByOption,
+    CaseOption,
+    ContextOption,
+    GivenOption,
+    LangOption,
+    Language,
+    MediaOption,
+    OutOption,
+    ReasonOption,
+    Redact,
+    RedactOption,
+    RuleOption,
+    UnmaskOption,
+)
+from rules.errors import EXIT_USAGE, MingjianError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    # Imported here: these modules need this one's options.
+    from jobs.cli import report_month, report_open  # noqa: PLC0415
+
+    app.command(
+        "pack",
+        help="为一条告警，或为多条告警合成的一案，制作证据包（PDF 与 ZIP）。\n\n"
+        "Make the evidence pack of one alert, or of a case of several.\n\n"
+        "例 · examples:\n\n  mingjian report pack --alert 3f2a9c41 --reason 内审2026-017\n\n"
+        "  mingjian report pack --alert worst --out /tmp/packs --lang en --output json\n\n"
+        "  mingjian report pack -a 3f2a9c41 -a 77b0e1d2 --case 内审2026-017 --reason 立案",
+    )(pack)
+    app.command(
+        "person",
+        help="一人在一段时间内的往来消息与告警。\n\n"
+        "What one person said and was told over a period, and the alerts about them.\n\n"
+        "例 · example:\n\n  mingjian report person zhangwei --since 2026-10-01 --until 2026-10-31"
+        " --reason 离任审计",
+    )(person)
+    report_month.register(app)
+    report_open.register(app)
+
+
+def pack(
+    *,
+    alert: AlertOption,
+    case: CaseOption = "",
+    folder: OutOption = None,
+    reason: ReasonOption = "",
+    created_by: ByOption = "",
+    rule_file: RuleOption = None,
+    context: ContextOption = True,
+    media: MediaOption = True,
+    given: GivenOption = None,
+    unmask: UnmaskOption = False,
+    redact: RedactOption = [],  # noqa: B006 - typer reads the default
+    lang: LangOption = None,
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - typer reads the default
+    output: OutputOption = Output.text,
+) -> None:
+    """Build and store the pack of an alert or a case."""
+    # Imported here: the PDF library needs a second to load, and only these commands use it.
+    from reports.case import ALERT, CASE, Subject  # noqa: PLC0415
+
+    if case and not case.strip():
+        raise _usage(
+            "the case has no name", "案件名为空", "give one with --case", "请用 --case 给出"
+        )
+    several = len(set(alert)) > 1 or bool(case)
+    settings = settings_from(profile, config, overrides)
+    make(
+        settings,
+        Subject(CASE, " ".join(case.split()) or "、".join(sorted(alert))) if several
+        else Subject(ALERT, alert[0]),
+        wish_of(
+            settings, folder, reason, created_by, lang, unmask=unmask, redact=redact, given=given,
+            rule_file=rule_file or "", with_context=context, with_media=media,
+        ),
+        alerts=alert,
+        same=same_settings(profile, config, overrides),
+        output=output,
+    )  # fmt: skip
+
+
+def person(
+    *,
+    who: Annotated[str, typer.Argument(metavar="ID", help="企业微信编号 · WeCom id")],
+    since: Annotated[
+        str,
+        typer.Option("--since", help="从何时起（北京时间），如 2026-10-01 · from, Beijing time"),
+    ],
+    until: Annotated[str, typer.Option("--until", help="到何时止（含） · until, inclusive")],
+    limit: Annotated[
+        int,
+        typer.Option("--limit", "-n", min=1, max=200_000, help="最多几条消息 · at most so many"),
+    ] = 10_000,
+    folder: OutOption = None,
+    reason: ReasonOption = "",
+    created_by: ByOption = "",
+    rule_file: RuleOption = None,
+    media: MediaOption = True,
+    given: GivenOption = None,
+    unmask: UnmaskOption = False,
+    redact: RedactOption = [],  # noqa: B006 - typer reads the default
+    lang: LangOption = None,
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - typer reads the default
+    output: OutputOption = Output.text,
+) -> None:
+    """Build and store the pack of a person over a period."""
+    from reports.case import PERSON, Subject  # noqa: PLC0415
+
+    start, end = milliseconds(since), milliseconds(until, end=True) + 1
+    if not who.strip() or start >= end:
+        raise _usage(
+            "a person and a time that ends after it begins are needed",
+            "需要给出人员编号，且结束时间须晚于开始时间",
+            "for example --since 2026-10-01 --until 2026-10-31",
+            "例如 --since 2026-10-01 --until 2026-10-31",
+        )
+    settings = settings_from(profile, config, overrides)
+    make(
+        settings,
+        Subject(PERSON, who.strip(), start, end),
+        wish_of(
+            settings, folder, reason, created_by, lang, unmask=unmask, redact=redact, given=given,
+            rule_file=rule_file or "", with_media=media, limit=limit,
+        ),
+        same=same_settings(profile, config, overrides),
+        output=output,
+    )  # fmt: skip
+
+
+def wish_of(
+    settings: Settings,
+    folder: Path | None,
+    reason: str,
+    created_by: str,
+    lang: Language | None,
+    *,
+    unmask: bool = False,
+    redact: list[Redact] = [],  # noqa: B006 - never changed
+    given: Path | None = None,
+    **more: Any,
+) -> Any:
+    """The options as a `jobs.packs.Wish`. Raises MingjianError: they contradict each other."""
+    from jobs.packs import Wish  # noqa: PLC0415
+
+    if unmask and redact:
+        raise _usage(
+            "a pack cannot be unmasked and redacted at once",
+            "不能同时要求不脱敏与遮盖",
+            "leave --unmask or --redact out",
+            "请去掉 --unmask 或 --redact",
+        )
+    return Wish(
+        folder=folder or Path(settings.data_dir) / "packs",
+        reason=" ".join(reason.split()),
+        created_at=int(time.time() * 1000),
+        created_by=created_by,
+        language=lang.value if lang else language(),
+        unmask=unmask,
+        redact=frozenset(one.value for one in redact),
+        given=given_head(given) if given else None,
+        **more,
+    )
+
+
+def make(
+    settings: Settings,
+    subject: Any,
+    wish: Any,
+    *,
+    same: str,
+    output: Output,
+    alerts: list[str] = [],  # noqa: B006 - never changed
+) -> None:
+    """Make a pack at the desk, where there is one, and say where it is."""
+    from jobs.packs import make_pack, nothing_before  # noqa: PLC0415
+
+    started = time.monotonic()
+    archive = written_archive(settings)
+    before = nothing_before
+    if archive is not None:
+        desk = desk_of(settings, archive)
+        wish, before = at_the_desk(desk, wish, unmask=wish.unmask, about=subject.id)
+    made = make_pack(settings, subject, wish, alerts=alerts, before_saving=before)
+    tell(made._asdict(), time.monotonic() - started, same, output)
+
+
+def at_the_desk(
+    desk: Desk, wish: Any, *, unmask: bool, about: str
+) -> tuple[Any, Callable[..., None]]:
+    """The wish with its reason as it is kept, and what writes the export into the custody book
+    before there is a file. Raises MingjianError: they may not, or a reason is needed."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    role = desk.allow(EXPORT, about=about)
+    reason = wish.reason
+    if unmask:
+        role = desk.allow(UNMASK, about=about)
+        reason = reason_given(reason, UNMASK)
+
+    def note(ready: Any) -> None:
+        acting, why = role, reason
+        bundle, pack = ready.bundle, ready.pack
+        details: dict[str, Any] = {}
+        if ready.stored_only:  # members of an alert that may only be stored
+            acting = desk.allow(SEE_RESTRICTED, about=about)
+            why = reason_given(reason, SEE_RESTRICTED)
+            details["restricted"] = ready.stored_only
+        leaves = sorted(bundle.ledger.leaves.values()) if bundle.ledger else []
+        desk.note(
+            EXPORTED, acting, why, pack=pack.name, kind=bundle.subject.kind,
+            records=len(bundle.items), leaves=leaves, manifest_sm3=pack.manifest_sm3,
+            unmasked=unmask, redacted=sorted(bundle.request.redact), **details,
+        )  # fmt: skip
+
+    return replace(wish, reason=reason), note
+
+
+def tell(made: dict[str, Any], seconds: float, same: str, output: Output) -> None:
+    """Say what was made."""
+    if output is Output.json:
+        shown = {key: str(one) if isinstance(one, Path) else one for key, one in made.items()}
+        emit({**shown, "seconds": round(seconds, 2)})
+        return
+    counts = made["counts"]
+    out.print(
+        Text.assemble(
+            ("✓", "bold green"), f" {say('evidence pack', '证据包')} ", (str(made["case"]), "bold")
+        )
+    )
+    records = say(
+        f"{counts.get('member', 0)} members, {counts.get('context', 0)} context,"
+        f" {counts.get('event', 0)} acts",
+        f"命中 {counts.get('member', 0)}，上下文 {counts.get('context', 0)}，"
+        f"行为 {counts.get('event', 0)}",
+    )
+    if counts.get("period"):
+        records += say(f", {counts['period']} of the period", f"，期间往来 {counts['period']}")
+    rows = [("ZIP", made["archive"]), ("PDF", made["pdf"])]
+    if made.get("openings"):
+        rows.append((say("openings (sealed)", "披露（已封存）"), made["openings"]))
+    rows += [
+        (say("alerts", "告警"), made["alerts"]),
+        *([(say("records", "记录"), records)] if counts else []),
+        (say("key SM3", "公钥指纹"), made["fingerprint"]),
+        (say("took", "用时"), f"{seconds:.1f} s"),
+    ]
+    for label, value in rows:
+        out.print(Text(f"  {label}  {value}"), soft_wrap=True)  # a path is no markup
+    again = shlex.join(["mingjian", "report", "verify", str(made["archive"])]) + same
+    out.print(Text(f"  {say('verify it', '校验')}  {again}", "dim"), soft_wrap=True)
+
+
+def same_settings(profile: str, config: str, overrides: list[str]) -> str:
+    """The options that make another command use the same settings, "" for the standard ones."""
+    named = ["--config", config] if config else ["--profile", profile]
+    given = [] if named == ["--profile", "embedded"] else named
+    given += [part for override in overrides for part in ("--set", override)]
+    return " " + shlex.join(given) if given else ""
+
+
+def _usage(en: str, zh: str, fix_en: str, fix_zh: str) -> MingjianError:
+    return MingjianError(en, zh, fix_en=fix_en, fix_zh=fix_zh, exit_code=EXIT_USAGE)

@@ -1,0 +1,93 @@
+"""`mingjian report open`: shows what was taken out of a pack, as a file that can be checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from desk.desk import UNMASKED
+from desk.roles import UNMASK, reason_given
+from jobs.archive import desk_of, written_archive
+from jobs.cli.app import (
+    ConfigOption,
+    Output,
+    OutputOption,
+    ProfileOption,
+    SetOption,
+    emit,
+    out,
+    say,
+    settings_from,
+)
+from jobs.openings import opened, write_opened
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "open",
+        help="披露证据包中被遮盖的内容：写出可供核对的披露文件。\n\n"
+        "Show what was taken out of a pack, as a file that can be checked against it.\n\n"
+        "例 · example:\n\n  mingjian report open var/packs/3f2a9c41.zip --record 6 --out open.json"
+        " --reason 法院调取",
+    )(open_pack)
+
+
+def open_pack(
+    *,
+    path: Annotated[
+        Path, typer.Argument(metavar="PACK", help="证据包 .zip，旁边有 .openings · the pack")
+    ],
+    target: Annotated[Path, typer.Option("--out", help="写到哪个文件 · file to write")],
+    reason: Annotated[str, typer.Option("--reason", "-r", help="事由，必填 · why; needed")] = "",
+    records: Annotated[
+        list[int],
+        typer.Option(
+            "--record",
+            "-n",
+            min=1,
+            help="哪些记录，默认全部；可多次 · which; default: all; repeatable",
+        ),
+    ] = [],  # noqa: B006 - typer reads the default
+    profile: ProfileOption = "embedded",
+    config: ConfigOption = "",
+    overrides: SetOption = [],  # noqa: B006 - typer reads the default
+    output: OutputOption = Output.text,
+) -> None:
+    """Open redactions of a pack."""
+    settings = settings_from(profile, config, overrides)
+    archive = written_archive(settings)
+    reason = " ".join(reason.split())
+    desk, role = None, ""
+    if archive is not None:
+        desk = desk_of(settings, archive)
+        role = desk.allow(UNMASK, pack=path.stem)
+    reason = reason_given(reason, UNMASK)
+    found = opened(settings, path, records)
+    if desk is not None:
+        desk.note(
+            UNMASKED, role, reason, pack=path.stem, manifest_sm3=found.manifest_sm3,
+            records=found.records, holes=found.holes,
+        )  # fmt: skip
+    write_opened(found, target)
+    if output is Output.json:
+        emit({"out": str(target), "records": found.records, "holes": found.holes})
+        return
+    count = len(found.records)
+    out.print(
+        Text.assemble(
+            ("✓", "bold green"),
+            say(
+                f" {found.holes} places in {count} records opened: ",
+                f" 已披露 {count} 条记录的 {found.holes} 处：",
+            ),
+            str(target),
+        ),
+        soft_wrap=True,
+    )  # fmt: skip
+    out.print(
+        Text(f"  python3 verify.py {path.name} --openings {target.name}", "dim"), soft_wrap=True
+    )

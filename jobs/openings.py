@@ -1,0 +1,87 @@
+"""What was taken out of a pack, from the sealed file that lies beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+from config.settings import Settings
+from reports.redaction import OPENINGS
+from reports.standalone.checks import MANIFEST
+from reports.standalone.verify import read_zip
+from rules.alert import sm3_raw
+from rules.errors import EXIT_USAGE, MingjianError
+from sinks.ledger.canonical import canonical
+from sinks.sealing import Sealer, binding
+
+
+class Opened(NamedTuple):
+    """Openings of these records: the file's bytes, how many places, of which pack."""
+
+    data: bytes
+    records: list[int]
+    holes: int
+    manifest_sm3: str
+
+
+def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Opened:
+    """What was taken out of these records; of all of them where none is named.
+
+    Raises:
+        MingjianError: no such pack, nothing was taken out of it or of these records, or what was
+            kept of it is not here, damaged, or of another pack.
+    """
+    manifest = read_zip(str(pack))[0].get(MANIFEST)
+    if manifest is None:
+        raise _usage(
+            f"{pack} is not an evidence pack, or is not there",
+            f"{pack} 不是证据包，或不存在",
+            "give the .zip of the pack",
+            "请给出证据包的 .zip",
+        )
+    kept = pack.with_suffix(f".{OPENINGS}")
+    try:
+        sealed = kept.read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        raise _usage(
+            f"there is no {kept.name} beside {pack.name}: nothing was taken out of this pack, or"
+            " the file was moved",
+            f"{pack.name} 旁边没有 {kept.name}：该包没有遮盖内容，或文件已被移走",
+            "keep the two files together where packs are made",
+            "请在制作处将两个文件放在一起",
+        ) from None
+    digest = sm3_raw(manifest)
+    sealer = Sealer.from_dir(settings.keys_dir, create=False)
+    told = json.loads(sealer.open(sealed, binding(settings.tenant, digest)))
+    rows = [one for one in told["openings"] if not records or one["n"] in records]
+    found = sorted({one["n"] for one in rows})
+    if lacking := sorted(set(records) - set(found)):
+        raise _usage(
+            f"nothing was taken out of record {lacking[0]}",
+            f"第 {lacking[0]} 条记录没有遮盖内容",
+            "redactions.json in the pack names the records",
+            "包内 redactions.json 载明有遮盖的记录",
+        )
+    return Opened(canonical({**told, "openings": rows}), found, len(rows), digest)
+
+
+def write_opened(found: Opened, target: Path) -> None:
+    """Write the file, readable by its owner alone. Raises MingjianError: it cannot be written."""
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(found.data)
+    except OSError as error:
+        raise _usage(
+            f"{target} cannot be written: {error.strerror}",
+            f"{target} 无法写入：{error.strerror}",
+            "name a file that is not there yet, in a folder that is",
+            "请给出已有目录中尚不存在的文件名",
+        ) from None
+
+
+def _usage(en: str, zh: str, fix_en: str, fix_zh: str) -> MingjianError:
+    return MingjianError(en, zh, fix_en=fix_en, fix_zh=fix_zh, exit_code=EXIT_USAGE)

@@ -1,0 +1,148 @@
+"""The completeness statement of a pack: what was asked for, what was found, what it cannot show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reports.anchor import Anchored
+from reports.case import CONTEXT, EVENT, MEMBER, PERIOD, PERSON, Item, Request, Subject
+from reports.context import Found, Spans, Wanted
+from reports.media import LEFT_OUT, STORED, MediaFile
+
+_INCLUSION, _TIMESTAMP, _MEDIA, _REDACTED = "ledger_inclusion", "timestamp", "media", "redaction"
+_HANDLING, _PERIOD = "handling", "period"
+
+
+def statement(
+    subject: Subject,
+    alerts: Sequence[dict[str, Any]],
+    items: Sequence[Item],
+    wanted: Wanted,
+    found: Found,
+    request: Request,
+    ledger: Anchored | None,
+    media: Sequence[MediaFile],
+) -> dict[str, Any]:
+    """The content of completeness.json."""
+    listed = sum(len(alert["members"]) for alert in alerts)
+    contributing = sum(alert["count"] for alert in alerts)
+    holes = [hole for item in items for hole in item.holes]
+    return {
+        "v": 2,
+        "counts": {
+            role: sum(item.role == role for item in items)
+            for role in (MEMBER, CONTEXT, EVENT, PERIOD)
+        },
+        "alerts": {
+            "count": len(alerts),
+            "contributing": contributing,
+            "listed": listed,
+            "beyond_the_cap": contributing - listed,
+        },
+        "query": {
+            "conversations": _spans("conversation", wanted.conversations),
+            "each_side": request.each_side,
+            "acts": _spans("person", wanted.acts),
+            "talk": _spans("person", wanted.talk),
+        },
+        "source": {
+            "name": found.source,
+            "scanned": found.scanned,
+            "undecodable": found.bad,
+            "limits": [{"en": en, "zh": zh} for en, zh in found.limits],
+        },
+        "media": {
+            "named": len(media),
+            "included": sum(bool(one.file) for one in media),
+            "left_out": sum(one.state == LEFT_OUT for one in media),
+        },
+        "redacted": {"records": sum(bool(item.holes) for item in items), "holes": len(holes)},
+        "not_covered": not_covered(subject, ledger, media, redacted=bool(holes)),
+    }
+
+
+def not_covered(
+    subject: Subject,
+    ledger: Anchored | None,
+    media: Sequence[MediaFile] = (),
+    *,
+    redacted: bool = False,
+) -> list[dict[str, str]]:
+    """What such a pack cannot show, each with its id and in both languages."""
+    shown = set()
+    if ledger and not ledger.missing:
+        shown.add(_INCLUSION)
+    if ledger and ledger.stamps:
+        shown.add(_TIMESTAMP)
+    if not ledger:
+        shown.add(_HANDLING)
+    if all(one.state == STORED for one in media):
+        shown.add(_MEDIA)
+    if not redacted:
+        shown.add(_REDACTED)
+    if subject.kind != PERSON:
+        shown.add(_PERIOD)
+    return [{"id": key, "en": en, "zh": zh} for key, en, zh in _NOT_COVERED if key not in shown]
+
+
+def _spans(name: str, asked: Any) -> list[dict[str, Any]]:
+    rows: list[tuple[str, Spans]] = sorted(asked.items())
+    return [{name: one, "start": start, "end": end} for one, spans in rows for start, end in spans]
+
+
+_NOT_COVERED = (
+    (
+        _INCLUSION,
+        "That the records were entered in a tamper-evident register when they arose (a Merkle "
+        "inclusion proof) is not shown. The signature shows that nothing changed since this pack "
+        "was made.",
+        "本包不证明各条记录在产生之时即已登入防篡改的存证账本（即不含 Merkle 包含性证明）；"
+        "签名证明的是本包制作完成之后内容未被改动。",
+    ),
+    (
+        _TIMESTAMP,
+        "There is no time stamp by a third party (RFC 3161): the creation time is the clock of "
+        "the machine that built the pack and has no independent witness.",
+        "本包未附第三方可信时间戳（RFC 3161）：制作时间取自制作机器的时钟，没有独立第三方见证。",
+    ),
+    (
+        "certificate",
+        "The signing key is self-generated and not certified by a certification authority.",
+        "签名密钥为系统自行生成，未经电子认证机构（CA）认证。",
+    ),
+    (
+        _MEDIA,
+        "Contents of files, pictures, voice and video that are not in the pack are named by WeCom's"
+        " md5 alone.",
+        "未收入包内的文件、图片、语音、视频仅载明企业微信所记的 md5，内容本身不在包内。",
+    ),
+    (
+        _REDACTED,
+        "What was taken out of records can be checked against its commitment only when it is "
+        "opened (mingjian report open).",
+        "已遮盖的内容须经披露（mingjian report open）方可与其承诺值核对。",
+    ),
+    (
+        _HANDLING,
+        "Lines of the custody book about these messages are in the pack and in the ledger; that "
+        "none was left out shows only when the whole book is checked.",
+        "与本包消息有关的保管记录均已收录并登入账本；是否有遗漏须核查整本保管记录才能得知。",
+    ),
+    (
+        _PERIOD,
+        "Of a person's period the pack holds what the archive holds: what was not archived, or was "
+        "deleted by its retention period before, is not in it.",
+        "期间内的消息以归档所存为准：未进入存档的、此前已按留存期限删除的，不在包内。",
+    ),
+    (
+        "lexicons",
+        "Word lists that the rule refers to are covered by the ruleset digest, not included.",
+        "规则引用的词库由规则集摘要覆盖，原文未收入包内。",
+    ),
+    (
+        "consent",
+        "Conversations with customers who did not agree to archiving never reach the archive.",
+        "未同意存档的客户会话不会进入存档，本包无法覆盖。",
+    ),
+)

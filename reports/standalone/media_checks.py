@@ -1,0 +1,67 @@
+"""Whether the files in a pack are those that its messages carried."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+from reports.standalone.words import Check, Damaged, why
+from sinks.ledger.sm3 import sm3
+
+MEDIA, MEDIA_HEAD = "media.json", "media-"
+_FILES = "media"
+_ODD = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+
+
+def media_checks(files: dict[str, bytes], events: list[dict[str, Any]]) -> list[Check]:
+    """Every check of the files that messages carried; none where the pack names none.
+
+    Args:
+        events: rows of events.jsonl.
+    """
+    contents = {name for name in files if name.startswith(MEDIA_HEAD)}
+    if MEDIA not in files and not contents:
+        return []
+    try:
+        rows = json.loads(files[MEDIA])["files"]
+        raws = {row["n"]: base64.b64decode(row["raw"]) for row in events}
+        named = [row for row in rows if row["file"]]
+        if {row["file"] for row in named} != contents:
+            raise Damaged("it does not name the files that are here", "所载文件与包内文件不符")
+        odd = [trouble for row in named if (trouble := _other(row, files, raws))]
+    except _ODD as error:
+        en, zh = why(error)
+        if MEDIA not in files:
+            en, zh = f"{MEDIA} is missing", f"缺少 {MEDIA}"
+        return [Check(_FILES, False, en, zh)]
+    if odd:
+        ok, en, zh = min(odd, key=lambda one: one[0] is None)
+        return [Check(_FILES, ok, en, zh)]
+    en = f"{len(named)} files fit the md5 in their messages"
+    zh = f"{len(named)} 个文件与消息所载 md5 一致"
+    if left := len(rows) - len(named):
+        en, zh = (
+            f"{en}; {left} are named and not in the pack",
+            f"{zh}；另有 {left} 个仅载明、未收录",
+        )
+    return [Check(_FILES, True, en, zh)]
+
+
+def _other(
+    row: dict[str, Any], files: dict[str, bytes], raws: dict[int, bytes]
+) -> tuple[bool | None, str, str] | None:
+    """What does not fit; None for its first part where WeCom itself may be wrong."""
+    name, number = row["file"], row["n"]
+    data, stated = files[name], str(row["md5"])
+    if sm3(data) != row["sm3"]:
+        return False, f"{name} is not the content that was stored", f"{name} 不是归档所存的内容"
+    raw = raws[number]
+    if not stated:
+        return None, f"{name}: its message states no md5", f"{name}：消息未载明 md5"
+    if stated.encode() not in raw.lower():
+        return False, f"record {number} does not carry {name}", f"第 {number} 条消息并不携带 {name}"
+    if hashlib.md5(data).hexdigest() != stated:  # noqa: S324 - WeCom's own check, not our proof
+        return None, f"{name} is not what the md5 of WeCom says", f"{name} 与企业微信所记 md5 不符"
+    return None

@@ -1,0 +1,74 @@
+"""The language of a report: every phrase stands beside its twin, in Chinese and in English."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reports.case import EN
+
+
+class Words(NamedTuple):
+    """Chooses between twins."""
+
+    language: str
+
+    def __call__(self, en: str, zh: str) -> str:
+        """The one in the report's language."""
+        return en if self.language == EN else zh
+
+    def of(self, twins: tuple[str, str] | None, other: str = "") -> str:
+        """The same of (English, Chinese); `other` where there are none."""
+        return self(*twins) if twins else other
+
+    def listed(self, names: list[str]) -> str:
+        """Names one after another."""
+        return self(", ", "、").join(names)
+
+
+# (English, Chinese)
+LEVELS = {
+    0: ("Recorded", "记录"),
+    1: ("Level 1 · block and log", "一级 · 拦截与记录"),
+    2: ("Level 2 · alert in real time", "二级 · 实时告警"),
+    3: ("Level 3 · emergency", "三级 · 紧急"),
+}
+SEVERITIES = {
+    "informational": ("informational", "提示"),
+    "low": ("low", "低"),
+    "medium": ("medium", "中"),
+    "high": ("high", "高"),
+    "critical": ("critical", "严重"),
+}
+STATES = {
+    "post_hoc": ("Found afterwards", "事后发现"),
+    "delegated": ("Left to WeCom to intercept", "已委托企业微信拦截"),
+    "enforced": ("Intercepted by this system", "已由本系统拦截"),
+}
+STATE_TEXTS = {
+    "post_hoc": (
+        "WeCom hands records over after a message was delivered or a thing was done, so this system"
+        " cannot stop it; all that is listed here has happened.",
+        "企业微信在消息送达、行为发生之后才提供记录，系统无法事先拦截；本案所列均已发生。",
+    ),
+    "delegated": (
+        "A rule of interception is set in WeCom; whether it stopped the message is for WeCom's"
+        " records to say, this system sees the archived copy.",
+        "已在企业微信中设置拦截规则；是否实际拦截以企业微信的记录为准，本系统看到的是存档副本。",
+    ),
+    "enforced": (
+        "The message went through this system's channel and was stopped before it was sent.",
+        "消息经由本系统通道发送，在发出前已被拦截。",
+    ),
+}
+ROLES = {
+    "member": ("member", "命中"),
+    "context": ("context", "上下文"),
+    "event": ("act", "行为"),
+    "period": ("period", "往来"),
+}
+PARTIES = {
+    "employee": ("employee", "员工"),
+    "customer": ("customer", "客户"),
+    "bot": ("robot", "机器人"),
+    "system": ("system", "系统"),
+}
