@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes everything ready that the Makefile's targets need; says what is missing and how to mend it.
 #   scripts/setup.sh          .venv from the lock files, libraries and fonts for PDF
-#   scripts/setup.sh --test   also Redis, PostgreSQL, SoftHSM, Maven, a JRE, which the integration tests start
+#   scripts/setup.sh --test   also Redis, PostgreSQL, SoftHSM, Maven, a JRE, which the integration tests start,
+#                             and veraPDF, which judges the PDFs
 # Safe to run again and again: with everything there it takes well under a second.
 # MINGJIAN_PYTHON=PATH chooses the interpreter, MINGJIAN_NO_APT=1 keeps it from installing Debian
 # packages. pip's own settings (pip.conf, PIP_INDEX_URL, proxies) are honoured.
@@ -218,6 +219,15 @@ setup_test() {
     install "${missing[@]}" || need_by_hand "${missing[@]}"
 }
 
+# The one archive that only the tests use. What starts servers, such as make stack, can do without.
+setup_validator() {
+    mkdir -p "$(dirname "$LOG")"
+    .venv/bin/python -m tests.support.verapdf >>"$LOG" 2>&1 && return
+    printf '! %s\n' "$(pick "the validator of PDFs could not be fetched; the reason is in $LOG" \
+        "PDF 校验程序未能取得；原因见 $LOG")" >&2
+}
+
 setup_python
 setup_pdf
 [ "$WANT_TEST" = no ] || setup_test
+[ "$WANT_TEST" = no ] || setup_validator
