@@ -19,7 +19,7 @@ from sinks.archive.custody import CustodyBook, Deed, Line
 from sinks.archive.disposable import Tombstone
 from sinks.archive.hold_book import By
 from sinks.archive.search import ArchiveReader, Found, Query, as_leaf
-from sinks.archive.subjects import restricted
+from sinks.archive.subjects import StoredOnly
 
 SEARCHED, SAW, UNMASKED, EXPORTED = "searched", "saw", "unmasked", "exported"
 PUBLISHED = "published_rules"
@@ -58,7 +58,7 @@ class Desk:
         self.actor = actor
         self._book, self._open_archive, self._now = book, open_archive, now
         self._archive: ArchiveReader | None = None
-        self._restricted: tuple[tuple[int, int], set[int]] = ((0, 0), set())  # and the book's state
+        self._restricted = StoredOnly(book)
 
     @property
     def book(self) -> CustodyBook:
@@ -185,13 +185,10 @@ class Desk:
 
     def _stored_only(self) -> set[int]:
         """Leaves of the messages that may only be stored."""
-        state = self._book.state()
-        if state != self._restricted[0]:
-            try:
-                self._restricted = state, restricted(self._book)
-            except OSError as error:
-                raise _unwritten(error, "nothing is shown", "不予显示") from None
-        return self._restricted[1]
+        try:
+            return self._restricted.leaves()
+        except OSError as error:
+            raise _unwritten(error, "nothing is shown", "不予显示") from None
 
     def _found(self, which: str) -> Found | Tombstone:
         reader = self._reader()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from config.settings import Settings, Target
 from desk.desk import Desk
 from desk.roles import actor_of
 from jobs.account import account
+from jobs.clock import now_ms
 from jobs.ledger_signer import signed_by
 from jobs.stamping import good_stamps
 from reports.anchor import Anchors
@@ -65,11 +65,6 @@ def written_archive(settings: Settings) -> Target | None:
     return None
 
 
-def now_ms() -> int:
-    """UTC ms of the machine's clock."""
-    return time.time_ns() // 1_000_000
-
-
 def open_index(settings: Settings, target: Target) -> ArchiveIndex:
     """The index of an archive that has been written to.
 
@@ -77,11 +72,11 @@ def open_index(settings: Settings, target: Target) -> ArchiveIndex:
         MingjianError: nothing was archived yet, or the index is not there now.
     """
     if target.index == "sqlite" and not (Path(target.path) / INDEX_FILE).exists():
-        raise nothing_yet(target)
+        raise no_index(target)
     try:
         return index_of(target, settings.tenant, writes=False)
     except NoIndexYet:
-        raise nothing_yet(target) from None
+        raise no_index(target) from None
     except (OSError, sqlite3.Error) as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise MingjianError(
@@ -90,6 +85,18 @@ def open_index(settings: Settings, target: Target) -> ArchiveIndex:
             fix_en="see whether its server runs and can be reached, then ask again",
             fix_zh="请检查其服务器是否在运行、可否连接，然后重试",
         ) from None
+
+
+def no_index(target: Target) -> MingjianError:
+    """The error of an archive without an index: it was lost, or there never was one."""
+    if not (ledger_folder(target) / CHECKPOINT).exists():
+        return nothing_yet(target)
+    return MingjianError(
+        f"the archive {target.path} has a ledger, and its index is gone",
+        f"归档 {target.path} 有账本，但索引不在了",
+        fix_en="restore it from its copy, or run `mingjian archive rebuild`",
+        fix_zh="请从副本恢复，或运行 `mingjian archive rebuild`",
+    )
 
 
 def nothing_yet(target: Target) -> MingjianError:
@@ -119,7 +126,7 @@ def open_parts(settings: Settings, target: Target) -> Parts:
     """
     index = open_index(settings, target)
     if index.secret() is None:
-        raise nothing_yet(target)
+        raise no_index(target)
     return Parts(
         objects_of(target, settings.tenant),
         index,
@@ -206,7 +213,7 @@ def trusted(settings: Settings) -> tuple[str, bytes]:
 def key_states(settings: Settings, target: Target) -> Iterator[VersionState]:
     """Every version of the tenant's key. Raises MingjianError: see `open_parts`."""
     parts = open_parts(settings, target)
-    return version_states(parts.keys, parts.index, parts.objects)
+    return version_states(parts.keys, parts.index, parts.objects, target.path)
 
 
 def anchors_of(

@@ -186,7 +186,10 @@ class Fetcher:
                     name, "it is not what was just stored", "刚存入的内容与写入的不同"
                 )
         now = self._world.now()
-        self._book.stored(row, content, md5=come.md5, name=name, at=now, who=self._who)
+        version = store.key_version(name)
+        self._book.stored(
+            row, content, md5=come.md5, name=name, at=now, who=self._who, key_version=version
+        )
         self._settled(STORED, row, path)
         self._bytes += come.size
 

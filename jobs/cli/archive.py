@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from desk.desk import CHECKED, MAX_PAGE
 from desk.roles import CHECK
 from desk.shown import Gone
 from jobs.archive import archive_target, desk_of, open_ledger, open_parts
-from jobs.cli import archive_custody, archive_keys, archive_media
+from jobs.cli import archive_custody, archive_keys, archive_media, archive_rebuild
 from jobs.cli.alert_list import milliseconds
 from jobs.cli.app import (
     ConfigOption,
@@ -26,16 +25,16 @@ from jobs.cli.app import (
     UntilOption,
     emit,
     err,
-    language,
     out,
     say,
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.archive_text import print_message, print_messages
+from jobs.cli.faults import print_faults
 from jobs.cli.words import plural
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
-from sinks.archive.check import Sound, check_archive
+from sinks.archive.check import Fault, Sound, check_archive
 from sinks.archive.disposing import disposals_of
 from sinks.archive.media import MediaStore
 from sinks.archive.media_check import check_media
@@ -58,6 +57,7 @@ def register(app: typer.Typer) -> None:
     archive_custody.register(archive_app)
     archive_keys.register(archive_app)
     archive_media.register(archive_app)
+    archive_rebuild.register(archive_app)
     app.add_typer(archive_app)
 
 
@@ -208,36 +208,26 @@ def check(
     ledger = open_ledger(settings, archive)
     sound: list[Sound] = []
     files: list[int] = []
-    faults = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeElapsedColumn())  # fmt: skip
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(say("messages", "消息"), total=ledger.size)
-        of_messages = check_archive(
+
+    def everything(progress: Callable[[int, int], None]) -> Iterator[Fault]:
+        yield from check_archive(
             ledger=ledger,
             index=parts.index,
             objects=parts.objects,
             keys=parts.keys,
             disposals=disposals_of(parts.index),
             plans=Plans(archive.path),
-            progress=lambda done, of: bar.update(task, completed=done, total=of),
+            progress=progress,
             told=sound.append,
         )
-        of_files = check_media(
+        yield from check_media(
             folder=archive.path,
             index=parts.index,
             store=MediaStore(parts.objects, parts.keys),
             told=lambda stored, _lines: files.append(stored),
         )
-        for fault in chain(of_messages, of_files):
-            faults += 1
-            if output is Output.json:
-                emit(fault._asdict())
-                continue
-            which = say(f"entry {fault.leaf}", f"第 {fault.leaf} 条") if fault.leaf >= 0 else ""
-            words = fault.zh if language() == "zh" else fault.en
-            out.print(" ".join(filter(None, ("[red]✗[/]", fault.place, which))) + f": {words}",
-                      soft_wrap=True)  # fmt: skip
+
+    faults = print_faults(everything, say("messages", "消息"), output)
     seen = sound[0]
     desk.note(
         CHECKED, role, faults=faults, messages=seen.messages, files=files[0], size=seen.signed

@@ -45,6 +45,8 @@ ACTIONS = {
     "checked": "核查",
     "rotated_keys": "轮换密钥",
     "changed_passphrase": "更换口令",
+    "rebuilding_index": "开始重建索引",
+    "rebuilt_index": "重建索引",
     "retention_set": "启用留存策略",
     "hold_placed": "设置法律保全",
     "hold_lifted": "解除法律保全",

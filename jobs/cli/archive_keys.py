@@ -10,7 +10,7 @@ from rich.text import Text
 
 from desk.desk import CHECKED, RESEALED, ROTATED
 from desk.roles import KEYS
-from jobs.archive import archive_target, desk_of, key_states, now_ms
+from jobs.archive import archive_target, desk_of, key_states
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -25,6 +25,7 @@ from jobs.cli.app import (
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.words import plural
+from jobs.clock import now_ms
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.archive.key_versions import VersionState
 from sinks.tenant_keys import open_keystore, tenant_keys
@@ -46,7 +47,8 @@ def register(app: typer.Typer) -> None:
 
 @keys_app.command(
     "list",
-    help="每个版本封装了多少分段。\n\nEvery version, and how many segments it wrapped.\n\n"
+    help="每个版本封装了多少分段与文件，是否仍需要。\n\n"
+    "Every version, how many segments and files it wrapped, and whether it is still needed.\n\n"
     "例 · example:\n\n  mingjian archive keys list",
 )
 def list_keys(
@@ -71,8 +73,8 @@ def list_keys(
 
 @keys_app.command(
     "check",
-    help="核对每个用过的版本都在，并能打开其最新分段。\n\n"
-    "Whether every version that was used is here and opens its newest segment.\n\n"
+    help="核对每个需要的版本都在，并能打开其最新的分段与文件。\n\n"
+    "Whether every version that is needed is here and opens its newest segment and file.\n\n"
     "例 · example:\n\n  mingjian archive keys check",
 )
 def check(
@@ -83,7 +85,7 @@ def check(
     overrides: SetOption = [],  # noqa: B006 - Typer's way of saying "none"
     output: OutputOption = Output.text,
 ) -> None:
-    """Check each version on a segment."""
+    """Check each version on a segment and a file."""
     settings = settings_from(profile, config, overrides)
     archive = archive_target(settings, target)
     desk = desk_of(settings, archive)
@@ -101,8 +103,8 @@ def check(
     else:
         out.print(
             say(
-                f"[green]✓[/] {plural(tried, 'version')} opened the newest segment of each",
-                f"[green]✓[/] {tried} 个版本各自打开了最新的分段",
+                f"[green]✓[/] {plural(tried, 'version')} opened the newest that each had wrapped",
+                f"[green]✓[/] {tried} 个版本各自打开了所封装的最新内容",
             )
         )
 
@@ -183,11 +185,19 @@ def passphrase(
 def _print(state: VersionState, output: Output) -> None:
     fault = state.fault
     if output is Output.json:
-        emit({"version": state.version, "segments": state.segments, "current": state.current,
+        emit({"version": state.version, "segments": state.segments, "files": state.files,
+              "search_key": state.search, "needed": state.needed, "current": state.current,
               "fault": fault.en if fault else ""})  # fmt: skip
         return
-    segments = say(plural(state.segments, "segment"), f"{state.segments:,} 个分段")
-    line = Text(say(f"version {state.version}: {segments}", f"第 {state.version} 版：{segments}"))
+    wraps = [say(plural(state.segments, "segment"), f"{state.segments:,} 个分段")]
+    if state.files:
+        wraps.append(say(plural(state.files, "file"), f"{state.files:,} 个文件"))
+    if state.search:
+        wraps.append(say("the search key", "检索密钥"))
+    told = say(", ", "、").join(wraps)
+    line = Text(say(f"version {state.version}: {told}", f"第 {state.version} 版：{told}"))
+    if not (state.needed or state.current):
+        line.append(say("  not needed", "  不再需要"), "dim")
     if state.current:
         line.append(say("  wraps now", "  正在使用"), "green")
     if fault is not None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from config.settings import Settings, Target
 from desk.desk import CHECKED
 from desk.roles import CHECK, RETENTION, SEE_RETENTION
-from jobs.archive import archive_target, desk_of, now_ms, open_ledger
+from jobs.archive import archive_target, desk_of, open_ledger
 from jobs.cli import retention_approval, retention_holds, retention_plans, retention_subjects
 from jobs.cli.alert_list import when
 from jobs.cli.app import (
@@ -27,9 +27,10 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
-from jobs.cli.retention_text import counting, period, print_policies
+from jobs.cli.retention_text import counting, period, print_policies, print_uncounted
 from jobs.cli.words import plural, visible
-from jobs.retention import counts, deletes, open_kept, plans_of
+from jobs.clock import now_ms
+from jobs.retention import open_kept, open_to_count, plans_of
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from rules.retention.periods import Period
 from rules.retention.policies import Policy
@@ -158,7 +159,7 @@ def check(
     desk = desk_of(settings, archive)
     role = desk.allow(CHECK)
     ledger = open_ledger(settings, archive)
-    index = open_kept(settings, archive).disposals if deletes(archive) else None
+    index = open_kept(settings, archive).disposals
     proved: list[Proved] = []
     faults = 0
     for fault in check_disposals(
@@ -225,22 +226,22 @@ def _in_force(
 
 def _changes(
     settings: Settings, archive: Target, old: tuple[Policy, ...], new: tuple[Policy, ...]
-) -> Change | None:
-    """What the file would change; None where nothing can be counted."""
-    if not counts(archive):
-        return None
-    kept = open_kept(settings, archive)
+) -> Change | MingjianError:
+    """What the file would change; where nothing can be counted, why not."""
+    kept = open_to_count(settings, archive)
+    if isinstance(kept, MingjianError):
+        return kept
     with counting(say("messages", "消息"), kept.index.leaves()) as progress:
         return change(kept.source, old, new, now_ms(), progress)
 
 
-def _changed(changes: Change | None, output: Output, *, same: bool, applied: bool) -> None:
+def _changed(changes: Change | MingjianError, output: Output, *, same: bool, applied: bool) -> None:
     if output is Output.json:
-        emit({"applied": applied, "same": same, **(changes._asdict() if changes else {})})
+        counts = {} if isinstance(changes, MingjianError) else changes._asdict()
+        emit({"applied": applied, "same": same, **counts})
         return
-    if changes is None:
-        words = "not counted: nothing is archived yet, or the index is in PostgreSQL"
-        out.print(say(words, "未统计：尚无归档内容，或索引在 PostgreSQL 中"), style="yellow")
+    if isinstance(changes, MingjianError):
+        print_uncounted(out, changes)
     else:
         out.print(
             say(f"kept shorter {changes.shorter:,}, longer {changes.longer:,}, as before"

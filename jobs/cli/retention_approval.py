@@ -11,7 +11,7 @@ from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.retention_plans import PlanArgument, state_of
 from jobs.cli.retention_text import SHORT
 from jobs.cli.words import plural
-from jobs.retention import deletes, not_there_yet, plans_of
+from jobs.retention import plans_of
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.archive.hold_book import approve as approved_by
 from sinks.archive.plan_states import STALE, PlanState, named_plan
@@ -41,8 +41,6 @@ def approve(
     archive = archive_target(settings, target)
     desk = desk_of(settings, archive)
     by = desk.by(DISPOSE, why, plan=which[:64])
-    if not deletes(archive):
-        raise not_there_yet()
     plans = plans_of(archive)
     plan_id = named_plan(plans, which)
     made = plans.read(plan_id)  # what is approved is what was made

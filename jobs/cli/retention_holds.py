@@ -25,9 +25,10 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
-from jobs.cli.retention_text import counting, print_hold, scope_words
+from jobs.cli.retention_text import counting, print_hold, print_uncounted, scope_words
 from jobs.cli.words import plural, visible
-from jobs.retention import counts, open_kept
+from jobs.retention import open_to_count
+from rules.errors import MingjianError
 from rules.retention.holds import HoldScope, in_force
 from sinks.archive.covered import Covered, covered
 from sinks.archive.hold_book import holds_of, lift_hold, place_hold
@@ -97,8 +98,8 @@ def place(
     with desk.writing():  # it holds first, and is counted then
         line = place_hold(desk.book, hold, scope, by)
     counted: Covered | None = None
-    if counts(archive):
-        kept = open_kept(settings, archive)
+    kept = open_to_count(settings, archive)
+    if not isinstance(kept, MingjianError):
         with counting(say("messages", "消息"), kept.index.leaves()) as progress:
             counted = covered(kept.source, scope, progress)
     if output is Output.json:
@@ -110,9 +111,8 @@ def place(
             f"✓ {visible(hold)} 已生效：{scope_words(scope)}"),
         soft_wrap=True, markup=False,
     )  # fmt: skip
-    if counted is None:
-        words = "not counted: nothing is archived yet, or the index is in PostgreSQL"
-        out.print(say(words, "未统计：尚无归档内容，或索引在 PostgreSQL 中"), style="yellow")
+    if isinstance(kept, MingjianError) or counted is None:
+        print_uncounted(out, kept)
         return
     out.print(say(f"it covers {plural(counted.messages, 'message')} now",
                   f"现覆盖 {counted.messages:,} 条消息"))  # fmt: skip

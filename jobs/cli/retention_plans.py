@@ -9,7 +9,7 @@ import typer
 
 from desk.desk import Desk
 from desk.roles import RETENTION, SEE_RETENTION
-from jobs.archive import archive_target, desk_of, now_ms
+from jobs.archive import archive_target, desk_of
 from jobs.cli.alert_list import when
 from jobs.cli.app import (
     ConfigOption,
@@ -25,7 +25,8 @@ from jobs.cli.app import (
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.retention_text import SHORT, print_plan, print_state
 from jobs.cli.words import plural, visible
-from jobs.retention import deletes, not_there_yet, open_kept, plans_of
+from jobs.clock import now_ms
+from jobs.retention import open_kept, plans_of
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.retention.holds import in_force, replay
 from sinks.archive.disposal_plan import Plan
@@ -214,9 +215,6 @@ def status(
     )
     for one in open_ones:
         print_state(out, one)
-    if not deletes(archive):
-        en, zh = not_there_yet().en, not_there_yet().zh
-        out.print(say(en, zh), style="yellow", soft_wrap=True)
 
 
 def state_of(desk: Desk, plan_id: str, plans: Plans) -> PlanState:

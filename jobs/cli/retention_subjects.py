@@ -10,7 +10,7 @@ import typer
 from desk.desk import LOOKED_UP
 from desk.roles import SUBJECT
 from desk.subjects import Copied, export, keep_erasure, leaves_of
-from jobs.archive import archive_target, desk_of, now_ms
+from jobs.archive import archive_target, desk_of
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -26,6 +26,7 @@ from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.retention_plans import print_next
 from jobs.cli.retention_text import print_counts, print_kept, print_letter
 from jobs.cli.words import message_type, plural, visible
+from jobs.clock import now_ms
 from jobs.retention import open_kept
 from rules.errors import EXIT_FINDINGS
 from sinks.archive.letters import access_letter, erasure_letter

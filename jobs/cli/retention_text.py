@@ -15,6 +15,7 @@ from rich.text import Text
 from jobs.cli.alert_list import when
 from jobs.cli.app import err, language, out, say
 from jobs.cli.words import plural, visible
+from rules.errors import MingjianError
 from rules.retention.holds import Hold, HoldScope
 from rules.retention.periods import FOREVER, Period, day_of
 from rules.retention.policies import Policy
@@ -171,6 +172,12 @@ def stayed_words(stayed: Mapping[str, int]) -> str:
     """How many stayed, and why."""
     parts = [f"{say(*STAYED.get(why, (why, why)))} {count:,}" for why, count in stayed.items()]
     return say("stayed: ", "保留：") + say(", ", "、").join(parts)
+
+
+def print_uncounted(console: Console, why: MingjianError) -> None:
+    """That it is in force and was not counted."""
+    words = say(f"not counted: {why.en}", f"未统计：{why.zh}")
+    console.print(words, style="yellow", soft_wrap=True, markup=False)
 
 
 def print_counts(console: Console, title: str, counts: Mapping[str, int]) -> None:

@@ -11,32 +11,22 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rules.decode import Decoder
+from rules.errors import MingjianError
 from rules.message import Message
-from sinks.archive.kept import message_of
+from sinks.archive.accounting import Accounting, ReadFrom, require_near
+from sinks.archive.disposing import disposals_of
+from sinks.archive.found_records import Segments
+from sinks.archive.hit_book import HITS, HitBook, take_hits
+from sinks.archive.kept import message_of, row_of
 from sinks.archive.keys import TenantKeys
-from sinks.archive.leaves import (
-    MessageLeaf,
-    OtherLeaf,
-    message_entry,
-    other_entry,
-    read_message,
-    read_other,
-)
-from sinks.archive.objects import NoObject, Objects
+from sinks.archive.leaves import ALERT, MessageLeaf, OtherLeaf, message_entry, other_entry
+from sinks.archive.objects import Objects
 from sinks.archive.rows import ArchiveIndex, HitRow, Row, SegmentRow, Stored
-from sinks.archive.segment import (
-    Entry,
-    Listed,
-    Place,
-    SegmentDamaged,
-    open_all,
-    read_head,
-    seal_segment,
-)
+from sinks.archive.segment import Entry, read_head, seal_segment
 from sinks.archive.terms import Terms
 from sinks.ledger.log import Ledger
 
@@ -64,6 +54,11 @@ class Archiver:
         objects, ledger, index, keys, terms: its parts; the ledger's writer is this one alone.
         decoder: of the tenant's records.
         now: UTC ms, when segments are made.
+        hit_book: has what alerts name beside the index.
+        read: gives the ledger's entries, where there is a quicker way than one by one.
+
+    Raises:
+        MingjianError: what was cut short cannot be accounted for, or the index was lost.
     """
 
     def __init__(
@@ -77,10 +72,13 @@ class Archiver:
         terms: Terms,
         decoder: Decoder,
         now: Callable[[], int],
+        hit_book: HitBook | None = None,
+        read: ReadFrom | None = None,
     ) -> None:
         self._tenant, self._objects, self._ledger = tenant, objects, ledger
         self._index, self._keys, self._terms = index, keys, terms
         self._decoder, self._now = decoder, now
+        self._hit_book, self._read = hit_book, read
         self._forget()
         self._catch_up()
 
@@ -99,7 +97,7 @@ class Archiver:
 
     def enter(self, leaf: OtherLeaf, hits: Sequence[HitRow] = ()) -> None:
         """Enter something that is no message, and note which messages it names."""
-        self._others[leaf] = None
+        self._others[leaf] = hits
         self._hits += hits
 
     def stand(self, positions: Mapping[str, int]) -> None:
@@ -130,6 +128,7 @@ class Archiver:
         new = [one for key, one in self._pending.items() if key not in known]
         entered = self._index.entered(list(self._others))
         others = [leaf for leaf in self._others if leaf not in entered]
+        self._note_hits(others)
         entries = list[bytes]()
         rows, segments = list[tuple[Row, str]](), list[SegmentRow]()
         if new:
@@ -149,10 +148,20 @@ class Archiver:
         self._forget()
         return done
 
+    def _note_hits(self, others: Sequence[OtherLeaf]) -> None:
+        """What alerts name that are entered now is in the book first; once, also where the flush
+        fails and is done again."""
+        alerts = [leaf for leaf in others if leaf.kind == ALERT and leaf not in self._noted]
+        if self._hit_book is not None and alerts:
+            lines = self._hit_book.add([(leaf.id, self._others[leaf]) for leaf in alerts])
+            self._noted.update(alerts)
+            self._positions[HITS] = lines
+
     def _forget(self) -> None:
         self._pending: dict[tuple[int, str], _Pending] = {}
-        self._others: dict[OtherLeaf, None] = {}
+        self._others: dict[OtherLeaf, Sequence[HitRow]] = {}
         self._hits: list[HitRow] = []
+        self._noted: set[OtherLeaf] = set()
         self._positions: dict[str, int] = {}
         self._bytes = self._repeats = 0
 
@@ -172,80 +181,42 @@ class Archiver:
         self._objects.put(name, sealed.data)
         entries, rows = [], []
         for at, (one, place) in enumerate(zip(new, sealed.places, strict=True)):
-            digest = hashlib.new("sm3", one.raw).digest()
-            entries.append(message_entry(_leaf(one.message, digest.hex(), name, at + 1)))
-            row = _row(at, one.message, name, at + 1, place, len(one.raw), digest)
+            digest = hashlib.new("sm3", one.raw).hexdigest()
+            told = _leaf(one.message, digest, name, at + 1)
+            entries.append(message_entry(told))
+            row = row_of(at, told, one.message, place, len(one.raw))
             rows.append((row, self._terms.of(one.message)))
         version = read_head(sealed.data, name).wrapped.version
         made = SegmentRow(name, version, sealed.sm3, len(sealed.data), len(new), created_at)
         return entries, rows, [made]
 
     def _catch_up(self) -> None:
-        """Account for entries of a flush that was cut short."""
-        start, end = self._index.leaves(), self._ledger.size
-        found: dict[str, list[tuple[int, MessageLeaf]]] = {}
-        others = []
-        for leaf in range(start, end):
-            entry = self._ledger.entry(leaf)
-            if told := read_message(entry):
-                found.setdefault(told.segment, []).append((leaf, told))
-            elif other := read_other(entry):
-                others.append((leaf, other))
-        rows, segments = [], []
-        for name, leaves in found.items():
-            data = self._objects.get(name)
-            head = read_head(data, name)
-            listed = {one.number: one for one in open_all(data, name, self._keys)}
-            for leaf, told in leaves:
-                rows.append(self._made_again(leaf, told, listed[told.number]))
-            sm3 = hashlib.new("sm3", data[:-32]).hexdigest()
-            segments.append(
-                SegmentRow(
-                    name, head.wrapped.version, sm3, len(data), head.records, head.created_at
-                )
-            )
-        if end > start:
-            self._index.store(Stored(rows, segments, others, (), {}, end))
+        """Account for entries of a flush that was cut short, and for what alerts name."""
+        work = Accounting(
+            index=self._index,
+            disposals=disposals_of(self._index),
+            read=self._read or self._one_by_one,
+            size=self._ledger.size,
+            segments=Segments(self._objects, self._keys),
+            terms=self._terms,
+            decoder=self._decoder,
+            wrong=_raised,
+        )
+        if self._index.leaves() < self._ledger.size:
+            require_near(self._index, self._read or self._one_by_one, self._ledger.size)
+            for _ in work.run():
+                pass
+        if self._hit_book is not None:
+            take_hits(self._hit_book, self._index)
 
-    def _made_again(self, leaf: int, told: MessageLeaf, listed: Listed) -> tuple[Row, str]:
-        if listed.raw is None:
-            raise listed.damage or NoObject(told.segment, "")
-        message = message_of(self._decoder, listed.raw)
-        if message is None:
-            raise SegmentDamaged(told.segment, "it holds a heartbeat", "其中有心跳记录")
-        digest = bytes.fromhex(told.sm3)
-        row = _row(leaf, message, told.segment, told.number, listed.place, len(listed.raw), digest)
-        return row, self._terms.of(message)
+    def _one_by_one(self, start: int) -> Iterator[tuple[int, bytes]]:
+        for leaf in range(start, self._ledger.size):
+            yield leaf, self._ledger.entry(leaf)
+
+
+def _raised(_leaf: int, _place: str, error: MingjianError) -> None:
+    raise error
 
 
 def _leaf(message: Message, sm3: str, segment: str, number: int) -> MessageLeaf:
     return MessageLeaf(message.msgid, message.seq, message.time, sm3, segment, number)
-
-
-def _row(
-    leaf: int,
-    message: Message,
-    segment: str,
-    number: int,
-    place: Place,
-    size: int,
-    sm3: bytes,
-) -> Row:
-    return Row(
-        leaf,
-        message.msgid,
-        message.seq,
-        message.time,
-        message.kind,
-        message.type,
-        message.sender,
-        message.room,
-        message.conversation,
-        message.direction,
-        segment,
-        number,
-        place.offset,
-        place.length,
-        size,
-        sm3,
-    )

@@ -16,7 +16,7 @@ from rules.errors import MingjianError
 from sinks.archive.disposable import DisposableIndex, tombstone_of
 from sinks.archive.keys import TenantKeys
 from sinks.archive.leaves import MessageLeaf, read_message
-from sinks.archive.objects import Objects
+from sinks.archive.objects import NoObject, Objects
 from sinks.archive.plans import Plans
 from sinks.archive.rows import ArchiveIndex, Asked, Row
 from sinks.archive.segment import Listed, intact, open_all
@@ -89,6 +89,7 @@ def check_archive(
         if mine is None:
             if wrong := buried.wrong(leaf, entered):
                 yield Fault(leaf, "index", *wrong)
+                yield from segments.gone(entered.segment)
         elif wrong := _differs(mine, entered):
             yield Fault(leaf, "index", *wrong)
         else:
@@ -168,7 +169,17 @@ class _Segments:
         self._objects, self._keys = objects, keys
         self._name = ""
         self._records: dict[int, Listed] | None = None
+        self._gone: set[str] = set()  # segments that were looked for
         self.seen = 0
+
+    def gone(self, name: str) -> Iterator[Fault]:
+        """Whether the segment that the ledger names for a missing message is there: told once."""
+        if name not in self._gone:
+            self._gone.add(name)
+            try:
+                self._objects.get(name, 0, 1)
+            except NoObject as error:
+                yield Fault(-1, name, error.en, error.zh)
 
     def faults(self, row: Row) -> Iterator[Fault]:
         if row.segment != self._name:

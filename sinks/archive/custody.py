@@ -9,11 +9,13 @@ ledger.
 from __future__ import annotations
 
 import fcntl
+import io
+import itertools
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
@@ -44,13 +46,26 @@ class Line(NamedTuple):
     deed: Deed
 
 
-class BookDamaged(MingjianError):
-    """The book is not what was written."""
+class Place(NamedTuple):
+    """Behind a line: its number, the bytes at which it begins and the next one does, its SM3."""
 
-    def __init__(self, path: Path, number: int) -> None:
+    number: int = 0
+    begins: int = 0
+    ends: int = 0
+    sm3: str = GENESIS
+
+
+START = Place()
+
+
+class BookDamaged(MingjianError):
+    """The book is not what was written. `en`, `zh`: how, where that can be said more closely."""
+
+    def __init__(self, path: Path, number: int, en: str = "", zh: str = "") -> None:
         super().__init__(
-            f"the custody book {path} is damaged at line {number}: removed, moved or altered",
-            f"保管记录 {path} 在第 {number} 行损坏：被删除、移动或改动",
+            f"the custody book {path} "
+            + (en or f"is damaged at line {number}: removed, moved or altered"),
+            f"保管记录 {path} " + (zh or f"在第 {number} 行损坏：被删除、移动或改动"),
             fix_en="restore it from its copy; the ledger has the digest of every line",
             fix_zh="请从副本恢复；账本中有每一行的摘要",
         )
@@ -88,12 +103,13 @@ class CustodyBook:
             os.close(handle)
 
     def state(self) -> tuple[int, int]:
-        """Length and time of the book's file: whether something was written or mended since."""
+        """Length of the book's file, and when it was changed (ns): whether something was written or
+        mended since. That time, unlike the one of writing, `touch` does not set back."""
         try:
             found = self._path.stat()
         except FileNotFoundError:
             return 0, 0
-        return found.st_size, found.st_mtime_ns
+        return found.st_size, found.st_ctime_ns
 
     def lines(self, after: int = 0) -> Iterator[Line]:
         """Every line behind number `after`, in order. An end that was not written whole is none.
@@ -101,40 +117,35 @@ class CustodyBook:
         Raises:
             BookDamaged: a line is not what was written; those before it were given.
         """
-        try:
-            file = self._path.open("rb")
-        except FileNotFoundError:
-            return
-        previous = GENESIS
-        with file:
-            for number, row in enumerate(file, 1):
-                if not row.endswith(b"\n"):
-                    return
-                raw = row[:-1]
-                line = self._read(number, raw, previous)
-                previous = sm3_raw(raw)
-                if number > after:
+        with self.open() as file:
+            for line, _ in self.read(file, START):
+                if line.number > after:
                     yield line
 
-    def of(self, action: str) -> Iterator[Deed]:
-        """Deeds of one kind, found without reading the others: that the book is whole is for who
-        checks it to say. One that cannot be read is left out."""
-        begins = b'{"action":' + json.dumps(action, ensure_ascii=False).encode() + b","
+    def open(self) -> BinaryIO:
+        """The book's bytes; none where there is no book yet."""
         try:
-            file = self._path.open("rb")
+            return self._path.open("rb")
         except FileNotFoundError:
-            return
-        with file:
-            for row in file:
-                if not (row.startswith(begins) and row.endswith(b"\n")):
-                    continue
-                try:
-                    told = json.loads(row)
-                    del told["n"], told["prev"]
-                    deed = Deed(**told)
-                except (ValueError, KeyError, TypeError):
-                    continue
-                yield deed
+            return io.BytesIO()
+
+    def read(self, file: BinaryIO, place: Place) -> Iterator[tuple[Line, Place]]:
+        """Lines of an open book behind a place, each with the place behind it. What is in front of
+        the place is not looked at.
+
+        Raises:
+            BookDamaged: see `lines`.
+        """
+        file.seek(place.ends)
+        for row in whole_rows(file):
+            raw = row[:-1]
+            line = self._read(place.number + 1, raw, place.sm3)
+            place = Place(line.number, place.ends, place.ends + len(row), sm3_raw(raw))
+            yield line, place
+
+    def damaged(self, number: int, en: str, zh: str) -> BookDamaged:
+        """That this book is not what was written."""
+        return BookDamaged(self._path, number, en, zh)
 
     def _read(self, number: int, raw: bytes, previous: str) -> Line:
         try:
@@ -165,6 +176,12 @@ class CustodyBook:
 def chained(number: int, previous: str, fields: dict[str, Any]) -> bytes:
     """A line of a book: `number` from 1, `previous` the SM3 in hex of the line before it."""
     return canonical({"n": number, "prev": previous, **fields})
+
+
+def whole_rows(file: BinaryIO) -> Iterator[bytes]:
+    """Rows with their line feeds, from where the file stands; an end that was not written whole is
+    none."""
+    return itertools.takewhile(lambda row: row.endswith(b"\n"), file)
 
 
 def _number(line: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -97,6 +98,10 @@ class DisposableIndex(Protocol):
     def dispose(self, what: Disposed) -> None:
         """Store it, all or nothing; the emptied segments' objects are to be discarded then."""
 
+    def bury(self, stones: Sequence[Tombstone]) -> None:
+        """Store tombstones alone, of messages that are not there: for an index that is made again.
+        One that is there already is replaced."""
+
     def discards(self) -> list[str]:
         """Objects that nothing is in any more and that may still be there."""
 
@@ -150,6 +155,16 @@ def spans(numbers: Iterable[int]) -> Spans:
         elif not found or number > found[-1][1]:
             found.append((number, number))
     return found
+
+
+def covers(found: Spans, number: int) -> bool:
+    """Whether a number is in spans, which ascend as `spans` gives them."""
+    at = bisect_right(found, number, key=_first) - 1
+    return at >= 0 and number <= found[at][1]
+
+
+def _first(span: tuple[int, int]) -> int:
+    return span[0]
 
 
 def within(found: Iterable[Sequence[int]]) -> Iterator[int]:

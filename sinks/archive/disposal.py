@@ -35,6 +35,7 @@ from sinks.archive.disposal_parts import Parts, Step, ended, refuse
 from sinks.archive.disposal_plan import Going, Plan, party_of
 from sinks.archive.due import counting, due
 from sinks.archive.facts import facts_of, sayer
+from sinks.archive.hit_book import HitBook
 from sinks.archive.hold_book import By, deeds, note_end, note_removal, removals
 from sinks.archive.kept import message_of
 from sinks.archive.leaves import CUSTODY, OtherLeaf, other_entry
@@ -251,6 +252,7 @@ class _Run:
         parts = self._parts
         self._sweep()
         parts.disposals.clear()
+        self._forget_hits()
         plans = Plans(parts.folder)
         at, done = parts.now(), plans.done(self._id)
         if done is None:
@@ -268,6 +270,14 @@ class _Run:
         by = By(self._who, self._role, at, self._why)
         note_end(parts.book, self._id, digest(done), by)
         self._enter([OtherLeaf(DISPOSED, self._id, digest(done))])
+
+    def _forget_hits(self) -> None:
+        """What alerts named of those that are gone, also where it stands beside the index."""
+        leaves = sorted(self._going)
+        if leaves:
+            buried = self._parts.disposals.buried(leaves[0], leaves[-1])
+            gone = {(one.time, one.msgid) for one in buried if one.plan == self._id}
+            HitBook(self._parts.folder).forget(gone)
 
     def _sweep(self) -> None:
         """Segments that were stored by a step that was cut short, and are in no index."""

@@ -17,6 +17,7 @@ from rules.retention.holds import Deed, Hold, before
 from sinks.archive.custody import BookDamaged, CustodyBook, Line
 from sinks.archive.disposable import (
     DisposableIndex,
+    covers,
     digest,
     encode,
     tombstone_leaf,
@@ -84,7 +85,7 @@ def check_disposals(
             lines.append(line)
     except BookDamaged as error:
         yield Contradiction(-1, "", error.en, error.zh)
-    entries = gather(ledger, index)
+    entries = gather(ledger.entries(), index)
     yield from _book(lines, entries)
     for at, name in entries.odd:
         yield Contradiction(
@@ -224,7 +225,7 @@ class _OnePlan:
 
     def _removal(self, stone: Stone, message: MessageLeaf) -> Removal | None:
         for removal in self._removals:
-            if any(first <= stone.leaf <= last for first, last in removal.leaves):
+            if covers(removal.leaves, stone.leaf):
                 told = tombstone_of(stone.leaf, message, self._id, removal.number, removal.at)
                 if tombstone_leaf(told).sm3 == stone.sm3:
                     return removal

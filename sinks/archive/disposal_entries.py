@@ -1,12 +1,12 @@
-"""What the ledger says of deletion, gathered in one pass over its signed entries."""
+"""What the ledger says of deletion, gathered in one pass over its entries."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sinks.archive.disposable import DISPOSAL, DISPOSED, SPARED, TOMBSTONE, DisposableIndex
 from sinks.archive.leaves import CUSTODY, read_message, read_other
-from sinks.ledger.reader import LedgerReader
 
 _BLOCK = 1_024
 
@@ -41,10 +41,11 @@ class Entries(NamedTuple):
     there: set[int]
 
 
-def gather(ledger: LedgerReader, index: DisposableIndex | None) -> Entries:
-    """Read the ledger from the first entry on.
+def gather(ledger: Iterable[tuple[int, bytes]], index: DisposableIndex | None = None) -> Entries:
+    """Read through the ledger.
 
     Args:
+        ledger: its entries with their numbers.
         index: says which messages are there; None leaves that out.
 
     Raises:
@@ -52,7 +53,7 @@ def gather(ledger: LedgerReader, index: DisposableIndex | None) -> Entries:
     """
     found = Entries({}, {}, {}, {}, [], set(), set())
     messages: list[int] = []
-    for at, entry in ledger.entries():
+    for at, entry in ledger:
         if at % _BLOCK == 0:
             _look(found, index, messages)
         if read_message(entry) is not None:

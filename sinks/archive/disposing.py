@@ -29,9 +29,17 @@ _AGAIN_S = 60.0  # after an end did not take a step
 log = structlog.get_logger("deliver")
 
 
-def disposals_of(index: ArchiveIndex) -> DisposableIndex | None:
-    """Deletion from this index; None where there is none yet (PostgreSQL)."""
-    return SqliteDisposals(index) if isinstance(index, SqliteIndex) else None
+def disposals_of(index: ArchiveIndex) -> DisposableIndex:
+    """Deletion from this index."""
+    if isinstance(index, SqliteIndex):
+        return SqliteDisposals(index)
+    # only those who use it wait until the library is read
+    from sinks.archive.postgres_disposal import PostgresDisposals  # noqa: PLC0415
+    from sinks.archive.postgres_index import PostgresIndex  # noqa: PLC0415
+
+    if isinstance(index, PostgresIndex):
+        return PostgresDisposals(index)
+    raise TypeError(f"no deletion from {type(index).__name__}")
 
 
 class Disposing:
@@ -40,8 +48,7 @@ class Disposing:
     Args:
         folder: of the archive, with its custody book and its plans.
         target: its name, for the log.
-        open_parts: gives the archive's parts as they are open now; None where its index has no
-            deletion.
+        open_parts: gives the archive's parts as they are open now.
         clock: seconds of the clock.
     """
 
@@ -49,7 +56,7 @@ class Disposing:
         self,
         folder: Path,
         target: str,
-        open_parts: Callable[[], Parts | None],
+        open_parts: Callable[[], Parts],
         clock: Callable[[], float],
     ) -> None:
         self._book, self._plans = CustodyBook(folder), Plans(folder)
@@ -131,11 +138,6 @@ class Disposing:
         if not plans:
             return
         parts = self._open_parts()
-        if parts is None:
-            found = deeds(self._book.lines())
-            if any(approved(found, plan) for plan in plans):
-                self._fault("", "deletion is not there yet where the index is in PostgreSQL")
-            return
         self._waiting = waiting(parts)
         self._over.update(
             plan for plan in plans if plan not in self._waiting and self._plans.done(plan)
@@ -144,12 +146,11 @@ class Disposing:
 
     def _begin(self, plan: str) -> None:
         self._plan = plan
-        parts = self._open_parts()
         approval = approved(deeds(self._book.lines()), plan)
-        if parts is None or approval is None:
+        if approval is None:
             self._plan = ""
             return
-        self._work = carry_out(parts, plan, who=_WHO, role=DELIVERER, why=approval.why)
+        self._work = carry_out(self._open_parts(), plan, who=_WHO, role=DELIVERER, why=approval.why)
 
     def _end(self) -> None:
         plan, self._work, self._plan = self._plan, None, ""

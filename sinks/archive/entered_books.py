@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from rules.alert import sm3_raw
+from sinks.archive.book_reader import BookReader
 from sinks.archive.custody import BookDamaged, CustodyBook
 from sinks.archive.leaves import OtherLeaf
 
@@ -23,6 +24,7 @@ class EnteredBook:
 
     def __init__(self, book: CustodyBook, kind: str) -> None:
         self.kind, self._book = kind, book
+        self._reader = BookReader(book)
         self._taken = 0  # lines
         self._looked = (0, 0)  # the book's state when it was read last
         self.damage = ""
@@ -30,6 +32,7 @@ class EnteredBook:
     def stand(self, positions: Mapping[str, int]) -> None:
         """So many lines were taken, as the archive remembers it."""
         self._taken, self._looked = positions.get(self.kind, 0), (0, 0)
+        self._reader = BookReader(self._book, self._taken)
 
     def news(self) -> bool:
         """Whether somebody wrote into the book, or mended it."""
@@ -38,14 +41,16 @@ class EnteredBook:
     def take(self, enter: Callable[[OtherLeaf], None], target: str) -> dict[str, int]:
         """Enter what is new, and say how far that is. What is behind a damage cannot be trusted and
         waits, visibly; messages go on being archived, or whoever can alter the book could stop the
-        archive.
+        archive. Whatever changed in lines that were taken before is found here too; those of an
+        earlier process were read for their chain and number alone, and it is for who checks the
+        archive to compare them with the ledger.
 
         Raises:
             OSError: the book cannot be read.
         """
         state = self._book.state()
         try:
-            for line in self._book.lines(after=self._taken):
+            for line in self._reader.lines():
                 enter(OtherLeaf(self.kind, str(line.number), sm3_raw(line.raw)))
                 self._taken = line.number
             self.damage = ""

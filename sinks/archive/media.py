@@ -217,8 +217,31 @@ class MediaStore:
                 name, f"the object {piece_object} is not there", f"缺少对象 {piece_object}"
             ) from None
 
+    def key_version(self, name: str) -> int:
+        """The version of the tenant's key that wrapped the file's.
+
+        Raises:
+            MediaDamaged: its first piece is not there, or its head is damaged.
+            OSError: the storage does not answer.
+        """
+        return self._read_head(name)[1].version
+
+    def try_key(self, name: str) -> None:
+        """Come back when the file's key opens.
+
+        Raises:
+            MediaDamaged, OSError: as `key_version`.
+            KeyMissing, KeyRefused: it does not.
+        """
+        self._opened(name)
+
     def _opened(self, name: str) -> tuple[bytes, bytes, int]:
         """(the head's bytes, the file's key, its size)."""
+        head, wrapped, size = self._read_head(name)
+        return head, self._keys.unwrap(wrapped, _key_bound(self._keys.tenant, name)), size
+
+    def _read_head(self, name: str) -> tuple[bytes, Wrapped, int]:
+        """(the head's bytes, the file's wrapped key, its size)."""
         data = self._got(name, name, 0, _HEAD_BYTES)
         start = len(MAGIC) + _LENGTH.size
         try:
@@ -238,8 +261,7 @@ class MediaStore:
                 raise ValueError("of another tenant")
         except (ValueError, KeyError, TypeError, struct.error, binascii.Error, RecursionError):
             raise MediaDamaged(name, "its head is damaged", "头部已损坏") from None
-        key = self._keys.unwrap(wrapped, _key_bound(tenant, name))
-        return data[: start + length], key, size
+        return data[: start + length], wrapped, size
 
 
 def _frames(size: int) -> int:

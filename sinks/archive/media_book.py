@@ -31,11 +31,11 @@ from sinks.archive.media_rows import (
     MEDIA_REFUSED,
     MEDIA_REMOVED,
     MEDIA_STORED,
-    SCHEMA,
     STATES,
     WANTED,
     Carried,
     MediaRow,
+    complete,
     file_key,
     locked,
     transaction,
@@ -66,7 +66,7 @@ class MediaBook:
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(SCHEMA)
+        complete(self._db)
         if writes:
             self._catch_up()
 
@@ -165,10 +165,19 @@ class MediaBook:
     # ---- what became of it ----
 
     def stored(
-        self, row: MediaRow, content: Digests, *, md5: str, name: str, at: int, who: str
+        self,
+        row: MediaRow,
+        content: Digests,
+        *,
+        md5: str,
+        name: str,
+        at: int,
+        who: str,
+        key_version: int = 0,
     ) -> Line:
-        """Its content is in the archive under this name; `md5` is of the bytes. What WeCom says
-        otherwise of them is noted.
+        """Its content is in the archive under this name; `md5` is of the bytes, `key_version` the
+        one of the tenant's key that it needs (0: its head says it). What WeCom says otherwise of
+        them is noted.
 
         Raises:
             OSError, sqlite3.Error: not now; do it again.
@@ -178,6 +187,8 @@ class MediaBook:
             details |= {"md5": md5, "wecom_md5": row.md5}
         if row.told and row.told != content.size:
             details["wecom_size"] = row.told
+        if key_version:
+            details["key_version"] = key_version
         return self._settle(row, MEDIA_STORED, "", details, at, who)
 
     def lost(self, row: MediaRow, reason: str, *, at: int, who: str) -> Line:
@@ -220,9 +231,10 @@ class MediaBook:
         content = (told.get("sm3", ""), told.get("sha256", ""), told.get("size", 0))
         self._db.execute(
             "UPDATE files SET state = ?, reason = ?, at = ?, sm3 = ?, sha256 = ?, size = ?,"
-            " object = ?, line = ?, file_id = iif(? = 'refused', file_id, '') WHERE file = ?",
+            " object = ?, line = ?, key_version = ?, file_id = iif(? = 'refused', file_id, '')"
+            " WHERE file = ?",
             (state, deed.why, deed.at, *content, told.get("object", ""),
-             line.number, state, told["file"]),
+             line.number, told.get("key_version", 0), state, told["file"]),
         )  # fmt: skip
 
     def _catch_up(self) -> None:
@@ -268,6 +280,28 @@ class MediaBook:
     def gone(self, leaf: int) -> None:
         """The message of this leaf is gone, and nothing is kept any more for it."""
         self._db.execute("DELETE FROM carriers WHERE leaf = ?", (leaf,))
+
+    def key_versions(self) -> dict[int, tuple[int, str]]:
+        """Versions of the tenant's key that stored files need (0: not noted): how many objects, and
+        the one that was stored last."""
+        asked = (
+            "SELECT key_version, count(DISTINCT object), object, max(line) FROM files"
+            " WHERE state = 'stored' GROUP BY key_version"
+        )
+        return {version: (count, name) for version, count, name, _ in self._db.execute(asked)}
+
+    def without_version(self) -> list[str]:
+        """Objects of stored files of which the version is not noted."""
+        asked = "SELECT DISTINCT object FROM files WHERE state = 'stored' AND key_version = 0"
+        return [name for (name,) in self._db.execute(asked)]
+
+    def note_version(self, name: str, version: int) -> None:
+        """The version of the tenant's key that the files in an object need."""
+        self._db.execute("UPDATE files SET key_version = ? WHERE object = ?", (version, name))
+
+    def taken(self) -> int:
+        """The last line of the book that is in here."""
+        return self._mark("line")
 
     def needed(self, name: str) -> bool:
         """Whether a stored file has its content in this object."""

@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS files (
   state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0,
   due INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL DEFAULT 0, sm3 TEXT NOT NULL DEFAULT '',
   sha256 TEXT NOT NULL DEFAULT '', size INTEGER NOT NULL DEFAULT 0,
-  object TEXT NOT NULL DEFAULT '', line INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+  object TEXT NOT NULL DEFAULT '', line INTEGER NOT NULL DEFAULT 0,
+  key_version INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS files_wanted ON files (time, leaf) WHERE state = 'wanted';
 CREATE INDEX IF NOT EXISTS files_sm3 ON files (sm3);
 CREATE TABLE IF NOT EXISTS carriers (
@@ -38,6 +39,7 @@ CREATE INDEX IF NOT EXISTS carriers_file ON carriers (file);
 CREATE TABLE IF NOT EXISTS unread (leaf INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
+LATER_COLUMNS = (("key_version", "INTEGER NOT NULL DEFAULT 0"),)  # that `files` did not always have
 COLUMNS = (
     "file, file_id, leaf, msgid, time, type, md5, told, state, reason, tries, due, at, sm3,"
     " sha256, size, object, line"
@@ -86,6 +88,15 @@ class Carried(NamedTuple):
 def file_key(file_id: str) -> str:
     """What a file goes by: the SM3 of its `sdkfileid`, in hex."""
     return hashlib.new("sm3", file_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def complete(db: sqlite3.Connection) -> None:
+    """Tables, and columns that are missing in those of an earlier program."""
+    db.executescript(SCHEMA)
+    there = {name for _, name, *_ in db.execute("PRAGMA table_info(files)")}
+    for name, kind in LATER_COLUMNS:
+        if name not in there:
+            db.execute(f"ALTER TABLE files ADD COLUMN {name} {kind}")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from config.settings import Target
+from sinks.archive.fresh_index import FreshFile, FreshIndex
 from sinks.archive.objects import LocalObjects, Objects
 from sinks.archive.rows import ArchiveIndex
 from sinks.archive.sink import INDEX_FILE, SEGMENTS_FOLDER
@@ -56,12 +57,29 @@ def index_of(target: Target, tenant: str, *, writes: bool) -> ArchiveIndex:
     return SqliteIndex(Path(target.path) / INDEX_FILE)
 
 
+def fresh_index_of(target: Target, tenant: str) -> FreshIndex:
+    """An index that is to be made again.
+
+    Raises:
+        MingjianError, OSError, sqlite3.Error: see `index_of`.
+    """
+    if target.index != "postgres":
+        return FreshFile(Path(target.path) / INDEX_FILE)
+    from sinks.archive.postgres_index import FreshSchema  # noqa: PLC0415 - as above
+
+    return FreshSchema(server_of(target), schema_of(target, tenant))
+
+
+def schema_of(target: Target, tenant: str) -> str:
+    """The schema of an archive whose index is in PostgreSQL."""
+    return f"mingjian_{own_name(tenant, target.name)}"
+
+
 def postgres_of(target: Target, tenant: str, *, writes: bool) -> PostgresIndex:
     """The index of a target whose index is in PostgreSQL. Raises: see `PostgresIndex`."""
     from sinks.archive.postgres_index import PostgresIndex  # noqa: PLC0415 - as above
 
-    schema = f"mingjian_{own_name(tenant, target.name)}"
-    return PostgresIndex(server_of(target), schema, writes=writes)
+    return PostgresIndex(server_of(target), schema_of(target, tenant), writes=writes)
 
 
 def server_of(target: Target) -> Server:

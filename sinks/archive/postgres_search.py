@@ -22,11 +22,14 @@ _THESE = (
     "SELECT p.block, p.leaves FROM unnest(%b::int[]) AS b (block)"
     " JOIN postings p ON p.block = b.block AND p.term = ANY(%b::bigint[])"
 )
-_ROWS = """SELECT leaf, msgid, seq, time, kind, type, sender, room, conversation, direction,
-  segment, number, "offset", length, size, sm3 FROM messages
+COLUMNS = (
+    "leaf, msgid, seq, time, kind, type, sender, room, conversation, direction, segment, number,"
+    ' "offset", length, size, sm3'
+)
+_ROWS = """SELECT {} FROM messages
   WHERE time >= %s AND time < %s AND {} ORDER BY leaf DESC LIMIT %s"""
-_OF_LEAVES = _ROWS.format("leaf = ANY(%b::bigint[])")
-_OF_SPAN = _ROWS.format("leaf BETWEEN %s AND %s")
+_OF_LEAVES = _ROWS.format(COLUMNS, "leaf = ANY(%b::bigint[])")
+_OF_SPAN = _ROWS.format(COLUMNS, "leaf BETWEEN %s AND %s")
 
 
 def find(db: Session, asked: Asked, limit: int, names: Names, numbers: Numbers) -> list[Row]:
@@ -45,7 +48,7 @@ def find(db: Session, asked: Asked, limit: int, names: Names, numbers: Numbers) 
             rows += db.execute(_OF_SPAN, (*times, *span, limit - len(rows))).fetchall()
         if len(rows) >= limit:
             break
-    return _told(db, rows, names)
+    return told_rows(db, rows, names)
 
 
 def _spans(db: Session, asked: Asked) -> Iterator[tuple[int, int]]:
@@ -156,7 +159,8 @@ def _of_these(db: Session, leaves: Sequence[int], terms: Sequence[int]) -> list[
     return [leaf for leaf in leaves if leaf in having]
 
 
-def _told(db: Session, rows: Sequence[tuple[Any, ...]], names: Names) -> list[Row]:
+def told_rows(db: Session, rows: Sequence[tuple[Any, ...]], names: Names) -> list[Row]:
+    """Rows from their `COLUMNS`; in the transaction in which these were read."""
     name = names.named(db, {number for row in rows for number in row[4:10]})
     segment = names.segments(db, {row[10] for row in rows})
     return [

@@ -24,6 +24,7 @@ from rules.errors import MingjianError
 PASSWORD_VARIABLE = "MINGJIAN_POSTGRES_PASSWORD"  # noqa: S105 - where it is
 Session = psycopg.Connection[tuple[Any, ...]]
 _CONNECT_S = 10
+_LIMIT = sql.SQL("SET statement_timeout = {}")
 # so that a server that vanished is noticed by both sides within a minute, and with it its lock
 _NOTICED = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 # what the server or the library say, in English, when it will be the same the next time
@@ -128,6 +129,20 @@ def bounded(session: Session, seconds: float) -> Iterator[None]:
         raise
     finally:
         timer.cancel()
+
+
+@contextlib.contextmanager
+def limited(session: Session, seconds: float, usual: float) -> Iterator[None]:
+    """Let the server's own limit be `seconds` for the body, where that is not the usual one."""
+    if seconds == usual:
+        yield
+        return
+    session.execute(_LIMIT.format(sql.Literal(int(seconds * 1000))))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(psycopg.Error):  # a session that broke has no limit to set
+            session.execute(_LIMIT.format(sql.Literal(int(usual * 1000))))
 
 
 def failure(server: Server, error: psycopg.Error) -> IndexAway | MingjianError:

@@ -15,7 +15,7 @@ from psycopg import sql
 from rules.errors import MingjianError
 from sinks.archive.postgres_session import Session
 
-_VERSION = 1
+_VERSION = 2  # 1: no deletion
 _TABLES = """
 CREATE TABLE about (version int NOT NULL, salt bytea NOT NULL, merged int NOT NULL);
 CREATE TABLE names (
@@ -49,6 +49,24 @@ CREATE TABLE waiting (
   msgid bytea NOT NULL, PRIMARY KEY (time, named, alert));
 CREATE TABLE positions (name bytea PRIMARY KEY, done bigint NOT NULL);
 """
+# postings stand in the order of their blocks, so that a small index leads to those of one block
+_SINCE_2 = """
+ALTER TABLE about ADD whole boolean NOT NULL DEFAULT true;
+CREATE TABLE tombstones (
+  leaf bigint PRIMARY KEY, seq bigint NOT NULL, time bigint NOT NULL, book bigint NOT NULL,
+  at bigint NOT NULL, named bytea NOT NULL, msgid bytea NOT NULL, sm3 bytea NOT NULL,
+  plan text COLLATE "C" NOT NULL);
+CREATE INDEX tombstones_time ON tombstones (time);
+CREATE INDEX tombstones_named ON tombstones (named);
+CREATE TABLE discards (name text COLLATE "C" PRIMARY KEY);
+CREATE TABLE remains (leaf bigint PRIMARY KEY);
+CREATE INDEX postings_block ON postings USING brin (block)
+  WITH (pages_per_range = 16, autosummarize = on);
+"""
+_NAMES = (
+    "about", "names", "segments", "messages", "blocks", "postings", "tail", "secrets", "others",
+    "hits", "waiting", "positions", "tombstones", "discards", "remains",
+)  # fmt: skip
 
 
 def digest_of(*texts: str) -> bytes:
@@ -61,35 +79,98 @@ def digest_of(*texts: str) -> bytes:
 
 
 def ensure(session: Session, schema: str) -> None:
-    """Make the tables where there are none, in one transaction.
+    """Make the tables where there are none, and bring those of an earlier version up to date, in
+    one transaction.
+
+    Raises:
+        MingjianError: they are of a later version, or were not made again to their end.
+    """
+    version = _version(session, schema)
+    if version == 0:
+        with session.transaction():
+            _make(session, schema)
+    elif version < _VERSION:
+        with session.transaction():
+            session.execute(_SINCE_2)
+            session.execute("UPDATE about SET version = %s", (_VERSION,))
+    else:
+        require_whole(session, schema)
+
+
+def begin_anew(session: Session, schema: str) -> None:
+    """Tables without content, which count only after `finish`; what was begun so before goes on.
 
     Raises:
         MingjianError: they are of a later version.
     """
-    if not are_there(session, schema):
-        with session.transaction():
-            if not session.execute(
-                "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)
-            ).fetchone():
-                session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-            session.execute(_TABLES)
-            session.execute(
-                "INSERT INTO about VALUES (%s, %s, 0)", (_VERSION, secrets.token_bytes(16))
-            )
+    version = _version(session, schema)
+    if version == _VERSION and session.execute("SELECT whole FROM about").fetchone() == (False,):
+        return
+    with session.transaction():
+        for name in _NAMES:
+            session.execute(sql.SQL("DROP TABLE IF EXISTS {}.{}").format(
+                sql.Identifier(schema), sql.Identifier(name)))  # fmt: skip
+        _make(session, schema)
+        session.execute("UPDATE about SET whole = false")
+
+
+def finish(session: Session) -> None:
+    """What was begun anew counts from now on."""
+    session.execute("UPDATE about SET whole = true")
 
 
 def are_there(session: Session, schema: str) -> bool:
-    """Whether the tables were made.
+    """Whether the tables were made, for a reader.
 
     Raises:
-        MingjianError: they are of a later version.
+        MingjianError: they are of another version, or were not made again to their end.
     """
+    version = _version(session, schema)
+    if 0 < version < _VERSION:
+        raise MingjianError(
+            f"the archive's index in schema {schema} is of version {version}, made by an earlier"
+            " program",
+            f"模式 {schema} 中的归档索引为第 {version} 版，由更早的程序写成",
+            fix_en="start `mingjian deliver` of this program: it brings the index up to date",
+            fix_zh="请启动本程序的 `mingjian deliver`，它会更新索引",
+        )
+    if version:
+        require_whole(session, schema)
+    return version > 0
+
+
+def require_whole(session: Session, schema: str) -> None:
+    """Come back when the index is not one that is being made again.
+
+    Raises:
+        MingjianError: it is.
+    """
+    if session.execute("SELECT whole FROM about").fetchone() == (False,):
+        raise MingjianError(
+            f"the archive's index in schema {schema} is being made again, or that was cut short",
+            f"模式 {schema} 中的归档索引正在重建，或重建被中断",
+            fix_en="wait until `mingjian archive rebuild` is done, or run it: it goes on where it"
+            " stopped",
+            fix_zh="请等待 `mingjian archive rebuild` 完成；若已中断，请再次运行，它会从中断处继续",
+        )
+
+
+def _make(session: Session, schema: str) -> None:
+    if not session.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)).fetchone():
+        session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    session.execute(_TABLES)
+    session.execute("INSERT INTO about VALUES (%s, %s, 0)", (_VERSION, secrets.token_bytes(16)))
+    session.execute(_SINCE_2)
+
+
+def _version(session: Session, schema: str) -> int:
+    """Of the tables that are there; 0: there are none. Raises MingjianError: of a later one."""
     asked = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'about'"
     if not session.execute(asked, (schema,)).fetchone():
-        return False
+        return 0
     told = session.execute("SELECT version FROM about").fetchone()
-    version = told[0] if told else 0
-    if version != _VERSION:
+    version = int(told[0]) if told else _VERSION
+    if version > _VERSION:
         raise MingjianError(
             f"the archive's index in schema {schema} is of version {version}; this program knows "
             f"version {_VERSION}",
@@ -97,7 +178,7 @@ def are_there(session: Session, schema: str) -> bool:
             fix_en="use the program that wrote it, or a later one",
             fix_zh="请使用写入它的程序版本或更新的版本",
         )
-    return True
+    return version
 
 
 def lock_number(schema: str) -> int:

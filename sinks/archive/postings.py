@@ -90,6 +90,21 @@ def common(sets: Sequence[bytes]) -> list[int]:
     return sorted(kept, reverse=True)
 
 
+def without(leaves: bytes, gone: set[int]) -> tuple[bytes, set[int]] | None:
+    """What is left of a set without some numbers (b"": nothing), and which of these it had; None
+    when it had none of them."""
+    dense = len(leaves) == _BITMAP
+    if dense:
+        taken = {one for one in gone if leaves[one >> 3] >> (one & 7) & 1}
+    else:
+        taken = gone.intersection(_little(array("H", leaves)))
+    if not taken:
+        return None
+    numbers = _of_bitmap([leaves])[::-1] if dense else _little(array("H", leaves))
+    rest = [one for one in numbers if one not in taken]
+    return (packed(rest) if rest else b""), taken
+
+
 def _of_bitmap(dense: Sequence[bytes]) -> list[int]:
     both = int.from_bytes(dense[0], "little")
     for bits in dense[1:]:

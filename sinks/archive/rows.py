@@ -112,6 +112,9 @@ class ArchiveIndex(Protocol):
     def known(self, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
         """Which of these (time, msgid) are there."""
 
+    def hits(self) -> list[HitRow]:
+        """Which messages alerts name, also those that are not there yet."""
+
     def search(self, asked: Asked, limit: int) -> list[Row]:
         """The last archived first."""
 

@@ -28,6 +28,7 @@ _CONNECT_S, _ANSWER_S, _ATTEMPTS = 5, 30, 3
 _NOT_OURS = ("profile", "config_file", "credentials_file", "ca_bundle", "data_path")
 _GONE = {"NoSuchKey", "404"}
 _NO_BUCKET = {"NoSuchBucket"}
+_OTHER_DIGEST = {"BadDigest", "InvalidDigest"}
 _BOUNDED = {"request_checksum_calculation": "when_required",  # others than AWS know no newer ones
             "response_checksum_validation": "when_required"}  # fmt: skip
 _PASSING = 500  # and what is above
@@ -121,6 +122,25 @@ class S3Objects:
                 self._client.put_object(**given)
         except (ClientError, BotoCoreError) as error:
             raise self._told(error, name) from None
+
+    def try_put(self) -> None:
+        """Come back when the storage would take an object from us. It is sent one with a digest
+        that is not its own: whoever may not put is refused for that, whoever may for the digest.
+
+        Raises:
+            MingjianError, OSError: as `put`. A bucket that is missing is not made.
+        """
+        name, wrong = "no-segment", hashlib.md5(b"", usedforsecurity=False).digest()
+        given = {"Bucket": self._where.bucket, "Key": self._key(name), "Body": b"x"}
+        try:
+            self._client.put_object(**given, ContentMD5=base64.b64encode(wrong).decode())
+        except ClientError as error:
+            if _code(error) not in _OTHER_DIGEST:
+                raise self._told(error, "") from None
+        except BotoCoreError as error:
+            raise self._told(error, "") from None
+        else:  # a storage that looks at no digest
+            self.delete(name)
 
     def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Objects`. Raises MingjianError: the storage refuses it."""

@@ -26,6 +26,7 @@ from sinks.archive.terms import Terms, id_term, named, runs, texts
 HEAD_BYTES = 4_096  # a head is some 300 bytes
 _OPEN_SEGMENTS = 256
 _PAGE = 100
+_MOST = 1_000  # rows that are asked for at once
 
 
 class Query(NamedTuple):
@@ -108,7 +109,7 @@ class ArchiveReader:
         asked = Asked(self._asked_terms(query), query.since, query.until, before, query.hit)
         page: list[Found] = []
         passed = 0
-        for row in self._candidates(asked):
+        for row in self._candidates(asked, limit + 1):  # one more says whether there is more
             if len(page) == limit:
                 return Hits(page, page[-1].row.leaf, passed)
             if query.msgid and row.msgid != query.msgid:
@@ -152,11 +153,12 @@ class ArchiveReader:
             )
         return raw
 
-    def _candidates(self, asked: Asked) -> Iterator[Row]:
+    def _candidates(self, asked: Asked, wanted: int) -> Iterator[Row]:
+        size = min(wanted, _MOST)
         while True:
-            rows = self._index.search(asked, _PAGE)
+            rows = self._index.search(asked, size)
             yield from rows
-            if len(rows) < _PAGE:
+            if len(rows) < size:
                 return
             asked = asked._replace(before=rows[-1].leaf)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rules.decode import Decoder
 from rules.errors import MingjianError
+from sinks.archive.accounting import entries_from, require_near
 from sinks.archive.alert_hits import hits_of
 from sinks.archive.archiver import Archiver
 from sinks.archive.custody import CustodyBook
@@ -21,6 +22,7 @@ from sinks.archive.disposal_parts import Parts
 from sinks.archive.disposing import Disposing, disposals_of
 from sinks.archive.entered_books import EnteredBook
 from sinks.archive.facts import Departments
+from sinks.archive.hit_book import HITS, HitBook
 from sinks.archive.key_versions import require_versions
 from sinks.archive.keys import TenantKeys
 from sinks.archive.leaves import CUSTODY, ENTERED, MEDIA, OtherLeaf, digest_of
@@ -101,8 +103,9 @@ class ArchiveSink:
         try:
             self._keys, self._signer = self._open_keys(), self._open_signer()
             self._index = self._open_index()
-            require_versions(self._keys, self._index, self._objects)
+            require_versions(self._keys, self._index, self._objects, self._path)
             self._ledger = self._opened_ledger()
+            require_near(self._index, self._entries, self._ledger.size)  # before it gets a key
             self._archiver = Archiver(
                 self._tenant,
                 objects=self._objects,
@@ -112,6 +115,8 @@ class ArchiveSink:
                 terms=Terms(search_key(self._index, self._keys)),
                 decoder=self._decoder,
                 now=lambda: int(self._clock() * 1000),
+                hit_book=HitBook(self._path),
+                read=self._entries,
             )
             self._signed = self._clock()
             positions = self._index.positions()
@@ -128,8 +133,8 @@ class ArchiveSink:
         """See `KeepsPositions`."""
         try:
             found = self._opened_index().positions()
-            for book in self._books:
-                found.pop(book.kind, None)
+            for own in (HITS, *(book.kind for book in self._books)):
+                found.pop(own, None)
             return found
         except (OSError, sqlite3.Error) as error:
             raise self._busy(error) from None
@@ -232,19 +237,16 @@ class ArchiveSink:
             raise self._busy(error) from None
         self._failed = False
 
-    def _parts(self) -> Parts | None:
-        """What a deletion works on; None where the index has none."""
+    def _parts(self) -> Parts:
+        """What a deletion works on."""
         index = self._opened_index()
-        disposals = disposals_of(index)
-        if disposals is None:
-            return None
         return Parts(
             tenant=self._tenant,
             folder=self._path,
             objects=self._objects,
             ledger=self._opened_ledger_now(),
             index=index,
-            disposals=disposals,
+            disposals=disposals_of(index),
             keys=self._keys,
             decoder=self._decoder,
             book=CustodyBook(self._path),
@@ -281,6 +283,9 @@ class ArchiveSink:
     def _opened_ledger(self) -> Ledger:
         leaves = self._opened_index().leaves()
         return Ledger(self._path / LEDGER_FOLDER, origin_of(self._tenant), at_least=leaves)
+
+    def _entries(self, start: int) -> Iterator[tuple[int, bytes]]:
+        return entries_from(self._opened_ledger_now(), self._path / LEDGER_FOLDER, start)
 
     def _opened_ledger_now(self) -> Ledger:
         if self._ledger is None:

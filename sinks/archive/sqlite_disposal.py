@@ -9,7 +9,7 @@ is emptied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sinks.archive.disposable import Cleared, Disposed, Tombstone
@@ -74,7 +74,7 @@ class SqliteDisposals:
         found: dict[int, list[tuple[str, str]]] = {}
         for part in _parts(leaves):
             asked = f"SELECT leaf, alert_id, rule FROM hits WHERE leaf IN ({_marks(part)})"  # noqa: S608
-            for leaf, alert, rule in self._db.execute(asked, part):
+            for leaf, alert, rule in self._db.execute(f"{asked} ORDER BY leaf, alert_id", part):
                 found.setdefault(leaf, []).append((alert, rule))
         return found
 
@@ -101,15 +101,18 @@ class SqliteDisposals:
             db.executemany("DELETE FROM messages WHERE leaf = ?", leaves)
             db.executemany("DELETE FROM hits WHERE leaf = ?", leaves)
             db.executemany(
-                "INSERT INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    stone._replace(seq=stone.seq - (stone.seq >= _INT64) * (1 << 64))
-                    for stone in what.gone
-                ),
+                "INSERT INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _coded(what.gone)
             )
             emptied = [(name,) for name in what.emptied]
             db.executemany("DELETE FROM segments WHERE name = ?", emptied)
             db.executemany("INSERT OR IGNORE INTO discards VALUES (?)", emptied)
+
+    def bury(self, stones: Sequence[Tombstone]) -> None:
+        """See `DisposableIndex`."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _coded(stones)
+            )
 
     def discards(self) -> list[str]:
         """See `DisposableIndex`."""
@@ -179,6 +182,12 @@ class SqliteDisposals:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+
+def _coded(stones: Iterable[Tombstone]) -> Iterator[Tombstone]:
+    """SQLite's numbers are signed."""
+    for stone in stones:
+        yield stone._replace(seq=stone.seq - (stone.seq >= _INT64) * (1 << 64))
 
 
 def _parts(leaves: Sequence[int]) -> Iterator[list[int]]:

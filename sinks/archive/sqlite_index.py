@@ -2,9 +2,9 @@
 
 Everything is in the order of archiving: the number of a message in the ledger is its key. FTS5
 keeps for each term the list of messages that have it, so any set of things to look for is an
-intersection of such lists, read from the newest backwards until a page is full, whatever the
-table's size. Time is nearly in that order but not quite: of every 1,024 leaves the earliest and
-latest time are kept, which turns a span of time into spans of leaves.
+intersection of such lists, of which only as much is read as fills a page
+(`sinks.archive.sqlite_search`). Time is nearly in that order but not quite: of every 1,024 leaves
+the earliest and latest time are kept, which turns a span of time into spans of leaves.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 
 from sinks.archive.keys import Wrapped
 from sinks.archive.leaves import OtherLeaf
-from sinks.archive.rows import Asked, Row, Stored
+from sinks.archive.rows import Asked, HitRow, Row, Stored
+from sinks.archive.sqlite_search import BLOCK, find
 
-_BLOCK = 1_024
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS messages (
@@ -194,72 +194,17 @@ class SqliteIndex:
             )
         return found & set(keys)
 
+    def hits(self) -> list[HitRow]:
+        """See `ArchiveIndex`."""
+        asked = (
+            "SELECT m.time, m.msgid, h.alert_id, h.rule FROM hits h JOIN messages m USING (leaf)"
+            " UNION ALL SELECT time, msgid, alert_id, rule FROM waiting ORDER BY 3, 1, 2"
+        )
+        return [HitRow(*one) for one in self._db.execute(asked)]
+
     def search(self, asked: Asked, limit: int) -> list[Row]:
         """See `ArchiveIndex`."""
-        found: list[Row] = []
-        for first, last in self._spans(asked):
-            for leaf in self._leaves_of(asked, first, last):
-                row = self._row(leaf)
-                if row is None:  # deleted, and its terms are not cleared yet
-                    continue
-                if row.time < asked.since or (asked.until and row.time >= asked.until):
-                    continue
-                found.append(row)
-                if len(found) == limit:
-                    return found
-        return found
-
-    def _leaves_of(self, asked: Asked, first: int, last: int) -> Iterable[int]:
-        span = (first, last)
-        if asked.hit:
-            which = "" if asked.hit == "*" else "rule = ? AND "
-            cursor = self._db.execute(
-                f"SELECT DISTINCT leaf FROM hits WHERE {which}leaf BETWEEN ? AND ?"  # noqa: S608
-                " ORDER BY leaf DESC",
-                (*([asked.hit] if which else []), *span),
-            )
-            return (leaf for (leaf,) in cursor if self._has(leaf, asked.terms))
-        if asked.terms:
-            cursor = self._db.execute(
-                "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid BETWEEN ? AND ?"
-                " ORDER BY rowid DESC",
-                (" AND ".join(asked.terms), *span),
-            )
-        else:
-            cursor = self._db.execute(
-                "SELECT leaf FROM messages WHERE leaf BETWEEN ? AND ? ORDER BY leaf DESC", span
-            )
-        return (leaf for (leaf,) in cursor)
-
-    def _has(self, leaf: int, terms: Sequence[str]) -> bool:
-        if not terms:
-            return True
-        asked = "SELECT 1 FROM terms WHERE terms MATCH ? AND rowid = ?"
-        return self._db.execute(asked, (" AND ".join(terms), leaf)).fetchone() is not None
-
-    def _spans(self, asked: Asked) -> Iterable[tuple[int, int]]:
-        """Spans of leaves that may hold what is asked for, the newest first."""
-        end = _INT64 - 1 if asked.before is None else asked.before - 1
-        if not asked.since and not asked.until:
-            yield 0, end
-            return
-        cursor = self._db.execute(
-            "SELECT block FROM blocks WHERE latest >= ? AND earliest < ? AND block <= ?"
-            " ORDER BY block DESC",
-            (asked.since, asked.until or _INT64 - 1, end // _BLOCK),
-        )
-        top = bottom = -1
-        for (block,) in cursor.fetchall():
-            if block != bottom - 1:
-                if top >= 0:
-                    yield bottom * _BLOCK, min(end, top * _BLOCK + _BLOCK - 1)
-                top = block
-            bottom = block
-        if top >= 0:
-            yield bottom * _BLOCK, min(end, top * _BLOCK + _BLOCK - 1)
-
-    def _row(self, leaf: int) -> Row | None:
-        return next(self.rows("m.leaf = ?", (leaf,)), None)
+        return find(self._db, asked, limit, self.rows)
 
     def rows(self, which: str, values: Sequence[object]) -> Iterator[Row]:
         """Rows by a condition on the table of messages, `m`, for what works on this file too."""
@@ -296,7 +241,7 @@ class SqliteIndex:
 def _blocks(rows: Iterable[Row]) -> list[tuple[int, int, int]]:
     found: dict[int, tuple[int, int]] = {}
     for row in rows:
-        block = row.leaf // _BLOCK
+        block = row.leaf // BLOCK
         earliest, latest = found.get(block, (row.time, row.time))
         found[block] = min(earliest, row.time), max(latest, row.time)
     return [(block, *times) for block, times in found.items()]

@@ -21,6 +21,7 @@ from rules.retention.facts import Facts
 from rules.retention.holds import in_force, replay
 from rules.retention.periods import FOREVER, day_of
 from rules.retention.policies import Policy
+from sinks.archive.book_reader import DeedReader
 from sinks.archive.custody import CustodyBook, Line
 from sinks.archive.disposable import digest, encode, spans, within
 from sinks.archive.disposal_plan import MOST, Plan, plan
@@ -184,12 +185,27 @@ def restrict(book: CustodyBook, stays: dict[str, Any], by: By) -> Line:
     return note(book, RESTRICTED, by, told)
 
 
-def restricted(book: CustodyBook) -> set[int]:
-    """The messages that may only be stored, by their leaves."""
-    found: set[int] = set()
-    for deed in book.of(RESTRICTED):
-        found.update(within(deed.details.get("leaves", ())))
-    return found
+class StoredOnly:
+    """The messages that may only be stored, as the book says them whenever it is asked."""
+
+    def __init__(self, book: CustodyBook) -> None:
+        self._book, self._reader = book, DeedReader(book, RESTRICTED)
+        self._looked = (0, 0)  # the book's state when it was read last
+        self._leaves: set[int] = set()
+
+    def leaves(self) -> set[int]:
+        """Their leaves.
+
+        Raises:
+            BookDamaged: the book is not the one that was read before, so nobody can say.
+            OSError: it cannot be read.
+        """
+        state = self._book.state()
+        if state != self._looked:
+            for deed in self._reader.deeds():
+                self._leaves.update(within(deed.details.get("leaves", ())))
+            self._looked = state
+        return self._leaves
 
 
 class _Kept:

@@ -7,6 +7,10 @@ occurs and which messages share it; so the index is for the operator's own disks
 with a pack. People, rooms and types stand in the row of the message anyway and are terms in the
 clear.
 
+There are only a hundred pairs of digits, and each is in one message of twenty: the seventeen of a
+resident id are as many long lists. So numbers are cut into overlapping fours as well, and who looks
+for four digits or more is answered from these.
+
 Pairs alone do not say in which order they come: whoever searches opens what was found and looks
 (`sinks.archive.search`).
 """
@@ -14,12 +18,13 @@ Pairs alone do not say in which order they come: whoever searches opens what was
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterator
 
 from rules.message import Message
-from sinks.archive.keys import TenantKeys
+from sinks.archive.keys import TenantKeys, Wrapped
 from sinks.archive.rows import ArchiveIndex
 from sinks.sm4 import KEY_BYTES
 
@@ -39,10 +44,15 @@ def search_key(
     """
     wrapped = index.secret()
     if wrapped is not None:
-        return keys.unwrap(wrapped, _SEARCH_KEY)
+        return open_search_key(wrapped, keys)
     key = random(KEY_BYTES)
     index.keep_secret(keys.wrap(key, _SEARCH_KEY))
     return key
+
+
+def open_search_key(wrapped: Wrapped, keys: TenantKeys) -> bytes:
+    """The search key. Raises KeyMissing, KeyRefused: see `search_key`."""
+    return keys.unwrap(wrapped, _SEARCH_KEY)
 
 
 class Terms:
@@ -54,28 +64,52 @@ class Terms:
 
     def of(self, message: Message) -> str:
         """All terms of a message, for the index, with blanks between."""
-        found = {pair for text in texts(message) for pair in self._pairs(text)}
+        parts: set[str] = set()
+        for text in texts(message):
+            for run in runs(text):
+                parts.update(_pairs(run))
+                parts.update(_fours(run))
+        found = set(map(self._term, parts))
         found.update(_known_by(message))
         return " ".join(sorted(found))
 
     def asked(self, text: str) -> list[str]:
         """Terms that every message holding `text` has; empty where no two letters or digits stand
         together in it."""
-        return sorted(set(self._pairs(text)))
+        wanted = {
+            part
+            for run in runs(text)
+            for piece in _NUMBER.sub(_ends, run).split(" ")
+            for part in _pairs(piece)
+        }
+        wanted.update(four for run in runs(text) for four in _fours(run))
+        return sorted(map(self._term, wanted))
 
-    def _pairs(self, text: str) -> Iterator[str]:
-        for run in runs(text):
-            for at in range(len(run) - 1):
-                yield self._term(run[at : at + 2])
-
-    def _term(self, pair: str) -> str:
-        term = self._known.get(pair)
+    def _term(self, part: str) -> str:
+        term = self._known.get(part)
         if term is None:
             if len(self._known) >= _MAX_REMEMBERED:
                 self._known.clear()
-            digest = hmac.digest(self._key, pair.encode(), "sm3").hex()
-            term = self._known[pair] = f"w{digest[:_TERM_DIGITS]}"
+            digest = hmac.digest(self._key, part.encode(), "sm3").hex()
+            term = self._known[part] = f"w{digest[:_TERM_DIGITS]}"
         return term
+
+
+_RUN = re.compile(r"[^\W_]+")  # letters and digits of any script
+_NUMBER = re.compile(r"[0-9]{4,}")
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[at : at + 2] for at in range(len(run) - 1)]
+
+
+def _fours(run: str) -> list[str]:
+    return [number[at : at + 4] for number in _NUMBER.findall(run) for at in range(len(number) - 3)]
+
+
+def _ends(number: re.Match[str]) -> str:
+    """What is left of a number whose fours are asked for: what stands beside it has its pairs."""
+    return f"{number[0][0]} {number[0][-1]}"
 
 
 _NAMED_TEXTS = (
@@ -120,5 +154,4 @@ def id_term(msgid: str) -> str:
 
 def runs(text: str) -> list[str]:
     """Runs of letters and digits of `text`, folded (NFKC, no case)."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char if char.isalnum() else " " for char in folded).split()
+    return _RUN.findall(unicodedata.normalize("NFKC", text).casefold())

@@ -131,6 +131,12 @@ def read_witness(text: str) -> Witness:
     return Witness(found["name"], int(size), bytes.fromhex(root), at)
 
 
+def is_of(witness: Witness, head: Checkpoint) -> bool:
+    """Whether this head was printed; of its time the seconds are."""
+    told = _told(head.origin), head.size, head.root, head.at // 1000 * 1000
+    return told == (witness.origin, witness.size, witness.root, witness.at)
+
+
 def compare(witness: Witness, reader: LedgerReader) -> Comparison:
     """Whether a ledger has what was printed.
 

@@ -225,6 +225,9 @@ def alerts_name_messages_before_and_after_they_come(open_index: Open) -> None:
         == found(index, hit="*", since=1_009, until=1_010)
         == [9]
     )
+    assert set(index.hits()) == {
+        *hits, *(HitRow(1_000 + n, f"m{n}", "a5", "r\0x") for n in (4_999, 20)),
+    }  # fmt: skip
     assert found(index, hit="other") == [3]
     assert found(index, "t9", hit="other") == found(index, "a", "no", hit="*") == []
 

@@ -85,6 +85,22 @@ def test_reading_from_a_bucket_that_is_not_there_says_so(where):
     assert list(objects.names()) == []
 
 
+def test_whether_it_may_write_is_found_out_without_storing_anything(where, s3_server, monkeypatch):
+    objects = S3Objects(where)
+    with pytest.raises(MingjianError, match="NoSuchBucket"):
+        objects.try_put()
+    objects.put("0000001-a", b"x")
+    objects.try_put()
+    assert list(objects.names()) == ["0000001-a"]
+    monkeypatch.setenv(SECRET_VARIABLE, "another-word")
+    with pytest.raises(MingjianError, match="SignatureDoesNotMatch"):
+        S3Objects(where).try_put()
+    s3_server.stop()
+    with pytest.raises(OSError, match=r"EndpointConnection|connect"):
+        objects.try_put()
+    s3.launch(s3_server.pid_file.parent, s3_server.port).wait()
+
+
 class Answers(BaseHTTPRequestHandler):
     """A simulator: gives every request the answer of the test, as the protocol describes it."""
 

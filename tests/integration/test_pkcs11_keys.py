@@ -378,7 +378,8 @@ def read(settings):
 
 def states(settings):
     index, objects_ = parts(settings)
-    found = version_states(tenant_keys(settings), index, objects_)
+    folder = settings.targets[0].path
+    found = version_states(tenant_keys(settings), index, objects_, folder)
     return [(one.version, one.segments, one.current, type(one.fault).__name__) for one in found]
 
 

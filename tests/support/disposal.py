@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import closing
 from pathlib import Path
 
 from rules.alert import sm3_raw
@@ -13,19 +14,23 @@ from rules.message import Message
 from rules.retention.policies import Policy
 from sinks.archive import plans as plans_module
 from sinks.archive.archiver import Archiver
+from sinks.archive.check import check_archive
 from sinks.archive.custody import CustodyBook
 from sinks.archive.disposal import carry_out
 from sinks.archive.disposal_check import check_disposals
 from sinks.archive.disposal_parts import Parts
 from sinks.archive.disposal_plan import plan
+from sinks.archive.disposing import disposals_of
 from sinks.archive.due import RETENTION, Source
+from sinks.archive.fresh_index import FreshFile
+from sinks.archive.hit_book import HitBook
 from sinks.archive.hold_book import By, approve, note_plan, place_hold, set_policies
 from sinks.archive.kept import message_of
 from sinks.archive.keystore import Keystore
 from sinks.archive.leaves import CUSTODY, OtherLeaf
 from sinks.archive.objects import LocalObjects
+from sinks.archive.rebuilding import rebuild
 from sinks.archive.search import ArchiveReader
-from sinks.archive.sqlite_disposal import SqliteDisposals
 from sinks.archive.sqlite_index import SqliteIndex
 from sinks.archive.terms import Terms
 from sinks.ledger.log import Ledger
@@ -88,22 +93,37 @@ class Fuse:
 
 
 class Site:
-    """An archive, opened as after a start."""
+    """An archive, opened as after a start.
 
-    def __init__(self, folder: Path, *, now=START, fuse=None, staff=STAFF):
-        self.folder, self.staff = folder, staff
+    Args:
+        open_index: of its folder; by default in a file.
+        open_fresh: an index of its folder that is to be made again; by default in a file.
+    """
+
+    def __init__(
+        self, folder: Path, *, now=START, fuse=None, staff=STAFF, open_index=None, open_fresh=None
+    ):
+        self.open_fresh = open_fresh or (lambda at: FreshFile(at / "index.db"))
+        self.folder, self.staff, self.closed = folder, staff, False
         self.clock = [now]
         self.keys = Keystore(folder / "keys", "acme", at=1)
         self.objects = LocalObjects(folder / "objects")
-        self.index = SqliteIndex(folder / "index.db")
-        self.disposals = SqliteDisposals(self.index)
+        self.index = open_index(folder) if open_index else SqliteIndex(folder / "index.db")
+        self.disposals = disposals_of(self.index)
         self.ledger = Ledger(folder / "ledger", "acme", at_least=self.index.leaves())
         self.book = CustodyBook(folder)
         self.plans = plans_module.Plans(folder)
         self.terms, self.decoder = Terms(b"k" * 16), Decoder("acme")
         common = {"objects": self.objects, "index": self.index, "keys": self.keys,
                   "terms": self.terms, "decoder": self.decoder}  # fmt: skip
-        self.archiver = Archiver("acme", ledger=self.ledger, now=lambda: self.clock[0], **common)
+        try:
+            self.archiver = Archiver(
+                "acme", ledger=self.ledger, now=lambda: self.clock[0], hit_book=HitBook(folder),
+                **common,
+            )  # fmt: skip
+        except BaseException:
+            self.close()
+            raise
         self.reader = ArchiveReader(**common, disposals=self.disposals)
         self.source = Source("acme", self.disposals, self.book, self.opened, self.staff.get)
         self.parts = Parts(
@@ -154,6 +174,7 @@ class Site:
         """Enter what the book says, and sign."""
         for line in self.book.lines():
             self.archiver.enter(OtherLeaf(CUSTODY, str(line.number), sm3_raw(line.raw)))
+            self.archiver.stand({CUSTODY: line.number})
         self.archiver.flush()
         self.ledger.checkpoint([Signer()], self.clock[0])
 
@@ -171,14 +192,44 @@ class Site:
             )
         ]  # fmt: skip
 
+    def faults(self):
+        """(leaf, place, sentence) of all that differs between ledger, index and segments."""
+        self.sign()
+        return [
+            (one.leaf, one.place, one.en)
+            for one in check_archive(
+                ledger=LedgerReader(self.folder / "ledger"), index=self.index,
+                objects=self.objects, keys=self.keys, disposals=self.disposals, plans=self.plans,
+            )
+        ]  # fmt: skip
+
+    def rebuild(self, objects=None):
+        """Make the index again, everything closed: (what was made, (leaf, place, sentence) of what
+        is wrong). The words' hashes come under the same key as before."""
+        self.close()
+        wrong = []
+        with (
+            closing(Ledger(self.folder / "ledger", "acme")) as ledger,
+            closing(self.open_fresh(self.folder)) as fresh,
+        ):
+            fresh.index.keep_secret(self.keys.wrap(b"k" * 16, b"search key"))
+            made = rebuild(
+                fresh, folder=self.folder, ledger=ledger, ledger_folder=self.folder / "ledger",
+                objects=objects or self.objects, keys=self.keys, decoder=self.decoder,
+                wrong=lambda one: wrong.append((one.leaf, one.place, one.en)),
+            )  # fmt: skip
+        return made, wrong
+
     def there(self):
         """Message ids that can be read back, in the order of archiving."""
         rows = self.disposals.rows_before(1 << 62, -1, 100_000)
         return [row.msgid for row in rows if self.reader.open(row)]
 
     def close(self):
-        self.ledger.close()
-        self.index.close()
+        if not self.closed:
+            self.closed = True
+            self.ledger.close()
+            self.index.close()
 
 
 def numbers():
