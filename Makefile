@@ -52,7 +52,7 @@ bench: ready-test ## messages per second; SIGMA=clone adds a corpus of Sigma rul
 chaos: ready-test ## faults on real servers, hours; ROWS=1,3 SEEDS=2 for a part · 故障演练
 	@$(PY) -m tests.chaos $(or $(ROWS),all) $(if $(SEEDS),--seeds $(SEEDS))
 
-stack: ready-test ## start Kafka, Redis, Elasticsearch, Flink; ARGS="--kafka-port 0" · 启动整套服务
+stack: ready-test ## start Kafka, Redis, Elasticsearch, Flink, PostgreSQL, S3; ARGS="--kafka-port 0" · 启动整套服务
 	@$(PY) -m jobs.cli.main stack up $(ARGS)
 
 stack-down: ready ## stop what `make stack` started, and nothing else · 停止这些服务

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from ingest.folder_ends import FolderOutputs, FolderRecords
 from ingest.kafka_ends import TopicOutputs, TopicRecords
 from ingest.kafka_producer import Producer
 from ingest.waiting import Tell, Wait, silent
+from jobs.clock import now_ms
 from jobs.kafka_client import connection
 from jobs.topics import ensure_topics
 from rules.errors import EXIT_USAGE, MingjianError
@@ -102,8 +102,3 @@ def collector(settings: Settings, source: str, where: Ends) -> Iterator[Collecto
         yield made
     finally:
         made.close()
-
-
-def now_ms() -> int:
-    """The clock, UTC ms."""
-    return time.time_ns() // 1_000_000

@@ -50,20 +50,36 @@ def troubles(counters: Mapping[str, int], limits: Limits) -> list[Trouble]:
                 + "：请检查该规则的 group-by 与 timespan",
             )
         )
-    late, fired = counters.get("late", 0), counters.get("late_would_have_fired", 0)
+    late = counters.get("late", 0)
+    answers = _answers(counters)
     if late and late * _LATE_SHARE >= counters.get("records", 0):
         found.append(
             Trouble(
                 "late",
-                f"{late:,} times a message came too late for a rule that counts; {fired:,} would"
-                " have alerted (mingjian alerts late). Is flink.allowed_lateness_ms too short, or"
+                f"{late:,} times a message came too late to be judged in order: {answers[0]}"
+                " (mingjian alerts late). Is flink.allowed_lateness_ms too short, or"
                 " is this a past day that is read with source.follow?",
-                f"有 {late:,} 次消息到得太晚，计数的规则未计入；其中 {fired:,} 次本会告警"
+                f"有 {late:,} 次消息到得太晚，无法按时间顺序判定：{answers[1]}"
                 "（mingjian alerts late）。请检查 flink.allowed_lateness_ms 是否太短，"
                 "或是否正以 source.follow 读过去的数据",
             )
         )
     return [*found, *_of_rules(counters, limits)]
+
+
+def _answers(counters: Mapping[str, int]) -> tuple[str, str]:
+    """What the late ones would have done in time, as `rules.late` answers it."""
+    fired, changed, nothing, unknown = (
+        counters.get(name, 0)
+        for name in ("late_would_have_fired", "late_would_have_changed", "late_without_effect",
+                     "late_unknown")
+    )  # fmt: skip
+    return (
+        f"{fired:,} would have alerted, {changed:,} would have changed what alerted or its"
+        f" evidence, {nothing:,} would have changed nothing, and of {unknown:,} it cannot be told",
+        f"其中 {fired:,} 次本会告警，{changed:,} 次会改变告警或其证据，{nothing:,} 次没有影响，"
+        f"{unknown:,} 次无从判断",
+    )
 
 
 def _of_rules(counters: Mapping[str, int], limits: Limits) -> list[Trouble]:

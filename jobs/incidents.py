@@ -11,7 +11,8 @@ import msgspec
 
 from config.settings import Settings
 from ingest.collector import INCIDENTS
-from jobs.collecting import ends, now_ms
+from jobs.clock import now_ms
+from jobs.collecting import ends
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.operations import OPEN, RESOLVED, Incident
 from sinks.base import NoIndexYet

@@ -1,7 +1,8 @@
 """The cluster profile's servers as plain processes on this machine: start, look at, end.
 
 Everything lives in one folder: data, logs, pid files, and `cluster.yaml`, a settings file with the
-addresses. `down` ends the processes those pid files name and nothing else.
+addresses. `down` ends the processes those pid files name and nothing else. What the archive is kept
+in: `jobs.stack_archive`.
 
 A server that is started again listens where it did: the deliverer and the job know it by that
 address, and nobody tells them another.
@@ -12,21 +13,30 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import yaml
 
 from config.settings import load
-from jobs.servers import elasticsearch, flink, kafka, redis
+from jobs import stack_archive
+from jobs.servers import elasticsearch, flink, kafka, postgres, redis
 from jobs.servers.process import Say, Server, answers, is_free, running, silent, start, stop
+from jobs.stack_archive import SECRETS_FILE, Secrets
+from jobs.stack_settings import SETTINGS_FILE, write_settings
 from jobs.topics import ensure_topics
 from rules.errors import EXIT_USAGE, MingjianError
 
-SETTINGS_FILE = "cluster.yaml"
+__all__ = ["SECRETS_FILE", "SETTINGS_FILE", "Part", "Ports", "down", "earlier_run", "status", "up"]
 _STATE_FILE = "stack.json"
-_USUAL = {"redis": 6379, "kafka": 9092, "elasticsearch": 9200, "flink": 8081}
+_USUAL = {
+    "redis": 6379,
+    "kafka": 9092,
+    "elasticsearch": 9200,
+    "flink": 8081,
+    "postgres": 5432,
+    "s3": 9000,
+}
 _TASK_MANAGERS = 2
 
 
@@ -38,6 +48,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     redis: int | None = None
     elasticsearch: int | None = None
     flink: int | None = None
+    postgres: int | None = None
+    s3: int | None = None
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +89,7 @@ def up(
             has died is started again in any case.
 
     Raises:
-        MingjianError: a port in use, a program or archive that is missing, a server that ends.
+        MingjianError: a port in use, a program or file that is missing, a server that ends.
             What was started by this call is ended again.
     """
     folder = folder.resolve()
@@ -85,8 +97,11 @@ def up(
     before = dict(known)
     wanted = task_managers or len(_task_managers(known)) or _TASK_MANAGERS
     started: list[Server] = []
+    archived = stack_archive.may_run(known, say)
+    given = stack_archive.secrets_of(folder) if archived else None
     try:
-        for name, launch in _launchers(folder, ports or Ports(), known, wanted, say).items():
+        launchers = _launchers(folder, ports or Ports(), known, wanted, given, say)
+        for name, launch in launchers.items():
             for server in launch():
                 started.append(server)
                 known[server.name] = _Known(
@@ -99,11 +114,14 @@ def up(
             _tell_of_a_move(name, before, known, say)
         for server in started:
             server.wait(say)
-        settings = _write_settings(folder, known, wanted)
+        if given:
+            stack_archive.make_database(known["postgres"].port, given)
+        addresses = {name: part.address for name, part in known.items()}
+        settings = write_settings(folder, addresses, wanted)
         ensure_topics(load(path=settings))  # nobody should depend on their being made by accident
         if (with_deliver or "deliver" in known) and not _runs(known.get("deliver")):
             say("starting deliver …", "正在启动 deliver …")
-            known["deliver"] = _start_deliver(folder, settings)
+            known["deliver"] = _start_deliver(folder, settings, given)
     except BaseException:
         for server in reversed(started):
             server.stop()
@@ -125,13 +143,14 @@ def down(folder: Path, *, wipe: bool = False, say: Say = silent) -> int:
         if stop(Path(part.pid_file)):
             ended += 1
             say(f"{part.name} ended", f"{part.name} 已停止")
+    postgres.end_left_over(folder / "postgres" / "data")
     if known.pop("deliver", None):  # it was asked for with `up`, and is again
         _remember(folder, known)
     shutil.rmtree(folder / "flink" / "pid", ignore_errors=True)  # its own scripts' notes, now stale
     if wipe and (folder / _STATE_FILE).exists():
-        for name in ("kafka", "redis", "elasticsearch", "flink", "deliver"):
+        for name in (*_USUAL, "deliver", stack_archive.FOLDER):
             shutil.rmtree(folder / name, ignore_errors=True)
-        for name in (SETTINGS_FILE, _STATE_FILE):
+        for name in (SETTINGS_FILE, _STATE_FILE, SECRETS_FILE):
             (folder / name).unlink(missing_ok=True)
     return ended
 
@@ -156,9 +175,11 @@ def status(folder: Path) -> list[Part]:
 
 
 def _launchers(
-    folder: Path, ports: Ports, known: dict[str, _Known], task_managers: int, say: Say
-) -> dict[str, Callable[[], list[Server]]]:
-    """By name, what starts of each server whatever does not run: nothing where all of it runs."""
+    folder: Path, ports: Ports, known: dict[str, _Known], task_managers: int,
+    given: Secrets | None, say: Say,
+) -> dict[str, Callable[[], list[Server]]]:  # fmt: skip
+    """By name, what starts of each server whatever does not run: nothing where all of it runs.
+    `given`: None where there is no archive."""
 
     def one(name: str, launch: Callable[[Path, int], Server]) -> list[Server]:
         if _runs(known.get(name)):
@@ -167,6 +188,7 @@ def _launchers(
         say(f"starting {name} …", f"正在启动 {name} …")
         return [launch(folder / name, _port(name, getattr(ports, name), known))]
 
+    archive = stack_archive.launchers(given) if given else {}
     return {
         "redis": lambda: one("redis", redis.launch),
         "kafka": lambda: one("kafka", kafka.launch),
@@ -174,6 +196,7 @@ def _launchers(
         "flink": lambda: _flink(
             folder / "flink", known, _port("flink", ports.flink, known), task_managers, say
         ),
+        **{name: partial(one, name, launch) for name, launch in archive.items()},
     }
 
 
@@ -241,33 +264,12 @@ def _runs(part: _Known | None) -> bool:
     return part is not None and running(Path(part.pid_file)) is not None
 
 
-def _write_settings(folder: Path, known: dict[str, _Known], task_managers: int) -> Path:
-    """The cluster profile with the addresses of this stack."""
-    source = Path(__file__).resolve().parents[1] / "config" / SETTINGS_FILE
-    values: dict[str, Any] = yaml.safe_load(source.read_text(encoding="utf-8"))
-    values["kafka"] = {**values.get("kafka", {}), "bootstrap": known["kafka"].address}
-    values["flink"] = {
-        **values.get("flink", {}),
-        "parallelism": task_managers,
-        "rest_url": known["flink"].address,
-        "checkpoint_dir": str(folder / "flink" / "checkpoints"),
-    }
-    addresses = {"redis": known["redis"].address, "elasticsearch": known["elasticsearch"].address}
-    for target in values["targets"]:
-        target["url"] = addresses[target["kind"]]
-    file = folder / SETTINGS_FILE
-    head = "# Written by `mingjian stack up`: the cluster profile on the servers of this folder.\n"
-    file.write_text(
-        head + yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8"
-    )
-    return file
-
-
-def _start_deliver(folder: Path, settings: Path) -> _Known:
+def _start_deliver(folder: Path, settings: Path, given: Secrets | None) -> _Known:
     command = [sys.executable, "-m", "jobs.cli.main", "deliver", "--follow", "--json-logs"]
     root = str(Path(__file__).resolve().parents[1])
+    environment = {"PYTHONPATH": root, **(given.environment() if given else {})}
     pid_file, log = start(
-        "deliver", [*command, "--config", str(settings)], folder / "deliver", {"PYTHONPATH": root}
+        "deliver", [*command, "--config", str(settings)], folder / "deliver", environment
     )
     return _Known(name="deliver", address="-", port=0, pid_file=str(pid_file), log=str(log))
 

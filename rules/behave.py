@@ -23,7 +23,15 @@ from rules.correlation.plan import Plan
 from rules.findings import Findings
 from rules.held import State, due_of, fresh, is_open, items_in, overflowed, read, with_item
 from rules.items import ALERT, FRAGMENT, MEMBER, QUARANTINE, QUIETED, ROW, Item, unpack
-from rules.late import FIRED, MAX_ITEMS, UNKNOWN, would_have_fired
+from rules.late import (
+    CHANGED,
+    FIRED,
+    MAX_ITEMS,
+    NOTHING,
+    UNKNOWN,
+    out_of_order,
+    would_have_fired,
+)
 from rules.live import Live
 from rules.lookahead import Lookahead
 from rules.members import entries_of, remembered
@@ -34,7 +42,13 @@ from rules.split import Splits, SplitStep
 from rules.telling import Output, Telling, outputs_of
 from rules.view import field_value
 
-COUNTED = ("late", "late_would_have_fired", "told_ahead", "retracted", "hot_key")
+_LATE = {  # answers of `rules.late`, and what counts them
+    FIRED: "late_would_have_fired",
+    CHANGED: "late_would_have_changed",
+    NOTHING: "late_without_effect",
+    UNKNOWN: "late_unknown",
+}
+COUNTED = ("late", *_LATE.values(), "told_ahead", "retracted", "hot_key")
 _WAITING = (MEMBER, ROW, QUIETED)
 _json = msgspec.json.Encoder()
 
@@ -100,7 +114,8 @@ class Behaviour:
         if item.kind == QUIETED and (item.time <= watermark or full):
             # not to be put in order: told by itself rather than lost
             kept = read(state) if state else fresh()
-            return Step(state, self._telling.quieted(kept, item), [])
+            late = self._late_hit(kept, item, watermark)
+            return Step(state, [*self._telling.quieted(kept, item), *late], [])
         if item.kind == FRAGMENT:
             return self._split(self._splits.add(state, item, watermark), watermark)
         if self._level < self._ruleset(item).levels.get(item.rule, 0):
@@ -264,6 +279,7 @@ class Behaviour:
             rule, item = step.late
             named = msgspec.structs.replace(item, rule=rule)
             late = self._findings.late(named, watermark, would=UNKNOWN)
+            self._count(UNKNOWN)
             outputs.append(("late", _json.encode(late)))
         return Step(step.state, outputs, step.timers)
 
@@ -297,7 +313,23 @@ class Behaviour:
                 return self._group(rule, read(state) if state else fresh())
 
             would = would_have_fired(rule, self._plan(rule), item, watermark, held, group)
-        self.counts["late"] += 1
-        self.counts["late_would_have_fired"] += would == FIRED
+        self._count(would)
         by = ("tenant", *rule.group_by) if rule else ()
         return self._findings.late(item, watermark, group_by=by, would=would)
+
+    def _late_hit(self, held: State, item: Item, watermark: int) -> list[Output]:
+        """That a hit of a rule with `suppress` came too late, where that makes a difference."""
+        rule = self._ruleset(item).detections.get(item.rule)
+        if item.time > watermark or rule is None or rule.suppress is None:
+            return []
+        would = out_of_order(rule.suppress, item, held)
+        if not would:
+            return []
+        self._count(would)
+        by = ("tenant", *rule.suppress.by)
+        late = self._findings.late(item, watermark, group_by=by, would=would)
+        return [("late", _json.encode(late))]
+
+    def _count(self, would: str) -> None:
+        self.counts["late"] += 1
+        self.counts[_LATE[would]] += 1

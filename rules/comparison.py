@@ -118,10 +118,10 @@ def compare(
             return UNDECIDED
         if _touches(one, groups_then):
             return MOVED
+        if one.alert_id in shifted:  # the index has it as evidence of another
+            return MOVED
         if was_late(one):
             return LATE
-        if one.alert_id in shifted:
-            return MOVED
         return TAKEN_BACK if one.alert_id in there else LOST
 
     def why_too_much(one: Alert) -> str:

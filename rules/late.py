@@ -9,6 +9,9 @@ The answer is exact where the message is newer than all of its group that is set
 window is whole. Where it is older, some of its window is gone. Then `true` and `changed` are said
 only of conditions that further messages cannot make untrue, and judged by what is left: an alert
 that began with what is gone may have had it as evidence.
+
+A hit of a rule that looks at single messages and has `suppress` is told however late it comes; what
+may differ then is which alerts are silent (`out_of_order`).
 """
 
 from __future__ import annotations
@@ -20,9 +23,9 @@ from rules.correlation.group import Group, advance
 from rules.correlation.plan import Plan
 from rules.correlation.row import Row
 from rules.held import State
-from rules.items import Item
+from rules.items import QUIETED, Item
 from rules.members import entries_of
-from rules.model import MAX_WINDOW, CorrelationRule
+from rules.model import MAX_WINDOW, CorrelationRule, Suppress
 from rules.speculation import openings
 
 FIRED, CHANGED, NOTHING, UNKNOWN = "true", "changed", "false", "unknown"
@@ -74,6 +77,30 @@ def would_have_fired(
         return CHANGED
     decided = not ((plan.absent and horizon < late.time + plan.span) or plan.closing)
     return NOTHING if whole and decided else UNKNOWN
+
+
+def out_of_order(suppress: Suppress, late: Item, held: State) -> str:
+    """What would be otherwise, had a hit of a rule with `suppress` come in time: CHANGED, UNKNOWN,
+    or "" when nothing would.
+
+    Nothing would where the silence that is held covers it: it is evidence of the alert that opened
+    that silence, in time and too late. Else it is an alert by itself and opens no silence. In order
+    it would either have opened one, so that an alert which follows within its time would be its
+    evidence, or have been silent itself under a silence that is forgotten: with an alert that
+    follows so soon one of the two is too much, and `changed` is right either way. Without one
+    nobody can tell: it may still come, and what was before is gone.
+
+    Args:
+        held: what the key remembers; it is left as it is.
+    """
+    quiet = held.quiet
+    if quiet and quiet.covers(late.time):
+        return ""
+    follow = [one.time for one in held.pending if one.kind == QUIETED]
+    if quiet:
+        follow.append(quiet.since)
+    ends = late.time + suppress.duration
+    return CHANGED if any(late.time <= time <= ends for time in follow) else UNKNOWN
 
 
 def _evidence(row: Row) -> tuple[Entry, ...]:

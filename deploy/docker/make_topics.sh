@@ -25,3 +25,4 @@ make_topic handled 30
 # what a target refused (docs/delivery.md)
 make_topic rejected.redis 30
 make_topic rejected.elasticsearch 30
+make_topic rejected.archive 30

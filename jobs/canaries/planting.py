@@ -11,6 +11,7 @@ from config.settings import Settings
 from ingest.collector import Collector
 from jobs.canaries.book import CanaryBook, Missed
 from jobs.canaries.telling import Teller
+from jobs.clock import now_ms
 from jobs.held_ids import Holder, holder
 from jobs.rules_now import rules_now
 from rules.calendar import load_calendar
@@ -69,12 +70,12 @@ class Canaries:
             MingjianError: no rules, or records cannot be written.
         """
         settings = self._settings
-        ruleset = rules_now(settings, _now())
-        began = _now()
+        ruleset = rules_now(settings, now_ms())
+        began = now_ms()
         if ruleset.digest not in self._compiled:
             only = RuleTimeline([(0, ruleset)])
             self._compiled = compile_timeline(only, KeptPatterns())
-            began = _now()
+            began = now_ms()
         name = _name(began)
         planner = Planner(ruleset, self._compiled, load_calendar(), settings.tenant)
         start = began + _LEAD_MS + _LEAD_OF_RULE_MS * len(ruleset.files)
@@ -91,9 +92,9 @@ class Canaries:
                 one.close()
         planted = sum(len(plan.records) for plan in plans)
         seconds = watch.seconds()
-        self._book.add(name, began, _now(), planted, len(without), seconds)
+        self._book.add(name, began, now_ms(), planted, len(without), seconds)
         missed = self._book.missed()
-        self._teller.tell(began, _now(), missed, seconds)
+        self._teller.tell(began, now_ms(), missed, seconds)
         waiting = sum(1 for file in ruleset.files if file.main) - len(made)
         return Outcome(name, began, planted, seconds, watch.away, without, waiting, tuple(missed))
 
@@ -104,7 +105,7 @@ class Canaries:
         total, sent, looked = len(queue), 0, 0.0
         last = max((plan.due for plan in plans), default=0)
         while not stop.is_set():
-            now = _now()
+            now = now_ms()
             end = sent
             while end < total and queue[end][0] <= now:
                 end += 1
@@ -112,7 +113,7 @@ class Canaries:
                 self._intake.take([raw for _, raw in queue[sent:end]])
                 sent = end
             if time.monotonic() - looked >= _LOOK_S:
-                watch.look(_now())
+                watch.look(now_ms())
                 looked = time.monotonic()
                 on_progress(sent, total, watch.seen, watch.wanted)
             if sent == total and (watch.done or now > last + self._patience_ms):
@@ -185,10 +186,6 @@ def allowance(settings: Settings, patience: float, delay: float | None = None) -
         usual = max(HEARTBEAT_DELAY_S, settings.ingest.archive.delay_seconds)
         delay = usual if settings.source.kind == "kafka" else 0.0
     return patience + delay + settings.flink.allowed_lateness_ms / 1000
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _name(now: int) -> str:

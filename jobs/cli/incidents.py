@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from jobs.account import account
 from jobs.cli.alert_list import SHORT_ID, milliseconds, when
 from jobs.cli.app import (
     ConfigOption,
@@ -29,7 +30,6 @@ from jobs.cli.app import (
 from jobs.cli.quarantine_choice import ByOption, IdArgument
 from jobs.cli.words import severity, visible
 from jobs.incidents import close
-from jobs.quarantine.desk import user_name
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.operations import INCIDENTS, OPEN
 from sinks.readers import open_reader
@@ -122,7 +122,7 @@ def close_incident(
             exit_code=EXIT_USAGE,
         )
     settings = settings_from(profile, config, overrides)
-    found = close(settings, incident_id, by or user_name(), reason.strip())
+    found = close(settings, incident_id, by or account(), reason.strip())
     if output is Output.json:
         emit({"closed": found.incident_id, "incident": msgspec.to_builtins(found)})
         return

@@ -38,7 +38,8 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.ingest import NameOption, conclude, ingest_app, stopping, tell
-from jobs.collecting import book_path, collector, ends, now_ms
+from jobs.clock import now_ms
+from jobs.collecting import book_path, collector, ends
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 
 _SECRET = "MINGJIAN_ARCHIVE_SECRET"  # noqa: S105 - the name of the variable

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from config.settings import Settings
 from jobs.archive import archive_target, ledger_folder, open_index, open_ledger, trusted
@@ -22,17 +21,18 @@ from jobs.cli.app import (
     ProfileOption,
     SetOption,
     emit,
-    err,
-    language,
     out,
     say,
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption
+from jobs.cli.faults import print_faults
+from jobs.cli.ledger_text import print_checked
 from jobs.cli.words import plural
+from jobs.given_file import given_file
 from jobs.ledger_proofs import check_proof, proof_of, read_proof
 from jobs.ledger_signer import signed_by
-from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
+from rules.errors import EXIT_FINDINGS
 from sinks.archive.search import as_leaf, leaf_by_id
 from sinks.archive.sink import origin_of
 from sinks.ledger.audit import audit
@@ -103,24 +103,11 @@ def verify(
     settings = settings_from(profile, config, overrides)
     name, public = _trusted(settings, key)
     folder = ledger_folder(archive_target(settings, target))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeElapsedColumn())  # fmt: skip
-    faults = 0
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(say("entries", "条目"), total=None)
-        for damage in audit(
-            folder,
-            lambda note: signed_by(note, name, public),
-            lambda done, of: bar.update(task, completed=done, total=of),
-        ):
-            faults += 1
-            if output is Output.json:
-                emit(damage._asdict())
-                continue
-            which = say(f"entry {damage.leaf}", f"第 {damage.leaf} 条") if damage.leaf >= 0 else ""
-            words = damage.zh if language() == "zh" else damage.en
-            place = " ".join(filter(None, (damage.place, which)))
-            out.print(f"[red]✗[/] {place}: {words}", soft_wrap=True)
+    faults = print_faults(
+        lambda progress: audit(folder, lambda note: signed_by(note, name, public), progress),
+        say("entries", "条目"),
+        output,
+    )
     if faults:
         if output is not Output.json:
             out.print(say(plural(faults, "damaged place"), f"{faults} 处损坏"), style="bold red")
@@ -171,12 +158,26 @@ def prove(
 
 @ledger_app.command(
     "check",
-    help="核对一份证明；不需要账本。\n\nCheck a proof; needs no ledger.\n\n例 · example:\n\n"
-    "  mingjian ledger check proof.json",
+    help="核对一份证明；不需要账本。可以是条目证明（prove）、延续证明（hand，或证据包中的"
+    " consistency.json），或见证（witness）。\n\n"
+    "Check a proof; needs no ledger. Of an entry (`prove`), that the ledger goes on (`hand`, or"
+    " consistency.json of a pack), or what was printed (`witness`).\n\n"
+    "例 · examples:\n\n  mingjian ledger check proof.json\n\n"
+    "  mingjian ledger check handed.json --mine head.txt",
 )
 def check(
     *,
-    file: Annotated[Path, typer.Argument(help="证明文件 · the proof")],
+    file: Annotated[
+        Path, typer.Argument(help="证明文件，- 为标准输入 · the proof; - for standard input")
+    ],
+    mine: Annotated[
+        Path | None,
+        typer.Option(
+            "--mine",
+            help="自己手中此前得到的签名头或证明，须与之一致 · the head given to you before, from"
+            " your own papers: it has to be this one",
+        ),
+    ] = None,
     key: PublicOption = None,
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
@@ -186,37 +187,14 @@ def check(
     """Check it."""
     settings = settings_from(profile, config, overrides)
     name, public = _trusted(settings, key)
-    proof = read_proof(file)
-    wrong = check_proof(proof, name, public)
-    if output is Output.json:
-        emit({"index": proof.index, "size": proof.note.checkpoint.size, "wrong": wrong[0]})
-    elif wrong[0]:
-        out.print(f"[red]✗[/] {say(*wrong)}", soft_wrap=True)
-    else:
-        head = proof.note.checkpoint
-        out.print(
-            say(
-                f"[green]✓[/] entry {proof.index} is in the ledger of {head.size:,} entries that"
-                f" was signed {when(head.at)}",
-                f"[green]✓[/] 第 {proof.index} 条在 {when(head.at)} 签名的 {head.size:,} 条账本中",
-            ),
-            soft_wrap=True,
-        )
-        out.print(proof.entry.decode(errors="replace"), style="dim", soft_wrap=True, markup=False)
+    proof = read_proof(given_file(file), file)
+    head = ledger_outside.given_head(mine) if mine is not None else None
+    wrong = check_proof(proof, name, public, head)
+    print_checked(proof, wrong, output, compared=mine is not None)
     if wrong[0]:
         raise typer.Exit(EXIT_FINDINGS)
 
 
 def _trusted(settings: Settings, key: Path | None) -> tuple[str, bytes]:
     """Name of the ledger and the public key that its heads must be signed with."""
-    if key is None:
-        return trusted(settings)
-    try:
-        public = key.read_bytes()
-    except OSError as error:
-        raise MingjianError(
-            f"the public key {key} cannot be read: {error.strerror}",
-            f"公钥 {key} 无法读取：{error.strerror}",
-            exit_code=EXIT_USAGE,
-        ) from None
-    return origin_of(settings.tenant), public
+    return trusted(settings) if key is None else (origin_of(settings.tenant), given_file(key))

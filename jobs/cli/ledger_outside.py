@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +22,8 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption
+from jobs.clock import now_ms
+from jobs.given_file import given_file
 from jobs.stamping import stamp_newest
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.ledger.checkpoint import Note, read_note
@@ -33,8 +33,6 @@ from sinks.ledger.stamps import Stamp, stamps, strangers
 from sinks.ledger.unproven import Unproven
 from sinks.ledger.witness import SAME, compare, read_witness, witness_text
 from sinks.whole_file import write_whole
-
-_MAX_BYTES = 1 << 20
 
 
 def register(app: typer.Typer) -> None:
@@ -83,7 +81,7 @@ def stamp(
             exit_code=EXIT_USAGE,
         )
     failed = False
-    for one in stamp_newest(settings, now=_now(), at_once=True):
+    for one in stamp_newest(settings, now=now_ms(), at_once=True):
         failed = failed or bool(one.en)
         if output is Output.json:
             emit({"target": one.target, "authority": one.authority, "size": one.size,
@@ -152,7 +150,7 @@ def witness(
     if check is None:
         typer.echo(witness_text(ledger.note.checkpoint), nl=False)
         return
-    found = compare(read_witness(_read(check).decode(errors="replace")), ledger)
+    found = compare(read_witness(given_file(check).decode(errors="replace")), ledger)
     good = found.outcome == SAME
     if output is Output.json:
         emit({"outcome": found.outcome, "told": found.en})
@@ -194,7 +192,7 @@ def given_head(file: Path) -> Note:
     Raises:
         MingjianError: the file cannot be read, or is neither.
     """
-    data = _read(file)
+    data = given_file(file)
     try:
         return read_note(data)
     except ValueError:
@@ -209,20 +207,6 @@ def given_head(file: Path) -> Note:
                 fix_zh="请给出当时账本目录中的 checkpoint 文件，或证据包中的 checkpoint.txt",
                 exit_code=EXIT_USAGE,
             ) from None
-
-
-def _read(file: Path) -> bytes:
-    if str(file) == "-":
-        return sys.stdin.buffer.read(_MAX_BYTES)
-    try:
-        with file.open("rb") as stream:
-            return stream.read(_MAX_BYTES)
-    except OSError as error:
-        raise MingjianError(
-            f"cannot read {file}: {error.strerror}",
-            f"无法读取 {file}：{error.strerror}",
-            exit_code=EXIT_USAGE,
-        ) from None
 
 
 def _wrong(settings: Settings, one: Stamp, *, known: bool) -> tuple[str, str] | None:
@@ -240,7 +224,7 @@ def _wrong(settings: Settings, one: Stamp, *, known: bool) -> tuple[str, str] | 
             "配置中已没有此机构，无从判断其证书",
         )
     try:
-        one.check(Path(authority.ca_file).read_bytes(), _now())
+        one.check(Path(authority.ca_file).read_bytes(), now_ms())
     except (Unproven, MingjianError) as error:
         return error.en, error.zh
     except OSError as error:
@@ -250,7 +234,3 @@ def _wrong(settings: Settings, one: Stamp, *, known: bool) -> tuple[str, str] | 
 
 def _unproven(error: Unproven) -> MingjianError:
     return MingjianError(error.en, error.zh, exit_code=EXIT_FINDINGS)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import re
-import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -17,6 +15,7 @@ from config.settings import Settings
 from desk.desk import PUBLISHED
 from desk.roles import PUBLISH
 from jobs import progress
+from jobs.account import account
 from jobs.archive import desk_of, written_archive
 from jobs.cli.alert_list import milliseconds
 from jobs.cli.app import (
@@ -32,6 +31,7 @@ from jobs.cli.app import (
 )
 from jobs.cli.rules_check import print_problem
 from jobs.cli.rules_diff import table_of
+from jobs.clock import now_ms
 from jobs.publish import Outcome, Wish, publish
 from jobs.registry import in_force, registry_of
 from jobs.rule_checks import PlaceOfRules
@@ -94,11 +94,11 @@ def publish_rules(
     Check rules, try them on messages, and publish them: a running job takes them up by event time.
     """
     settings = settings_from(profile, config, overrides)
-    wish = Wish(path, _when(effective), by or getpass.getuser(), note, force, restart, dry_run)
+    wish = Wish(path, _when(effective), by or account(), note, force, restart, dry_run)
     archive = None if dry_run else written_archive(settings)
     desk = desk_of(settings, archive) if archive is not None else None
     role = desk.allow(PUBLISH, path=path) if desk is not None else ""
-    found = publish(settings, wish, _now)
+    found = publish(settings, wish, now_ms)
     if desk is not None and found.published:  # the deliverer enters it in the ledger
         desk.note(
             PUBLISHED, role, note, digest=found.digest, effective=found.effective,
@@ -120,7 +120,7 @@ def list_published(
 ) -> None:
     """列出已发布的规则集 · list what was published, and what judges now."""
     settings = settings_from(profile, config, overrides)
-    sets, now = published(registry_of(settings)), _now()
+    sets, now = published(registry_of(settings)), now_ms()
     current = in_force(settings, now + 1)
     loaded = _loaded(settings)
     if output is Output.json:
@@ -172,13 +172,9 @@ def clock(ms: int) -> str:
     return moment.isoformat(" ", "milliseconds" if ms % 1000 else "seconds")
 
 
-def _now() -> int:
-    return int(time.time() * 1000)
-
-
 def _when(text: str) -> int:
     if found := _AFTER.fullmatch(text):
-        return _now() + int(found[1]) * _MS[found[2]]
+        return now_ms() + int(found[1]) * _MS[found[2]]
     try:
         return milliseconds(text)
     except MingjianError as error:

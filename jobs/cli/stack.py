@@ -1,4 +1,4 @@
-"""`mingjian stack …`: Kafka, Redis, Elasticsearch and Flink on this machine, without Docker."""
+"""`mingjian stack …`: the cluster profile's servers on this machine, without Docker."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from rules.errors import EXIT_FINDINGS
 stack_app = typer.Typer(
     name="stack",
     no_args_is_help=True,
-    help="不用 Docker，在本机启动真实的 Kafka、Redis、Elasticsearch 和 Flink。\n\n"
-    "Start real Kafka, Redis, Elasticsearch and Flink here, without Docker.\n\n"
+    help="不用 Docker，在本机启动真实的 Kafka、Redis、Elasticsearch、Flink，"
+    "以及归档所用的 PostgreSQL 和 S3 存储。\n\n"
+    "Start real Kafka, Redis, Elasticsearch and Flink here, and PostgreSQL and S3 storage for the"
+    " archive, without Docker.\n\n"
     "例 · examples:\n\n  mingjian stack up\n\n  mingjian stack status\n\n  mingjian stack down",
 )
 
@@ -73,6 +75,8 @@ def up(
     redis_port: Annotated[int | None, _port_option(6379)] = None,
     elasticsearch_port: Annotated[int | None, _port_option(9200)] = None,
     flink_port: Annotated[int | None, _port_option(8081)] = None,
+    postgres_port: Annotated[int | None, _port_option(5432)] = None,
+    s3_port: Annotated[int | None, _port_option(9000)] = None,
     task_managers: Annotated[
         int | None,
         typer.Option(
@@ -88,8 +92,9 @@ def up(
 ) -> None:
     """Start the stack."""
     ports = stack.Ports(
-        kafka=kafka_port, redis=redis_port, elasticsearch=elasticsearch_port, flink=flink_port
-    )
+        kafka=kafka_port, redis=redis_port, elasticsearch=elasticsearch_port, flink=flink_port,
+        postgres=postgres_port, s3=s3_port,
+    )  # fmt: skip
     earlier = stack.earlier_run(folder)
     parts = stack.up(
         folder,
@@ -98,9 +103,10 @@ def up(
         with_deliver=with_deliver,
         say=lambda en, zh: err.print(say(en, zh), style="dim"),
     )
-    settings = folder / stack.SETTINGS_FILE
+    settings, secrets = folder / stack.SETTINGS_FILE, folder / stack.SECRETS_FILE
     if output is Output.json:
-        emit({"settings": str(settings), "parts": msgspec.to_builtins(parts)})
+        told = {"settings": str(settings), "secrets": str(secrets) if secrets.exists() else ""}
+        emit({**told, "parts": msgspec.to_builtins(parts)})
     else:
         _show(parts)
     if any(not part.pid for part in parts):
@@ -116,10 +122,14 @@ def up(
             style="bold yellow",
         )
     out.print(say("\nNow, for example:", "\n接下来，例如："))
-    commands = [f"mingjian detect --config {settings}"]
+    commands = [f". {secrets}"] if secrets.exists() else []  # passwords, for the archive
+    commands.append(f"mingjian detect --config {settings}")
     if not with_deliver:
         commands.append(f"mingjian deliver --follow --config {settings}")
-    commands += [f"mingjian alerts tail --config {settings}", f"mingjian stack down --dir {folder}"]
+    commands += [f"mingjian alerts tail --config {settings}"]
+    if secrets.exists():
+        commands.append(f"mingjian archive search --config {settings}")
+    commands.append(f"mingjian stack down --dir {folder}")
     for command in commands:
         out.print(f"  {command}", soft_wrap=True)
 

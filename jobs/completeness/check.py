@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from config.settings import Settings
-from jobs.collecting import now_ms
+from jobs.clock import now_ms
 from jobs.completeness import collected, delivered
 from jobs.completeness.collected import Span
 from jobs.completeness.lines import DIFFERS, HOUR_MS, NO_TIME, Line, read, state_of, summed

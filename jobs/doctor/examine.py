@@ -12,13 +12,15 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from config.settings import Settings
+from config.settings import Settings, Target
 from jobs.doctor import (
+    judge_archive,
     judge_delivery,
     judge_flow,
     judge_intake,
     judge_site,
     judge_stream,
+    see_archive,
     see_delivery,
     see_flow,
     see_site,
@@ -131,9 +133,26 @@ def _looks(settings: Settings, now: int, judge: bool) -> list[_Look]:
         )
         for one in settings.targets
     ]
+    for one in settings.targets:
+        if one.kind == "archive":
+            looks += _of_archive(settings, one, now)
     if not settings.targets:
         looks.append(_Look("targets", _SHORT_S, lambda: judge_flow.targets([])))
     return looks
+
+
+def _of_archive(settings: Settings, one: Target, now: int) -> list[_Look]:
+    """Each part by itself, so that one that is away hides no other."""
+    see, judge = see_archive, judge_archive
+    objects = f"{one.name}, {see.place_of_segments(one)} (targets[].s3_endpoint)"
+    index = f"{one.name}, {see.place_of_index(settings, one)} (targets[].index_url)"
+    both = f"{index}, or from {objects}"
+    return [
+        _Look("segments", _LONG_S, lambda: judge.segments(see.segments(settings, one)), both),
+        _Look("archive_index", _LONG_S, lambda: judge.index(see.index(settings, one)), index),
+        _Look("tenant_keys", _LONG_S, lambda: judge.keys(see.keys(settings, one)), both),
+        _Look("ledger", _LONG_S, lambda: judge.ledger(see.ledger(settings, one, now), now), index),
+    ]
 
 
 def _tried(look: _Look) -> list[Finding]:

@@ -238,8 +238,8 @@ def _late(seen: Progress) -> Finding:
     return Finding(
         "progress",
         WARN,
-        f"{late:,} times a message came too late for a rule that counts: {en}",
-        f"有 {late:,} 次消息到得太晚，计数的规则未计入：{zh}",
+        f"{late:,} times a message came too late to be judged in order: {en}",
+        f"有 {late:,} 次消息到得太晚，无法按时间顺序判定：{zh}",
         "mingjian alerts late; is flink.allowed_lateness_ms too short, or is this a past day that"
         " is read with source.follow?",
         "mingjian alerts late；请检查 flink.allowed_lateness_ms 是否太短，"

@@ -14,9 +14,12 @@ from config.settings import Settings, Target
 from jobs.completeness import positions
 from jobs.consumer_groups import members
 from jobs.delivery.files import KINDS_IN_ORDER, part_files
+from jobs.delivery.message_files import message_files, opened, packed
+from jobs.delivery.source import MESSAGES
 from jobs.doctor.observed import Lag
 from jobs.topic_reading import Topics
 from jobs.topics import delivering_group
+from sinks.archive.sink import ArchiveSink
 from sinks.base import NoAnswer
 from sinks.channels.made import untold
 
@@ -42,7 +45,11 @@ def lags(settings: Settings) -> list[Lag]:
 
 
 def _kinds(of: Target | Channel) -> Sequence[str]:
-    return _CHANNEL_KINDS if isinstance(of, Channel) else KINDS_IN_ORDER
+    if isinstance(of, Channel):
+        return _CHANNEL_KINDS
+    if of.kind == "archive":
+        return [kind for kind in (MESSAGES, *KINDS_IN_ORDER) if kind in ArchiveSink.topics]
+    return KINDS_IN_ORDER
 
 
 def _done(settings: Settings, of: Target | Channel) -> dict[str, int]:
@@ -71,11 +78,14 @@ def _in_files(settings: Settings, of: Target | Channel) -> Lag:
         return Lag(of.name, problem=str(error))
     left, oldest = 0, 0
     for kind in _kinds(of):
-        for file in part_files(root / kind):
+        folder = Path(settings.source.path) if kind == MESSAGES else root / kind
+        for file in message_files(folder) if kind == MESSAGES else part_files(folder):
             about = file.stat()
-            at = done.get(f"file:{kind}/{file.relative_to(root / kind)}", 0)
+            at = done.get(f"file:{kind}/{file.relative_to(folder)}", 0)
+            if packed(file) and at:  # how much is behind it, only unpacking all of it would tell
+                continue
             if at < about.st_size:
-                with file.open("rb") as lines:
+                with opened(file) if kind == MESSAGES else file.open("rb") as lines:
                     lines.seek(at)
                     left += sum(1 for line in lines if line.strip())
                 written = about.st_mtime_ns // 1_000_000
@@ -88,6 +98,8 @@ def _in_topics(settings: Settings, every: Sequence[Target | Channel]) -> list[La
     topics = Topics(settings)
     try:
         by_kind = {kind: topics.places([f"{prefix}{kind}"]) for kind in KINDS_IN_ORDER}
+        if any(MESSAGES in _kinds(one) for one in every) and settings.source.kind == "kafka":
+            by_kind[MESSAGES] = topics.places([settings.source.topic])
         places = [place for some in by_kind.values() for place in some]
         ends, firsts = topics.ends(places), topics.firsts(places)
         readers = _readers(settings, [one.name for one in every])
@@ -101,7 +113,7 @@ def _in_topics(settings: Settings, every: Sequence[Target | Channel]) -> list[La
             held = {
                 place: (firsts[place], ends[place])
                 for kind in _kinds(one)
-                for place in by_kind[kind]
+                for place in by_kind.get(kind, ())
             }
             lag = _in_partitions(topics, held, done)
             found.append(lag._replace(target=one.name, reader=readers.get(one.name)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -25,6 +26,7 @@ from sinks.sealing import KEY_FILE, Sealer
 
 _TIMEOUT_S = 4.0
 _PRIVATE = (".key", ".pem")
+_PEM_BYTES = 65_536
 
 
 def keys(settings: Settings) -> Keys:
@@ -33,7 +35,7 @@ def keys(settings: Settings) -> Keys:
     files = []
     there = (folder / KEY_FILE).is_file()
     for path in sorted(folder.glob("*")) if folder.is_dir() else ():
-        if path.suffix not in _PRIVATE or not path.is_file() or ".pub" in path.name:
+        if path.suffix not in _PRIVATE or not path.is_file() or _is_public(path):
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
         problem = None
@@ -46,6 +48,15 @@ def keys(settings: Settings) -> Keys:
             problem = (f"{path.name} cannot be read", f"{path.name} 无法读取")
         files.append(KeyFile(path.name, mode, problem))
     return Keys(str(folder), there, tuple(files))
+
+
+def _is_public(path: Path) -> bool:
+    """Whether a file of PEM holds nothing but public keys and certificates."""
+    try:
+        kinds = set(re.findall(rb"-----BEGIN ([A-Z0-9 ]+)-----", path.read_bytes()[:_PEM_BYTES]))
+    except OSError:
+        return False
+    return bool(kinds) and all(kind.endswith((b"PUBLIC KEY", b"CERTIFICATE")) for kind in kinds)
 
 
 def rules(settings: Settings, seconds: float) -> Rules:

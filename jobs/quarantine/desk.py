@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import time
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any
 
 from config.settings import Settings, Target
+from jobs.account import account
+from jobs.clock import now_ms
 from jobs.quarantine.deeds import MESSAGES, Deeds, by_record, dropped_by, settles
 from jobs.quarantine.earlier import earlier_ids
 from jobs.quarantine.originals import Originals
@@ -30,10 +29,10 @@ Row = dict[str, Any]
 
 
 class Desk:
-    """Where somebody works off the quarantine; `by` is who, the system's user when not said."""
+    """Where somebody works off the quarantine; `by` is who, their account when not said."""
 
     def __init__(self, settings: Settings, by: str = "") -> None:
-        self.settings, self.by = settings, by or user_name()
+        self.settings, self.by = settings, by or account()
         self.deeds = Deeds(settings)
         self.originals = Originals(settings)
         self.trial = Trial(settings)
@@ -139,17 +138,9 @@ class Desk:
             action,
             tenant=self.settings.tenant,
             quarantine_id=record_id,
-            time=int(time.time() * 1000),
+            time=now_ms(),
             by=self.by,
             reason=reason,
             raw_sm3=raw_sm3,
             to=to,
         )
-
-
-def user_name() -> str:
-    """The system's name for who runs this; a container may have none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

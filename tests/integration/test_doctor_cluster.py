@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from redis import Redis
 
-from config.settings import Rules
+from config.settings import Rules, Target
 from jobs import deliver
 from jobs.canaries.book import CanaryBook
 from jobs.canaries.planting import Canaries
@@ -27,7 +27,10 @@ from jobs.doctor.examine import examine
 from jobs.doctor.findings import CHECKS, FAIL, NONE, UNKNOWN, WARN, worst
 from jobs.doctor.findings import OK as FINE
 from jobs.heartbeat import beat
+from jobs.servers import postgres, s3
 from rules.cases import record
+from sinks.archive.postgres_session import PASSWORD_VARIABLE
+from sinks.archive.s3_objects import ACCESS_VARIABLE, SECRET_VARIABLE
 from sinks.readers import open_reader
 from tests.support.flows import changed
 from tests.support.rule_files import SIMPLE
@@ -35,7 +38,21 @@ from tests.unit.test_canaries import COUNTED
 
 
 @pytest.fixture
-def site(cluster_settings, flink_cluster, redis_target, elasticsearch_target, tmp_path):
+def archive_target(postgres_server, s3_server, prefix, tmp_path, monkeypatch):
+    monkeypatch.setenv(PASSWORD_VARIABLE, postgres.PASSWORD)
+    monkeypatch.setenv(ACCESS_VARIABLE, s3.ACCESS_KEY)
+    monkeypatch.setenv(SECRET_VARIABLE, s3.SECRET_KEY)
+    return Target(
+        kind="archive", name="archive", path=str(tmp_path / "archive"), segment_seconds=1,
+        sign_seconds=1, objects="s3", s3_endpoint=s3_server.address, s3_bucket=prefix,
+        index="postgres", index_url=postgres_server.address, username=postgres.USER,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def site(
+    cluster_settings, flink_cluster, redis_target, elasticsearch_target, archive_target, tmp_path
+):
     rules = tmp_path / "rules"
     rules.mkdir()
     (rules / "words.yaml").write_text(SIMPLE, encoding="utf-8")
@@ -44,7 +61,7 @@ def site(cluster_settings, flink_cluster, redis_target, elasticsearch_target, tm
         cluster_settings,
         source={"follow": True},
         keys_dir=str(tmp_path / "keys"),
-        targets=(redis_target, elasticsearch_target),
+        targets=(redis_target, elasticsearch_target, archive_target),
         rules=Rules(path=str(rules), registry=str(tmp_path / "rulesets")),
         flink={
             "parallelism": 2,
@@ -133,7 +150,7 @@ def test_the_whole_way_is_tried_counted_and_judged(site):
             assert set(outcome.seconds) == {
                 (rule, target)
                 for rule in ("t1_words", "t2_burst")
-                for target in ("redis", "elasticsearch")
+                for target in ("redis", "elasticsearch", "archive")
             }
             assert None not in outcome.seconds.values(), outcome
             nobody_is_told(site)
@@ -143,6 +160,7 @@ def test_the_whole_way_is_tried_counted_and_judged(site):
                 ("delivered", "redis alerts"): (20, 20, OK),
                 ("delivered", "elasticsearch alerts"): (20, 20, OK),
                 ("delivered", "elasticsearch evidence"): (20, 20, OK),
+                ("delivered", "archive alerts"): (20, 20, OK),
             }
             keep(site, check(site, last_hours(1, now)))
             bad = [one for one in examine(site).findings if one.state not in (FINE, NONE)]
@@ -196,14 +214,20 @@ def test_servers_that_are_away_are_lines_and_take_no_long_time(site):
         kafka=msgspec.structs.replace(site.kafka, bootstrap="127.0.0.1:9"),
         flink={"rest_url": "http://127.0.0.1:9"},
         targets=tuple(
-            msgspec.structs.replace(one, url=one.url.rpartition(":")[0] + ":9")
+            msgspec.structs.replace(
+                one, s3_endpoint="http://127.0.0.1:9", index_url="postgresql://127.0.0.1:9/x"
+            )
+            if one.kind == "archive"
+            else msgspec.structs.replace(one, url=one.url.rpartition(":")[0] + ":9")
             for one in site.targets
         ),
     )
     found = states(away)
     dark = {name for name, state in found.items() if state == UNKNOWN}
     assert dark >= {"source", "job", "progress", "incidents", "delivery", "completeness"}
-    assert found["targets"] == FAIL
+    assert {found[name] for name in ("targets", "segments", "archive_index")} == {FAIL}
+    assert found["tenant_keys"] == UNKNOWN, "nobody can say which are needed"
+    assert found["ledger"] == NONE, "it is in a folder here, and nothing was signed yet"
 
 
 def _until(true, seconds=60):

@@ -13,11 +13,12 @@ from config.settings import load
 from jobs import progress, stack
 from jobs.heartbeat import beat
 
-ANY = stack.Ports(kafka=0, redis=0, elasticsearch=0, flink=0)
+ANY = stack.Ports(kafka=0, redis=0, elasticsearch=0, flink=0, postgres=0, s3=0)
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where data and keys go
     yield tmp_path
     stack.down(tmp_path, wipe=True)
 
@@ -59,7 +60,7 @@ def test_what_died_is_started_where_it_was_and_a_heartbeat_goes_on(folder):
     beating.start()
     try:
         assert seen_until(lambda: len(beats) > 2)
-        kill(first, "redis", "kafka", "taskmanager-1")
+        kill(first, "redis", "kafka", "taskmanager-1", "postgres")
         assert seen_until(lambda: "away" in news)
         there = len(beats)
         again = stack.up(folder)
@@ -71,6 +72,7 @@ def test_what_died_is_started_where_it_was_and_a_heartbeat_goes_on(folder):
             "redis",
             "kafka",
             "taskmanager-1",
+            "postgres",
         }
         assert (folder / stack.SETTINGS_FILE).read_text() == written
         assert progress.free_slots(settings.flink.rest_url) == 2

@@ -7,7 +7,9 @@ import pwd
 
 import pytest
 
+from config.settings import load
 from jobs.account import account
+from jobs.quarantine.desk import Desk
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 DAEMON = pwd.getpwnam("daemon")
@@ -33,3 +35,11 @@ def test_the_login_counts_whatever_the_environment_says(tmp_path, monkeypatch, t
 
 def test_a_kernel_that_does_not_tell(tmp_path):
     assert account(tmp_path / "none") == ME
+
+
+def test_who_works_off_the_quarantine_is_not_for_the_environment_to_say(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "somebody")
+    monkeypatch.setenv("USER", "somebody")
+    settings = load(overrides=(f"data_dir={tmp_path}",))
+    assert Desk(settings).by == account() != "somebody"
+    assert Desk(settings, "lina").by == "lina"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.archive.postings import BLOCK, Numbers, Posting, common, packed, postings
+from sinks.archive.postings import BLOCK, Numbers, Posting, common, packed, postings, without
 
 LEAF = st.integers(0, BLOCK - 1)
 SETS = st.one_of(
@@ -24,6 +24,17 @@ def test_what_is_common_is_the_intersection(sets):
     assert common([packed(sorted(one)) for one in sets]) == sorted(
         set.intersection(*sets), reverse=True
     )
+
+
+@given(SETS, SETS)
+def test_what_is_gone_is_taken_out_and_nothing_else(kept, gone):
+    told = without(packed(sorted(kept)), gone)
+    if not kept & gone:
+        assert told is None
+        return
+    rest, taken = told
+    assert taken == kept & gone
+    assert rest == (packed(sorted(kept - gone)) if kept - gone else b"")
 
 
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 257, BLOCK])

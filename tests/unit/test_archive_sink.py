@@ -262,3 +262,14 @@ def test_what_people_do_with_the_archive_is_entered_too(made, tmp_path):
     path.write_bytes(path.read_bytes().replace(b"wang", b"lisi", 1))
     assert sink.show() == (1, 0, ()), "a book that was mended is taken up where it stood"
     assert sink.left() == ""
+    mended = path.read_bytes()
+    path.write_bytes(mended[: mended.rindex(b"\n", 0, -1) + 1])
+    assert sink.due(), "somebody did something"
+    assert sink.show() == (0, 0, ())
+    assert "its end is missing" in sink.left()
+    book.write(Deed(11, "wang", "officer", "search", "x", {}))
+    assert sink.show() == (0, 0, ()), "another line in its place is not entered over it"
+    assert "is not the one that was read" in sink.left()
+    path.write_bytes(mended)
+    assert sink.show() == (0, 0, ())
+    assert sink.left() == ""

@@ -226,6 +226,36 @@ def test_alerts_are_grouped_as_asked(tmp_path, heard, clock, group_by, groups) -
     assert found == sorted([[alert(number).id for number in group] for group in groups])
 
 
+def test_a_digest_is_one_message_an_hour_and_a_grave_alert_waits_with_the_others(
+    tmp_path, heard, clock
+) -> None:
+    channel = sink(
+        tmp_path, heard, clock, group_by=(), group_s=3600, quiet=(20 * 60, 7 * 60), quiet_response=3
+    )
+    tell(channel, alert(1, rule=rule("a")))
+    assert heard.heard == [("alert", [alert(1).id])], "the first at once"
+    clock.now += 600
+    tell(channel, alert(2, rule=rule("b")), alert(3, rule=rule("c", response=3)), alert(4))
+    tell(channel, alert(5, status=RETRACTED), gap())
+    assert heard.heard[1:] == [("incident", [gap().id])], "incidents are apart"
+    clock.now += 2_999
+    channel.tick()
+    assert len(heard.heard) == 2
+    clock.now += 1
+    channel.tick()
+    together = [alert(3).id, alert(2).id, alert(4).id]  # the gravest first
+    assert heard.heard[2:] == [("alert", together)]
+    clock.now += 3 * 3_600
+    channel.tick()
+    assert len(heard.heard) == 3, "without news there is no message"
+    clock.now += 5 * 3_600  # quiet hours
+    tell(channel, alert(6), alert(7, rule=rule("c", response=3)))
+    assert heard.heard[3:] == [("alert", [alert(7).id])]
+    clock.now += 10 * 3_600
+    channel.tick()
+    assert heard.heard[4:] == [("alert", [alert(6).id])]
+
+
 def test_machines_get_every_alert_and_people_a_number(tmp_path, clock) -> None:
     many = [alert(number) for number in range(outbox.MOST * 2 + 5)]
     machine, people = Heard(), Heard(whole=False)

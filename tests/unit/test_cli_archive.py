@@ -362,9 +362,14 @@ def test_a_version_of_the_key_that_is_lost_is_named_before_it_hurts(call, tmp_pa
     assert call("guan", "archive", "keys", "rotate", "--why", "yearly")[0] == 0
     _, told = call("guan", "archive", "keys", "list", "-o", "json")
     assert [json.loads(line) for line in told.splitlines()] == [
-        {"version": 1, "segments": 1, "current": False, "fault": ""},
-        {"version": 2, "segments": 0, "current": True, "fault": ""},
-    ]
+        {"version": 1, "segments": 1, "files": 0, "search_key": True, "needed": True,
+         "current": False, "fault": ""},
+        {"version": 2, "segments": 0, "files": 0, "search_key": False, "needed": False,
+         "current": True, "fault": ""},
+    ]  # fmt: skip
+    _, told = call("guan", "archive", "keys", "list")
+    assert "version 1: 1 segment, the search key" in told
+    assert "version 2: 0 segments  wraps now" in told
     path = tmp_path / "keys" / "archive.keys"
     stored = json.loads(path.read_text())
     del stored["versions"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -16,6 +17,7 @@ import yaml
 from config.settings import load
 from deploy.docker.healthy import job_runs
 from deploy.docker.healthy import main as healthy
+from deploy.docker.make_storage import make as make_storage
 from jobs.servers import jars
 from rules.operations import DELIVERED
 
@@ -24,7 +26,11 @@ TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SETTINGS = load(path=ROOT / "deploy/docker/cluster.yaml")
-ONE_SHOT = {"topics", "cli"}
+ONE_SHOT = {"topics", "storage", "cli"}
+ARCHIVE_SECRETS = {
+    "MINGJIAN_POSTGRES_PASSWORD", "MINGJIAN_S3_ACCESS_KEY", "MINGJIAN_S3_SECRET_KEY",
+    "MINGJIAN_ARCHIVE_PASSPHRASE",
+}  # fmt: skip
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|KEY$")
 
 
@@ -34,15 +40,16 @@ def environment(service: dict[str, Any]) -> dict[str, str]:
 
 def test_everything_the_system_needs_is_there() -> None:
     assert set(SERVICES) == {
-        "kafka", "topics", "redis", "elasticsearch", "jobmanager", "taskmanager", "job",
-        "deliverer", "canary", "completeness", "prometheus", "cli",
+        "kafka", "topics", "redis", "elasticsearch", "postgres", "storage", "s3", "jobmanager",
+        "taskmanager", "job", "deliverer", "canary", "completeness", "prometheus", "cli",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SERVICES)
 class TestEveryService:
     def test_its_image_is_pinned_to_a_full_version(self, name: str) -> None:
-        assert re.search(r":v?\d+\.\d+\.\d+(-\w+)?$", SERVICES[name]["image"])
+        numbers = r"\d+\.\d+" if name == "postgres" else r"\d+\.\d+\.\d+"  # it has two
+        assert re.search(rf":v?{numbers}(-\w+)?$", SERVICES[name]["image"])
 
     def test_it_is_watched_unless_it_ends_by_itself(self, name: str) -> None:
         check = SERVICES[name]["healthcheck"]
@@ -76,7 +83,9 @@ class TestEveryService:
         for port in service.get("ports", []):
             assert str(port).startswith("127.0.0.1:")
         # a network without a way out cannot publish; one with a way out is for pages only
-        assert ("pages" in service["networks"]) == bool(service.get("ports"))
+        networks = service.get("networks", [])
+        assert networks or service["network_mode"] == "none"
+        assert ("pages" in networks) == bool(service.get("ports"))
 
     def test_what_it_waits_for_is_waited_for_until_it_works(self, name: str) -> None:
         for other, how in SERVICES[name].get("depends_on", {}).items():
@@ -112,15 +121,55 @@ def test_one_slot_a_task_manager_and_as_many_slots_as_the_job_asks_for() -> None
 def test_the_settings_inside_the_containers_are_valid_and_name_its_services() -> None:
     settings = SETTINGS
     text = msgspec.json.encode(settings).decode()
-    hosts = set(re.findall(r"(?:http|redis)://(\w+)[:/]", text)) | {
+    hosts = set(re.findall(r"(?:http|redis|postgresql)://(\w+)[:/]", text)) | {
         settings.kafka.bootstrap.partition(":")[0]
     }
-    assert hosts == {"kafka", "redis", "elasticsearch", "jobmanager"}
+    assert hosts == {"kafka", "redis", "elasticsearch", "jobmanager", "s3", "postgres"}
     assert hosts <= set(SERVICES)
     for target in settings.targets:
-        assert f"MINGJIAN_{target.name.upper()}_PASSWORD" in environment(SERVICES["deliverer"])
+        own = {f"MINGJIAN_{target.name.upper()}_PASSWORD"}
+        wanted = ARCHIVE_SECRETS if target.kind == "archive" else own
+        assert wanted <= set(environment(SERVICES["deliverer"]))
     for folder in (settings.data_dir, settings.keys_dir, settings.rules.registry):
         assert any(volume.endswith(f":{folder}") for volume in SERVICES["job"]["volumes"])
+
+
+def test_what_opens_the_archive_is_given_to_those_alone_who_need_it() -> None:
+    having = {name for name in SERVICES if ARCHIVE_SECRETS & set(environment(SERVICES[name]))}
+    assert having == {
+        "postgres", "storage", "deliverer", "canary", "completeness", "cli",
+    }  # fmt: skip
+    assert "MINGJIAN_ARCHIVE_PASSPHRASE" not in environment(SERVICES["s3"])
+    mounts = {name for name, one in SERVICES.items() if "segments:" in str(one.get("volumes"))}
+    assert mounts == {"storage", "s3"}, "everybody else goes through the server"
+
+
+def test_nobody_may_look_into_the_archive_until_somebody_says_who() -> None:
+    for settings in (SETTINGS, load("cluster")):
+        assert not settings.access.open
+        assert settings.access.people == ()
+        (archive,) = [one for one in settings.targets if one.kind == "archive"]
+        assert (archive.objects, archive.index) == ("s3", "postgres")
+        named = Path(archive.path).parts
+        embedded = load("embedded").targets[-1]
+        assert named != Path(embedded.path).parts, "two archives in one folder spoil each other"
+
+
+def test_mingjian_has_an_account_of_its_own_at_the_storage(tmp_path: Path) -> None:
+    given = {"MINGJIAN_S3_ACCESS_KEY": "a", "MINGJIAN_S3_SECRET_KEY": "s"}
+    for secret in ("s", "new"):
+        make_storage(tmp_path, {**given, "MINGJIAN_S3_SECRET_KEY": secret})
+        (file,) = (tmp_path / "accounts").iterdir()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        accounts = json.loads(file.read_text())["accessAccounts"]
+        assert list(accounts) == ["a"]
+        assert (accounts["a"]["secret"], accounts["a"]["role"]) == (secret, "userplus")
+    folder = SERVICES["storage"]["command"][-1]
+    assert SERVICES["s3"]["command"][-1] == f"{folder}/buckets"
+    assert f"--iam-dir={folder}/accounts" in SERVICES["s3"]["command"]
+    assert (tmp_path / "buckets").is_dir()
+    image = (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8")
+    assert f" {Path(folder).name}; do" in image, "so that the volume belongs to its user"
 
 
 def test_the_services_stay_and_the_deliverer_is_asked_about_its_real_groups() -> None:
@@ -158,6 +207,24 @@ def test_the_image_installs_by_hash_and_runs_as_nobody_special() -> None:
     assert "*" in ignored
     assert {".env", "var", ".venv", "tests"}.isdisjoint(kept)
     assert {"rules", "udfs", "jobs", "sinks", "reports", "desk", "config", "ingest"} <= kept
+
+
+def test_an_env_of_an_earlier_version_keeps_what_it_has_and_gets_what_it_lacks(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = tmp_path / "scripts" / "make_env.sh"
+    script.write_text((ROOT / "scripts/make_env.sh").read_text())
+    old = "MINGJIAN_REDIS_PASSWORD=old\nMINGJIAN_TASKMANAGERS=5"  # its last line has no end
+    (tmp_path / ".env").write_text(old)
+    subprocess.run(["bash", str(script)], check=True, capture_output=True)
+    text = (tmp_path / ".env").read_text()
+    assert text.startswith(old + "\n")
+    names = [line.partition("=")[0] for line in text.splitlines()]
+    assert set(re.findall(r"\$\{(\w+):\?", TEXT)) <= set(names)
+    assert len(names) == len(set(names))
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    assert not (tmp_path / ".env.new").exists()
 
 
 def test_the_made_env_has_every_variable_once_and_is_private(tmp_path: Path) -> None:

@@ -321,15 +321,7 @@ def test_an_approval_that_comes_while_the_archive_is_written_is_taken_up(folder)
     assert looked(folder) == ([], [])
 
 
-def test_where_the_index_has_no_deletion_it_is_said_and_nothing_else_happens(folder):
-    disposing = Disposing(folder, "archive", lambda: None, lambda: 0.0)
-    assert disposing.due()
-    assert disposing.step()
-    assert "PostgreSQL" in disposing.left()
-    assert not disposing.due()
-
-
 def test_without_a_plan_the_book_is_not_read(tmp_path):
     CustodyBook(tmp_path).write(Deed(1, "lisi", "officer", "searched", "", {}))
-    disposing = Disposing(tmp_path, "archive", lambda: None, lambda: 0.0)
+    disposing = Disposing(tmp_path, "archive", pytest.fail, lambda: 0.0)
     assert not disposing.due()

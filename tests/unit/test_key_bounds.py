@@ -145,8 +145,19 @@ def test_open_groups_are_counted_and_those_of_a_rule_when_they_are_many() -> Non
         ({"hot_key": 7, ALL: 101}, ["7 messages were not counted", "101 groups"]),
         ({"records": 1000, "late": 9}, []),  # what comes late now and then is no trouble
         (
-            {"records": 1000, "late": 10, "late_would_have_fired": 2},
-            ["10 times a message came too late for a rule that counts; 2 would have alerted"],
+            {
+                "records": 1000,
+                "late": 10,
+                "late_would_have_fired": 2,
+                "late_unknown": 3,
+                "late_would_have_changed": 1,
+                "late_without_effect": 4,
+            },
+            [
+                "10 times a message came too late to be judged in order: 2 would have alerted,"
+                " 1 would have changed what alerted or its evidence, 4 would have changed nothing,"
+                " and of 3 it cannot be told"
+            ],
         ),
         ({"hits_of_a": 1_100, "hits_out_of_a": 11_000, "failed_of_b": 9}, []),
         (

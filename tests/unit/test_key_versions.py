@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 
 from config.settings import Keys, Outputs, Settings, Source, Target
+from ingest.archive.simulator import Simulator
 from jobs.ledger_signer import note_signer
+from rules.decode import Decoder
+from sinks.archive.disposable import Disposed
 from sinks.archive.key_ring import KeyRing
 from sinks.archive.key_versions import require_versions, version_states
 from sinks.archive.keys import KeyMissing, KeyRefused
 from sinks.archive.keystore import FILE, Keystore
+from sinks.archive.media_book import MediaBook
 from sinks.archive.objects import LocalObjects
+from sinks.archive.sink import ArchiveSink
 from sinks.archive.sqlite_index import SqliteIndex
 from sinks.base import Record
 from sinks.targets import open_sinks
 from sinks.tenant_keys import tenant_keys
+from tests.support.archive import Clock
+from tests.support.disposal import DAY, START, Signer
+from tests.support.media import MediaSite, sent
 from tests.unit.test_archiver import record
+
+LATER = START + 2 * DAY
 
 
 @pytest.fixture
@@ -45,7 +56,7 @@ def archive(settings, tmp_path):
     tenant_keys(settings).rotate(3)
     path = tmp_path / "archive"
     index = SqliteIndex(path / "index.db")
-    yield index, LocalObjects(path / "segments")
+    yield index, LocalObjects(path / "segments"), path
     index.close()
 
 
@@ -100,16 +111,17 @@ def test_a_key_store_that_was_made_anew_has_other_keys_under_the_same_numbers(
 
 
 def test_a_newest_segment_that_is_gone_or_damaged_says_nothing_of_the_key(settings, archive):
-    index, objects = archive
+    index, objects, _ = archive
     used = index.key_versions()
     objects.delete(used[1][1])
     objects.put(used[2][1], b"MJSEG1\nnone")
     keys = tenant_keys(settings)
     assert states(keys, archive) == [
-        (1, 2, False, False, NOTHING), (2, 1, False, False, NOTHING), (3, 0, True, False, NOTHING),
+        (1, 2, False, True, NOTHING),  # the key of the search says it
+         (2, 1, False, False, NOTHING), (3, 0, True, False, NOTHING),
     ]  # fmt: skip
     older = Keystore(settings.keys_dir + "-other", "acme", at=1)
-    assert [one[-1] for one in states(older, archive)] == [NOTHING, KeyMissing]
+    assert [one[-1] for one in states(older, archive)] == [KeyRefused, KeyMissing]
 
 
 def test_a_ring_asks_who_has_the_version(tmp_path):
@@ -129,3 +141,117 @@ def test_a_ring_asks_who_has_the_version(tmp_path):
         ring.unwrap(old._replace(version=2), b"x")
     with pytest.raises(KeyMissing):
         ring.unwrap(old._replace(version=9), b"x")
+
+
+# ---- what else has keys under the tenant's ------------------------------------------------------
+
+
+def test_a_version_that_only_wrapped_the_key_of_the_search_is_needed(settings, archive):
+    index, objects, folder = archive
+    index.database.execute("DELETE FROM segments")
+    keys = tenant_keys(settings)
+    found = list(version_states(keys, *archive))
+    assert [(one.version, one.search, one.needed, one.tried) for one in found] == [
+        (1, True, True, True), (2, False, False, False), (3, False, False, False),
+    ]  # fmt: skip
+    keys._keys.pop(1)
+    with pytest.raises(KeyMissing, match="version 1"):
+        require_versions(keys, index, objects, folder)
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Two files under version 1 of the key, each sent once, and one under version 2 sent twice; the
+    segments under version 1 are deleted."""
+    clock = Clock(LATER)
+    source = Simulator(clock.now, calls_per_minute=0)
+    source.media |= {name: name.encode() * 99 for name in ("old", "other", "new")}
+    made = MediaSite(tmp_path, source, clock)
+    made.site.take(sent(1, "old"), sent(2, "other"), record(3))
+    made.fetch()
+    made.site.keys.rotate(2)
+    made.site.take(sent(4, "new"), sent(5, "new"))
+    clock.ms += 2_000
+    made.fetch()
+    rows = made.site.disposals.rows_at([0, 1, 2])
+    made.site.disposals.dispose(Disposed((), (), (), [rows[0].segment]))
+    made.site.index.keep_secret(made.site.keys.wrap(b"k" * 16, b"search key"))
+    yield made
+    made.close()
+
+
+def needed(site):
+    found = version_states(site.site.keys, site.site.index, site.site.objects, site.folder)
+    return [(one.version, one.segments, one.files, one.tried, type(one.fault)) for one in found]
+
+
+FILES = [(1, 0, 2, True, NOTHING), (2, 1, 1, True, NOTHING)]
+
+
+def forgotten(site):
+    """As a program wrote it that did not note versions."""
+    site.book._db.execute("UPDATE files SET key_version = 0")
+
+
+def lost(site):
+    site.book.close()
+    for path in site.folder.glob("media.db*"):
+        path.unlink()
+    site.book = MediaBook(site.folder)  # as who looks makes it
+
+
+def without_column(site):
+    site.book._db.execute("ALTER TABLE files DROP COLUMN key_version")
+
+
+@pytest.mark.parametrize(
+    "change", [lambda site: None, forgotten, lost, without_column],
+    ids=["as-it-is", "not-noted", "work-is-lost", "an-earlier-program"],
+)  # fmt: skip
+def test_a_version_that_only_files_need_is_needed_and_missed(site, change):
+    change(site)
+    assert needed(site) == needed(site) == FILES
+    keys = site.site.keys
+    keys._keys.pop(1)
+    assert needed(site)[0] == (1, 0, 2, True, KeyMissing)
+    with pytest.raises(KeyMissing, match="version 1 of the key of tenant acme"):
+        require_versions(keys, site.site.index, site.site.objects, site.folder)
+
+
+def test_another_key_under_the_number_that_files_need_is_found(site):
+    site.site.keys._keys[1] = bytes(16)
+    assert needed(site)[0] == (1, 0, 2, True, KeyRefused)
+
+
+def test_a_version_is_not_needed_any_more_when_its_files_are_removed(site):
+    for row in [site.book.of_file(name) for name in ("old", "other")]:
+        site.book.removed(row, "deleted", at=LATER, who="collector")
+    assert needed(site)[0] == (1, 0, 0, False, NOTHING)
+    site.site.keys._keys.pop(1)
+    require_versions(site.site.keys, site.site.index, site.site.objects, site.folder)
+
+
+def test_a_file_that_is_gone_from_the_storage_says_nothing_of_the_key(site):
+    forgotten(site)
+    for row in [site.book.of_file(name) for name in ("old", "other")]:
+        site.site.objects.delete(row.object)
+    assert needed(site) == [(1, 0, 0, False, NOTHING), FILES[1]]
+
+
+def test_the_writer_does_not_begin_without_a_version_that_only_files_need(
+    site, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sinks.archive.sink.origin_of", lambda tenant: tenant)
+    site.site.close()
+    path = tmp_path / "keys" / FILE
+    told = json.loads(path.read_text())
+    told["versions"] = [one for one in told["versions"] if one["version"] != 1]
+    path.chmod(0o600)
+    path.write_text(json.dumps(told))
+    sink = ArchiveSink(
+        "archive", tmp_path, tenant="acme", open_keys=lambda: Keystore(path.parent, "acme"),
+        open_signer=Signer, objects=site.site.objects, decoder=Decoder("acme"),
+        segment_s=10, sign_s=60,
+    )  # fmt: skip
+    with pytest.raises(KeyMissing, match="version 1 of the key of tenant acme"):
+        sink.open()

@@ -85,6 +85,23 @@ def test_what_it_would_have_done(
     assert one["group"] == {"tenant": "demo", "sender": "zhangwei"}
 
 
+@pytest.mark.parametrize(
+    ("line", "script", "name"),
+    [
+        ("aaa", "a0 a1 |3 a2", "late_would_have_fired"),
+        ("aaaa", "a0 a1 a2 |4 a3", "late_would_have_changed"),
+        ("aa", "a0 |1 a1", "late_without_effect"),
+        ("a---a-a", "a4 a6 |7 a0", "late_unknown"),
+    ],
+)
+def test_each_answer_is_counted(tmp_path: Path, line: str, script: str, name: str) -> None:
+    drive = Drive(ruleset(tmp_path, correlation(THRICE)), keep=True)
+    send(drive, line, script)
+    (stage,) = (drive._kept or {}).values()
+    counts = {one: count for one, count in stage.counts.items() if count}
+    assert counts == {"late": 1, name: 1}
+
+
 def test_a_group_that_holds_too_much_is_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,7 +117,8 @@ def test_the_check_tells_right_from_wrong(package: str, source: str, allowed: bo
 
 def test_the_zone_of_shanghai_has_one_home() -> None:
     """And the default of a setting, which may import little."""
-    homes = {"rules/zone.py", "config/channels.py"}
+    # the verifier of a pack has no other module to ask
+    homes = {"rules/zone.py", "config/channels.py", "reports/standalone/figures.py"}
     made = []
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

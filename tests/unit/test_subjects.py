@@ -14,9 +14,9 @@ from sinks.archive.due import ERASURE
 from sinks.archive.hold_book import By, approve, note_plan
 from sinks.archive.letters import access_letter, erasure_letter
 from sinks.archive.subjects import (
+    StoredOnly,
     erasure_request,
     restrict,
-    restricted,
     subject_records,
     subject_report,
     subject_rows,
@@ -141,7 +141,7 @@ def test_without_any_schedule_an_erasure_takes_all_and_retention_nothing(site):
 def test_what_stays_is_restricted_without_naming_the_person(site):
     _, stays = asked(site)
     line = restrict(site.book, stays, By("officer", "compliance", LATER, "来函2024-88"))
-    assert restricted(site.book) == {0, 2}
+    assert StoredOnly(site.book).leaves() == {0, 2}
     assert CUSTOMER.encode() not in line.raw
 
 

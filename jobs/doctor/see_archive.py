@@ -1,0 +1,187 @@
+"""Looks at an archive: segments, index, tenant keys, ledger. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from config.settings import Settings, Target
+from config.stamps import Authority
+from jobs.archive import ledger_folder, open_ledger
+from jobs.doctor.observed_archive import Index, Ledger, Segments, Stamped, TenantKeys, Trouble
+from rules.errors import MingjianError
+from sinks import tenant_keys
+from sinks.archive.key_versions import version_states
+from sinks.archive.keys import KeyMissing
+from sinks.archive.objects import Objects
+from sinks.archive.places import index_of, objects_of, schema_of, server_of
+from sinks.archive.rows import ArchiveIndex
+from sinks.archive.sink import INDEX_FILE, SEGMENTS_FOLDER
+from sinks.base import NoIndexYet
+from sinks.ledger.log import CHECKPOINT
+from sinks.ledger.stamps import Stamp, stamps
+from sinks.ledger.unproven import Unproven
+
+_MINUTE_MS = 60_000
+
+
+def place_of_segments(target: Target) -> str:
+    """Where segments are, for people."""
+    if target.objects == "s3":
+        return f"bucket {target.s3_bucket} at {target.s3_endpoint}"
+    return str(Path(target.path) / SEGMENTS_FOLDER)
+
+
+def place_of_index(settings: Settings, target: Target) -> str:
+    """Where the index is, for people."""
+    if target.index == "postgres":
+        schema = schema_of(target, settings.tenant)
+        return f"PostgreSQL at {server_of(target).shown()}, schema {schema}"
+    return str(Path(target.path) / INDEX_FILE)
+
+
+def segments(settings: Settings, target: Target) -> Segments:
+    """Whether the storage takes segments and has the newest. Raises MingjianError: its keys are not
+    set."""
+    objects = objects_of(target, settings.tenant)
+    seen = Segments(target.name, place_of_segments(target), _closed(objects, target))
+    try:
+        with _index(settings, target) as index:
+            used = index.key_versions() if index else {}
+    except (MingjianError, OSError, sqlite3.Error) as error:
+        return seen._replace(unknown=_trouble(error))
+    newest = max((name for _, name in used.values()), default="")
+    if seen.closed or not newest:
+        missing = seen.closed is not None and "NoSuchBucket" in seen.closed.en
+        return seen._replace(newest=newest, absent=missing and not newest)
+    try:
+        objects.get(newest, 0, 1)
+    except (MingjianError, OSError) as error:
+        return seen._replace(newest=newest, lost=_trouble(error))
+    return seen._replace(newest=newest)
+
+
+def _closed(objects: Objects, target: Target) -> Trouble | None:
+    if target.objects != "s3":
+        return _shut_folder(Path(target.path) / SEGMENTS_FOLDER)
+    from sinks.archive.s3_objects import S3Objects  # noqa: PLC0415 - only where it is used
+
+    try:
+        if isinstance(objects, S3Objects):
+            objects.try_put()
+    except (MingjianError, OSError) as error:
+        return _trouble(error)
+    return None
+
+
+def _shut_folder(folder: Path) -> Trouble | None:
+    while not folder.exists():  # made with the first segment
+        folder = folder.parent
+    if os.access(folder, os.W_OK):
+        return None
+    fix = ("give this account the right to write there", "请授予本账号写权限")
+    return Trouble(f"{folder} is not ours to write", f"{folder} 不可写", *fix)
+
+
+def index(settings: Settings, target: Target) -> Index:
+    """Whether the index answers, and how much of the ledger it accounts for."""
+    seen = Index(target.name, place_of_index(settings, target))
+    try:
+        with _index(settings, target) as found:
+            seen = seen._replace(entries=found.leaves() if found else None)
+    except (MingjianError, OSError, sqlite3.Error) as error:
+        return seen._replace(away=_trouble(error))
+    try:
+        return seen._replace(signed=open_ledger(settings, target).size)
+    except (MingjianError, OSError):  # for `ledger` to tell
+        return seen
+
+
+def keys(settings: Settings, target: Target) -> TenantKeys:
+    """Whether each version that segments need is here and opens them. Raises MingjianError,
+    OSError, sqlite3.Error: nobody can say which they need."""
+    with _index(settings, target) as found:
+        if found is None or not (needed := found.key_versions()):
+            return TenantKeys(target.name)
+        seen = TenantKeys(target.name, {version: one[0] for version, one in needed.items()})
+        try:
+            mine = tenant_keys.tenant_keys(settings)
+            seen = seen._replace(here=mine.versions())
+        except (MingjianError, OSError) as error:
+            return seen._replace(faults=(_trouble(error),))
+        faults = {}
+        for version in sorted(set(needed) - set(seen.here)):
+            error = KeyMissing(mine.tenant, version, str(getattr(mine, "place", "?")))
+            faults[version] = Trouble.of(error)
+        untried = None
+        try:
+            objects = objects_of(target, settings.tenant)
+            for state in version_states(mine, found, objects, target.path):
+                if state.fault is not None:
+                    faults.setdefault(state.version, Trouble.of(state.fault))
+        except (MingjianError, OSError, sqlite3.Error) as error:
+            untried = _trouble(error)
+        return seen._replace(faults=tuple(faults.values()), untried=untried)
+
+
+def ledger(settings: Settings, target: Target, now: int) -> Ledger:
+    """The newest signed head, and who has stamped it."""
+    seen = Ledger(target.name, sign_ms=target.sign_seconds * 1000)
+    try:
+        with _index(settings, target) as found:
+            seen = seen._replace(entries=found.leaves() if found else 0)
+    except (MingjianError, OSError, sqlite3.Error):  # for `index` to tell
+        seen = seen._replace(entries=None)
+    folder = ledger_folder(target)
+    if not (folder / CHECKPOINT).exists():
+        return seen
+    try:
+        head = open_ledger(settings, target).note.checkpoint
+    except (MingjianError, OSError) as error:
+        return seen._replace(wrong=_trouble(error))
+    kept = stamps(folder)
+    return seen._replace(
+        size=head.size,
+        at=head.at,
+        stamps=tuple(_stamped(one, kept, now) for one in settings.stamps.authorities),
+        stamps_ms=settings.stamps.every_minutes * _MINUTE_MS,
+    )
+
+
+def _stamped(authority: Authority, kept: list[Stamp], now: int) -> Stamped:
+    mine = [one for one in kept if one.authority == authority.name]
+    if not mine:
+        return Stamped(authority.name)
+    newest = max(mine, key=lambda one: (one.size, one.at))
+    seen = Stamped(authority.name, newest.size, newest.at)
+    try:
+        newest.check(Path(authority.ca_file).read_bytes(), now)
+    except Unproven as error:
+        return seen._replace(wrong=Trouble(error.en, error.zh))
+    except (MingjianError, OSError) as error:
+        return seen._replace(wrong=_trouble(error))
+    return seen
+
+
+@contextmanager
+def _index(settings: Settings, target: Target) -> Iterator[ArchiveIndex | None]:
+    """The index, open for reading; None where nothing was archived yet. Raises as `index_of`."""
+    if target.index == "sqlite" and not (Path(target.path) / INDEX_FILE).exists():
+        yield None
+        return
+    try:
+        found = index_of(target, settings.tenant, writes=False)
+    except NoIndexYet:
+        yield None
+        return
+    with closing(found):
+        yield found
+
+
+def _trouble(error: MingjianError | OSError | sqlite3.Error) -> Trouble:
+    if isinstance(error, sqlite3.Error):
+        return Trouble(str(error), str(error))
+    return Trouble.of(error)
