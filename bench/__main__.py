@@ -15,12 +15,12 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench import core, corpus, correlations, jobs
+from bench import archive, core, corpus, correlations, jobs, sealing
 from ingest.simulate.run import Parameters, Run
 from ingest.simulate.write import Files, write
 
 HOME = Path("var/bench").resolve()
-PARTS = ("core", "correlations", "embedded", "kafka")
+PARTS = ("core", "correlations", "archive", "sealing", "embedded", "kafka")
 
 
 def main() -> None:
@@ -54,6 +54,12 @@ def main() -> None:
     if "correlations" in wanted:
         console.print("measuring correlations of plain events …", style="dim")
         figures["correlations"] = correlations.measure()
+    if "sealing" in wanted:
+        console.print("measuring sealing and the ledger …", style="dim")
+        figures["sealing"] = sealing.measure(HOME / "run" / "sealing")
+    if "archive" in wanted:
+        console.print("measuring an archive …", style="dim")
+        figures["archive"] = archive.measure(HOME / "run" / "archive", console=console)
     if "embedded" in wanted:
         console.print("measuring the embedded job …", style="dim")
         figures["embedded_day"] = jobs.embedded(HOME / "run" / "embedded-day", day.resolve())
@@ -71,6 +77,11 @@ def main() -> None:
         for shown in correlations.tables(figures["correlations"]):
             console.print(shown)
         console.print(correlations.told(figures["correlations"]))
+    if "sealing" in wanted:
+        console.print(sealing.table(figures["sealing"]))
+    if "archive" in wanted:
+        for shown in archive.tables(figures["archive"]):
+            console.print(shown)
     console.print(f"figures: {target}")
 
 
