@@ -21,7 +21,7 @@ from ingest import simulate
 from ingest.simulate.compare import Comparison, compare
 from ingest.simulate.run import Parameters, Run
 from ingest.simulate.write import Files, write
-from jobs.cli.app import err, out, report, say
+from jobs.cli.app import err, language, out, report, say
 from jobs.cli.detect import ProgressLine
 from rules.errors import MingjianError
 from rules.zone import SHANGHAI
@@ -235,17 +235,19 @@ def _panel(alert: dict[str, Any]) -> Panel:
 
 
 def _pack(settings: Settings, alerts: list[dict[str, Any]]) -> tuple[Path, Path]:
-    from jobs.packs import make_pack  # noqa: PLC0415
+    from jobs.packs import Wish, make_pack  # noqa: PLC0415
+    from reports.case import ALERT, Subject  # noqa: PLC0415
 
     if not alerts:
         raise MingjianError("there is no alert to pack", "没有可出证据包的告警")
-    made = make_pack(
-        settings,
-        _worst(alerts)[0]["alert_id"],
+    wish = Wish(
         folder=HOME / "packs",
         reason=say("demonstration", "产品演示"),
         created_at=int(time.time() * 1000),
+        language=language(),
     )
+    worst = _worst(alerts)[0]["alert_id"]
+    made = make_pack(settings, Subject(ALERT, worst), wish, alerts=[worst])
     return made.pdf, made.archive
 
 

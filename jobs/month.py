@@ -18,14 +18,15 @@ from jobs.archive import (
     written_archive,
 )
 from jobs.clock import now_ms
-from jobs.packs import Made, Ready, Wish, alerts_between, nothing_before
+from jobs.packs import Made, Ready, Wish, alerts_between, free, nothing_before
 from jobs.registry import chosen_rules
 from jobs.stamping import stamp_newest
 from reports.case import MONTH, Bundle, Subject
-from reports.month import Heads, MonthFacts, month_pack, month_span
+from reports.month import Heads, MonthFacts, month_pack
 from reports.pack import save
 from reports.rule_catalogue import CLASSES
 from reports.signing import PASSPHRASE_VARIABLE, Signer
+from reports.standalone.figures import month_of
 from rules.alert import RETRACTED
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.operations import INCIDENTS
@@ -85,7 +86,7 @@ def make_month(
         heads = _heads(settings, archive, subject)
         deeds = _deeds(archive, subject)
     facts = MonthFacts(
-        request=wish.request(settings),
+        request=free(wish.request(settings), subject, wish.folder),
         subject=subject,
         alerts=alerts,
         before=_standing(reader, _month_before(subject)),
@@ -110,7 +111,7 @@ def make_month(
 
 def _subject(month: str, now: int) -> Subject:
     try:
-        since, until = month_span(month)
+        since, until = month_of(month)
     except ValueError:
         raise MingjianError(
             f"'{month}' is no month",
@@ -133,7 +134,7 @@ def _subject(month: str, now: int) -> Subject:
 def _month_before(subject: Subject) -> Subject:
     last = dt.datetime.fromtimestamp((subject.since - 1) / 1000, SHANGHAI)
     month = last.strftime("%Y-%m")
-    return Subject(MONTH, month, *month_span(month))
+    return Subject(MONTH, month, *month_of(month))
 
 
 def _standing(reader: AlertReader, subject: Subject) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.settings import Settings
-from reports.redaction import OPENINGS
+from reports.redaction import openings_of
 from reports.standalone.checks import MANIFEST
 from reports.standalone.verify import read_zip
 from rules.alert import sm3_raw
@@ -42,7 +42,8 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
             "give the .zip of the pack",
             "请给出证据包的 .zip",
         )
-    kept = pack.with_suffix(f".{OPENINGS}")
+    digest = sm3_raw(manifest)
+    kept = pack.with_suffix(f".{openings_of(digest)}")
     try:
         sealed = kept.read_text("ascii")
     except (OSError, UnicodeDecodeError):
@@ -53,7 +54,6 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
             "keep the two files together where packs are made",
             "请在制作处将两个文件放在一起",
         ) from None
-    digest = sm3_raw(manifest)
     sealer = Sealer.from_dir(settings.keys_dir, create=False)
     told = json.loads(sealer.open(sealed, binding(settings.tenant, digest)))
     rows = [one for one in told["openings"] if not records or one["n"] in records]
@@ -65,7 +65,15 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
             "redactions.json in the pack names the records",
             "包内 redactions.json 载明有遮盖的记录",
         )
-    return Opened(canonical({**told, "openings": rows}), found, len(rows), digest)
+    whole = len(rows) == len(told["openings"])
+    shown = {
+        **told,
+        "openings": rows,
+        "records": [one for one in told["records"] if one["n"] in found],
+        # a proof of one record tells of its neighbours, so they come when all is opened
+        "proofs": told["proofs"] if whole else [],
+    }
+    return Opened(canonical(shown), found, len(rows), digest)
 
 
 def write_opened(found: Opened, target: Path) -> None:

@@ -73,11 +73,19 @@ def sources_of(
             fix_zh="请检查磁盘或归档目录的权限",
         ) from None
     anchors = anchors_of(settings, archive, parts, given)
-    context = ArchiveContext(reader_of(parts), archive.name, stored_only)
+    reader = reader_of(parts)
+    context = ArchiveContext(reader, archive.name, stored_only)
+
+    def entered(time: int, msgid: str) -> int | None:
+        """Also of a message that was deleted: its entry stays."""
+        leaf = anchors.record(time, msgid)
+        stones = [] if leaf is not None else reader.deleted(msgid=msgid)
+        return next((one.leaf for one in stones if one.time == time), leaf)
+
     files = ArchivedFiles(archive, MediaStore(parts.objects, parts.keys)) if with_media else None
     return Sources(
         context if with_context else left_out,
-        anchors._replace(handled=lambda leaves: handled(book, parts.index, leaves)),
+        anchors._replace(record=entered, handled=lambda leaves: handled(book, parts.index, leaves)),
         files,
         stored_only,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +15,10 @@ from jobs.archive import written_archive
 from jobs.clock import now_ms
 from jobs.pack_sources import Rules, sources_of
 from jobs.stamping import stamp_newest
-from reports.case import ALERT, PERSON, ZH, Bundle, Raised, Request, Subject
+from reports.case import ALERT, PERSON, ZH, Bundle, Raised, Request, Subject, pack_name
 from reports.evidence import build_bundle
 from reports.pack import Pack, build_pack, save
-from reports.redaction import OPENINGS
+from reports.redaction import openings_of
 from reports.signing import PASSPHRASE_VARIABLE, Signer
 from rules.alert import RETRACTED
 from rules.decode import Decoder
@@ -68,8 +68,8 @@ class Wish:
         """What the pack says of how it was asked for."""
         return Request(
             created_at=self.created_at,
-            created_by=self.created_by or account(),
-            reason=self.reason,
+            created_by=printable(self.created_by) or account(),
+            reason=printable(self.reason),
             company=settings.tenant_name or settings.tenant,
             tool=f"mingjian {version('mingjian')}",
             language=self.language,
@@ -77,6 +77,11 @@ class Wish:
             redact=self.redact,
             limit=self.limit,
         )
+
+
+def printable(text: str) -> str:
+    """Text of a command line, which may hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class Made(NamedTuple):
@@ -91,6 +96,8 @@ class Made(NamedTuple):
     manifest_sm3: str
     alerts: int
     counts: dict[str, int]  # records by role
+    asked_out: bool = False  # whether something was to be taken out
+    taken_out: int = 0  # in how many places it was
 
 
 class Ready(NamedTuple):
@@ -144,13 +151,14 @@ def make_pack(
         with_context=wish.with_context, with_media=wish.with_media, given=wish.given,
     )  # fmt: skip
     sealer = Sealer.from_dir(settings.keys_dir, create=False)
+    request = free(wish.request(settings), subject, wish.folder)
     bundle = build_bundle(
         subject,
         raised,
         context=sources.context,
         sealer=sealer,
         decoder=decoder,
-        request=wish.request(settings),
+        request=request,
         anchors=sources.anchors,
         media=sources.media,
     )
@@ -163,19 +171,30 @@ def make_pack(
     sealed = {}
     if pack.openings:
         text = sealer.seal(pack.openings, binding(settings.tenant, pack.manifest_sm3))
-        sealed[OPENINGS] = text.encode()
+        # by the pack it opens: another pack of the same alert must not take its place
+        sealed[openings_of(pack.manifest_sm3)] = text.encode()
     packed, pdf = save(pack, wish.folder, **sealed)
     return Made(
         pack.name,
         pack.case,
         packed,
         pdf,
-        Path(wish.folder) / f"{pack.name}.{OPENINGS}" if sealed else None,
+        Path(wish.folder) / f"{pack.name}.{openings_of(pack.manifest_sm3)}" if sealed else None,
         signer.fingerprint,
         pack.manifest_sm3,
         len(raised),
         bundle.completeness["counts"],
+        bool(wish.redact),
+        sum(len(item.holes) for item in bundle.items),
     )
+
+
+def free(request: Request, subject: Subject, folder: str | Path) -> Request:
+    """The request with the number of a copy that is not in the folder: no pack takes another's
+    place, which somebody may have been given."""
+    while (Path(folder) / f"{pack_name(subject, request)}.zip").exists():
+        request = replace(request, copy=request.copy + 1)
+    return request
 
 
 def alert_of(reader: AlertReader, alert_id: str) -> dict[str, Any]:

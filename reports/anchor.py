@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from reports.standalone.ledger_checks import CHECKPOINT, CONSISTENCY, HANDLING, LEDGER
 from reports.standalone.stamp_checks import STAMPS
+from reports.withheld import Guard
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.ledger.canonical import canonical
 from sinks.ledger.checkpoint import Note
@@ -65,7 +66,8 @@ class HandlingLine(NamedTuple):
     leaf: int | None
 
 
-def _unhandled(leaves: Collection[int]) -> list[HandlingLine]:
+def unhandled(leaves: Collection[int]) -> list[HandlingLine]:
+    """There is no custody book, or nothing of it is to be told."""
     return []
 
 
@@ -79,7 +81,7 @@ class Anchors(NamedTuple):
     alert: Callable[[str, str], int | None]  # id and SM3 in hex of its canonical JSON
     given: Note | None = None
     stamps: Sequence[Stamped] = ()
-    handled: Callable[[Collection[int]], Sequence[HandlingLine]] = _unhandled
+    handled: Callable[[Collection[int]], Sequence[HandlingLine]] = unhandled
 
 
 class Anchored(NamedTuple):
@@ -95,18 +97,22 @@ class Anchored(NamedTuple):
     given: Note | None
     stamps: Sequence[Stamped]
     handling: Sequence[HandlingLine] = ()
+    withheld: Sequence[dict[str, Any]] = ()  # entries that come with the openings alone
 
 
 def anchored(
     anchors: Anchors,
     records: Iterable[tuple[int, int, str]],
     alerts: Sequence[dict[str, Any]],
+    hidden: Collection[int] = (),
 ) -> Anchored:
-    """Proofs of all of it.
+    """Proofs of all of it. Where something was taken out of records, those proofs are withheld with
+    which it could be guessed (`reports.withheld`).
 
     Args:
         records: (number in events.jsonl, time, message id).
         alerts: as they stand in the pack.
+        hidden: numbers of the records from which something was taken out.
 
     Raises:
         MingjianError: the head given before is not of this ledger.
@@ -123,27 +129,41 @@ def anchored(
     wanted += [(CUSTODY, line.number, line.leaf) for line in handling]
     places: dict[bytes, int] = {}
     entries, missing = list[dict[str, Any]](), list[dict[str, Any]]()
+    withheld: list[dict[str, Any]] = []
+    secret = {leaf for of, which, leaf in wanted
+              if of == RECORD and which in hidden and leaf is not None}  # fmt: skip
+    guard = Guard(ledger.size, secret, {leaf for _, _, leaf in wanted if leaf is not None})
     for of, which, leaf in wanted:
         if leaf is None or leaf >= ledger.size:
             missing.append({"of": of, "id": which})
+            continue
+        if not guard.may_show(leaf):
+            steps = [one.hex() for one in ledger.inclusion(leaf)]
+            entry = ledger.entry(leaf).decode()
+            withheld.append({"of": of, "id": which, "leaf": leaf, "entry": entry, "path": steps})
             continue
         path = [places.setdefault(one, len(places)) for one in ledger.inclusion(leaf)]
         entry = ledger.entry(leaf).decode()
         entries.append({"of": of, "id": which, "leaf": leaf, "entry": entry, "path": path})
     told = {"v": 1, "hashes": [one.hex() for one in places], "entries": entries,
-            "missing": missing}  # fmt: skip
+            "missing": missing,
+            "withheld": [{"of": one["of"], "id": one["id"]} for one in withheld]}  # fmt: skip
     files = {LEDGER: canonical(told), CHECKPOINT: bytes(ledger.note)}
     if handling:
         files[HANDLING] = b"".join(line.raw + b"\n" for line in handling)
-    if anchors.given is not None:
-        files[CONSISTENCY] = _extension(ledger, anchors.given)
-    if anchors.stamps:
-        files |= _stamps(ledger, anchors.stamps)
+    given = anchors.given
+    if given is not None and not guard.may_extend(given.checkpoint.size):
+        given = None
+    if given is not None:
+        files[CONSISTENCY] = _extension(ledger, given)
+    stamps = [one for one in anchors.stamps if guard.may_extend(one.head.checkpoint.size)]
+    if stamps:
+        files |= _stamps(ledger, stamps)
     mine = {RECORD, ALERT}
-    leaves = {one["id"]: one["leaf"] for one in entries if one["of"] == RECORD}
+    leaves = {one["id"]: one["leaf"] for one in (*entries, *withheld) if one["of"] == RECORD}
     return Anchored(
         files, sum(one["of"] in mine for one in entries), sum(one["of"] in mine for one in missing),
-        leaves, ledger.note, anchors.given, anchors.stamps, handling,
+        leaves, ledger.note, given, stamps, handling, withheld,
     )  # fmt: skip
 
 

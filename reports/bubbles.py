@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from reports.case import Item
-from reports.masking import mask_numbers
+from reports.masking import mask_hits
 from reports.pieces import Piece, patterns, pieces, plain
 from reports.redaction import OTHERS
 from reports.words import Words
@@ -155,7 +155,9 @@ def _shown(name: str, value: Any, words: Words) -> str:
     return str(value)
 
 
-def summary(item: Item, words: Words, *, unmask: bool, limit: int = 60) -> list[Piece]:
+def summary(
+    item: Item, words: Words, hits: list[dict[str, Any]], *, unmask: bool, limit: int = 60
+) -> list[Piece]:
     """One line of a message for tables."""
     message = item.message
     if message.type == "revoke":
@@ -164,8 +166,9 @@ def summary(item: Item, words: Words, *, unmask: bool, limit: int = 60) -> list[
         return plain(words("(content taken out)", "（内容已遮盖）"))
     kind = words(f"[{kind_name(message.type, words)}]", f"［{kind_name(message.type, words)}］")
     said = message.text or str(message.field("file.name") or message.field("link.title") or "")
+    if not unmask:  # before it is cut, or half a number would pass as a short one
+        of_text = [hit for hit in hits if hit["field"] == "text"] if message.text else []
+        said = mask_hits(said, of_text)
     said = " ".join(said.split())
-    if not unmask:
-        said = mask_numbers(said)  # before it is cut, or half a number would pass as a short one
     full = plain(said if len(said) <= limit else said[:limit] + "…", unmask=True)
     return full if message.type == "text" else [Piece(kind), *full]

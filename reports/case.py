@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from reports.anchor import Anchored
 from reports.media import MOST_BYTES, MediaFile
-from reports.redaction import Hole
+from reports.redaction import Hole, Redacted
 from reports.rule_text import RuleText
 from rules.alert import Position, sm3_raw
 from rules.message import Message
@@ -37,6 +37,7 @@ class Request:
         limit: most records that a person's period may have; what is beyond is named.
         media_bytes: most bytes of files sent that are taken in.
         unmask: show identity and card numbers in the readable part.
+        copy: the number of this pack among those of the same name.
         redact: what is taken out of the raw records too: see `reports.redaction`.
         names: display names by id.
     """
@@ -54,6 +55,7 @@ class Request:
     media_bytes: int = MOST_BYTES
     unmask: bool = False
     redact: frozenset[str] = frozenset()
+    copy: int = 1
     names: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -87,8 +89,8 @@ class Finding(NamedTuple):
 @dataclass(frozen=True)
 class Item:
     """One raw record of the pack. `number` counts from 1 in events.jsonl; `evidence` are the ids
-    under which alerts name it. Of one with `holes`, `raw` has them filled, `message` is what can
-    still be read, and `whole` is the record as it stood."""
+    under which alerts name it. Of one from which something was taken out, `raw` has the holes
+    filled, `message` is what can still be read, and `whole` is the record as it stood."""
 
     number: int
     role: str
@@ -96,13 +98,18 @@ class Item:
     position: Position
     message: Message
     evidence: tuple[str, ...] = ()
-    holes: tuple[Hole, ...] = ()
+    redacted: Redacted | None = None
     whole: bytes = b""
+
+    @property
+    def holes(self) -> tuple[Hole, ...]:
+        """What was taken out."""
+        return self.redacted.holes if self.redacted else ()
 
     @property
     def record(self) -> bytes:
         """The record exactly as it stood in the source."""
-        return self.whole if self.holes else self.raw
+        return self.whole if self.redacted else self.raw
 
 
 @dataclass(frozen=True)
@@ -127,8 +134,13 @@ class Bundle:
     @property
     def name(self) -> str:
         """What the pack's files are called, without their ending."""
-        subject = self.subject
-        return subject.id if subject.kind == ALERT else case_id(subject, self.request).lower()
+        return pack_name(self.subject, self.request)
+
+
+def pack_name(subject: Subject, request: Request) -> str:
+    """What the files of such a pack are called, without their ending."""
+    name = subject.id if subject.kind == ALERT else case_id(subject, request).lower()
+    return name if request.copy == 1 else f"{name}-{request.copy}"
 
 
 def case_id(subject: Subject, request: Request, alert: dict[str, Any] | None = None) -> str:

@@ -50,6 +50,7 @@ class Wanted:
     acts: Mapping[str, Spans] = field(default_factory=dict)
     talk: Mapping[str, Spans] = field(default_factory=dict)
     near: tuple[Position, ...] = ()
+    members: tuple[str, ...] = ()  # ids of the messages that make up the case
     limit: int = 5000
     talk_limit: int = 10_000
 

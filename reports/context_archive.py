@@ -38,6 +38,15 @@ class ArchiveContext:
         for person, spans in wanted.talk.items():
             rows = self._both_ways(person, spans, found)
             found.talk += self._taken(rows, (TALK, person, wanted.talk_limit), found)
+        for msgid in wanted.members:
+            for stone in self._reader.deleted(msgid=msgid):
+                en, zh = stone.words()
+                found.limits.append(
+                    (
+                        f"{en}; what is shown of it is the evidence kept with the alert",
+                        f"{zh}；本包所载为随告警留存的证据",
+                    )
+                )
         found.sort()
         return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from reports.anchor import Anchors, anchored
+from reports.anchor import Anchors, anchored, unhandled
 from reports.case import (
     ALERT,
     CONTEXT,
@@ -27,12 +27,12 @@ from reports.context import ContextRecord, ContextSource, Found, Wanted, around,
 from reports.custody import Custody
 from reports.devices import device_rows
 from reports.media import MediaSource, media_files
-from reports.redaction import NUMBERS, OTHERS, Salts, redacted
+from reports.redacting import without_what_is_to_go
+from reports.redaction import Salts
 from reports.rule_text import must_be_the_rule
 from rules.alert import Position, sm3_raw
 from rules.decode import Decoder
 from rules.errors import MingjianError, RecordError
-from rules.message import Message
 from sinks.sealing import Sealer, binding
 
 _Members = list[tuple[ContextRecord, str]]  # a record, and the id under which an alert names it
@@ -73,10 +73,22 @@ def build_bundle(
         "context_read", request.reason, source=found.source,
         records=sum(item.role != MEMBER for item in items), scanned=found.scanned,
     )  # fmt: skip
+    if request.redact:
+        salts = Salts(sealer.keys[sealer.key_id])
+        items = without_what_is_to_go(items, subject, alerts, request.redact, salts, decoder)
+        custody.add(
+            "redacted", request.reason, what=sorted(request.redact),
+            holes=sum(len(item.holes) for item in items),
+            records=sum(bool(item.holes) for item in items),
+        )  # fmt: skip
+        # what was sent along and what was searched for would tell what was taken out
+        media = None
+        anchors = anchors and anchors._replace(handled=unhandled)
     ledger = None
     if anchors is not None:
         places = [(item.number, item.message.time, item.message.msgid) for item in items]
-        ledger = anchored(anchors, places, alerts)
+        hidden = {item.number for item in items if item.redacted}
+        ledger = anchored(anchors, places, alerts, hidden)
         size = ledger.note.checkpoint.size
         custody.add("ledger_read", request.reason, entries=ledger.entries, of=size)
     carried = [(item.number, item.raw) for item in items if item.role == MEMBER]
@@ -85,15 +97,6 @@ def build_bundle(
         custody.add("media_read", request.reason, files=len(included))
     if request.unmask:
         custody.add("unmasked", request.reason)
-    if request.redact:
-        items = _redacted(
-            items, subject, alerts, request, Salts(sealer.keys[sealer.key_id]), decoder
-        )
-        holes = [hole for item in items for hole in item.holes]
-        custody.add(
-            "redacted", request.reason, what=sorted(request.redact), holes=len(holes),
-            records=sum(bool(item.holes) for item in items),
-        )  # fmt: skip
     custody.add("pack_created", request.reason, records=len(items), **about)
     events = [(item.number, item.message) for item in items if item.message.kind == "event"]
     return Bundle(
@@ -174,7 +177,7 @@ def _wanted(
         for name, (start, end) in own.items():
             talks.setdefault(name, []).append((start - margin, end + margin))
         actor = alert["actor"] if alert.get("actor_kind") != "customer" else ""
-        if actor:
+        if actor and records:
             times = [record.message.time for record, _ in records]
             span = min(times) - around_acts, max(times) + around_acts
             acts.setdefault(actor, []).append(span)
@@ -187,6 +190,7 @@ def _wanted(
         conversations={name: merged(spans) for name, spans in sorted(talks.items())},
         acts={name: merged(spans) for name, spans in sorted(acts.items())},
         talk={name: merged(spans) for name, spans in talk.items()},
+        members=tuple(record.message.msgid for each in members for record, _ in each),
         near=tuple(record.position for each in members for record, _ in each),
         talk_limit=request.limit,
     )
@@ -229,40 +233,3 @@ def _items(members: _Members, found: Found, request: Request) -> list[Item]:
         )
         for number, (record, role) in enumerate(ordered, 1)
     ]  # fmt: skip
-
-
-def _redacted(
-    items: Sequence[Item],
-    subject: Subject,
-    alerts: Sequence[dict[str, Any]],
-    request: Request,
-    salts: Salts,
-    decoder: Decoder,
-) -> list[Item]:
-    """The items with what is asked for taken out: numbers of every record, and the words of others
-    than those the pack is about."""
-    about = {subject.id} | {
-        one for alert in alerts for one in (alert["actor"], *alert.get("counterparties", ()))
-    }
-    made = []
-    for item in items:
-        others = item.role != MEMBER and item.message.sender not in about
-        what = OTHERS if others and OTHERS in request.redact else NUMBERS
-        if what not in request.redact:
-            made.append(item)
-            continue
-        filled, holes = redacted(item.raw, what, salts)
-        if not holes:
-            made.append(item)
-            continue
-        try:
-            message: Message = decoder.decode(filled)
-        except RecordError:  # what is left tells who and when, and no more
-            message = msgspec.structs.replace(item.message, text="", quoted="", fields={})
-        made.append(
-            Item(
-                item.number, item.role, filled, item.position, message, item.evidence, holes,
-                item.raw,
-            )
-        )  # fmt: skip
-    return made

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reports.anchor import Anchors, anchored
-from reports.case import MONTH, Request, Subject, case_id, moment
+from reports.case import MONTH, Request, Subject, case_id, moment, pack_name
 from reports.charts import LEVEL_COLOURS, per_day, ranking
 from reports.completeness import not_covered
 from reports.custody import Custody
@@ -71,13 +71,6 @@ class MonthFacts:
     items: Mapping[str, tuple[str, str]]
 
 
-def month_span(month: str) -> tuple[int, int]:
-    """[since, until) in UTC ms of a month in Beijing, "2026-10". Raises ValueError: it is none."""
-    first = dt.datetime.strptime(month, "%Y-%m").replace(tzinfo=SHANGHAI)
-    following = (first + dt.timedelta(days=32)).replace(day=1)
-    return int(first.timestamp() * 1000), int(following.timestamp() * 1000)
-
-
 def figures(facts: MonthFacts) -> dict[str, Any]:
     """The content of figures.json. What is under "alerts" can be counted again from the pack."""
     return {
@@ -127,11 +120,12 @@ def month_pack(facts: MonthFacts, signer: Signer, anchors: Anchors | None) -> Pa
         "not_covered": _not_covered(ledger),
         "signer": signer.info(),
     }
-    return sealed(
+    pack = sealed(
         about, inside, {}, custody.lines, request, signer,
         lambda inner: render("month.html.j2", {**drawn, "inner_sm3": sm3_raw(inner[INNER])}, inner,
                              request.created_at),
     )  # fmt: skip
+    return pack._replace(name=pack_name(subject, request))
 
 
 def _not_covered(ledger: Any) -> list[dict[str, str]]:
@@ -140,11 +134,17 @@ def _not_covered(ledger: Any) -> list[dict[str, str]]:
     found = not_covered(Subject(MONTH, ""), ledger)
     return [one for one in found if one["id"] not in of_records] + [
         {
+            "id": "left_out",
+            "en": "Each alert in the pack is shown to be in the ledger; that none of the month was"
+            " left out shows only against the whole ledger.",
+            "zh": "包内每条告警均可证明登入账本；本月是否有告警未列入，须与整本账本核对。",
+        },
+        {
             "id": "counts",
             "en": "Figures about the custody book, incidents and late records are this system's own"
             " statement: what they are counted from is not in the pack.",
             "zh": "保管记录、事件与迟到记录的数字为本系统的陈述，其原始数据不在包内。",
-        }
+        },
     ]
 
 
@@ -162,7 +162,7 @@ def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
         "t": words,
         "language": request.language,
         "case": case_id(subject, request),
-        "name": case_id(subject, request).lower(),
+        "name": pack_name(subject, request),
         "kind": MONTH,
         "title": words(
             f"Monthly compliance report {subject.id}", f"{year}年{int(month)}月合规月报"

@@ -82,7 +82,7 @@ def build_pack(bundle: Bundle, signer: Signer) -> Pack:
         lambda inner: render("report.html.j2", {**drawn, "inner_sm3": sm3_raw(inner[INNER])},
                              inner, request.created_at),
     )  # fmt: skip
-    return pack._replace(name=bundle.name, openings=_openings(bundle.items, pack.manifest_sm3))
+    return pack._replace(name=bundle.name, openings=_openings(bundle, pack.manifest_sm3))
 
 
 def sealed(
@@ -107,7 +107,10 @@ def sealed(
         "custody.jsonl": b"".join(line + b"\n" for line in custody),
         SIGNER: canonical(signer.info()),
     }
-    told = {"v": VERSION, **about._asdict(), "created_at": request.created_at}
+    told = {
+        "v": VERSION, **about._asdict(), "created_at": request.created_at,
+        "unmasked": request.unmask, "redacted": sorted(request.redact),
+    }  # fmt: skip
     inner = canonical({**told, "custody": head(tuple(custody)), "files": _rows(files)})
     attached = {INNER: inner, **files}
     pdf = draw(attached)
@@ -134,28 +137,39 @@ def _alerts(bundle: Bundle) -> dict[str, bytes]:
         stem = "rule" if single else f"rule-{finding.rule.digest[:_RULE_HEAD]}"
         files[f"{stem}.yaml"] = finding.rule.text.encode()
         files[f"{stem}.canonical"] = finding.rule.canonical
-        rows.append(canonical(_alert_row(finding, stem, bundle.request.tool)))
+        rows.append(canonical(_alert_row(finding, stem, bundle)))
     if single:
         return {ALERT_FILE: rows[0], **files}
     return {ALERTS_FILE: b"".join(row + b"\n" for row in rows), **files}
 
 
-def _alert_row(finding: Finding, stem: str, tool: str) -> dict[str, Any]:
+def _alert_row(finding: Finding, stem: str, bundle: Bundle) -> dict[str, Any]:
+    hidden = {one: item for item in bundle.items if item.redacted for one in item.evidence}
     return {
         "v": VERSION,
         "alert": finding.alert,
-        "evidence": list(finding.evidence),
+        "evidence": [
+            _evidence_row(row, hidden.get(row["evidence_id"])) for row in finding.evidence
+        ],
         "rule_files": [f"{stem}.yaml", f"{stem}.canonical"],
         "rule_text_sm3": sm3_raw(finding.rule.text.encode()),
-        "tool": tool,
+        "tool": bundle.request.tool,
     }
 
 
+def _evidence_row(row: dict[str, Any], hidden: Item | None) -> dict[str, Any]:
+    """The evidence of a member; of a redacted one with the commitment to its digests."""
+    if hidden is None or hidden.redacted is None:
+        return row
+    kept = {key: one for key, one in row.items() if key not in ("raw_sm3", "raw_sha256", "text")}
+    return {**kept, "digest": hidden.redacted.commitment}
+
+
 def event_row(item: Item) -> dict[str, Any]:
-    """One line of events.jsonl. `raw` is the record exactly as it stood in the source, with stars
-    in its holes if it has any; digests and size are of the record as it stood."""
+    """One line of events.jsonl. `raw` is the record exactly as it stood in the source; of one from
+    which something was taken out with holes filled, and a commitment in place of its digests."""
     message, place = item.message, item.position
-    row = {
+    row: dict[str, Any] = {
         "n": item.number,
         "role": item.role,
         "evidence": list(item.evidence),
@@ -177,7 +191,10 @@ def event_row(item: Item) -> dict[str, Any]:
         "sha256": hashlib.sha256(item.record).hexdigest(),
         "raw": base64.b64encode(item.raw).decode(),
     }
-    return {**row, "redacted": True} if item.holes else row
+    if item.redacted is None:
+        return row
+    del row["sm3"], row["sha256"]  # with them what was taken out could be guessed
+    return {**row, "redacted": True, "digest": item.redacted.commitment}
 
 
 def _redactions(items: Sequence[Item]) -> dict[str, bytes]:
@@ -188,12 +205,12 @@ def _redactions(items: Sequence[Item]) -> dict[str, bytes]:
     ]  # fmt: skip
     if not rows:
         return {}
-    return {REDACTIONS: canonical({"v": 1, "commitment": "SM3(salt ‖ bytes)", "holes": rows})}
+    return {REDACTIONS: canonical({"v": 2, "holes": rows})}
 
 
-def _openings(items: Sequence[Item], manifest_sm3: str) -> bytes:
+def _openings(bundle: Bundle, manifest_sm3: str) -> bytes:
     """What was taken out; holes are numbered as they stand in redactions.json."""
-    holes = [(item.number, hole) for item in items for hole in item.holes]
+    holes = [(item.number, hole) for item in bundle.items for hole in item.holes]
     if not holes:
         return b""
     rows = [
@@ -201,7 +218,13 @@ def _openings(items: Sequence[Item], manifest_sm3: str) -> bytes:
          "value": base64.b64encode(hole.value).decode()}
         for number, (record, hole) in enumerate(holes)
     ]  # fmt: skip
-    return canonical({"v": 1, "manifest_sm3": manifest_sm3, "openings": rows})
+    records = [
+        {"n": item.number, "salt": item.redacted.salt.hex()}
+        for item in bundle.items if item.redacted
+    ]  # fmt: skip
+    proofs = list(bundle.ledger.withheld) if bundle.ledger else []
+    told = {"v": 2, "manifest_sm3": manifest_sm3, "openings": rows, "records": records}
+    return canonical({**told, "proofs": proofs})
 
 
 def _media(bundle: Bundle) -> dict[str, Any]:
@@ -220,18 +243,20 @@ def save(pack: Pack, folder: str | Path, **more: bytes) -> tuple[Path, Path]:
         more: other files by their ending.
     """
     target = Path(folder)
-    contents = {"zip": pack.archive, "pdf": pack.pdf, **more}
+    # the ZIP last: where it is, all of it is
+    contents = {**more, "pdf": pack.pdf, "zip": pack.archive}
+    drafts: dict[str, str] = {}
     try:
         target.mkdir(parents=True, exist_ok=True)
         for ending, data in contents.items():
-            handle, draft = tempfile.mkstemp(dir=target, prefix=".pack-")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                os.replace(draft, target / f"{pack.name}.{ending}")
-            except OSError:
-                os.unlink(draft)
-                raise
+            handle, drafts[ending] = tempfile.mkstemp(dir=target, prefix=".pack-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for ending in contents:
+            os.replace(drafts[ending], target / f"{pack.name}.{ending}")
+            del drafts[ending]
     except OSError as error:
         raise MingjianError(
             f"cannot write the pack to {target}: {error.strerror}",
@@ -239,6 +264,9 @@ def save(pack: Pack, folder: str | Path, **more: bytes) -> tuple[Path, Path]:
             fix_en="name a folder you may write to with --out",
             fix_zh="请用 --out 指定可写的目录",
         ) from None
+    finally:
+        for draft in drafts.values():
+            Path(draft).unlink(missing_ok=True)
     return target / f"{pack.name}.zip", target / f"{pack.name}.pdf"
 
 

@@ -15,6 +15,7 @@ from reports.words import ROLES, Words
 from rules.alert import FINAL, RETRACTED, sm3_raw
 from rules.speculation import RETRACTIONS
 
+_MOST_PATTERN = 24  # characters
 _MOST_TO = 3  # receivers named in a row
 Hits = dict[str, list[dict[str, Any]]]  # by message id
 
@@ -28,6 +29,11 @@ def hits_of(alerts: Iterable[dict[str, Any]]) -> Hits:
             if hit not in own:
                 own.append(hit)
     return found
+
+
+def shortened(pattern: str) -> str:
+    """A pattern as people can read it: of a long expression the beginning."""
+    return pattern if len(pattern) <= _MOST_PATTERN else f"{pattern[:_MOST_PATTERN]}…"
 
 
 class Rows:
@@ -62,7 +68,7 @@ class Rows:
                 "number": item.number,
                 "time": item.message.time,
                 "who": self._people.name(item.message.sender),
-                "pattern": hit["pattern"],
+                "pattern": shortened(hit["pattern"]),
                 "field": hit["field"],
                 "span": f"{hit['start']}–{hit['end']}",
                 "excerpt": plain(hit["excerpt"]),
@@ -109,7 +115,7 @@ class Rows:
             days.setdefault(moment(message.time, form), []).append(shown)
         return list(days.items())
 
-    def timeline(self, items: Sequence[Item]) -> list[dict[str, Any]]:
+    def timeline(self, items: Sequence[Item], hits: Hits) -> list[dict[str, Any]]:
         """Members, recalls and deeds near the case; other context is in the conversation."""
         rows = []
         for item in items:
@@ -132,7 +138,9 @@ class Rows:
                     "to": to,
                     "what": plain(self._deed_text(item))
                     if message.kind == "event"
-                    else summary(item, self._words, unmask=self._unmask),
+                    else summary(
+                        item, self._words, hits.get(message.msgid, []), unmask=self._unmask
+                    ),
                 }
             )
         return rows

@@ -53,7 +53,7 @@ def view(bundle: Bundle, signer: dict[str, Any]) -> dict[str, Any]:
         "rules": _rules(bundle.findings, words),
         "people": people.rows(),
         "conversations": rows.conversations(drawn, hits),
-        "timeline": rows.timeline(drawn),
+        "timeline": rows.timeline(drawn, hits),
         "axis": axis([item for item in bundle.items if subject.since or rows.near(item)]),
         "deeds": rows.deeds(drawn),
         "devices": rows.devices(),

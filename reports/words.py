@@ -27,8 +27,8 @@ class Words(NamedTuple):
 
 # (English, Chinese)
 LEVELS = {
-    0: ("Recorded", "记录"),
-    1: ("Level 1 · block and log", "一级 · 拦截与记录"),
+    0: ("No level", "未定级"),
+    1: ("Level 1 · record", "一级 · 记录"),
     2: ("Level 2 · alert in real time", "二级 · 实时告警"),
     3: ("Level 3 · emergency", "三级 · 紧急"),
 }

@@ -13,12 +13,13 @@ from config.settings import Settings, Target
 from rules.decode import Decoder
 from rules.errors import MingjianError
 from sinks.archive.places import index_of, objects_of
-from sinks.archive.sink import ArchiveSink
+from sinks.archive.sink import LEDGER_FOLDER, ArchiveSink
 from sinks.archive.staff import departments_of
 from sinks.base import Sink
 from sinks.channels.made import sink_of
 from sinks.elasticsearch import ElasticsearchSink
 from sinks.ledger.checkpoint import Signs
+from sinks.ledger.log import CHECKPOINT
 from sinks.redis import RedisSink
 from sinks.sqlite import SqliteSink
 from sinks.tenant_keys import tenant_keys
@@ -56,7 +57,10 @@ def _archive(target: Target, settings: Settings, open_signer: Callable[[], Signs
         target.name,
         target.path,
         tenant=settings.tenant,
-        open_keys=lambda: tenant_keys(settings, create=True),
+        # where there is a ledger there were keys: new ones would hide that they are missing
+        open_keys=lambda: tenant_keys(
+            settings, create=not (Path(target.path) / LEDGER_FOLDER / CHECKPOINT).exists()
+        ),
         open_signer=open_signer,
         objects=objects_of(target, settings.tenant),
         open_index=lambda: index_of(target, settings.tenant, writes=True),

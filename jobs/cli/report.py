@@ -25,7 +25,7 @@ from jobs.cli.app import (
 )
 from reports.signing import PASSPHRASE_VARIABLE, PUBLIC_FILE, Signer, fingerprint
 from reports.standalone.verify import verify as outcome_of
-from reports.standalone.words import Check, Outcome, unreadable
+from reports.standalone.words import Check, Outcome, shown, unreadable
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 
 report_app = typer.Typer(
@@ -150,8 +150,8 @@ def _show(found: Outcome, own: str) -> None:
         title, words = check.title(language()), check.zh if language() == "zh" else check.en
         style = "bold red" if check.ok is False else ""
         line = Text.assemble(
-            marks[check.ok], " ", (title, style), " " * (width - cell_len(title) + 2),
-            (words, style or "dim"),
+            marks[check.ok], " ", (shown(title), style), " " * (width - cell_len(title) + 2),
+            (shown(words), style or "dim"),
         )  # fmt: skip
         out.print(line, soft_wrap=True)
     mark, style = "✗", "bold red"

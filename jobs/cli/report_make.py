@@ -233,7 +233,7 @@ def at_the_desk(
     reason = wish.reason
     if unmask:
         role = desk.allow(UNMASK, about=about)
-        reason = reason_given(reason, UNMASK)
+    reason = reason_given(reason, UNMASK if unmask else EXPORT)
 
     def note(ready: Any) -> None:
         acting, why = role, reason
@@ -274,6 +274,16 @@ def tell(made: dict[str, Any], seconds: float, same: str, output: Output) -> Non
     if counts.get("period"):
         records += say(f", {counts['period']} of the period", f"，期间往来 {counts['period']}")
     rows = [("ZIP", made["archive"]), ("PDF", made["pdf"])]
+    if made.get("asked_out"):
+        count = made["taken_out"]
+        rows.append(
+            (
+                say("taken out", "遮盖"),
+                say(f"{count} places", f"{count} 处")
+                if count
+                else say("nothing of that kind was found", "没有此类内容"),
+            )
+        )
     if made.get("openings"):
         rows.append((say("openings (sealed)", "披露（已封存）"), made["openings"]))
     rows += [

@@ -42,7 +42,9 @@ def open_pack(
         Path, typer.Argument(metavar="PACK", help="证据包 .zip，旁边有 .openings · the pack")
     ],
     target: Annotated[Path, typer.Option("--out", help="写到哪个文件 · file to write")],
-    reason: Annotated[str, typer.Option("--reason", "-r", help="事由，必填 · why; needed")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", "-r", "--why", help="事由，必填 · why; needed")
+    ] = "",
     records: Annotated[
         list[int],
         typer.Option(

@@ -40,7 +40,9 @@ OutOption = Annotated[
 ]
 ReasonOption = Annotated[
     str,
-    typer.Option("--reason", "-r", help="事由或工单号，写入保管链 · why, for the custody chain"),
+    typer.Option(
+        "--reason", "-r", "--why", help="事由或工单号，写入保管链 · why, for the custody chain"
+    ),
 ]
 ByOption = Annotated[
     str, typer.Option("--by", help="制作人，默认为系统用户 · who; default: system user")

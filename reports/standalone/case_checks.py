@@ -24,6 +24,9 @@ def case_rows(files: dict[str, bytes]) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in files[ALERTS_FILE].split(b"\n") if line]
     if not all(isinstance(row, dict) and isinstance(row["alert"], dict) for row in rows):
         raise Damaged("it has lines that are no alert", "有的行不是告警")
+    ids = [row["alert"]["alert_id"] for row in rows]
+    if len(set(ids)) != len(ids):
+        raise Damaged("an alert is there twice", "有告警重复")
     return rows
 
 
@@ -36,32 +39,76 @@ def case_checks(files: dict[str, bytes], events: list[dict[str, Any]]) -> list[C
     try:
         rows = case_rows(files)
         wanted, recorded = _named(rows)
-        stated = json.loads(files["completeness.json"])["counts"]
-        counts = {role: stated[role] for role in ROLES}
+        completeness = json.loads(files["completeness.json"])
+        counts = {role: completeness["counts"][role] for role in ROLES}
+        others = _other_statements(completeness, rows, events, files)
         rules = [(*row["rule_files"], row["alert"]["rule"]["digest"], row["rule_text_sm3"])
                  for row in rows]  # fmt: skip
     except _UNFIT as error:
         en, zh = why(error)
         return [Check(_MEMBERS, False, f"the case is damaged: {en}", f"案件数据损坏：{zh}")]
     here = {
-        key: (row["msgid"], row["sm3"], row["sha256"])
+        key: _digests_of(row, "sm3", "sha256")
         for row in events
         if row["role"] == "member"
         for key in row["evidence"]
     }
-    return [
-        _members(wanted, recorded, here, len(rows)),
-        _counts(counts, events),
-        *_rules(files, rules),
-    ]
+    members = _members(wanted, recorded, here, len(rows))
+    if members.ok:
+        members = _wrong_roles(events, wanted) or members
+    return [members, _counts(counts, events, others), *_rules(files, rules)]
+
+
+_Digests = tuple[Any, ...]  # message id, SM3, SHA-256; of a redacted record the commitment to them
+
+
+def _digests_of(row: dict[str, Any], *names: str) -> _Digests:
+    if "digest" in row:
+        return (row["msgid"], row["digest"])
+    return (row["msgid"], *(row[name] for name in names))
+
+
+def _wrong_roles(events: list[dict[str, Any]], wanted: dict[str, str]) -> Check | None:
+    """Members are what alerts name, each once, and nothing else is."""
+    for row in events:
+        ours = bool(row["evidence"]) and all(key in wanted for key in row["evidence"])
+        if (row["role"] == "member") != ours or (row["evidence"] and not ours):
+            en = f"not what raised the alert: {row['msgid']}"
+            return Check(_MEMBERS, False, en, f"不是触发告警的记录：{row['msgid']}")
+    named = [key for row in events for key in row["evidence"]]
+    if len(set(named)) != len(named):
+        return Check(_MEMBERS, False, "evidence is named twice", "有证据被重复引用")
+    return None
+
+
+def _other_statements(
+    told: dict[str, Any],
+    rows: list[dict[str, Any]],
+    events: list[dict[str, Any]],
+    files: dict[str, bytes],
+) -> list[str]:
+    """Parts of completeness.json that are not what the pack comes to."""
+    listed = sum(len(row["alert"]["members"]) for row in rows)
+    contributing = sum(row["alert"]["count"] for row in rows)
+    sent = json.loads(files["media.json"])["files"] if "media.json" in files else []
+    holes = json.loads(files["redactions.json"])["holes"] if "redactions.json" in files else []
+    found = {
+        "alerts": {"count": len(rows), "contributing": contributing, "listed": listed,
+                   "beyond_the_cap": contributing - listed},
+        "media": {"named": len(sent), "included": sum(bool(one["file"]) for one in sent),
+                  "left_out": sum(one["state"] == "left_out" for one in sent)},
+        "redacted": {"records": sum(bool(row.get("redacted")) for row in events),
+                     "holes": len(holes)},
+    }  # fmt: skip
+    return [name for name, values in found.items() if told[name] != values]
 
 
 def _named(
     rows: list[dict[str, Any]],
-) -> tuple[dict[str, str], dict[str, tuple[str, str, str]]]:
+) -> tuple[dict[str, str], dict[str, _Digests]]:
     """By the id of the evidence: the message that an alert names, and what is on record of it."""
     recorded = {
-        one["evidence_id"]: (one["msgid"], one["raw_sm3"], one["raw_sha256"])
+        one["evidence_id"]: _digests_of(one, "raw_sm3", "raw_sha256")
         for row in rows
         for one in row["evidence"]
     }
@@ -73,8 +120,8 @@ def _named(
 
 def _members(
     wanted: dict[str, str],
-    recorded: dict[str, tuple[str, str, str]],
-    here: dict[str, tuple[str, str, str]],
+    recorded: dict[str, _Digests],
+    here: dict[str, _Digests],
     alerts: int,
 ) -> Check:
     lost = [which for key, which in wanted.items() if here.get(key, ("",))[0] != which]
@@ -104,8 +151,12 @@ def _few(names: list[Any]) -> tuple[str, str]:
     return (f"{en} and {more} more", f"{zh} 等 {len(names)} 条") if more > 0 else (en, zh)
 
 
-def _counts(stated: dict[str, Any], events: list[dict[str, Any]]) -> Check:
+def _counts(stated: dict[str, Any], events: list[dict[str, Any]], others: list[str]) -> Check:
     counts = {role: sum(row["role"] == role for row in events) for role in ROLES}
+    if counts == stated and others:
+        names = ", ".join(others)
+        return Check(_COMPLETE, False, f"not what the pack comes to: {names}",
+                     f"与包内实际不符：{names}")  # fmt: skip
     if counts == stated:
         return Check(_COMPLETE, True, "stated counts fit", "声明的数量与实际一致")
     (en, zh), (found_en, found_zh) = _counted(stated), _counted(counts)
@@ -138,6 +189,7 @@ def _rules(files: dict[str, bytes], rules: list[tuple[Any, ...]]) -> list[Check]
             en, zh = f"{text} is another text", f"{text} 不是所载的规则文本"
             checks.append(Check(name, False, en, zh))
         else:
-            en, zh = f"digest as in the alert, {digest}", f"摘要与告警一致，{digest}"
+            en = f"digest as in the alert, {digest}; its text is as the signer gives it"
+            zh = f"摘要与告警一致，{digest}；规则原文以签名者所载为准"
             checks.append(Check(name, True, en, zh))
     return checks

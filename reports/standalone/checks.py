@@ -14,10 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 from reports.standalone.case_checks import ALERT_FILE, ROLES, case_checks, case_rows
-from reports.standalone.contents import pdf_attachments, raw_id
+from reports.standalone.contents import other_facts, pdf_attachments, raw_id
 from reports.standalone.ledger_checks import ledger_checks
 from reports.standalone.media_checks import media_checks
-from reports.standalone.month_checks import FIGURES, month_checks
+from reports.standalone.month_checks import month_checks
+from reports.standalone.name_checks import name_checks
 from reports.standalone.redaction_checks import redaction_checks
 from reports.standalone.sm2 import SIGNER_ID, public_point, sm2_verify
 from reports.standalone.words import INSIDE, TRUST, Check, Damaged, Outcome, why
@@ -27,7 +28,17 @@ from sinks.ledger.sm3 import sm3
 MANIFEST, SIGNATURE, KEY, SIGNER = "manifest.json", "manifest.sm2.sig", "signer.pem", "signer.json"
 INNER, PDF = "inner-manifest.json", "report.pdf"
 UNLISTED = (MANIFEST, SIGNATURE)  # the manifest can list neither itself nor what signs it
-_ABOUT = ("v", "case", "kind", "subject", "since", "until", "created_at")  # in both manifests
+_ABOUT = (
+    "v",
+    "case",
+    "kind",
+    "subject",
+    "since",
+    "until",
+    "created_at",
+    "unmasked",
+    "redacted",
+)  # in both manifests
 # What reading a damaged file raises; RecursionError: JSON nested to no end
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
@@ -39,12 +50,18 @@ class Verifier:
         files: contents by name.
         fingerprint: SM3 of the public key one expects; "" leaves the trust in the key open.
         openings: what was taken out of records, where it is at hand; b"": it is not.
+        given: a head of the ledger that one was given earlier; b"": none.
     """
 
     def __init__(
-        self, files: dict[str, bytes], fingerprint: str = "", openings: bytes = b""
+        self,
+        files: dict[str, bytes],
+        fingerprint: str = "",
+        openings: bytes = b"",
+        given: bytes = b"",
     ) -> None:
-        self.files, self.fingerprint, self.openings = files, fingerprint, openings
+        self.files, self.fingerprint = files, fingerprint
+        self.openings, self.given = openings, given
         self.checks: list[Check] = []
         self.key = ""  # fingerprint of the key in the pack, once it is read
         self._public: tuple[tuple[int, int], bytes] | None = None  # that key: point and DER
@@ -58,6 +75,7 @@ class Verifier:
         manifest = self._manifest(MANIFEST)
         if manifest:
             self._digests(manifest, "")
+            self._part(MANIFEST, lambda: name_checks(self.files, manifest))
             listed = {row["name"] for row in manifest["files"]} | set(UNLISTED)
             for name in sorted(set(self.files) - listed):
                 self.say(name, False, "is not in the manifest", "不在清单之中")
@@ -68,9 +86,10 @@ class Verifier:
             self._pdf(inner)
             self._same_case(manifest or inner, inner)
         self._custody(inner or {})
-        if FIGURES in self.files:
-            self._part("figures", lambda: month_checks(self.files))
-            events: list[dict[str, Any]] = []
+        about: dict[str, Any] = manifest or inner or {}
+        events: list[dict[str, Any]] = []
+        if about.get("kind") == "month":
+            self._part("figures", lambda: month_checks(self.files, about))
         else:
             events = self._events()
             self._part("alert members", lambda: case_checks(self.files, events))
@@ -88,7 +107,9 @@ class Verifier:
 
     def _ledger(self, events: list[dict[str, Any]]) -> list[Check]:
         alerts = [row["alert"] for row in case_rows(self.files)]
-        return ledger_checks(self.files, self._public, events, alerts)
+        return ledger_checks(
+            self.files, self._public, events, alerts, openings=self.openings, given=self.given
+        )
 
     def _same_case(self, outer: dict[str, Any], inner: dict[str, Any]) -> None:
         """Both manifests are of one case, and that is the one in the pack."""
@@ -241,7 +262,8 @@ class Verifier:
     def _pdf(self, inner: dict[str, Any]) -> None:
         name = "PDF attachments"
         try:
-            inside = sorted(sm3(data) for data in pdf_attachments(self._file(PDF)))
+            room = sum(row["size"] for row in inner["files"]) + len(self.files[INNER])
+            inside = sorted(sm3(data) for data in pdf_attachments(self._file(PDF), room))
             expected = sorted([row["sm3"] for row in inner["files"]] + [sm3(self.files[INNER])])
         except (*_DAMAGED, zlib.error) as error:
             en, zh = why(error)
@@ -285,12 +307,15 @@ class Verifier:
                 row = json.loads(line)
                 raw, which = base64.b64decode(row["raw"], validate=True), row["msgid"]
                 digests = (len(raw), sm3(raw), hashlib.sha256(raw).hexdigest())
-                fits = digests == (row["size"], row["sm3"], row["sha256"])
                 if row.get("redacted"):  # its digests are of what it was; see redactions
-                    fits = digests[0] == row["size"]
+                    fits, ids = digests[0] == row["size"], [row["digest"]]
+                else:
+                    fits = digests == (row["size"], row["sm3"], row["sha256"])
+                    ids = [row["sm3"], row["sha256"]]
+                ids += [which, *row["evidence"], row["sender"], row["conversation"]]
+                others = other_facts(raw, row)
                 in_order = row["n"] == number and row["role"] in ROLES
                 same_id = raw_id(raw) == which
-                ids = [which, *row["evidence"], row["sm3"], row["sha256"]]
                 if not isinstance(row["evidence"], list) or not all(type(i) is str for i in ids):
                     raise Damaged("an id is no text", "编号不是文本")
             except _DAMAGED as error:
@@ -303,6 +328,10 @@ class Verifier:
                 wrong.append((en, f"第 {number} 行（{which}）序号不连续：有记录被删除或调换"))
             elif not fits:
                 en, zh = "digest differs from the raw bytes", "摘要与原始字节不符"
+                wrong.append((f"{which}: {en}", f"{which}：{zh}"))
+            elif others:
+                names = ", ".join(others)
+                en, zh = f"the raw bytes say another {names}", f"原始字节中的 {names} 不同"
                 wrong.append((f"{which}: {en}", f"{which}：{zh}"))
             elif not same_id:
                 en, zh = "the raw bytes carry another id", "原始字节中的编号不同"

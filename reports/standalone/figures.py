@@ -36,6 +36,13 @@ def alert_figures(alerts: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def month_of(name: str) -> tuple[int, int]:
+    """[since, until) in UTC ms of a month in Beijing after 1991, "2026-11"."""
+    first = datetime.strptime(name, "%Y-%m").replace(tzinfo=_BEIJING)
+    following = (first + timedelta(days=32)).replace(day=1)
+    return int(first.timestamp() * 1000), int(following.timestamp() * 1000)
+
+
 def _counted_by(values: Any) -> dict[str, int]:
     return dict(sorted(Counter(values).items()))
 

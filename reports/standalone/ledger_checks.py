@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Optional
 
+from reports.standalone.redaction_checks import opened_proofs
 from reports.standalone.sm2 import sm2_verify
 from reports.standalone.stamp_checks import STAMPS, stamp_checks
 from reports.standalone.words import Check, Damaged, why
@@ -27,16 +28,22 @@ def ledger_checks(
     key: tuple[tuple[int, int], bytes] | None,
     events: list[dict[str, Any]],
     alerts: list[dict[str, Any]],
+    *,
+    openings: bytes = b"",
+    given: bytes = b"",
 ) -> list[Check]:
-    """Every check of the ledger's files; none when the pack has none of them.
+    """Every check of the ledger's files; where the pack has none, that is said.
 
     Args:
         key: the signing key as a point and as DER; None when it cannot be read.
         events: rows of events.jsonl.
         alerts: the alerts of the pack.
+        openings: what was taken out of records, with the proofs that were withheld.
+        given: a head that whoever asks was given earlier.
     """
     if not any(name in files for name in LEDGER_FILES):
-        return []
+        en, zh = "nothing here is shown to be in a ledger", "本包没有账本证明"
+        return [Check(_ENTRIES, None, en, zh)]
     try:
         note = _signed_note(files[CHECKPOINT], key)
     except _WRONG as error:
@@ -52,14 +59,19 @@ def ledger_checks(
     ]
     try:
         handled = [line for line in files.get(HANDLING, b"").split(b"\n") if line]
-        checks += _entries(json.loads(files[LEDGER]), note, events, alerts, handled)
+        proofs, digests = opened_proofs(files, events, openings)
+        rows = [{**row, "sm3": digests.get(row["n"], row.get("sm3"))} for row in events]
+        checks += _entries(json.loads(files[LEDGER]), note, rows, alerts, handled, proofs)
     except _WRONG as error:
         checks.append(_failed(_ENTRIES, LEDGER, error))
     if CONSISTENCY in files:
         try:
-            checks.append(_extension(json.loads(files[CONSISTENCY]), note, key))
+            checks.append(_extension(json.loads(files[CONSISTENCY]), note, key, given))
         except _WRONG as error:
             checks.append(_failed(_EXTENDS, CONSISTENCY, error))
+    elif given:
+        checks.append(Check(_EXTENDS, False, "the pack does not show that it goes on from yours",
+                            "本包未证明由您所持的签名头延续而来"))  # fmt: skip
     return checks + stamp_checks(files, note)
 
 
@@ -91,6 +103,7 @@ def _entries(
     events: list[dict[str, Any]],
     alerts: list[dict[str, Any]],
     handled: list[bytes],
+    shown: list[dict[str, Any]],
 ) -> list[Check]:
     """Each record, each alert and each line about them has an entry that leads to the signed
     root."""
@@ -99,12 +112,27 @@ def _entries(
     hashes = [bytes.fromhex(one) for one in told["hashes"]]
     proofs = {(one["of"], one["id"]): one for one in told["entries"]}
     absent = {(one["of"], one["id"]) for one in told["missing"]}
+    withheld = {(one["of"], one["id"]) for one in told["withheld"]}
+    if len(told["entries"]) != len(proofs) or absent & proofs.keys() or withheld & proofs.keys():
+        raise Damaged("it has an entry twice", "有条目重复")
+    if withheld and not any(row.get("redacted") for row in events):
+        raise Damaged(
+            "proofs are withheld and nothing was taken out", "未遮盖任何内容，却有证明未附"
+        )
+    opened = {(one["of"], one["id"]): one for one in shown}
     wrong: list[tuple[str, str]] = []
     without: list[str] = []
+    later = 0
     wanted = (*_wanted_records(events), *_wanted_alerts(alerts), *_wanted_lines(handled))
     for of, which, name, fits in wanted:
         proof = proofs.pop((of, which), None)
-        if proof is None and (of, which) in absent:
+        if proof is None and (of, which) in withheld:
+            later += (of, which) not in opened
+            if (of, which) in opened and (
+                trouble := _wrong_proof(opened[of, which], None, note, fits)
+            ):
+                wrong.append((f"{name}: {trouble[0]}", f"{name}：{trouble[1]}"))
+        elif proof is None and (of, which) in absent:
             without.append(name)
         elif proof is None:
             wrong.append((f"{name} has no entry", f"{name} 没有账本条目"))
@@ -117,9 +145,12 @@ def _entries(
         en = "; ".join(one for one, _ in wrong[:_NAMED]) + (f"; {more} more" if more > 0 else "")
         zh = "；".join(one for _, one in wrong[:_NAMED]) + (f"；另有 {more} 处" if more > 0 else "")
         return [Check(_ENTRIES, False, en, zh)]
-    count = len(told["entries"])
+    count = len(told["entries"]) + len(withheld) - later
     checks = [Check(_ENTRIES, True, f"{count}, each leads to the signed root",
                     f"{count} 条，均可推出所签的根哈希")]  # fmt: skip
+    if later:
+        checks.append(Check("ledger gaps", None, f"{later} proofs come when all is opened",
+                            f"{later} 项证明须在全部披露后核对"))  # fmt: skip
     if without:
         names = ", ".join(without[:_NAMED])
         checks.append(Check("ledger gaps", None, f"{len(without)} not in the ledger: {names}",
@@ -132,7 +163,7 @@ _Wanted = tuple[str, Any, str, Callable[[dict[str, Any]], bool]]
 
 def _wanted_records(events: list[dict[str, Any]]) -> Iterator[_Wanted]:
     for row in events:
-        wanted = {key: row[key] for key in ("seq", "time", "sm3")}
+        wanted = {key: row.get(key) for key in ("seq", "time", "sm3")}
 
         def fits(entry: dict[str, Any], row: dict[str, Any] = row, same: Any = wanted) -> bool:
             found = (entry["kind"], entry["id"], {key: entry[key] for key in same})
@@ -168,14 +199,14 @@ def _wanted_lines(handled: list[bytes]) -> Iterator[_Wanted]:
 
 def _wrong_proof(
     proof: dict[str, Any],
-    hashes: list[bytes],
+    hashes: Optional[list[bytes]],  # noqa: UP045 - Python 3.9; None: the path itself is hashes
     note: Note,
     fits: Callable[[dict[str, Any]], bool],
 ) -> tuple[str, str] | None:
     head = note.checkpoint
     try:
         entry = proof["entry"].encode()
-        path = [hashes[at] for at in proof["path"]]
+        path = [bytes.fromhex(at) if hashes is None else hashes[at] for at in proof["path"]]
         if not includes(leaf_hash(entry), proof["leaf"], head.size, path, head.root):
             return "its proof does not lead to the signed root", "其证明推不出所签的根哈希"
         if not fits(json.loads(entry)):
@@ -187,7 +218,7 @@ def _wrong_proof(
 
 
 def _extension(
-    told: dict[str, Any], note: Note, key: tuple[tuple[int, int], bytes] | None
+    told: dict[str, Any], note: Note, key: tuple[tuple[int, int], bytes] | None, given: bytes
 ) -> Check:
     """That the head extends one that was given out earlier."""
     older, newest = _signed_note(told["old"].encode(), key), read_note(told["new"].encode())
@@ -195,8 +226,20 @@ def _extension(
     path = [bytes.fromhex(one) for one in told["proof"]]
     if told["v"] != 1 or newest.checkpoint != new:
         raise Damaged("it is of another head than the pack's", "不是本包签名头的证明")
-    if old.origin == new.origin and extends(old.size, old.root, new.size, new.root, path):
-        return Check(_EXTENDS, True, f"the ledger of {old.size} entries given earlier, unchanged",
-                     f"延续此前给出的 {old.size} 条账本，未见改动")  # fmt: skip
+    if given and read_note(given).checkpoint != old:
+        return Check(_EXTENDS, False, "the earlier head in it is not the one you gave",
+                     "其中较早的签名头不是您所持的那一个")  # fmt: skip
+    if (
+        old.size
+        and old.origin == new.origin
+        and extends(old.size, old.root, new.size, new.root, path)
+    ):
+        en = f"the ledger of {old.size} entries given earlier, unchanged"
+        zh = f"延续此前给出的 {old.size} 条账本，未见改动"
+        if not given:
+            root = old.root.hex()
+            en += f"; compare its root with the one you were given (--given): {root}"
+            zh += f"；请与您所持的根哈希比对（--given）：{root}"
+        return Check(_EXTENDS, True, en, zh)
     en = f"it does not go on from the ledger of {old.size} entries given earlier"
     return Check(_EXTENDS, False, en, f"与此前给出的 {old.size} 条账本不相延续")

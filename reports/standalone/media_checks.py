@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from typing import Any
 
 from reports.standalone.words import Check, Damaged, why
 from sinks.ledger.sm3 import sm3
 
+_MD5 = re.compile("[0-9a-f]{32}")
 MEDIA, MEDIA_HEAD = "media.json", "media-"
 _FILES = "media"
 _ODD = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
@@ -37,8 +39,9 @@ def media_checks(files: dict[str, bytes], events: list[dict[str, Any]]) -> list[
             en, zh = f"{MEDIA} is missing", f"缺少 {MEDIA}"
         return [Check(_FILES, False, en, zh)]
     if odd:
-        ok, en, zh = min(odd, key=lambda one: one[0] is None)
-        return [Check(_FILES, ok, en, zh)]
+        odd.sort(key=lambda one: one[0] is None)
+        en, zh = "; ".join(one for _, one, _ in odd), "；".join(one for _, _, one in odd)
+        return [Check(_FILES, odd[0][0], en, zh)]
     en = f"{len(named)} files fit the md5 in their messages"
     zh = f"{len(named)} 个文件与消息所载 md5 一致"
     if left := len(rows) - len(named):
@@ -58,6 +61,8 @@ def _other(
     if sm3(data) != row["sm3"]:
         return False, f"{name} is not the content that was stored", f"{name} 不是归档所存的内容"
     raw = raws[number]
+    if stated and not _MD5.fullmatch(stated):
+        return False, f"{name}: its md5 is none", f"{name}：md5 无效"
     if not stated:
         return None, f"{name}: its message states no md5", f"{name}：消息未载明 md5"
     if stated.encode() not in raw.lower():

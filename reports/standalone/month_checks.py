@@ -6,34 +6,39 @@ import json
 from typing import Any
 
 from reports.standalone.case_checks import case_rows
-from reports.standalone.figures import alert_figures
-from reports.standalone.words import Check, why
+from reports.standalone.figures import alert_figures, month_of
+from reports.standalone.words import Check, Damaged, why
 
 FIGURES = "figures.json"
 _CHECK = "figures"
 _NONE_OF_OURS = (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
 
 
-def month_checks(files: dict[str, bytes]) -> list[Check]:
-    """The figures counted again from the alerts; none where the pack is about something else."""
-    if FIGURES not in files:
-        return []
+def month_checks(files: dict[str, bytes], about: dict[str, Any]) -> list[Check]:
+    """The figures counted again from the alerts.
+
+    Args:
+        about: the manifest, which says what month the pack is about.
+    """
     try:
         told = json.loads(files[FIGURES])
         since, until = told["since"], told["until"]
         alerts = [row["alert"] for row in case_rows(files)]
         counted = alert_figures(alerts)
         outside = [one["alert_id"] for one in alerts if not since <= one["time"] < until]
-        ids = [one["alert_id"] for one in alerts]
         stated: dict[str, Any] = told["alerts"]
+        span = told["month"], since, until
+        same = span == (about["subject"], about["since"], about["until"])
+        if not same or span[1:] != month_of(span[0]):
+            raise Damaged("they are of another month", "不是本月的数字")
+        if json.loads(files["completeness.json"])["alerts"] != {"count": len(alerts)}:
+            raise Damaged("completeness.json counts other alerts", "完整性声明的告警数不符")
     except _NONE_OF_OURS as error:
         en, zh = why(error)
         return [Check(_CHECK, False, f"they are damaged: {en}", f"已损坏：{zh}")]
     if outside:
         return [Check(_CHECK, False, f"alert {outside[0]} is not of this month",
                       f"告警 {outside[0]} 不属于本月")]  # fmt: skip
-    if len(set(ids)) != len(ids):
-        return [Check(_CHECK, False, "an alert is there twice", "有告警重复")]
     wrong = sorted(key for key in {*stated, *counted} if stated.get(key) != counted.get(key))
     if wrong:
         names = ", ".join(wrong)

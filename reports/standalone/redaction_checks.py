@@ -1,4 +1,4 @@
-"""Whether what was taken out of records is stars alone, and is what was committed to where it is
+"""Whether what was taken out of records is fillers alone, and is what was committed to where it is
 opened."""
 
 from __future__ import annotations
@@ -7,16 +7,37 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from typing import Any
 
 from reports.standalone.words import Check, Damaged, why
 from sinks.ledger.sm3 import sm3
 
 REDACTIONS = "redactions.json"
+_VERSION = 2
 _HOLES, _OPENED = "redactions", "openings"
 _BAD = (KeyError, TypeError, ValueError, AttributeError, RecursionError, IndexError)
-_STARS = re.compile("(?:\\*|·|＊|𐄂|\\\\u002a|\\\\ud800\\\\udd02)+".encode())
+_FILLED = re.compile("(?:\\*|·|＊|𐄂|\\\\\\\\u002a|\\\\u002a|\\\\ud800\\\\udd02)+|9+".encode())
 _SM3_HEX = re.compile("[0-9a-f]{64}")
+_SALT, _HOLE, _RECORD = 32, b"mingjian hole 2\n", b"mingjian record 2\n"
+
+
+def hole_commitment(salt: bytes, number: int, at: int, value: bytes) -> str:
+    """The commitment to what was taken out of a record: SM3 over a tag, the salt (32 bytes), the
+    record's number in the pack, the place and the length (8 bytes each, big endian), the bytes."""
+    if len(salt) != _SALT:
+        raise ValueError("a salt has 32 bytes")
+    place = b"".join(one.to_bytes(8, "big") for one in (number, at, len(value)))
+    return sm3(_HOLE + salt + place + value)
+
+
+def record_commitment(salt: bytes, number: int, sm3_hex: str, sha256_hex: str) -> str:
+    """The commitment to the digests of a record as it stood: SM3 over a tag, the salt, the record's
+    number (8 bytes), its SM3 and its SHA-256."""
+    if len(salt) != _SALT:
+        raise ValueError("a salt has 32 bytes")
+    digests = bytes.fromhex(sm3_hex) + bytes.fromhex(sha256_hex)
+    return sm3(_RECORD + salt + number.to_bytes(8, "big") + digests)
 
 
 def redaction_checks(
@@ -35,7 +56,8 @@ def redaction_checks(
             return [Check(_OPENED, False, en, zh)]
         return []
     try:
-        holes = _holes(json.loads(files[REDACTIONS]), rows)
+        raws = {number: base64.b64decode(row["raw"]) for number, row in rows.items()}
+        holes = _holes(json.loads(files[REDACTIONS]), raws)
     except _BAD as error:
         en, zh = why(error)
         if REDACTIONS not in files:
@@ -51,26 +73,51 @@ def redaction_checks(
         )
     ]
     if openings:
-        return [*checks, _opened(holes, rows, openings, sm3(files.get("manifest.json", b"")))]
-    en = "the digests of these records can be checked when they are opened (--openings)"
-    return [*checks, Check(_OPENED, None, en, "这些记录的摘要须在披露后核对（--openings）")]
+        manifest = sm3(files.get("manifest.json", b""))
+        return [*checks, _opened(holes, rows, raws, openings, manifest)]
+    some = ", ".join(f"#{number}" for number in sorted(rows)[:20])
+    en = f"what these records were is the signer's word until they are opened (--openings): {some}"
+    zh = f"下列记录的原貌在披露前仅由签名者陈述（--openings）：{some}"
+    return [*checks, Check(_OPENED, None, en, zh)]
 
 
-def _holes(told: dict[str, Any], rows: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The holes, which lie in redacted records, in order, apart, and filled with stars."""
-    ends = dict.fromkeys(rows, 0)
-    if told["v"] != 1:
+def opened_proofs(
+    files: dict[str, bytes], events: list[dict[str, Any]], openings: bytes
+) -> tuple[list[dict[str, Any]], dict[int, str]]:
+    """The proofs that come with openings, and the SM3 of each record that they make whole; what is
+    wrong with openings is said by `redaction_checks`."""
+    try:
+        told = json.loads(openings) if openings else {}
+        holes = json.loads(files.get(REDACTIONS, b'{"holes":[]}'))["holes"]
+        left = Counter(hole["n"] for hole in holes)
+        raws = {
+            row["n"]: bytearray(base64.b64decode(row["raw"])) for row in events if row["n"] in left
+        }
+        for one in told.get("openings", []):
+            hole, value = holes[one["hole"]], base64.b64decode(one["value"])
+            raws[hole["n"]][hole["at"] : hole["at"] + hole["length"]] = value
+            left[hole["n"]] -= 1
+        proofs: list[dict[str, Any]] = told.get("proofs", [])
+    except _BAD:
+        return [], {}
+    return proofs, {number: sm3(bytes(raws[number])) for number, more in left.items() if not more}
+
+
+def _holes(told: dict[str, Any], raws: dict[int, bytes]) -> list[dict[str, Any]]:
+    """The holes, which lie in redacted records, in order, apart, and filled."""
+    ends = dict.fromkeys(raws, 0)
+    if told["v"] != _VERSION:
         raise Damaged("it is of another version", "版本不同")
     holes: list[dict[str, Any]] = told["holes"]
     for hole in holes:
         number, at, length = hole["n"], hole["at"], hole["length"]
-        if number not in rows:
+        if type(number) is not int or number not in raws:
             raise Damaged(f"record {number} is not a redacted one", f"第 {number} 条并无遮盖")
         if type(at) is not int or type(length) is not int or at < ends[number] or length < 1:
             raise Damaged(f"record {number}: its places are not in order",
                           f"第 {number} 条：遮盖位置次序有误")  # fmt: skip
-        filled = base64.b64decode(rows[number]["raw"])[at : at + length]
-        if len(filled) != length or not _STARS.fullmatch(filled):
+        filled = raws[number][at : at + length]
+        if len(filled) != length or not _FILLED.fullmatch(filled):
             raise Damaged(f"record {number}: what was taken out is not stars alone",
                           f"第 {number} 条：遮盖处并非全为星号")  # fmt: skip
         if not _SM3_HEX.fullmatch(hole["commitment"]):
@@ -85,38 +132,54 @@ def _holes(told: dict[str, Any], rows: dict[int, dict[str, Any]]) -> list[dict[s
 
 
 def _opened(
-    holes: list[dict[str, Any]], rows: dict[int, dict[str, Any]], openings: bytes, manifest: str
+    holes: list[dict[str, Any]],
+    rows: dict[int, dict[str, Any]],
+    raws: dict[int, bytes],
+    openings: bytes,
+    manifest: str,
 ) -> Check:
-    """Each opening fits its commitment, and records opened whole have their digest again."""
+    """Each opening fits its commitment, and records opened whole have the digests committed to."""
     try:
         told = json.loads(openings)
-        if told["v"] != 1 or told["manifest_sm3"] != manifest:
+        if told["v"] != _VERSION or told["manifest_sm3"] != manifest:
             raise Damaged("it is of another pack", "不是本包的披露文件")
-        raws = {number: bytearray(base64.b64decode(row["raw"])) for number, row in rows.items()}
-        left = {number: sum(hole["n"] == number for hole in holes) for number in rows}
-        seen = set()
+        whole = {number: bytearray(raw) for number, raw in raws.items()}
+        left = Counter(hole["n"] for hole in holes)
+        seen: set[int] = set()
         for one in told["openings"]:
-            hole, salt = holes[one["hole"]], bytes.fromhex(one["salt"])
-            value, number = base64.b64decode(one["value"], validate=True), hole["n"]
-            if one["hole"] in seen or sm3(salt + value) != (hole["commitment"]):
-                raise Damaged(f"record {number}: what is shown is not what was committed to",
-                              f"第 {number} 条：披露内容与承诺值不符")  # fmt: skip
-            seen.add(one["hole"])
-            raws[number][hole["at"] : hole["at"] + hole["length"]] = value
-            left[number] -= 1
-        whole = [number for number, more in left.items() if not more]
-        for number in whole:
-            row, raw = rows[number], bytes(raws[number])
-            found = len(raw), sm3(raw), hashlib.sha256(raw).hexdigest()
-            if found != (row["size"], row["sm3"], row["sha256"]):
-                raise Damaged(f"record {number}: opened whole, it is not what its digest names",
-                              f"第 {number} 条：全部披露后与其摘要不符")  # fmt: skip
+            which, number = one["hole"], one["n"]
+            if type(which) is not int or not 0 <= which < len(holes) or which in seen:
+                raise Damaged("a place is not one of this pack's, or is there twice",
+                              "有的位置不属于本包，或重复出现")  # fmt: skip
+            hole = holes[which]
+            value = base64.b64decode(one["value"], validate=True)
+            fits = len(value) == hole["length"] and number == hole["n"]
+            if not fits or hole["commitment"] != (
+                hole_commitment(bytes.fromhex(one["salt"]), hole["n"], hole["at"], value)
+            ):
+                raise Damaged(f"record {hole['n']}: what is shown is not what was committed to",
+                              f"第 {hole['n']} 条：披露内容与承诺值不符")  # fmt: skip
+            seen.add(which)
+            whole[hole["n"]][hole["at"] : hole["at"] + hole["length"]] = value
+            left[hole["n"]] -= 1
+        if not seen:
+            raise Damaged("it opens nothing", "其中没有披露任何内容")
+        salts = {one["n"]: bytes.fromhex(one["salt"]) for one in told["records"]}
+        done = [number for number, more in left.items() if not more]
+        for number in done:
+            raw = bytes(whole[number])
+            found = record_commitment(
+                salts[number], number, sm3(raw), hashlib.sha256(raw).hexdigest()
+            )
+            if found != rows[number]["digest"]:
+                raise Damaged(f"record {number}: opened whole, it is not what was committed to",
+                              f"第 {number} 条：全部披露后与其承诺的摘要不符")  # fmt: skip
     except _BAD as error:
         return Check(_OPENED, False, *why(error))
     return Check(
         _OPENED,
         True,
-        f"{len(seen)} of {len(holes)} places fit; {len(whole)} records are whole and have their"
+        f"{len(seen)} of {len(holes)} places fit; {len(done)} records are whole and have their"
         " digests",
-        f"{len(holes)} 处中披露 {len(seen)} 处，均相符；{len(whole)} 条记录已完整，摘要一致",
+        f"{len(holes)} 处中披露 {len(seen)} 处，均相符；{len(done)} 条记录已完整，摘要一致",
     )

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Verifies a Mingjian evidence pack offline. 明鉴证据包离线校验程序。
 
-    python3 verify.py PACK.zip [--fingerprint KEY_SM3] [--openings FILE] [--json] [--lang zh|en]
+    python3 verify.py PACK.zip [--fingerprint KEY_SM3] [--openings FILE] [--given FILE]
+                      [--json] [--lang zh|en]
 
 Needs Python 3.9 or later and nothing else: no network, no Mingjian, no other package. SM2 is
 GB/T 32918.2-2016 with the default signer id of GM/T 0009-2012; SM3 is GB/T 32905-2016. If the
@@ -17,14 +18,16 @@ from __future__ import annotations
 import argparse
 import json
 import locale
+import re
 import sys
 import zipfile
 
 from reports.standalone.checks import Verifier
 from reports.standalone.contents import MAX_BYTES
-from reports.standalone.words import Check, Outcome, language, unreadable, why
+from reports.standalone.words import Check, Outcome, language, shown, unreadable, why
+from reports.standalone.zip_checks import around
 
-_END_MARK, _END_BYTES = b"PK\x05\x06", 22  # last record of a ZIP without a comment
+MAX_BESIDE = 1 << 28  # bytes of openings, of a head
 
 
 def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
@@ -33,8 +36,8 @@ def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
     problems: list[tuple[str, str]] = []
     total = 0
     try:
-        with zipfile.ZipFile(path) as pack:
-            problems += _around(path, pack.infolist())
+        with zipfile.ZipFile(path) as pack, open(path, "rb") as whole:
+            problems += around(whole.read(MAX_BYTES), pack.infolist())
             for info in pack.infolist():
                 name, total = info.filename, total + info.file_size
                 if name in files:
@@ -53,27 +56,14 @@ def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
     return files, [Check("archive", False, en, zh) for en, zh in problems]
 
 
-def _around(path: str, members: list[zipfile.ZipInfo]) -> list[tuple[str, str]]:
-    """Bytes that belong to no file of the archive: nothing signed covers them."""
-    with open(path, "rb") as archive:
-        archive.seek(-_END_BYTES, 2)
-        ends = archive.read(4) == _END_MARK
-    problems = []
-    if members and min(info.header_offset for info in members) > 0:
-        problems.append(("there are bytes before its first file", "第一个文件之前有多余的字节"))
-    if not ends:
-        problems.append(("there are bytes after its end", "结尾之后有多余的字节或注释"))
-    return problems
-
-
-def verify(path: str, fingerprint: str = "", openings: bytes = b"") -> Outcome:
+def verify(path: str, fingerprint: str = "", openings: bytes = b"", given: bytes = b"") -> Outcome:
     """All checks of the pack at `path`, in reading order; a pack is good if none is False.
-    `openings`: what was taken out of it, where it is at hand."""
+    `openings`: what was taken out of it, `given`: an earlier head, where they are at hand."""
     files, problems = read_zip(path)
     if not files:
         empty = [Check("archive", False, "it holds no file", "其中没有任何文件")]
         return Outcome(problems or empty, "")
-    checks, key = Verifier(files, fingerprint, openings).run()
+    checks, key = Verifier(files, fingerprint, openings, given).run()
     return Outcome(problems + checks, key)
 
 
@@ -83,22 +73,36 @@ def main(arguments: list[str] | None = None) -> int:
         description="明鉴证据包离线校验 · verify a Mingjian evidence pack"
     )
     parser.add_argument("pack", help="证据包 · the pack (.zip)")
-    parser.add_argument("--fingerprint", default="", help="预期公钥指纹 · expected key fingerprint")
+    parser.add_argument("--fingerprint", help="预期公钥指纹 · expected key fingerprint")
     parser.add_argument("--openings", help="遮盖内容的披露文件 · what was taken out, opened")
+    parser.add_argument("--given", help="此前给出的账本签名头 · a head of the ledger given earlier")
     parser.add_argument("--json", action="store_true", help="JSON output")
     parser.add_argument("--lang", choices=("zh", "en"))
     options = parser.parse_args(arguments)
     lang = language(options.lang, locale.getlocale()[0])
-    openings = b""
-    for path in filter(None, (options.pack, options.openings)):
-        problem = unreadable(path)
+    beside: list[bytes] = []
+    for path in (options.pack, options.openings, options.given):
+        problem = path and unreadable(path)
         if problem:
             print(problem[lang == "zh"], file=sys.stderr)
             return 2
-    if options.openings:
-        with open(options.openings, "rb") as file:
-            openings = file.read()
-    found = verify(options.pack, options.fingerprint, openings)
+    for path in (options.openings, options.given):
+        if path:
+            with open(path, "rb") as file:
+                beside.append(file.read(MAX_BESIDE))
+        else:
+            beside.append(b"")
+    fingerprint = re.sub(r"[\s:]", "", options.fingerprint or "").lower()
+    if options.fingerprint is not None and not re.fullmatch("[0-9a-f]{64}", fingerprint):
+        en, zh = "a fingerprint is 64 digits, 0 to 9 and a to f", "指纹为 64 位十六进制数字"
+        print(zh if lang == "zh" else en, file=sys.stderr)
+        return 2
+    try:
+        found = verify(options.pack, fingerprint, *beside)
+    except MemoryError:
+        en, zh = "this machine has too little memory for this pack", "本机内存不足以校验此证据包"
+        print(zh if lang == "zh" else en, file=sys.stderr)
+        return 1
     if options.json:
         rows = [check._asdict() for check in found.checks]
         known = {"key_sm3": found.key, "key_known": found.key_known}
@@ -106,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0 if found.passed else 1
     for check in found.checks:
         mark = {True: "[ ok ]", False: "[FAIL]", None: "[note]"}[check.ok]
-        print(mark, f"{check.title(lang)}:", check.zh if lang == "zh" else check.en)
+        print(mark, f"{shown(check.title(lang))}:", shown(check.zh if lang == "zh" else check.en))
     print("结论：" if lang == "zh" else "Verdict: ", found.verdict(lang), sep="")
     return 0 if found.passed else 1
 
@@ -114,5 +118,5 @@ def main(arguments: list[str] | None = None) -> int:
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8")
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     sys.exit(main())

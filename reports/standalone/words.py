@@ -103,6 +103,12 @@ class Outcome(NamedTuple):
         return zh if language == "zh" else en
 
 
+def shown(text: str) -> str:
+    """Text from a pack for a screen: what is no visible character as its code, so that nothing in
+    a pack moves the cursor or hides."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+
+
 class Damaged(ValueError):
     """Something in a pack that is not as it must be, said for people."""
 

@@ -1,0 +1,56 @@
+"""Whether a pack holds nothing but what packs of its kind have, and JSON in one form."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from reports.standalone.words import Check, Damaged, why
+from sinks.ledger.canonical import canonical
+
+_ALWAYS = (
+    r"signer\.(pem|json)|inner-manifest\.json|report\.pdf|custody\.jsonl|completeness\.json"
+    r"|verify\.py|VERIFY\.md|ledger\.json|checkpoint\.txt|consistency\.json|timestamps\.json"
+    r"|timestamp-\d+\.(tsq|tsr|pem)"
+)
+_RECORDS = (
+    r"events\.jsonl|device\.json|redactions\.json|media\.json|media-\d+-\d+\.[a-z0-9]{1,8}"
+    r"|records\.html|handling\.jsonl"
+)
+_SEVERAL = rf"{_RECORDS}|alerts\.jsonl|rule-[0-9a-f]{{16}}\.(yaml|canonical)"
+_KINDS = {
+    "alert": rf"{_RECORDS}|alert\.json|rule\.(yaml|canonical)",
+    "case": _SEVERAL,
+    "person": _SEVERAL,
+    "month": r"alerts\.jsonl|figures\.json",
+}
+_OTHER_FORM = ("consistency.json", "inner-manifest.json")  # the second is looked at by itself
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+
+
+def name_checks(files: dict[str, bytes], manifest: dict[str, Any]) -> list[Check]:
+    """What is wrong with the names and the form of the files; none when all is well.
+
+    Args:
+        manifest: the outer one, which says what kind of pack it is.
+    """
+    kind, listed = manifest.get("kind"), [row["name"] for row in manifest["files"]]
+    if kind not in _KINDS:
+        return [Check("manifest.json", False, "is of no kind that there is", "种类不明")]
+    checks = []
+    if len({name.lower() for name in listed}) != len(listed):
+        checks.append(Check("manifest.json", False, "names a file twice", "有文件重名"))
+    known = re.compile(f"{_ALWAYS}|{_KINDS[kind]}")
+    for name in listed:
+        if not known.fullmatch(name):
+            checks.append(Check(name, False, "is no file of such a pack", "不属于此类证据包"))
+        elif name.endswith((".json", ".jsonl")) and name not in _OTHER_FORM and name in files:
+            try:
+                texts = files[name].split(b"\n") if name.endswith(".jsonl") else [files[name]]
+                if any(canonical(json.loads(text)) != text for text in texts if text):
+                    raise Damaged("it is not in canonical form", "不是规范形式")
+            except _UNREADABLE as error:
+                en, zh = why(error)
+                checks.append(Check(name, False, f"missing or damaged: {en}", f"缺失或损坏：{zh}"))
+    return checks
