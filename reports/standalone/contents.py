@@ -26,17 +26,10 @@ def other_facts(raw: bytes, row: dict[str, Any]) -> list[str]:
     wrong = []
     if row["kind"] != ("event" if record.get("kind") == "event" else "archive"):
         wrong.append("kind")
-    if row["kind"] == "event":
-        kind, times = record.get("type"), (record.get("time"), record.get("received_at"))
-    else:
-        kind, times = (
-            inner.get("msgtype"),
-            (
-                inner.get("msgtime"),
-                inner.get("time"),
-                record.get("received_at"),
-            ),
-        )
+    kind, times = record.get("type"), [record.get("time"), record.get("received_at")]
+    if row["kind"] != "event":
+        kind = inner.get("msgtype")
+        times = [inner.get("msgtime"), inner.get("time"), record.get("received_at")]
         wrong += _other_parties(inner, row)
     if isinstance(kind, str) and kind and row["type"] != kind.strip():
         wrong.append("type")
