@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where it is kept; left out: removed at last")
     options = parser.parse_args()
     folder = options.folder or HOME / "run" / "archive"
-    console = Console()
+    console = Console(width=140)
     figures = measure(folder, options.messages, options.queries, options.cold, console=console)
     if not options.folder:
         shutil.rmtree(folder)

@@ -91,6 +91,8 @@ def fill(
     taken = [Batch(*one) for one in json.loads(figures.read_text())] if figures.exists() else []
     done = archive.index.positions().get(_POSITION, 0)
     progress(done)
+    if done >= messages:
+        return taken
     source = said(messages, a_day=a_day, skip=done)
     while records := list(islice(source, batch)):
         done += len(records)

@@ -164,6 +164,9 @@ QUESTIONS: dict[str, Ask] = {
     "hit by a rule, frequent word": lambda drawn, rng: Query(
         hit=rng.choice(drawn.rules), text=rng.choice(drawn.frequent)
     ),
+    "hit by a rule, type": lambda drawn, rng: Query(
+        hit=rng.choice(drawn.rules), type=rng.choice(drawn.messages).type
+    ),
     "two frequent words": lambda drawn, rng: Query(text=" ".join(rng.sample(drawn.frequent, 2))),
     "sender, receiver who never met": _strangers,
     "sender, rare word of others": _sender_and_rare,

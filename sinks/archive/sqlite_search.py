@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from sinks.archive.rows import Asked, Row
+from sinks.archive.terms import name_of
 
 BLOCK = 1_024  # leaves of which the earliest and latest time are kept
 _INT64 = 1 << 63
 _FEW, _MANY = 128, 1_024  # leaves that are looked at together
-_A_LEAF = 256  # leaves that are read from a list in the time in which one is asked for
+# leaves that are read from a list in the time in which one is asked for, in a list and by its row
+_A_LEAF, _A_ROW = 256, 8
+_COLUMNS = {"s": "sender", "r": "room", "c": "conversation", "t": "type", "k": "kind",
+            "d": "direction"}  # fmt: skip
 _SPANS = """SELECT block FROM blocks WHERE latest >= ? AND earliest < ? AND block <= ?
   ORDER BY block DESC"""
 # `+`: in the order of leaves, not of times
@@ -26,6 +30,7 @@ _HAVING = """SELECT rowid FROM terms WHERE terms MATCH ? AND rowid BETWEEN ? AND
 _NAMED = "SELECT DISTINCT leaf FROM hits WHERE leaf BETWEEN ? AND ? ORDER BY leaf DESC"
 _NAMED_BY = """SELECT DISTINCT leaf FROM hits WHERE leaf BETWEEN ? AND ? AND rule = ?
   ORDER BY leaf DESC"""
+_NAME = "(SELECT id FROM names WHERE name = ?)"
 
 Rows = Callable[[str, Sequence[object]], Iterable[Row]]  # by a condition on messages, `m`
 Span = tuple[int, int]  # leaves, both ends are in it
@@ -109,18 +114,48 @@ def _named(db: sqlite3.Connection, rule: str, terms: Sequence[str], span: Span) 
 
     To ask of one leaf whether it has the terms takes as long as to read some hundred of those that
     have them. So for each few that are named those between are read, and only where these are too
-    many the named ones are asked one by one.
+    many the named ones are asked one by one; by their rows for what stands there.
     """
     cursor = db.execute(_NAMED, span) if rule == "*" else db.execute(_NAMED_BY, (*span, rule))
+    told = {term: _told_by_row(term) for term in terms}
+    in_row = [one for one in told.values() if one]
+    others = [term for term, one in told.items() if not one]
     size = _FEW
     while named := [leaf for (leaf,) in cursor.fetchmany(size)]:
         if not terms:
             yield from named
             continue
-        most = len(named) * _A_LEAF
+        most = len(named) * (_A_LEAF if others else _A_ROW)
         having = _forwards(db, terms, (named[-1], named[0]), most)
         if len(having) == most:
-            rest = (leaf for leaf in named if leaf > having[-1])
-            yield from (leaf for leaf in rest if _forwards(db, terms, (leaf, leaf)))
+            rest = _with(db, [leaf for leaf in named if leaf > having[-1]], in_row)
+            yield from (leaf for leaf in rest if _has(db, leaf, others))
         yield from sorted(set(named).intersection(having), reverse=True)
         size = min(size * 2, _MANY)
+
+
+def _told_by_row(term: str) -> tuple[str, str] | None:
+    """The column and the name in it that a row has whose message has this term; None where rows do
+    not say it."""
+    told = name_of(term)
+    return (_COLUMNS[told[0]], told[1]) if told and told[0] in _COLUMNS else None
+
+
+def _with(
+    db: sqlite3.Connection, leaves: Sequence[int], in_row: Sequence[tuple[str, str]]
+) -> Sequence[int]:
+    """Those of these leaves whose rows have these names in these columns; descending, as they
+    are."""
+    if not in_row or not leaves:
+        return leaves
+    marks = ", ".join("?" * len(leaves))
+    named = " AND ".join(f"{column} = {_NAME}" for column, _ in in_row)
+    cursor = db.execute(
+        f"SELECT leaf FROM messages WHERE leaf IN ({marks}) AND {named} ORDER BY leaf DESC",  # noqa: S608
+        (*leaves, *(name for _, name in in_row)),
+    )
+    return [leaf for (leaf,) in cursor]
+
+
+def _has(db: sqlite3.Connection, leaf: int, terms: Sequence[str]) -> bool:
+    return not terms or bool(_forwards(db, terms, (leaf, leaf)))

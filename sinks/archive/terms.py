@@ -128,6 +128,9 @@ def texts(message: Message) -> Iterator[str]:
             yield value
 
 
+_NAMED = frozenset("sprctkd")
+
+
 def _known_by(message: Message) -> Iterator[str]:
     yield named("s", message.sender)
     for one in message.recipients:
@@ -145,6 +148,15 @@ def named(kind: str, name: str) -> str:
     """The term of a person, room, conversation or type: letters and digits only, whatever the name
     holds."""
     return kind + name.encode().hex()
+
+
+def name_of(term: str) -> tuple[str, str] | None:
+    """The kind and the name that `named` made this term of; None when it is none of these."""
+    try:
+        kind, name = term[:1], bytes.fromhex(term[1:]).decode()
+    except ValueError:
+        return None
+    return (kind, name) if kind in _NAMED and named(kind, name) == term else None
 
 
 def id_term(msgid: str) -> str:

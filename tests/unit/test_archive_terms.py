@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.message import Message
-from sinks.archive.terms import Terms, runs
+from sinks.archive.terms import Terms, id_term, name_of, named, runs
 
 TERMS = Terms(b"k" * 16)
 SAID = st.text(alphabet="保本产品ab1234567890１２³九Ⅳ _，x🙂é", max_size=40)
@@ -54,3 +54,16 @@ def test_runs_are_what_is_a_letter_or_digit(text):
     told = "".join(runs(text))
     assert all(char.isalnum() for char in told)
     assert runs(" ".join(runs(text))) == runs(text)
+
+
+@given(st.sampled_from("sprctkd"), st.text(max_size=9))
+def test_what_a_term_in_the_clear_is_of_can_be_told(kind, name):
+    assert name_of(named(kind, name)) == (kind, name)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [*TERMS.asked("保本 12345"), id_term("m1"), "", "s", "s6", "sFF", "s 6c69", "x6c69", "text"],
+)
+def test_of_other_terms_nothing_is_told(term):
+    assert name_of(term) in (None, ("s", ""))
