@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +20,7 @@ from rules.alert import sm3_raw
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.published import find
-from sinks.archive.custody import CustodyBook, Line
-from sinks.archive.disposable import within
+from sinks.archive.custody import CustodyBook, named_leaves
 from sinks.archive.leaves import CUSTODY, OtherLeaf
 from sinks.archive.media import MediaStore
 from sinks.archive.media_book import MediaBook
@@ -98,26 +97,17 @@ def handled(book: CustodyBook, index: ArchiveIndex, leaves: Collection[int]) -> 
         BookDamaged: the book is not what was written.
     """
     wanted = set(leaves)
-    found = [line for line in book.lines() if wanted & set(_named(line))]
+    found = [
+        line
+        for line in book.lines()
+        for spans in [named_leaves(line.deed.details)]
+        if any(leaf in wanted for first, last in spans for leaf in range(first, last + 1))
+    ]
     entries = [OtherLeaf(CUSTODY, str(line.number), sm3_raw(line.raw)) for line in found]
     return [
         HandlingLine(line.number, line.raw, index.leaf_of(entry))
         for line, entry in zip(found, entries, strict=True)
     ]  # fmt: skip
-
-
-def _named(line: Line) -> Iterable[int]:
-    """The leaves that a line names: one, a list of them, or spans."""
-    details: dict[str, Any] = line.deed.details
-    one, many = details.get("leaf"), details.get("leaves")
-    if type(one) is int:
-        yield one
-    if not isinstance(many, list):
-        return
-    if all(type(leaf) is int for leaf in many):
-        yield from many
-    else:
-        yield from within(many)
 
 
 class ArchivedFiles:

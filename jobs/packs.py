@@ -29,7 +29,6 @@ from sinks.readers import open_reader
 from sinks.sealing import Sealer, binding
 
 WORST = "worst"
-
 _PAGE = 200
 
 
@@ -68,8 +67,8 @@ class Wish:
         """What the pack says of how it was asked for."""
         return Request(
             created_at=self.created_at,
-            created_by=printable(self.created_by) or account(),
-            reason=printable(self.reason),
+            created_by=self.created_by or account(),
+            reason=self.reason,
             company=settings.tenant_name or settings.tenant,
             tool=f"mingjian {version('mingjian')}",
             language=self.language,
@@ -77,11 +76,6 @@ class Wish:
             redact=self.redact,
             limit=self.limit,
         )
-
-
-def printable(text: str) -> str:
-    """Text of a command line, which may hold bytes that are no UTF-8."""
-    return text.encode("utf-8", "replace").decode()
 
 
 class Made(NamedTuple):

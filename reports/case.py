@@ -132,6 +132,12 @@ class Bundle:
         return [finding.alert for finding in self.findings]
 
     @property
+    def case(self) -> str:
+        """The number people quote."""
+        single = self.findings[0].alert if self.subject.kind == ALERT else None
+        return case_id(self.subject, self.request, single)
+
+    @property
     def name(self) -> str:
         """What the pack's files are called, without their ending."""
         return pack_name(self.subject, self.request)

@@ -14,19 +14,15 @@ from reports.case import MONTH, Request, Subject, case_id, moment, pack_name
 from reports.charts import LEVEL_COLOURS, per_day, ranking
 from reports.completeness import not_covered
 from reports.custody import Custody
-from reports.pack import About, Pack, sealed
-from reports.pdf import render
+from reports.pack import VERSION, Pack, sealed
 from reports.signing import Signer
 from reports.standalone.case_checks import ALERTS_FILE
-from reports.standalone.checks import INNER
 from reports.standalone.figures import alert_figures
 from reports.standalone.month_checks import FIGURES
 from reports.words import LEVELS, STATES, Words
-from rules.alert import sm3_raw
 from rules.zone import SHANGHAI
 from sinks.ledger.canonical import canonical
 
-VERSION = 2
 _MOST_RULES = 15
 _MOST_ITEMS = 20
 
@@ -103,29 +99,25 @@ def month_pack(facts: MonthFacts, signer: Signer, anchors: Anchors | None) -> Pa
         size = ledger.note.checkpoint.size
         custody.add("ledger_read", request.reason, entries=ledger.entries, of=size)
     custody.add("pack_created", request.reason, month=subject.id)
+    beyond = _not_covered(ledger)
     rows = [canonical({"v": VERSION, "alert": alert}) + b"\n" for alert in facts.alerts]
     inside = {
         ALERTS_FILE: b"".join(rows),
         FIGURES: canonical(told),
         "completeness.json": canonical(
-            {"v": 2, "alerts": {"count": len(facts.alerts)}, "not_covered": _not_covered(ledger)}
+            {"v": VERSION, "alerts": {"count": len(facts.alerts)}, "not_covered": beyond}
         ),
         **(ledger.files if ledger else {}),
     }
-    about = About(case_id(subject, request), subject.kind, subject.id, subject.since, subject.until)
     drawn = {
         **month_view(facts, told),
         "custody": custody.lines,
         "ledger": ledger,
-        "not_covered": _not_covered(ledger),
+        "not_covered": beyond,
         "signer": signer.info(),
     }
-    pack = sealed(
-        about, inside, {}, custody.lines, request, signer,
-        lambda inner: render("month.html.j2", {**drawn, "inner_sm3": sm3_raw(inner[INNER])}, inner,
-                             request.created_at),
-    )  # fmt: skip
-    return pack._replace(name=pack_name(subject, request))
+    case = case_id(subject, request)
+    return sealed(subject, case, inside, {}, custody.lines, request, signer, "month.html.j2", drawn)
 
 
 def _not_covered(ledger: Any) -> list[dict[str, str]]:

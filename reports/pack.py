@@ -9,11 +9,11 @@ import io
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reports.case import ALERT, Bundle, Finding, Item, Request, case_id
+from reports.case import ALERT, Bundle, Finding, Item, Request, Subject, pack_name
 from reports.custody import head
 from reports.pdf import render
 from reports.readable import readable
@@ -22,7 +22,7 @@ from reports.standalone import single_file
 from reports.standalone.case_checks import ALERT_FILE, ALERTS_FILE
 from reports.standalone.checks import INNER, KEY, MANIFEST, PDF, SIGNATURE, SIGNER
 from reports.standalone.media_checks import MEDIA
-from reports.standalone.redaction_checks import REDACTIONS
+from reports.standalone.redaction_checks import FORM, REDACTIONS
 from reports.view import view
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
@@ -46,23 +46,8 @@ class Pack(NamedTuple):
     openings: bytes = b""
 
 
-class About(NamedTuple):
-    """What both manifests say of a pack: the number people quote, what it is about."""
-
-    case: str
-    kind: str
-    subject: str
-    since: int = 0
-    until: int = 0
-
-
 def build_pack(bundle: Bundle, signer: Signer) -> Pack:
     """The pack of a bundle. Equal bundles and keys give equal bytes."""
-    request, subject = bundle.request, bundle.subject
-    one = bundle.findings[0].alert if subject.kind == ALERT else None
-    about = About(
-        case_id(subject, request, one), subject.kind, subject.id, subject.since, subject.until
-    )
     inside = {
         **_alerts(bundle),
         "events.jsonl": b"".join(canonical(event_row(item)) + b"\n" for item in bundle.items),
@@ -78,29 +63,31 @@ def build_pack(bundle: Bundle, signer: Signer) -> Pack:
     if not drawn["whole"]:
         beside["records.html"] = readable(bundle)
     pack = sealed(
-        about, inside, beside, bundle.custody, request, signer,
-        lambda inner: render("report.html.j2", {**drawn, "inner_sm3": sm3_raw(inner[INNER])},
-                             inner, request.created_at),
+        bundle.subject, bundle.case, inside, beside, bundle.custody, bundle.request, signer,
+        "report.html.j2", drawn,
     )  # fmt: skip
-    return pack._replace(name=bundle.name, openings=_openings(bundle, pack.manifest_sm3))
+    return pack._replace(openings=_openings(bundle, pack.manifest_sm3))
 
 
 def sealed(
-    about: About,
+    subject: Subject,
+    case: str,
     inside: Mapping[str, bytes],
     beside: Mapping[str, bytes],
     custody: Sequence[bytes],
     request: Request,
     signer: Signer,
-    draw: Callable[[dict[str, bytes]], bytes],
+    template: str,
+    drawn: Mapping[str, Any],
 ) -> Pack:
     """A pack of these files.
 
     Args:
+        case: the number people quote.
         inside: files that are attached to the PDF too.
         beside: files that are in the pack alone.
         custody: lines of custody.jsonl.
-        draw: makes the PDF of the files that are attached to it.
+        template, drawn: what the PDF is made from; see `reports.pdf.render`.
     """
     files = {
         **inside,
@@ -108,12 +95,14 @@ def sealed(
         SIGNER: canonical(signer.info()),
     }
     told = {
-        "v": VERSION, **about._asdict(), "created_at": request.created_at,
+        "v": VERSION, "case": case, "kind": subject.kind, "subject": subject.id,
+        "since": subject.since, "until": subject.until, "created_at": request.created_at,
         "unmasked": request.unmask, "redacted": sorted(request.redact),
     }  # fmt: skip
     inner = canonical({**told, "custody": head(tuple(custody)), "files": _rows(files)})
     attached = {INNER: inner, **files}
-    pdf = draw(attached)
+    variables = {**drawn, "inner_sm3": sm3_raw(inner)}
+    pdf = render(template, variables, attached, request.created_at)
     files = {
         PDF: pdf,
         **attached,
@@ -125,26 +114,28 @@ def sealed(
     manifest = canonical({**told, "tool": request.tool, "files": _rows(files)})
     signed = {MANIFEST: manifest, SIGNATURE: signer.sign_repeatably(manifest), **files}
     archive = _zip(signed, request.created_at)
-    return Pack(about.case.lower(), about.case, archive, pdf, sm3_raw(manifest))
+    return Pack(pack_name(subject, request), case, archive, pdf, sm3_raw(manifest))
 
 
 def _alerts(bundle: Bundle) -> dict[str, bytes]:
     """alert.json of one alert, alerts.jsonl of many, and the rules that judged."""
     single = bundle.subject.kind == ALERT
+    hidden = {one: item for item in bundle.items if item.redacted for one in item.evidence}
     files: dict[str, bytes] = {}
     rows = []
     for finding in bundle.findings:
         stem = "rule" if single else f"rule-{finding.rule.digest[:_RULE_HEAD]}"
         files[f"{stem}.yaml"] = finding.rule.text.encode()
         files[f"{stem}.canonical"] = finding.rule.canonical
-        rows.append(canonical(_alert_row(finding, stem, bundle)))
+        rows.append(canonical(_alert_row(finding, stem, bundle.request.tool, hidden)))
     if single:
         return {ALERT_FILE: rows[0], **files}
     return {ALERTS_FILE: b"".join(row + b"\n" for row in rows), **files}
 
 
-def _alert_row(finding: Finding, stem: str, bundle: Bundle) -> dict[str, Any]:
-    hidden = {one: item for item in bundle.items if item.redacted for one in item.evidence}
+def _alert_row(
+    finding: Finding, stem: str, tool: str, hidden: Mapping[str, Item]
+) -> dict[str, Any]:
     return {
         "v": VERSION,
         "alert": finding.alert,
@@ -153,7 +144,7 @@ def _alert_row(finding: Finding, stem: str, bundle: Bundle) -> dict[str, Any]:
         ],
         "rule_files": [f"{stem}.yaml", f"{stem}.canonical"],
         "rule_text_sm3": sm3_raw(finding.rule.text.encode()),
-        "tool": bundle.request.tool,
+        "tool": tool,
     }
 
 
@@ -205,7 +196,7 @@ def _redactions(items: Sequence[Item]) -> dict[str, bytes]:
     ]  # fmt: skip
     if not rows:
         return {}
-    return {REDACTIONS: canonical({"v": 2, "holes": rows})}
+    return {REDACTIONS: canonical({"v": FORM, "holes": rows})}
 
 
 def _openings(bundle: Bundle, manifest_sm3: str) -> bytes:
@@ -223,7 +214,7 @@ def _openings(bundle: Bundle, manifest_sm3: str) -> bytes:
         for item in bundle.items if item.redacted
     ]  # fmt: skip
     proofs = list(bundle.ledger.withheld) if bundle.ledger else []
-    told = {"v": 2, "manifest_sm3": manifest_sm3, "openings": rows, "records": records}
+    told = {"v": FORM, "manifest_sm3": manifest_sm3, "openings": rows, "records": records}
     return canonical({**told, "proofs": proofs})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from reports.case import Bundle, case_id, moment
+from reports.case import Bundle, moment
 from reports.pages import TEMPLATES, page
 from reports.people import People
 from reports.rows import Rows, hits_of
@@ -20,7 +20,7 @@ def readable(bundle: Bundle) -> bytes:
         "t": words,
         "moment": moment,
         "language": words.language,
-        "case": case_id(bundle.subject, bundle.request),
+        "case": bundle.case,
         "css": Markup((TEMPLATES / "report.css").read_text("utf-8")),  # noqa: S704 - our own file
         "count": len(bundle.items),
         "conversations": rows.conversations(bundle.items, hits_of(bundle.alerts)),

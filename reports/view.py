@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reports.case import ALERT, MEMBER, PERSON, Bundle, Finding, Item, case_id, moment
+from reports.case import ALERT, MEMBER, PERSON, Bundle, Finding, Item, moment
 from reports.people import People
 from reports.pieces import Whole, plain
 from reports.rows import Rows, hits_of
@@ -27,7 +27,6 @@ def view(bundle: Bundle, signer: dict[str, Any]) -> dict[str, Any]:
     words = Words(request.language)
     people = People(bundle, words)
     rows = Rows(bundle, people, words)
-    single = bundle.findings[0].alert if subject.kind == ALERT else None
     drawn = _drawn(bundle.items, rows)
     hits = hits_of(bundle.alerts)
     findings = sorted(bundle.findings, key=_by_weight)
@@ -37,7 +36,7 @@ def view(bundle: Bundle, signer: dict[str, Any]) -> dict[str, Any]:
     return {
         "t": words,
         "language": request.language,
-        "case": (single and case_id(subject, request, single)) or case_id(subject, request),
+        "case": bundle.case,
         "name": bundle.name,
         "kind": subject.kind,
         "title": _title(bundle, people, words),

@@ -11,6 +11,7 @@ hash that is left leads to the leaf.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection
 
 _Range = tuple[int, int]  # of leaves: the first, and the one behind the last
@@ -27,7 +28,7 @@ class Guard:
 
     def __init__(self, size: int, secret: Collection[int], known: Collection[int]) -> None:
         self._size = size
-        self._secret, self._known = sorted(secret), set(known) | set(secret)
+        self._secret, self._known = sorted(set(secret)), sorted({*known, *secret})
 
     def may_show(self, leaf: int) -> bool:
         """Whether the entry and the audit path of a leaf give nothing away."""
@@ -43,11 +44,12 @@ class Guard:
 
     def _tells(self, span: _Range) -> bool:
         first, last = span
-        if not any(first <= leaf < last for leaf in self._secret):
-            return False
-        if last - first > len(self._known):
-            return False
-        return all(leaf in self._known for leaf in range(first, last))
+        return _within(self._secret, span) > 0 and _within(self._known, span) == last - first
+
+
+def _within(leaves: list[int], span: _Range) -> int:
+    """How many of some leaves, in order, lie in a range."""
+    return bisect_left(leaves, span[1]) - bisect_left(leaves, span[0])
 
 
 def siblings(leaf: int, size: int) -> list[_Range]:

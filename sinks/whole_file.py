@@ -34,6 +34,14 @@ def write_whole(path: Path, data: bytes, *, mode: int, durable: bool = True) -> 
         sync(path.parent)
 
 
+def write_at(handle: int, data: bytes, at: int) -> None:
+    """Write all of it from a place of an open file on; the kernel may take less at once."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(handle, view, at)
+        view, at = view[written:], at + written
+
+
 def sync(path: Path) -> None:
     """Make a file's bytes, or the names in a folder, durable."""
     handle = os.open(path, os.O_RDONLY)

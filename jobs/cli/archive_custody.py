@@ -31,7 +31,7 @@ from jobs.cli.archive_options import TargetOption
 from jobs.cli.words import plural, visible
 from rules.alert import sm3_raw
 from rules.errors import EXIT_FINDINGS
-from sinks.archive.custody import BookDamaged, Line
+from sinks.archive.custody import BookDamaged, Line, named_leaves
 from sinks.archive.leaves import CUSTODY, OtherLeaf
 
 ACTIONS = {
@@ -122,7 +122,8 @@ def custody(
             continue
         if deed.at < first or (last and deed.at > last):
             continue
-        if message is not None and not _concerns(deed.details, message):
+        concerned = named_leaves(deed.details)
+        if message is not None and not any(a <= message <= b for a, b in concerned):
             continue
         if output is Output.json:
             emit({"n": line.number, **deed._asdict(), "in_ledger": entered})
@@ -188,7 +189,7 @@ def _what(details: dict[str, Any]) -> str:
     parts = []
     for key, value in details.items():
         if key == "leaves":
-            count = sum(last - first + 1 for first, last in map(_span, value))
+            count = sum(last - first + 1 for first, last in named_leaves({key: value}))
             parts.append(say(plural(count, "message"), f"{count:,} 条"))
         elif key == "query":
             parts.append(" ".join(f"{name}={one}" for name, one in value.items()) or "*")
@@ -200,15 +201,3 @@ def _what(details: dict[str, Any]) -> str:
             told = value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
             parts.append(f"{key}={told}")
     return "  ".join(parts)
-
-
-def _concerns(details: dict[str, Any], message: int) -> bool:
-    """Whether a deed was done with a message, by its number."""
-    spans = map(_span, details.get("leaves", ()))
-    return details.get("leaf") == message or any(first <= message <= last for first, last in spans)
-
-
-def _span(told: Any) -> tuple[int, int]:
-    """The first and the last of some messages: books name one, or a span of them."""
-    first, last = told if isinstance(told, list) else (told, told)
-    return first, last

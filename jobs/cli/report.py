@@ -10,7 +10,7 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
-from jobs.cli import report_make
+from jobs.cli import report_make, report_month, report_open
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -40,7 +40,8 @@ report_app = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the sub-application."""
-    report_make.register(report_app)
+    for part in (report_make, report_month, report_open):
+        part.register(report_app)
     app.add_typer(report_app)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from jobs.cli.app import (
     emit,
     language,
     out,
+    printable,
     say,
     settings_from,
 )
@@ -50,9 +52,6 @@ from rules.errors import EXIT_USAGE, MingjianError
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    # Imported here: these modules need this one's options.
-    from jobs.cli import report_month, report_open  # noqa: PLC0415
-
     app.command(
         "pack",
         help="为一条告警，或为多条告警合成的一案，制作证据包（PDF 与 ZIP）。\n\n"
@@ -68,8 +67,6 @@ def register(app: typer.Typer) -> None:
         "例 · example:\n\n  mingjian report person zhangwei --since 2026-10-01 --until 2026-10-31"
         " --reason 离任审计",
     )(person)
-    report_month.register(app)
-    report_open.register(app)
 
 
 def pack(
@@ -92,7 +89,7 @@ def pack(
     output: OutputOption = Output.text,
 ) -> None:
     """Build and store the pack of an alert or a case."""
-    # Imported here: the PDF library needs a second to load, and only these commands use it.
+    # Imported here: it takes half a second, which every other command would wait for.
     from reports.case import ALERT, CASE, Subject  # noqa: PLC0415
 
     if case and not case.strip():
@@ -103,7 +100,7 @@ def pack(
     settings = settings_from(profile, config, overrides)
     make(
         settings,
-        Subject(CASE, " ".join(case.split()) or "、".join(sorted(alert))) if several
+        Subject(CASE, printable(" ".join(case.split())) or "、".join(sorted(alert))) if several
         else Subject(ALERT, alert[0]),
         wish_of(
             settings, folder, reason, created_by, lang, unmask=unmask, redact=redact, given=given,
@@ -189,9 +186,9 @@ def wish_of(
         )
     return Wish(
         folder=folder or Path(settings.data_dir) / "packs",
-        reason=" ".join(reason.split()),
+        reason=printable(" ".join(reason.split())),
         created_at=int(time.time() * 1000),
-        created_by=created_by,
+        created_by=printable(created_by),
         language=lang.value if lang else language(),
         unmask=unmask,
         redact=frozenset(one.value for one in redact),
@@ -217,23 +214,18 @@ def make(
     before = nothing_before
     if archive is not None:
         desk = desk_of(settings, archive)
-        wish, before = at_the_desk(desk, wish, unmask=wish.unmask, about=subject.id)
+        wish, before = at_the_desk(desk, wish, subject.id)
     made = make_pack(settings, subject, wish, alerts=alerts, before_saving=before)
     tell(made._asdict(), time.monotonic() - started, same, output)
 
 
-def at_the_desk(
-    desk: Desk, wish: Any, *, unmask: bool, about: str
-) -> tuple[Any, Callable[..., None]]:
+def at_the_desk(desk: Desk, wish: Any, about: str) -> tuple[Any, Callable[..., None]]:
     """The wish with its reason as it is kept, and what writes the export into the custody book
     before there is a file. Raises MingjianError: they may not, or a reason is needed."""
-    from dataclasses import replace  # noqa: PLC0415
-
     role = desk.allow(EXPORT, about=about)
-    reason = wish.reason
-    if unmask:
+    if wish.unmask:
         role = desk.allow(UNMASK, about=about)
-    reason = reason_given(reason, UNMASK if unmask else EXPORT)
+    reason = reason_given(wish.reason, UNMASK if wish.unmask else EXPORT)
 
     def note(ready: Any) -> None:
         acting, why = role, reason
@@ -247,7 +239,7 @@ def at_the_desk(
         desk.note(
             EXPORTED, acting, why, pack=pack.name, kind=bundle.subject.kind,
             records=len(bundle.items), leaves=leaves, manifest_sm3=pack.manifest_sm3,
-            unmasked=unmask, redacted=sorted(bundle.request.redact), **details,
+            unmasked=wish.unmask, redacted=sorted(bundle.request.redact), **details,
         )  # fmt: skip
 
     return replace(wish, reason=reason), note

@@ -45,7 +45,7 @@ def month(
     output: OutputOption = Output.text,
 ) -> None:
     """Build and store the report of a month."""
-    # Imported here: the PDF library needs a second to load, and only these commands use it.
+    # Imported here: it takes half a second, which every other command would wait for.
     from jobs.month import make_month, nothing_before  # noqa: PLC0415
 
     started = time.monotonic()
@@ -54,7 +54,7 @@ def month(
     archive = written_archive(settings)
     before = nothing_before
     if archive is not None:
-        wish, before = at_the_desk(desk_of(settings, archive), wish, unmask=False, about=which)
+        wish, before = at_the_desk(desk_of(settings, archive), wish, which)
     made = make_month(settings, which, wish, before)
     tell(
         made._asdict(),

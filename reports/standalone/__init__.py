@@ -33,6 +33,7 @@ _MODULES = (
     "reports/standalone/media_checks.py",
     "reports/standalone/figures.py",
     "reports/standalone/month_checks.py",
+    "reports/standalone/second_opinion.py",
     "reports/standalone/checks.py",
 )
 _OURS = ("reports.", "sinks.")

@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import subprocess
-import tempfile
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +16,8 @@ from reports.standalone.ledger_checks import ledger_checks
 from reports.standalone.media_checks import media_checks
 from reports.standalone.month_checks import month_checks
 from reports.standalone.name_checks import name_checks
-from reports.standalone.redaction_checks import redaction_checks
+from reports.standalone.redaction_checks import UNOPENED, redaction_checks
+from reports.standalone.second_opinion import openssl_says
 from reports.standalone.sm2 import SIGNER_ID, public_point, sm2_verify
 from reports.standalone.words import INSIDE, TRUST, Check, Damaged, Outcome, why
 from sinks.ledger.canonical import canonical
@@ -63,6 +61,7 @@ class Verifier:
         self.files, self.fingerprint = files, fingerprint
         self.openings, self.given = openings, given
         self.checks: list[Check] = []
+        self._opened = UNOPENED
         self.key = ""  # fingerprint of the key in the pack, once it is read
         self._public: tuple[tuple[int, int], bytes] | None = None  # that key: point and DER
 
@@ -93,8 +92,8 @@ class Verifier:
         else:
             events = self._events()
             self._part("alert members", lambda: case_checks(self.files, events))
+        self._part("redactions", lambda: self._redactions(events))
         self._part("ledger entries", lambda: self._ledger(events))
-        self._part("redactions", lambda: redaction_checks(self.files, events, self.openings))
         self._part("media", lambda: media_checks(self.files, events))
         return Outcome(self.checks, self.key)
 
@@ -105,10 +104,14 @@ class Verifier:
         except _DAMAGED as error:
             self._damaged(name, error)
 
+    def _redactions(self, events: list[dict[str, Any]]) -> list[Check]:
+        checks, self._opened = redaction_checks(self.files, events, self.openings)
+        return checks
+
     def _ledger(self, events: list[dict[str, Any]]) -> list[Check]:
         alerts = [row["alert"] for row in case_rows(self.files)]
         return ledger_checks(
-            self.files, self._public, events, alerts, openings=self.openings, given=self.given
+            self.files, self._public, events, alerts, opened=self._opened, given=self.given
         )
 
     def _same_case(self, outer: dict[str, Any], inner: dict[str, Any]) -> None:
@@ -240,18 +243,7 @@ class Verifier:
 
     def _openssl(self) -> None:
         """A second opinion on a signature that was found valid."""
-        command = ["openssl", "dgst", "-sm3", "-sigopt", f"distid:{SIGNER_ID.decode()}"]
-        command += ["-verify", KEY, "-signature", SIGNATURE, MANIFEST]
-        with tempfile.TemporaryDirectory() as folder:
-            for name in (KEY, SIGNATURE, MANIFEST):
-                with open(os.path.join(folder, name), "wb") as file:
-                    file.write(self.files[name])
-            try:
-                said = subprocess.run(
-                    command, cwd=folder, capture_output=True, timeout=30, check=False
-                ).stdout
-            except (OSError, subprocess.SubprocessError):
-                said = b""
+        said = openssl_says(*(self.files[name] for name in (KEY, SIGNATURE, MANIFEST)))
         if said.startswith(b"Verified OK"):
             self.say("openssl", True, "agrees on the signature", "对签名的判定一致")
         elif said.startswith(b"Verification fail"):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Optional
 
-from reports.standalone.redaction_checks import opened_proofs
+from reports.standalone.redaction_checks import UNOPENED, Opened
 from reports.standalone.sm2 import sm2_verify
 from reports.standalone.stamp_checks import STAMPS, stamp_checks
 from reports.standalone.words import Check, Damaged, why
@@ -29,7 +29,7 @@ def ledger_checks(
     events: list[dict[str, Any]],
     alerts: list[dict[str, Any]],
     *,
-    openings: bytes = b"",
+    opened: Opened = UNOPENED,
     given: bytes = b"",
 ) -> list[Check]:
     """Every check of the ledger's files; where the pack has none, that is said.
@@ -38,7 +38,7 @@ def ledger_checks(
         key: the signing key as a point and as DER; None when it cannot be read.
         events: rows of events.jsonl.
         alerts: the alerts of the pack.
-        openings: what was taken out of records, with the proofs that were withheld.
+        opened: what was taken out of records, with the proofs that were withheld.
         given: a head that whoever asks was given earlier.
     """
     if not any(name in files for name in LEDGER_FILES):
@@ -59,9 +59,9 @@ def ledger_checks(
     ]
     try:
         handled = [line for line in files.get(HANDLING, b"").split(b"\n") if line]
-        proofs, digests = opened_proofs(files, events, openings)
-        rows = [{**row, "sm3": digests.get(row["n"], row.get("sm3"))} for row in events]
-        checks += _entries(json.loads(files[LEDGER]), note, rows, alerts, handled, proofs)
+        rows = [{"sm3": opened.digests.get(row["n"]), **row} for row in events]
+        told = json.loads(files[LEDGER])
+        checks += _entries(told, note, rows, alerts, handled, opened.proofs)
     except _WRONG as error:
         checks.append(_failed(_ENTRIES, LEDGER, error))
     if CONSISTENCY in files:

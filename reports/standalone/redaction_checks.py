@@ -8,13 +8,13 @@ import hashlib
 import json
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from reports.standalone.words import Check, Damaged, why
 from sinks.ledger.sm3 import sm3
 
 REDACTIONS = "redactions.json"
-_VERSION = 2
+FORM = 2  # of redactions.json and of openings
 _HOLES, _OPENED = "redactions", "openings"
 _BAD = (KeyError, TypeError, ValueError, AttributeError, RecursionError, IndexError)
 _FILLED = re.compile("(?:\\*|·|＊|𐄂|\\\\\\\\u002a|\\\\u002a|\\\\ud800\\\\udd02)+|9+".encode())
@@ -40,10 +40,21 @@ def record_commitment(salt: bytes, number: int, sm3_hex: str, sha256_hex: str) -
     return sm3(_RECORD + salt + number.to_bytes(8, "big") + digests)
 
 
+class Opened(NamedTuple):
+    """What openings that fit come to: the proofs of the ledger that come with them, and the SM3 in
+    hex of each record that they make whole, by its number."""
+
+    proofs: list[dict[str, Any]]
+    digests: dict[int, str]
+
+
+UNOPENED = Opened([], {})
+
+
 def redaction_checks(
     files: dict[str, bytes], events: list[dict[str, Any]], openings: bytes = b""
-) -> list[Check]:
-    """Every check of redactions; none where nothing was taken out.
+) -> tuple[list[Check], Opened]:
+    """Every check of redactions, none where nothing was taken out; and what was opened.
 
     Args:
         events: rows of events.jsonl.
@@ -53,8 +64,8 @@ def redaction_checks(
     if not rows and REDACTIONS not in files:
         if openings:
             en, zh = "nothing was taken out of this pack", "本包没有遮盖任何内容"
-            return [Check(_OPENED, False, en, zh)]
-        return []
+            return [Check(_OPENED, False, en, zh)], UNOPENED
+        return [], UNOPENED
     try:
         raws = {number: base64.b64decode(row["raw"]) for number, row in rows.items()}
         holes = _holes(json.loads(files[REDACTIONS]), raws)
@@ -62,7 +73,7 @@ def redaction_checks(
         en, zh = why(error)
         if REDACTIONS not in files:
             en, zh = f"{REDACTIONS} is missing", f"缺少 {REDACTIONS}"
-        return [Check(_HOLES, False, en, zh)]
+        return [Check(_HOLES, False, en, zh)], UNOPENED
     count = f"{len(holes):,}"
     checks = [
         Check(
@@ -74,39 +85,18 @@ def redaction_checks(
     ]
     if openings:
         manifest = sm3(files.get("manifest.json", b""))
-        return [*checks, _opened(holes, rows, raws, openings, manifest)]
+        check, opened = _opened(holes, rows, raws, openings, manifest)
+        return [*checks, check], opened
     some = ", ".join(f"#{number}" for number in sorted(rows)[:20])
     en = f"what these records were is the signer's word until they are opened (--openings): {some}"
     zh = f"下列记录的原貌在披露前仅由签名者陈述（--openings）：{some}"
-    return [*checks, Check(_OPENED, None, en, zh)]
-
-
-def opened_proofs(
-    files: dict[str, bytes], events: list[dict[str, Any]], openings: bytes
-) -> tuple[list[dict[str, Any]], dict[int, str]]:
-    """The proofs that come with openings, and the SM3 of each record that they make whole; what is
-    wrong with openings is said by `redaction_checks`."""
-    try:
-        told = json.loads(openings) if openings else {}
-        holes = json.loads(files.get(REDACTIONS, b'{"holes":[]}'))["holes"]
-        left = Counter(hole["n"] for hole in holes)
-        raws = {
-            row["n"]: bytearray(base64.b64decode(row["raw"])) for row in events if row["n"] in left
-        }
-        for one in told.get("openings", []):
-            hole, value = holes[one["hole"]], base64.b64decode(one["value"])
-            raws[hole["n"]][hole["at"] : hole["at"] + hole["length"]] = value
-            left[hole["n"]] -= 1
-        proofs: list[dict[str, Any]] = told.get("proofs", [])
-    except _BAD:
-        return [], {}
-    return proofs, {number: sm3(bytes(raws[number])) for number, more in left.items() if not more}
+    return [*checks, Check(_OPENED, None, en, zh)], UNOPENED
 
 
 def _holes(told: dict[str, Any], raws: dict[int, bytes]) -> list[dict[str, Any]]:
     """The holes, which lie in redacted records, in order, apart, and filled."""
     ends = dict.fromkeys(raws, 0)
-    if told["v"] != _VERSION:
+    if told["v"] != FORM:
         raise Damaged("it is of another version", "版本不同")
     holes: list[dict[str, Any]] = told["holes"]
     for hole in holes:
@@ -137,11 +127,11 @@ def _opened(
     raws: dict[int, bytes],
     openings: bytes,
     manifest: str,
-) -> Check:
+) -> tuple[Check, Opened]:
     """Each opening fits its commitment, and records opened whole have the digests committed to."""
     try:
         told = json.loads(openings)
-        if told["v"] != _VERSION or told["manifest_sm3"] != manifest:
+        if told["v"] != FORM or told["manifest_sm3"] != manifest:
             raise Damaged("it is of another pack", "不是本包的披露文件")
         whole = {number: bytearray(raw) for number, raw in raws.items()}
         left = Counter(hole["n"] for hole in holes)
@@ -165,21 +155,22 @@ def _opened(
         if not seen:
             raise Damaged("it opens nothing", "其中没有披露任何内容")
         salts = {one["n"]: bytes.fromhex(one["salt"]) for one in told["records"]}
-        done = [number for number, more in left.items() if not more]
-        for number in done:
-            raw = bytes(whole[number])
-            found = record_commitment(
-                salts[number], number, sm3(raw), hashlib.sha256(raw).hexdigest()
-            )
+        opened = Opened(
+            told["proofs"], {n: sm3(bytes(whole[n])) for n, more in left.items() if not more}
+        )
+        for number, digest in opened.digests.items():
+            sha256 = hashlib.sha256(whole[number]).hexdigest()
+            found = record_commitment(salts[number], number, digest, sha256)
             if found != rows[number]["digest"]:
                 raise Damaged(f"record {number}: opened whole, it is not what was committed to",
                               f"第 {number} 条：全部披露后与其承诺的摘要不符")  # fmt: skip
     except _BAD as error:
-        return Check(_OPENED, False, *why(error))
-    return Check(
+        return Check(_OPENED, False, *why(error)), UNOPENED
+    done = len(opened.digests)
+    check = Check(
         _OPENED,
         True,
-        f"{len(seen)} of {len(holes)} places fit; {len(done)} records are whole and have their"
-        " digests",
-        f"{len(holes)} 处中披露 {len(seen)} 处，均相符；{len(done)} 条记录已完整，摘要一致",
+        f"{len(seen)} of {len(holes)} places fit; {done} records are whole and have their digests",
+        f"{len(holes)} 处中披露 {len(seen)} 处，均相符；{done} 条记录已完整，摘要一致",
     )
+    return check, opened

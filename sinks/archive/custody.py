@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, NamedTuple
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
 from sinks.ledger.canonical import canonical
+from sinks.whole_file import write_at
 
 FILE = "custody.jsonl"
 GENESIS = "0" * 64
@@ -94,7 +95,8 @@ class CustodyBook:
             previous = sm3_raw(last) if last else GENESIS
             raw = chained(number, previous, deed._asdict())
             try:
-                _write(handle, raw + b"\n", end)
+                write_at(handle, raw + b"\n", end)
+                os.fsync(handle)
             except BaseException:
                 os.ftruncate(handle, end)
                 raise
@@ -173,6 +175,15 @@ class CustodyBook:
             span *= 4
 
 
+def named_leaves(details: dict[str, Any]) -> Iterator[tuple[int, int]]:
+    """The messages a deed was done with, by their leaves: (first, last) of each span; a single one
+    is a span of its own."""
+    told = [details["leaf"]] if "leaf" in details else []
+    for one in (*told, *details.get("leaves", ())):
+        first, last = one if isinstance(one, list) else (one, one)
+        yield first, last
+
+
 def chained(number: int, previous: str, fields: dict[str, Any]) -> bytes:
     """A line of a book: `number` from 1, `previous` the SM3 in hex of the line before it."""
     return canonical({"n": number, "prev": previous, **fields})
@@ -189,11 +200,3 @@ def _number(line: bytes) -> int:
         return int(json.loads(line)["n"])
     except (ValueError, KeyError, TypeError):
         raise BookDamaged(Path(FILE), 0) from None
-
-
-def _write(handle: int, data: bytes, at: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(handle, view, at)
-        view, at = view[written:], at + written
-    os.fsync(handle)

@@ -19,8 +19,9 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from sinks.archive.custody import whole_rows
 from sinks.archive.rows import ArchiveIndex, HitRow, Stored
-from sinks.whole_file import write_whole
+from sinks.whole_file import write_at, write_whole
 
 FILE = "alerts.jsonl"
 _PART = 10_000  # hits that go into the index at once
@@ -77,10 +78,7 @@ class HitBook:
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             os.ftruncate(handle, end)  # an end that was not written whole
-            view, at = memoryview(data), end
-            while view:
-                written = os.pwrite(handle, view, at)
-                view, at = view[written:], at + written
+            write_at(handle, data, end)
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -140,9 +138,7 @@ class HitBook:
         """Rows with their line feeds; an end that was not written whole is none."""
         try:
             with self._path.open("rb") as file:
-                for row in file:
-                    if row.endswith(b"\n"):
-                        yield row
+                yield from whole_rows(file)
         except FileNotFoundError:
             return
 

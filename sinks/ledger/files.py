@@ -8,7 +8,7 @@ from pathlib import Path
 from sinks.ledger.checkpoint import Note, read_note
 from sinks.ledger.tiles import ENTRIES, PUBLIC, WIDTH, bundle, tile_path, unbundle
 from sinks.ledger.trouble import LedgerDamaged
-from sinks.whole_file import sync, write_whole
+from sinks.whole_file import sync, write_at, write_whole
 
 HISTORY = "checkpoints"
 _GAP = b"\n\n"
@@ -98,11 +98,7 @@ def append_note(folder: Path, note: Note) -> None:
     try:
         end = os.fstat(handle).st_size
         try:
-            view = memoryview(bytes(note) + b"\n")
-            at = end
-            while view:
-                written = os.pwrite(handle, view, at)
-                view, at = view[written:], at + written
+            write_at(handle, bytes(note) + b"\n", end)
             os.fsync(handle)
         except BaseException:
             os.ftruncate(handle, end)

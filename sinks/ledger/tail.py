@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.tiles import WIDTH
-from sinks.whole_file import sync
+from sinks.whole_file import sync, write_at
 
 _LENGTH = struct.Struct(">H")
 _CHECK_BYTES = 4
@@ -70,13 +70,9 @@ class Tail:
 
     def add(self, data: bytes) -> None:
         """Append, and come back when it is durable."""
-        view = memoryview(data)
-        at = self._end
-        while view:
-            written = os.pwrite(self._handle, view, at)
-            view, at = view[written:], at + written
+        write_at(self._handle, data, self._end)
         os.fdatasync(self._handle)
-        self._end = at
+        self._end += len(data)
 
     def close(self) -> None:
         """Release the file."""
