@@ -148,7 +148,7 @@ def test_nothing_is_on_the_disk_when_the_book_cannot_be_written(fetched, tmp_pat
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("sinks.archive.custody._write", full)
+    monkeypatch.setattr("sinks.archive.custody.write_at", full)
     code, told = fetched("zhao", "archive", "media", "0", "--out", str(out), "--why", "T-7")
     assert code != 0
     assert "the custody book cannot be" in told
