@@ -7,7 +7,7 @@ nothing is shown. What somebody may not do is written down too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from desk import roles
@@ -15,18 +15,22 @@ from desk.roles import Actor, NotAllowed, reason_given
 from desk.shown import Gone, Shown, gone, shown
 from reports.masking import mask_numbers
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
-from sinks.archive.custody import CustodyBook, Deed, Line
+from sinks.archive.custody import BookDamaged, CustodyBook, Deed, Line
 from sinks.archive.disposable import Tombstone
 from sinks.archive.hold_book import By
 from sinks.archive.search import ArchiveReader, Found, Query, as_leaf
 from sinks.archive.subjects import StoredOnly
+from sinks.archive.whole_book import LookUp, WholeBook, nothing_entered
 
 SEARCHED, SAW, UNMASKED, EXPORTED = "searched", "saw", "unmasked", "exported"
 PUBLISHED = "published_rules"
-REFUSED, READ_BOOK = "refused", "read_custody"
+SAW_ALERTS, TESTED = "saw_alerts", "tested_channels"
+REFUSED, READ_BOOK, EXPORTED_BOOK = "refused", "read_custody", "exported_custody"
 READ_HOLDS, LOOKED_UP = "read_holds", "looked_up_person"
 CHECKED, ROTATED, RESEALED = "checked", "rotated_keys", "changed_passphrase"
+MENDED = "mended_heads"
 MAX_PAGE = 1_000
+_FIND_OUT = (roles.READ_CUSTODY, roles.CHECK)  # what is wrong, also of a damaged book
 
 
 class Page(NamedTuple):
@@ -46,6 +50,7 @@ class Desk:
         book: the custody book.
         open_archive: opens the archive for reading; called when something is looked for.
         now: UTC ms.
+        entered: what the ledger has of the book; called before something is written into it.
     """
 
     def __init__(
@@ -54,8 +59,9 @@ class Desk:
         book: CustodyBook,
         open_archive: Callable[[], ArchiveReader],
         now: Callable[[], int],
+        entered: LookUp = nothing_entered,
     ) -> None:
-        self.actor = actor
+        self.actor, self._whole = actor, WholeBook(book, entered)
         self._book, self._open_archive, self._now = book, open_archive, now
         self._archive: ArchiveReader | None = None
         self._restricted = StoredOnly(book)
@@ -70,8 +76,12 @@ class Desk:
 
         Raises:
             NotAllowed: in none; that they wanted it is in the book.
+            BookDamaged: the book is not what was written, so nothing can be done that has to be
+                written there. Whoever reads or checks it finds out by that what is wrong.
         """
         role = self.actor.acts_as(right)
+        if role and right not in _FIND_OUT:
+            self._require_whole()
         if not role:
             self._write(REFUSED, "", "", {"right": right, **wanted})
             raise NotAllowed(self.actor, right)
@@ -94,10 +104,24 @@ class Desk:
         Raises:
             MingjianError: the book cannot be written, so the deed was not done.
         """
+        self._require_whole()
         try:
             yield
         except OSError as error:
             raise _unwritten(error, "nothing was done", "未作任何改动") from None
+
+    def note_found(self, action: str, role: str, **details: Any) -> BookDamaged | None:
+        """Write into the book what somebody looked for and found wrong. A book that is damaged is
+        no reason to withhold that: then nothing is written, and what is wrong with it comes back.
+
+        Raises:
+            MingjianError: it cannot be written.
+        """
+        try:
+            self._write(action, role, "", details)
+        except BookDamaged as error:
+            return error
+        return None
 
     def note(self, action: str, role: str, why: str = "", **details: Any) -> Line:
         """Write a deed into the book.
@@ -117,7 +141,7 @@ class Desk:
         """
         asked = _asked(query)
         role = self.allow(roles.SEARCH, query=asked)
-        stored_only = self._stored_only()
+        stored_only = self.stored_only()
         hits = self._reader().search_but(query, min(limit, MAX_PAGE), before, stored_only)
         leaves = [one.row.leaf for one in hits.found]
         details: dict[str, Any] = {"query": asked, "leaves": leaves}
@@ -145,22 +169,23 @@ class Desk:
             return gone(found)
         row = found.row
         details = {"leaf": row.leaf, "msgid": row.msgid, "sm3": row.sm3.hex()}
-        if row.leaf in self._stored_only():
+        if row.leaf in self.stored_only():
             role = self.allow(roles.SEE_RESTRICTED, message=which)
             reason = reason_given(why, roles.SEE_RESTRICTED)
             details["restricted"] = True
         self._write(UNMASKED if unmask else SAW, role, reason, details)
         return shown(found, masked=not unmask)
 
-    def custody(self, after: int = 0) -> Iterator[Line]:
-        """Lines of the book; that it was read is its next line.
+    def custody(self, why: str = "", after: int = 0, **asked: Any) -> Iterator[Line]:
+        """Lines of the book; that it was read, and which of it was asked for, is its next line.
 
         Raises:
             NotAllowed: see `allow`.
             BookDamaged: where it is not what was written; the lines before are given.
         """
         role = self.allow(roles.READ_CUSTODY)
-        self._write(READ_BOOK, role, "", {"after": after})
+        with suppress(BookDamaged):  # whoever reads it finds that out by reading
+            self._write(READ_BOOK, role, why, {"after": after, **asked})
         yield from self._book.lines(after)
 
     def find(self, which: str) -> Found:
@@ -174,21 +199,25 @@ class Desk:
         found = self._found(which)
         if isinstance(found, Tombstone):
             raise MingjianError(*found.words(), exit_code=EXIT_FINDINGS)
-        if found.row.leaf in self._stored_only():
+        if found.row.leaf in self.stored_only():
             self.allow(roles.SEE_RESTRICTED, message=which)
         return found
+
+    def stored_only(self) -> set[int]:
+        """Leaves of the messages that may only be stored (art. 47).
+
+        Raises:
+            MingjianError: the book cannot be read, so nobody can say.
+        """
+        try:
+            return self._restricted.leaves()
+        except OSError as error:
+            raise _unwritten(error, "nothing is shown", "不予显示") from None
 
     def _reader(self) -> ArchiveReader:
         if self._archive is None:
             self._archive = self._open_archive()
         return self._archive
-
-    def _stored_only(self) -> set[int]:
-        """Leaves of the messages that may only be stored."""
-        try:
-            return self._restricted.leaves()
-        except OSError as error:
-            raise _unwritten(error, "nothing is shown", "不予显示") from None
 
     def _found(self, which: str) -> Found | Tombstone:
         reader = self._reader()
@@ -209,7 +238,14 @@ class Desk:
             )
         return found[0]
 
+    def _require_whole(self) -> None:
+        try:
+            self._whole.require()
+        except OSError as error:
+            raise _unwritten(error, "nothing is shown", "不予显示") from None
+
     def _write(self, action: str, role: str, why: str, details: dict[str, Any]) -> Line:
+        self._require_whole()
         deed = Deed(self._now(), self.actor.account, role, action, why, details)
         try:
             return self._book.write(deed)

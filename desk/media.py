@@ -15,6 +15,7 @@ from desk.desk import EXPORTED, SAW, Desk
 from desk.roles import reason_given
 from reports.masking import mask_numbers
 from rules.errors import EXIT_USAGE, MingjianError
+from rules.plural import plural
 from rules.sent_files import SentFile, sent_files
 from sinks.archive.media import Digests, MediaDamaged, MediaStore
 from sinks.archive.media_book import MediaBook
@@ -150,7 +151,7 @@ class MediaDesk:
         number = number or 1
         if number > len(files):
             raise _usage(
-                f"message {leaf} carries {len(files)} files and no number {number}",
+                f"message {leaf} carries {plural(len(files), 'file')} and no number {number}",
                 f"消息 {leaf} 只有 {len(files)} 个文件，没有第 {number} 个",
             )
         row = self._book.of_file(files[number - 1].file_id)

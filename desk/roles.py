@@ -14,6 +14,7 @@ HOLD, SEE_HOLDS = "hold", "see_holds"
 RETENTION, SEE_RETENTION, DISPOSE = "retention", "see_retention", "dispose"
 SUBJECT, SEE_RESTRICTED = "subject", "see_restricted"
 PUBLISH = "publish"
+SEE_ALERTS, TEST_CHANNELS = "see_alerts", "test_channels"
 OPEN = "open"  # the role of everybody where nobody is told apart
 
 # right -> the roles that have it
@@ -33,6 +34,8 @@ RIGHTS = {
     SUBJECT: (OFFICER,),
     SEE_RESTRICTED: (OFFICER,),
     PUBLISH: (OFFICER,),
+    SEE_ALERTS: (OFFICER, REVIEWER),
+    TEST_CHANNELS: (ADMINISTRATOR, OFFICER),
 }
 RIGHT_NAMES = {
     SEARCH: ("search the archive", "检索归档"),
@@ -48,6 +51,8 @@ RIGHT_NAMES = {
     SEE_RETENTION: ("see retention policies and plans", "查阅留存策略与删除计划"),
     DISPOSE: ("approve deletions", "批准删除"),
     PUBLISH: ("publish rules", "发布规则"),
+    SEE_ALERTS: ("see alerts", "查看告警"),
+    TEST_CHANNELS: ("test notification channels", "测试通知渠道"),
     SUBJECT: ("answer requests of persons", "处理个人的查阅与删除请求"),
     SEE_RESTRICTED: (
         "see messages that may only be stored (PIPL art. 47)",
@@ -88,17 +93,19 @@ def actor_of(access: Access, account: str) -> Actor:
 
 
 class NotAllowed(MingjianError):
-    """Somebody wanted what none of their roles may do."""
+    """Somebody wanted what none of their roles may do. `noted`: that is in the custody book."""
 
-    def __init__(self, actor: Actor, right: str) -> None:
+    def __init__(self, actor: Actor, right: str, *, noted: bool = True) -> None:
         en, zh = RIGHT_NAMES[right]
         roles = [ROLE_NAMES[role] for role in actor.roles]
         are = f"is {' and '.join(name for name, _ in roles)}" if roles else "has no role"
         sind = f"是{'、'.join(name for _, name in roles)}" if roles else "没有角色"
         needed = [ROLE_NAMES[role] for role in RIGHTS[right]]
+        too_en = "; this was written into the custody book" if noted else ""
+        too_zh = "；此次尝试已写入保管记录" if noted else ""
         super().__init__(
-            f"{actor.account} {are} and may not {en}; this was written into the custody book",
-            f"{actor.account} {sind}，无权{zh}；此次尝试已写入保管记录",
+            f"{actor.account} {are} and may not {en}{too_en}",
+            f"{actor.account} {sind}，无权{zh}{too_zh}",
             fix_en=f"ask somebody who is {' or '.join(name for name, _ in needed)}"
             " (access.people in the settings)",
             fix_zh=f"请由{'或'.join(name for _, name in needed)}操作（配置中的 access.people）",
@@ -106,8 +113,8 @@ class NotAllowed(MingjianError):
         )
 
 
-def reason_given(why: str, right: str) -> str:
-    """The reason, without blanks around it.
+def reason_given(why: str, right: str, option: str = "--why") -> str:
+    """The reason, without blanks around it; `option` is where it is given.
 
     Raises:
         MingjianError: it is empty.
@@ -118,8 +125,8 @@ def reason_given(why: str, right: str) -> str:
         raise MingjianError(
             f"a reason is needed to {en}",
             f"{zh}需要写明事由",
-            fix_en="give --why with the ticket or the reason; it is kept in the custody book",
-            fix_zh="请用 --why 写明工单号或事由，它会记入保管记录",
+            fix_en=f"give {option} with the ticket or the reason; it is kept in the custody book",
+            fix_zh=f"请用 {option} 写明工单号或事由，它会记入保管记录",
             exit_code=EXIT_USAGE,
         )
     return reason

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from desk.desk import EXPORTED, Desk
-from rules.errors import EXIT_USAGE, MingjianError
+from desk.written_files import write_noted
 from sinks.archive.disposable import Spans, digest, encode, spans
 from sinks.archive.hold_book import By, note, note_plan
 from sinks.archive.plans import Plans
+from sinks.archive.requests import FOLDER as REQUESTS
 from sinks.archive.rows import Row
 from sinks.archive.subjects import Erasure, restrict
-from sinks.whole_file import sync, write_whole
-
-REQUESTS = "requests"  # folder of the archive: answers to requests, named by their digest
+from sinks.whole_file import write_whole
 
 
 class Copied(NamedTuple):
@@ -39,37 +35,22 @@ def export(desk: Desk, by: By, records: Iterable[tuple[Row, bytes | None]], path
     Raises:
         MingjianError: there is such a file, it cannot be written, or the book cannot.
     """
-    if path.exists():
-        raise _not_there(path, "there is something already", "该位置已有文件")
-    try:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")  # 0600
-    except OSError as error:
-        raise _not_there(path, error.strerror or "", error.strerror or "") from None
-    try:
-        leaves: list[int] = []
-        damaged, hashed = 0, hashlib.new("sm3")
-        with os.fdopen(handle, "wb") as file:
-            for row, raw in records:
-                line = _line(row, raw) + b"\n"
-                file.write(line)
-                hashed.update(line)
-                leaves.append(row.leaf)
-                damaged += raw is None
-            file.flush()
-            os.fsync(file.fileno())
-        sm3 = hashed.hexdigest()
-        details = {"leaves": spans(leaves), "file_sm3": sm3}
+    leaves: list[int] = []
+    damaged: list[int] = []
+
+    def lines() -> Iterator[bytes]:
+        for row, raw in records:
+            leaves.append(row.leaf)
+            if raw is None:
+                damaged.append(row.leaf)
+            yield _line(row, raw)
+
+    def noted(sm3: str) -> None:
         with desk.writing():
-            note(desk.book, EXPORTED, by, details)
-        os.replace(draft, path)
-        sync(path.parent)
-    except OSError as error:
-        Path(draft).unlink(missing_ok=True)
-        raise _not_there(path, error.strerror or "", error.strerror or "") from None
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-    return Copied(len(leaves), damaged, sm3)
+            note(desk.book, EXPORTED, by, {"leaves": spans(leaves), "file_sm3": sm3})
+
+    sm3 = write_noted(path, lines(), noted)
+    return Copied(len(leaves), len(damaged), sm3)
 
 
 def keep_erasure(desk: Desk, by: By, answer: Erasure, folder: Path) -> str:
@@ -108,9 +89,3 @@ def _line(row: Row, raw: bytes | None) -> bytes:
         except UnicodeDecodeError:
             told["record_base64"] = base64.b64encode(raw).decode()
     return json.dumps(told, ensure_ascii=False).encode()
-
-
-def _not_there(path: Path, en: str, zh: str) -> MingjianError:
-    return MingjianError(
-        f"cannot write {path}: {en}", f"无法写入 {path}：{zh}", exit_code=EXIT_USAGE
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,16 +23,17 @@ from sinks.archive.custody import CustodyBook
 from sinks.archive.disposing import disposals_of
 from sinks.archive.key_versions import VersionState, version_states
 from sinks.archive.keys import TenantKeys
-from sinks.archive.leaves import ALERT, OtherLeaf
+from sinks.archive.leaves import ALERT, CUSTODY, OtherLeaf
 from sinks.archive.objects import Objects
 from sinks.archive.places import index_of, objects_of
 from sinks.archive.rows import ArchiveIndex
 from sinks.archive.search import ArchiveReader, leaf_by_id
 from sinks.archive.sink import INDEX_FILE, LEDGER_FOLDER, origin_of
 from sinks.archive.terms import Terms, search_key
+from sinks.archive.whole_book import NOTHING, Entered, entered_of
 from sinks.base import NoIndexYet
 from sinks.ledger.checkpoint import Note
-from sinks.ledger.log import CHECKPOINT
+from sinks.ledger.heads import ever_signed
 from sinks.ledger.reader import LedgerReader
 from sinks.tenant_keys import tenant_keys
 
@@ -60,7 +62,7 @@ def archive_target(settings: Settings, name: str = "") -> Target:
 def written_archive(settings: Settings) -> Target | None:
     """The first archive whose ledger was signed; None when there is none."""
     for target in settings.targets:
-        if target.kind == KIND and (ledger_folder(target) / CHECKPOINT).exists():
+        if target.kind == KIND and ever_signed(ledger_folder(target)):
             return target
     return None
 
@@ -89,7 +91,7 @@ def open_index(settings: Settings, target: Target) -> ArchiveIndex:
 
 def no_index(target: Target) -> MingjianError:
     """The error of an archive without an index: it was lost, or there never was one."""
-    if not (ledger_folder(target) / CHECKPOINT).exists():
+    if not ever_signed(ledger_folder(target)):
         return nothing_yet(target)
     return MingjianError(
         f"the archive {target.path} has a ledger, and its index is gone",
@@ -152,14 +154,20 @@ def reader_of(parts: Parts) -> ArchiveReader:
     )
 
 
-def open_ledger(settings: Settings, target: Target) -> LedgerReader:
-    """The archive's ledger up to the newest head that this installation's key signed.
+def open_ledger(settings: Settings, target: Target, *, as_it_is: bool = False) -> LedgerReader:
+    """The archive's ledger up to the newest head, which this installation's key signed.
+
+    Args:
+        as_it_is: see `LedgerReader`.
 
     Raises:
-        MingjianError: it was never signed, the heads cannot be read, or the key is not here.
+        MingjianError: it was never signed, the heads cannot be read or are not this installation's,
+            or the key is not here.
     """
     name, public = trusted(settings)
-    return LedgerReader(ledger_folder(target), lambda note: signed_by(note, name, public))
+    return LedgerReader(
+        ledger_folder(target), lambda note: signed_by(note, name, public), as_it_is=as_it_is
+    )
 
 
 def book_of(target: Target) -> CustodyBook:
@@ -189,7 +197,25 @@ def desk_of(settings: Settings, target: Target) -> Desk:
             exit_code=EXIT_USAGE,
         )
     actor = actor_of(access, account())
-    return Desk(actor, book_of(target), lambda: open_reader(settings, target), now_ms)
+    return Desk(
+        actor,
+        book_of(target),
+        lambda: open_reader(settings, target),
+        now_ms,
+        lambda: entered_lines(settings, target),
+    )
+
+
+@contextmanager
+def entered_lines(settings: Settings, target: Target, kind: str = CUSTODY) -> Iterator[Entered]:
+    """What the archive's ledger has of a book, as its index knows it; nothing while there is no
+    index that can be asked."""
+    with ExitStack() as opened:
+        try:
+            found = entered_of(opened.enter_context(closing(open_index(settings, target))), kind)
+        except (MingjianError, OSError, sqlite3.Error):  # for who looks something up to tell
+            found = NOTHING
+        yield found
 
 
 def trusted(settings: Settings) -> tuple[str, bytes]:

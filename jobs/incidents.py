@@ -13,9 +13,9 @@ from config.settings import Settings
 from ingest.collector import INCIDENTS
 from jobs.clock import now_ms
 from jobs.collecting import ends
-from rules.errors import EXIT_USAGE, MingjianError
 from rules.operations import OPEN, RESOLVED, Incident
 from sinks.base import NoIndexYet
+from sinks.id_prefix import not_one
 from sinks.readers import open_reader
 
 SOURCE = "incidents"  # who wrote what is closed by hand
@@ -84,13 +84,11 @@ def close(settings: Settings, prefix: str, by: str, reason: str) -> Incident:
     """
     fitting = [row for row in open_incidents(settings) if row["incident_id"].startswith(prefix)]
     if len(fitting) != 1:
-        raise MingjianError(
-            f"{len(fitting)} open incidents begin with '{prefix}'",
-            f"未结束的事件中，以“{prefix}”开头的有 {len(fitting)} 条",
-            fix_en="see `mingjian incidents list --open`",
-            fix_zh="可用 `mingjian incidents list --open` 查看",
-            exit_code=EXIT_USAGE,
-        )
+        raise not_one(
+            prefix, [row["incident_id"] for row in fitting],
+            one="open incident", many="incidents", zh="未结束的事件",
+            see="mingjian incidents list --open",
+        )  # fmt: skip
     (row,) = fitting
     said = f"closed by {by}: {reason}"
     found = ended(row, "; ".join(filter(None, (row.get("detail", ""), said))), now_ms())

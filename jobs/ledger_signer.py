@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from config.settings import Settings
-from reports.signing import PASSPHRASE_VARIABLE, Signer, verify
+from reports.signing import PASSPHRASE_VARIABLE, PRIVATE_FILE, Signer, verify
 from reports.standalone.sm2 import public_point
-from sinks.archive.sink import origin_of
+from rules.errors import MingjianError
+from sinks.archive.sink import LEDGER_FOLDER, origin_of
 from sinks.ledger.checkpoint import Note, key_id
+from sinks.ledger.heads import ever_signed
 
 
 class NoteSigner:
@@ -28,8 +31,19 @@ def note_signer(settings: Settings) -> NoteSigner:
     """What signs this tenant's ledger; the key is made on first use.
 
     Raises:
-        MingjianError: see `Signer.from_dir`.
+        MingjianError: see `Signer.from_dir`; or there is no key, and a ledger that was signed.
     """
+    private = Path(settings.keys_dir) / PRIVATE_FILE
+    for target in settings.targets:
+        folder = Path(target.path) / LEDGER_FOLDER
+        if target.kind == "archive" and ever_signed(folder) and not private.exists():
+            raise MingjianError(
+                f"the ledger in {folder} was signed, and the key it was signed with, {private}, is"
+                " not there",
+                f"{folder} 中的账本已签过名，而签名所用的密钥 {private} 不在了",
+                fix_en="restore it from its copy; a new one would hide that it is missing",
+                fix_zh="请从副本恢复；生成新的会掩盖它已丢失",
+            )
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
     return NoteSigner(signer, origin_of(settings.tenant))
 

@@ -195,7 +195,7 @@ def alert_of(reader: AlertReader, alert_id: str) -> dict[str, Any]:
     """An alert by its id, a unique prefix of it, or "worst".
 
     Raises:
-        MingjianError: there is none, or more than one.
+        MingjianError: there is none, or the prefix fits several.
     """
     if alert_id == WORST:
         for response in (3, 2, 1, 0):
@@ -211,10 +211,10 @@ def alert_of(reader: AlertReader, alert_id: str) -> dict[str, Any]:
     alert = reader.alert(alert_id) if alert_id.strip() else None
     if alert is None:
         raise MingjianError(
-            f"no alert, or more than one, with the id '{alert_id}'",
-            f"没有编号为“{alert_id}”的告警，或不止一条",
-            fix_en="give more of the id; `mingjian alerts list` shows them",
-            fix_zh="请给出更完整的编号；`mingjian alerts list` 可查看",
+            f"there is no alert whose id begins with '{alert_id}'",
+            f"没有编号以“{alert_id}”开头的告警",
+            fix_en="`mingjian alerts list` shows the ids",
+            fix_zh="`mingjian alerts list` 可查看编号",
             exit_code=EXIT_USAGE,
         )
     return alert

@@ -17,7 +17,7 @@ from reports.anchor import Stamped
 from rules.errors import MingjianError
 from sinks.archive.sink import LEDGER_FOLDER
 from sinks.ledger.checkpoint import Checkpoint, Note
-from sinks.ledger.files import read_notes
+from sinks.ledger.heads import read_heads, read_notes
 from sinks.ledger.http_authority import HttpAuthority
 from sinks.ledger.stamp_check import Proven
 from sinks.ledger.stamps import NONCE_BITS, NoAnswer, Stamp, due, stamps, take
@@ -148,8 +148,8 @@ def _authority(
 def good_stamps(settings: Settings, folder: Path, size: int, *, now: int) -> list[Stamped]:
     """Of each authority of the settings the newest stamp that proves a head of this ledger of at
     most `size` entries; who has none is left out."""
-    notes, kept = read_notes(folder), stamps(folder)
-    known = {note.checkpoint for note in notes}
+    kept = stamps(folder)  # what is wrong with the history says whoever opens the ledger
+    known = {note.checkpoint for note in read_heads(folder).notes}
     return [
         found
         for authority in settings.stamps.authorities

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import yaml
+
 from rules.alert import sm3_hex
 from rules.errors import MingjianError
 from rules.loader import canonical_meaning
@@ -36,6 +38,28 @@ def rule_text(text: str, label: str = "rule.yaml") -> RuleText:
     ]
     canonical = canonical_meaning(documents).encode()
     return RuleText(text, canonical, sm3_hex(canonical), tuple(dict.fromkeys(legal)))
+
+
+def without_tests(text: str) -> tuple[str, int]:
+    """A rule file as a reader of a report needs it: (without its tests, how many those are)."""
+    lines = text.splitlines(keepends=True)
+    count = 0
+    for document in reversed(list(yaml.compose_all(text, Loader=yaml.SafeLoader))):
+        tests = _under(_under((None, document), "mingjian"), "tests")
+        if not tests or not isinstance(tests[1], yaml.SequenceNode) or tests[1].flow_style:
+            continue
+        first, end = tests[0].start_mark.line, tests[1].end_mark
+        # a block ends where the next thing begins
+        del lines[first : len(lines) if end.index >= len(text) else end.line]
+        count += len(tests[1].value)
+    return "".join(lines), count
+
+
+def _under(pair: Any, name: str) -> Any:
+    """(key, value) of a name in the mapping that is a pair's value; None without one."""
+    if not pair or not isinstance(pair[1], yaml.MappingNode):
+        return None
+    return next((one for one in pair[1].value if one[0].value == name), None)
 
 
 def must_be_the_rule(rule: RuleText, alert: dict[str, Any]) -> None:

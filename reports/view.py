@@ -9,6 +9,7 @@ from reports.case import ALERT, MEMBER, PERSON, Bundle, Finding, Item, moment
 from reports.people import People
 from reports.pieces import Whole, plain
 from reports.rows import Rows, hits_of
+from reports.rule_text import without_tests
 from reports.timeline import axis
 from reports.words import LEVELS, SEVERITIES, STATE_TEXTS, STATES, Words
 from rules.alert import RETRACTED
@@ -136,13 +137,15 @@ def _rules(findings: Sequence[Finding], words: Words) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for one in findings:
         ref = one.alert["rule"]
+        text, cases = without_tests(one.rule.text)
         found.setdefault(
             ref["digest"],
             {
                 **ref,
                 "ruleset": one.alert["ruleset"],
                 "legal": one.rule.legal,
-                "text": Whole(one.rule.text),
+                "text": Whole(text),
+                "cases": cases,
                 "severity": _severity(str(ref["level"]), words),
                 "level_text": words.of(LEVELS[int(ref["response"])]),
             },
@@ -164,7 +167,8 @@ def _title(bundle: Bundle, people: People, words: Words) -> str:
     if subject.kind == PERSON:
         name = people.label(subject.id)
         return words(f"Conversations and alerts of {name}", f"{name} 的会话与告警")
-    return words(f"Case {subject.id}: {count} alerts", f"案件 {subject.id}：{count} 条告警")
+    alerts = words.many(count, "alert", "%d 条告警")
+    return words(f"Case {subject.id}: {alerts}", f"案件 {subject.id}：{alerts}")
 
 
 def _subject(bundle: Bundle, people: People, words: Words) -> str:

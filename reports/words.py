@@ -20,6 +20,10 @@ class Words(NamedTuple):
         """The same of (English, Chinese); `other` where there are none."""
         return self(*twins) if twins else other
 
+    def many(self, count: int, one: str, zh: str, more: str = "") -> str:
+        """ "1 member", "2 members"; `more` where an s does not make the plural; `zh` has a %d."""
+        return self(f"{count:,} {one if count == 1 else more or one + 's'}", zh % count)
+
     def listed(self, names: list[str]) -> str:
         """Names one after another."""
         return self(", ", "、").join(names)

@@ -29,9 +29,9 @@ def root_command() -> Any:
     """The assembled command with all its subcommands."""
     from typer.main import get_command  # noqa: PLC0415
 
-    from jobs.cli.main import app  # noqa: PLC0415
+    from jobs.cli.every import assembled  # noqa: PLC0415
 
-    return get_command(app)
+    return get_command(assembled())
 
 
 def commands(command: Any, name: str = "mingjian") -> Iterator[tuple[str, Any]]:

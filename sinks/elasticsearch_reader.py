@@ -18,6 +18,7 @@ from sinks.base import NoIndexYet
 from sinks.elasticsearch import connect, unreachable
 from sinks.elasticsearch_follow import newer, read_cursor, written
 from sinks.elasticsearch_mapping import alias
+from sinks.id_prefix import LISTED
 from sinks.sqlite_reader import FROM_NOW, ambiguous, bad_cursor
 
 _POLL_S = 0.5
@@ -70,10 +71,11 @@ class ElasticsearchReader:
     def alert(self, alert_id: str) -> dict[str, Any] | None:
         """See `AlertReader`. A prefix that fits several alerts is an error that says so."""
         filters = [*self._mine(), {"prefix": {"alert_id": alert_id}}]
-        hits = self._search("alerts", {"query": {"bool": {"filter": filters}}, "size": 2})
+        query = {"query": {"bool": {"filter": filters}}, "size": LISTED + 1}
+        hits = self._search("alerts", query)
         found = [hit["_source"] for hit in hits["hits"]["hits"]]
         if len(found) > 1:
-            raise ambiguous(alert_id)
+            raise ambiguous(alert_id, sorted(row["alert_id"] for row in found))
         return found[0] if found else None
 
     def evidence(self, alert_id: str) -> list[dict[str, Any]]:

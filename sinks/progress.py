@@ -54,6 +54,14 @@ class Ticks(Protocol):
 
 
 @runtime_checkable
+class TellsDamage(Protocol):
+    """A sink that goes on beside something that is damaged."""
+
+    def damage(self) -> str:
+        """What is damaged, for people; "" when nothing is."""
+
+
+@runtime_checkable
 class ShowsLater(Protocol):
     """A sink whose readers see what was written only some time after it was confirmed."""
 

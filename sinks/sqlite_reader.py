@@ -15,6 +15,7 @@ from rules.canary_marks import FLAG_CANARY, MARK
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import NoIndexYet
 from sinks.fulltext import match_expression
+from sinks.id_prefix import LISTED, not_one
 from sinks.read_only import read_only
 
 _POLL_S = 0.2
@@ -95,12 +96,13 @@ class SqliteReader:
         """See `AlertReader`. A prefix that fits several alerts is an error that says so."""
         rows = self._db.execute(
             "SELECT body FROM alerts WHERE alert_id >= ? AND alert_id < ?"
-            " AND (? = '' OR tenant = ?) LIMIT 2",
-            (alert_id, alert_id + "\U0010ffff", self.tenant, self.tenant),
+            " AND (? = '' OR tenant = ?) ORDER BY alert_id LIMIT ?",
+            (alert_id, alert_id + "\U0010ffff", self.tenant, self.tenant, LISTED + 1),
         ).fetchall()
-        if len(rows) > 1:
-            raise ambiguous(alert_id)
-        return _row(rows[0][0]) if rows else None
+        found = [_row(body) for (body,) in rows]
+        if len(found) > 1:
+            raise ambiguous(alert_id, [row["alert_id"] for row in found])
+        return found[0] if found else None
 
     def evidence(self, alert_id: str) -> list[dict[str, Any]]:
         """See `AlertReader`."""
@@ -288,14 +290,10 @@ def _no_index(path: Path) -> NoIndexYet:
     )
 
 
-def ambiguous(prefix: str) -> MingjianError:
-    """The error for an id prefix that fits more than one alert."""
-    return MingjianError(
-        f"more than one alert begins with '{prefix}'",
-        f"以“{prefix}”开头的告警不止一条",
-        fix_en="give more of the id",
-        fix_zh="请多写几位编号",
-        exit_code=EXIT_USAGE,
+def ambiguous(prefix: str, fitting: Sequence[str] = ()) -> MingjianError:
+    """The error for an id prefix that fits these alerts, or none."""
+    return not_one(
+        prefix, fitting, one="alert", many="alerts", zh="告警", see="mingjian alerts list"
     )
 
 

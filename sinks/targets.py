@@ -19,7 +19,7 @@ from sinks.base import Sink
 from sinks.channels.made import sink_of
 from sinks.elasticsearch import ElasticsearchSink
 from sinks.ledger.checkpoint import Signs
-from sinks.ledger.log import CHECKPOINT
+from sinks.ledger.heads import ever_signed
 from sinks.redis import RedisSink
 from sinks.sqlite import SqliteSink
 from sinks.tenant_keys import tenant_keys
@@ -59,7 +59,7 @@ def _archive(target: Target, settings: Settings, open_signer: Callable[[], Signs
         tenant=settings.tenant,
         # where there is a ledger there were keys: new ones would hide that they are missing
         open_keys=lambda: tenant_keys(
-            settings, create=not (Path(target.path) / LEDGER_FOLDER / CHECKPOINT).exists()
+            settings, create=not ever_signed(Path(target.path) / LEDGER_FOLDER)
         ),
         open_signer=open_signer,
         objects=objects_of(target, settings.tenant),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -27,13 +28,16 @@ class Saying:
         self.said: list[tuple[str, str]] = []
 
 
-_POOL = base64ish(Random("sdkfileid"), 1 << 16)
+@cache
+def _pool() -> str:
+    """Drawn at the first use: it takes a moment that whoever only loads this need not wait for."""
+    return base64ish(Random("sdkfileid"), 1 << 16)
 
 
 def media(rng: Random) -> str:
     """A made-up sdkfileid."""
     at = int(rng.random() * 65000)
-    return f"CtYBMzA2{_POOL[at : at + 120]}"
+    return f"CtYBMzA2{_pool()[at : at + 120]}"
 
 
 def md5(rng: Random) -> str:

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from config.channels import Channel
+from jobs.alert_desk import before_testing
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -66,6 +67,7 @@ def send_test(
         if name not in known:
             raise _none(name, known)
     channels = [one for one in settings.channels if not names or one.name in names]
+    before_testing(settings, [one.name for one in channels])
     answers: list[tuple[Channel, _Answer]] = []
     for channel in channels:
         if output is Output.text:

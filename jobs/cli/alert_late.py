@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from jobs.alert_desk import listing
 from jobs.cli.alert_list import milliseconds, print_late
 from jobs.cli.app import (
     ConfigOption,
@@ -77,16 +78,15 @@ def list_late(
     output: OutputOption = Output.text,
 ) -> None:
     """List late records. Its help is given above."""
-    reader = open_reader(settings_from(profile, config, overrides))
-    rows, following = reader.late(
-        rule=rule,
-        would=would.value if would else "",
-        since=milliseconds(since),
-        until=milliseconds(until, end=True),
-        canaries=canaries,
-        limit=limit,
-        cursor=cursor,
-    )
+    settings = settings_from(profile, config, overrides)
+    asked: dict[str, Any] = {
+        "rule": rule, "would": would.value if would else "", "since": milliseconds(since),
+        "until": milliseconds(until, end=True),
+    }  # fmt: skip
+    note = listing(settings, "late", **asked)
+    reader = open_reader(settings)
+    rows, following = reader.late(**asked, canaries=canaries, limit=limit, cursor=cursor)
+    note(rows)
     if output is Output.json:
         told = [{**row, "late_ms": row["watermark"] - row["time"]} for row in rows]
         emit({"late": told, "cursor": following})

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from config.settings import Settings
+from jobs.alert_desk import listing, may_see, show_one
 from jobs.cli import alert_channels, alert_late
 from jobs.cli.alert_list import AlertList, milliseconds, reason
 from jobs.cli.alert_view import alert_page
@@ -30,11 +31,12 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.cli.archive_options import WhyOption
 from jobs.cli.words import level, plural, visible
 from rules.alert import RETRACTED, SPECULATIVE
-from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import AlertReader, NoIndexYet
 from sinks.readers import open_reader
+from sinks.sqlite_reader import ambiguous
 
 alerts_app = typer.Typer(
     name="alerts",
@@ -95,18 +97,14 @@ def list_alerts(
 ) -> None:
     """List alerts. Its help is given above."""
     settings = settings_from(profile, config, overrides)
+    asked: dict[str, Any] = {
+        "rule": rule, "response": response, "actor": actor, "since": milliseconds(since),
+        "until": milliseconds(until, end=True), "text": text,
+    }  # fmt: skip
+    note = listing(settings, **asked)
     reader = open_reader(settings)
-    rows, following = reader.alerts(
-        rule=rule,
-        response=response,
-        actor=actor,
-        since=milliseconds(since),
-        until=milliseconds(until, end=True),
-        text=text,
-        canaries=canaries,
-        limit=limit,
-        cursor=cursor,
-    )
+    rows, following = reader.alerts(**asked, canaries=canaries, limit=limit, cursor=cursor)
+    note(rows)
     if output is Output.json:
         emit({"alerts": rows, "cursor": following})
         return
@@ -126,7 +124,9 @@ def list_alerts(
     "One alert in full: who, what, why. The first digits of the id are enough.",
 )
 def show_alert(
+    *,
     alert_id: Annotated[str, typer.Argument(metavar="ID", help="告警编号 · alert id")],
+    why: WhyOption = "",
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
     overrides: SetOption = [],  # noqa: B006
@@ -134,19 +134,14 @@ def show_alert(
 ) -> None:
     """Show one alert."""
     settings = settings_from(profile, config, overrides)
+    may_see(settings, alert_id)
     reader = open_reader(settings)
     row = reader.alert(alert_id)
     if row is None:
-        raise MingjianError(
-            f"no alert '{alert_id}'",
-            f"没有编号为“{alert_id}”的告警",
-            fix_en="see `mingjian alerts list`",
-            fix_zh="可用 `mingjian alerts list` 查看",
-            exit_code=EXIT_USAGE,
-        )
-    evidence = reader.evidence(row["alert_id"])
+        raise ambiguous(alert_id)
+    evidence = show_one(settings, row, lambda: reader.evidence(row["alert_id"]), why)
     if output is Output.json:
-        emit({"alert": row, "evidence": evidence})
+        emit({"alert": row, "evidence": list(evidence)})
         return
     out.print(alert_page(row, evidence))
 
@@ -172,12 +167,15 @@ def tail(
 ) -> None:
     """Follow alerts."""
     settings = settings_from(profile, config, overrides)
+    note = listing(settings)
     end = time.monotonic() + for_seconds if for_seconds else math.inf
     reader, cursor, rows = _first(settings, limit, end)
     shown = {row["alert_id"] for row in rows}
     waiting: set[str] = set()  # shown, not settled: told again only when taken back
     table = AlertList(out)
     while True:
+        if rows:
+            note(rows)
         if output is Output.json:
             for row in rows:
                 emit(row)

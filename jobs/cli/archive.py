@@ -26,6 +26,7 @@ from jobs.cli.app import (
     emit,
     err,
     out,
+    report,
     say,
     settings_from,
 )
@@ -229,9 +230,12 @@ def check(
 
     faults = print_faults(everything, say("messages", "消息"), output)
     seen = sound[0]
-    desk.note(
+    damage = desk.note_found(
         CHECKED, role, faults=faults, messages=seen.messages, files=files[0], size=seen.signed
     )
+    if damage is not None:
+        report(damage)
+        faults += 1
     if output is Output.json:
         emit({"faults": faults, **seen._asdict(), "files": files[0]})
     elif faults:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
-from desk.roles import ROLE_NAMES
+from desk.desk import EXPORTED_BOOK, Desk
+from desk.roles import READ_CUSTODY, reason_given
+from desk.written_files import write_noted
 from jobs.archive import archive_target, desk_of, open_index
-from jobs.cli.alert_list import milliseconds, when
+from jobs.cli.alert_list import milliseconds
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -27,45 +29,15 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
-from jobs.cli.archive_options import TargetOption
-from jobs.cli.words import plural, visible
+from jobs.cli.archive_options import TargetOption, WhyOption
+from jobs.cli.custody_table import CustodyTable
+from jobs.cli.custody_words import ACTIONS, UNMASKED, is_unmasked
+from jobs.cli.words import plural
 from rules.alert import sm3_raw
-from rules.errors import EXIT_FINDINGS
+from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.archive.custody import BookDamaged, Line, named_leaves
 from sinks.archive.leaves import CUSTODY, OtherLeaf
-
-ACTIONS = {
-    "searched": "检索",
-    "saw": "查看",
-    "unmasked": "查看未脱敏内容",
-    "exported": "导出",
-    "refused": "越权被拒",
-    "published_rules": "发布规则",
-    "read_custody": "查阅保管记录",
-    "checked": "核查",
-    "rotated_keys": "轮换密钥",
-    "changed_passphrase": "更换口令",
-    "rebuilding_index": "开始重建索引",
-    "rebuilt_index": "重建索引",
-    "retention_set": "启用留存策略",
-    "hold_placed": "设置法律保全",
-    "hold_lifted": "解除法律保全",
-    "read_holds": "查阅法律保全",
-    "disposal_planned": "制定删除计划",
-    "disposal_approved": "批准删除计划",
-    "messages_deleted": "删除消息",
-    "disposal_finished": "完成删除计划",
-    "looked_up_person": "查询个人",
-    "processing_restricted": "限制为只存储",
-}
-_STYLES = {
-    "refused": "bold red",
-    "unmasked": "yellow",
-    "exported": "yellow",
-    "hold_lifted": "yellow",
-    "disposal_approved": "yellow",
-    "messages_deleted": "bold yellow",
-}
+from sinks.archive.rows import ArchiveIndex
 
 
 def register(app: typer.Typer) -> None:
@@ -75,8 +47,9 @@ def register(app: typer.Typer) -> None:
         help="保管记录：谁检索、查看、导出过什么，为何；并核对其哈希链与账本。\n\n"
         "The custody book: who searched, saw, unmasked, exported what, and why; its chain and its"
         " entries in the ledger are checked.\n\n例 · examples:\n\n"
-        "  mingjian archive custody --who zhangsan\n\n"
-        "  mingjian archive custody --message 1042 --output json",
+        "  mingjian archive custody --who zhangsan --since 2026-11-01\n\n"
+        "  mingjian archive custody --message 1042 --output json\n\n"
+        "  mingjian archive custody --action unmasked --out custody.jsonl --why 年度审计2026",
     )(custody)
 
 
@@ -84,7 +57,12 @@ def custody(
     *,
     who: Annotated[str, typer.Option("--who", help="某账号所为 · by this account")] = "",
     action: Annotated[
-        str, typer.Option("--action", help="某类操作，如 unmasked · this deed, e.g. unmasked")
+        str,
+        typer.Option(
+            "--action",
+            help="某类操作，如 unmasked（含未脱敏的证据包） · this deed, e.g. unmasked, which"
+            " takes in unmasked packs",
+        ),
     ] = "",
     message: Annotated[
         int | None,
@@ -92,6 +70,15 @@ def custody(
     ] = None,
     since: SinceOption = "",
     until: UntilOption = "",
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="写入此文件，每行一个 JSON，需写明事由 · write them to this file, a JSON each;"
+            " needs --why",
+        ),
+    ] = None,
+    why: WhyOption = "",
     target: TargetOption = "",
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
@@ -101,103 +88,148 @@ def custody(
     """Print the book."""
     settings = settings_from(profile, config, overrides)
     first, last = milliseconds(since), milliseconds(until, end=True)
+    if action and action not in ACTIONS:
+        raise _no_action(action)
     archive = archive_target(settings, target)
     desk = desk_of(settings, archive)
+    role = desk.allow(READ_CUSTODY)
+    reason = reason_given(why, READ_CUSTODY) if file is not None else " ".join(why.split())
+    asked = {"who": who, "action": action, "since": first, "until": last}
+    asked = {key: value for key, value in asked.items() if value}
+    if message is not None:
+        asked["of_message"] = message
     index = open_index(settings, archive)
-    reached = index.positions().get(CUSTODY, 0)
-    lines = missing = waiting = 0
-    damaged: BookDamaged | None = None
-    read = _until_damage(desk.custody())
-    for line in read:
-        if isinstance(line, BookDamaged):
-            damaged = line
-            break
-        lines += 1
-        leaf = OtherLeaf(CUSTODY, str(line.number), sm3_raw(line.raw))
-        entered = bool(index.entered([leaf]))
-        missing += not entered and line.number <= reached
-        waiting += not entered and line.number > reached
-        deed = line.deed
-        if who not in ("", deed.who) or action not in ("", deed.action):
-            continue
-        if deed.at < first or (last and deed.at > last):
-            continue
-        concerned = named_leaves(deed.details)
-        if message is not None and not any(a <= message <= b for a, b in concerned):
-            continue
+    seen = _Seen(index, index.positions().get(CUSTODY, 0))
+    wanted = (
+        (line, entered)
+        for line, entered in seen.lines(desk.custody(reason, **asked))
+        if _fits(line, who, action, message, first, last)
+    )
+    if file is not None:
+        count = _copied(desk, wanted, file, role, reason, asked)
         if output is Output.json:
-            emit({"n": line.number, **deed._asdict(), "in_ledger": entered})
+            emit({"out": str(file), "lines": count})
         else:
-            out.print(_line(line), soft_wrap=True)
-    if damaged is not None:
-        report(damaged)
-    _sum(lines, missing, waiting, reached, whole=damaged is None, quiet=output is Output.json)
-    if damaged is not None or missing or reached > lines:
+            words = say(f"✓ {plural(count, 'line')} in {file}", f"✓ {count:,} 行写入 {file}")
+            out.print(words, markup=False, soft_wrap=True)
+    elif output is Output.json:
+        for line, entered in wanted:
+            emit(_told(line, entered=entered))
+    else:
+        table = CustodyTable(out)
+        for line, _ in wanted:
+            table.add(line)
+        table.flush()
+    if seen.damaged is not None:
+        report(seen.damaged)
+    _sum(seen, quiet=output is Output.json)
+    if seen.wrong():
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _until_damage(lines: Iterator[Line]) -> Iterator[Line | BookDamaged]:
-    try:
-        yield from lines
-    except BookDamaged as error:
-        yield error
+class _Seen:
+    """Counts the book's lines while they are read, and compares each with the ledger.
+
+    `reached` is how many lines the ledger has.
+    """
+
+    def __init__(self, index: ArchiveIndex, reached: int) -> None:
+        self._index, self.reached = index, reached
+        self.count = self.missing = self.waiting = 0
+        self.damaged: BookDamaged | None = None
+
+    def lines(self, book: Iterator[Line]) -> Iterator[tuple[Line, bool]]:
+        """Each line, and whether it is in the ledger; up to where the book is damaged."""
+        try:
+            for line in book:
+                self.count += 1
+                leaf = OtherLeaf(CUSTODY, str(line.number), sm3_raw(line.raw))
+                entered = bool(self._index.entered([leaf]))
+                self.missing += not entered and line.number <= self.reached
+                self.waiting += not entered and line.number > self.reached
+                yield line, entered
+        except BookDamaged as error:
+            self.damaged = error
+
+    def wrong(self) -> bool:
+        """Whether the book is not what was written."""
+        return self.damaged is not None or bool(self.missing) or self.reached > self.count
 
 
-def _sum(lines: int, missing: int, waiting: int, reached: int, *, whole: bool, quiet: bool) -> None:
+def _fits(line: Line, who: str, action: str, message: int | None, first: int, last: int) -> bool:
+    deed = line.deed
+    if who not in ("", deed.who) or deed.at < first or (last and deed.at > last):
+        return False
+    if action not in ("", deed.action) and not (action == UNMASKED and is_unmasked(deed)):
+        return False
+    return message is None or any(a <= message <= b for a, b in named_leaves(deed.details))
+
+
+def _told(line: Line, *, entered: bool) -> dict[str, Any]:
+    """A line for a machine; `sm3` is the digest of its bytes, which the ledger has."""
+    return {"n": line.number, **line.deed._asdict(), "in_ledger": entered,
+            "sm3": sm3_raw(line.raw)}  # fmt: skip
+
+
+def _copied(
+    desk: Desk,
+    wanted: Iterable[tuple[Line, bool]],
+    file: Path,
+    role: str,
+    why: str,
+    asked: dict[str, Any],
+) -> int:
+    """Write these lines to a file: how many. That they were taken is in the book before."""
+    count = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal count
+        for line, entered in wanted:
+            count += 1
+            yield json.dumps(_told(line, entered=entered), ensure_ascii=False).encode()
+
+    def noted(sm3: str) -> None:
+        desk.note(EXPORTED_BOOK, role, why, lines=count, file_sm3=sm3, **asked)
+
+    write_noted(file, lines(), noted)
+    return count
+
+
+def _sum(seen: _Seen, *, quiet: bool) -> None:
     """What the chain and the ledger say of the book."""
+    missing, lines, reached = seen.missing, seen.count, seen.reached
     if missing:
         err.print(
             say(
-                f"✗ {missing} lines are not those that were entered in the ledger",
+                f"✗ {plural(missing, 'line')} {'is' if missing == 1 else 'are'} not what was"
+                " entered in the ledger",
                 f"✗ 有 {missing} 行与账本中登记的不同",
             ),
             style="bold red",
         )
-    if whole and reached > lines:
+    if seen.damaged is None and reached > lines:
         err.print(
             say(
-                f"✗ the ledger has {reached} lines of this book, and it has {lines}: its end is"
-                " missing",
+                f"✗ the ledger has {plural(reached, 'line')} of this book, and it has {lines}: its"
+                " end is missing",
                 f"✗ 账本登记了 {reached} 行，而本记录只有 {lines} 行：末尾缺失",
             ),
             style="bold red",
         )
-    if quiet or missing or not whole or reached > lines:
+    if quiet or seen.wrong():
         return
-    words = say(f"{lines} lines, an unbroken chain", f"{lines} 行，链条完整")
-    if waiting:
-        words += say(f"; {waiting} not in the ledger yet", f"；{waiting} 行尚未登入账本")
+    words = say(f"{plural(lines, 'line')}, an unbroken chain", f"{lines} 行，链条完整")
+    if seen.waiting:
+        words += say(f"; {seen.waiting} not in the ledger yet", f"；{seen.waiting} 行尚未登入账本")
     err.print(words, style="dim")
 
 
-def _line(line: Line) -> Text:
-    deed = line.deed
-    text = Text(f"{line.number:>6}  {when(deed.at)}  ", "dim")
-    text.append(visible(deed.who), "bold")
-    if deed.role:
-        en, zh = ROLE_NAMES.get(deed.role, (deed.role, deed.role))
-        text.append(f" ({say(en, zh)})", "dim")
-    name = say(deed.action.replace("_", " "), ACTIONS.get(deed.action, deed.action))
-    text.append(f"  {name}  ", _STYLES.get(deed.action, "cyan"))
-    text.append(visible(_what(deed.details)))
-    if deed.why:
-        text.append(say(f"  because: {visible(deed.why)}", f"  事由：{visible(deed.why)}"))
-    return text
-
-
-def _what(details: dict[str, Any]) -> str:
-    parts = []
-    for key, value in details.items():
-        if key == "leaves":
-            count = sum(last - first + 1 for first, last in named_leaves({key: value}))
-            parts.append(say(plural(count, "message"), f"{count:,} 条"))
-        elif key == "query":
-            parts.append(" ".join(f"{name}={one}" for name, one in value.items()) or "*")
-        elif key == "policies":
-            parts.append(say(plural(len(value), "policy", "policies"), f"{len(value)} 条策略"))
-        elif key == "leaf":
-            parts.append(f"#{value}")
-        elif key != "sm3":
-            told = value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
-            parts.append(f"{key}={told}")
-    return "  ".join(parts)
+def _no_action(given: str) -> MingjianError:
+    known = ", ".join(ACTIONS)
+    return MingjianError(
+        f"no deed of the custody book is called '{given[:64]}'",
+        f"保管记录中没有名为“{given[:64]}”的操作",
+        fix_en=f"one of: {known}",
+        fix_zh=f"可用：{known}",
+        exit_code=EXIT_USAGE,
+    )

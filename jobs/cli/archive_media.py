@@ -26,7 +26,7 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
-from jobs.cli.words import visible
+from jobs.cli.words import plural, visible
 from rules.errors import MingjianError
 from sinks.archive.media import MediaStore
 from sinks.archive.media_book import MediaBook
@@ -114,7 +114,7 @@ def _list(files: list[Known], output: Output) -> None:
         line.append(f"{visible(one.type)}  ")
         line.append(visible(one.name) or "-", "bold")
         size = one.size or one.wecom_size
-        line.append(say(f"  {size:,} bytes  ", f"  {size:,} 字节  "))
+        line.append(say(f"  {plural(size, 'byte')}  ", f"  {size:,} 字节  "))
         line.append(say(en, zh), style)
         if one.at:
             line.append(f"  {when(one.at)}", "dim")
@@ -130,7 +130,8 @@ def _told(done: Exported, output: Output) -> None:
         emit(msgspec.to_builtins(done))
         return
     words = say(
-        f"file {done.number} of message {done.leaf}, {done.size:,} bytes, is in {done.path}",
+        f"file {done.number} of message {done.leaf}, {plural(done.size, 'byte')}, is in"
+        f" {done.path}",
         f"消息 {done.leaf} 的第 {done.number} 个文件（{done.size:,} 字节）已写入 {done.path}",
     )
     out.print(Text(words), soft_wrap=True)

@@ -36,7 +36,8 @@ from sinks.archive.keys import KeyMissing, KeyRefused, TenantKeys
 from sinks.archive.places import fresh_index_of, index_of, objects_of
 from sinks.archive.rebuilding import Rebuilt, rebuild
 from sinks.archive.sink import INDEX_FILE, origin_of
-from sinks.ledger.log import CHECKPOINT, Ledger
+from sinks.ledger.heads import ever_signed
+from sinks.ledger.log import Ledger
 from sinks.tenant_keys import tenant_keys
 
 REBUILDING, REBUILT = "rebuilding_index", "rebuilt_index"
@@ -67,7 +68,7 @@ def rebuild_index(
     archive = archive_target(settings, target)
     desk = desk_of(settings, archive)
     role = desk.allow(KEYS)
-    if not (ledger_folder(archive) / CHECKPOINT).exists():
+    if not ever_signed(ledger_folder(archive)):
         raise nothing_yet(archive)
     keys = tenant_keys(settings)
     known = _known(settings, archive, keys)

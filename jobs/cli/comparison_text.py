@@ -53,7 +53,8 @@ def show(found: Reconciled) -> None:
     comparison = found.comparison
     rate = f"{found.records / found.seconds:,.0f}" if found.seconds else "–"
     _line(
-        f"{shown(found.span)}: {found.records:,} records read in {found.seconds:.1f} s ({rate}/s)",
+        f"{shown(found.span)}: {plural(found.records, 'record')} read in {found.seconds:.1f} s"
+        f" ({rate}/s)",
         f"{shown(found.span)}：读取 {found.records:,} 条记录，用时 {found.seconds:.1f} 秒"
         f"（{rate}/秒）",
     )

@@ -78,7 +78,7 @@ def show(found: Completeness, by: str) -> None:
 def _one(some: Sequence[Line]) -> list[Line]:
     """All partitions as one."""
     whole = summed([msgspec.structs.replace(line, of="") for line in some], "source")
-    name = say(f"{len(some)} partitions", f"{len(some)} 个分区")
+    name = say(plural(len(some), "partition"), f"{len(some)} 个分区")
     return [msgspec.structs.replace(line, of=name) for line in whole]
 
 

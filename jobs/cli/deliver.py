@@ -13,6 +13,7 @@ import msgspec
 import typer
 from rich.constrain import Constrain
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -39,6 +40,7 @@ _STATES = {
     "idle": ("up to date", "已跟上"),
     "waiting": ("waiting for it", "等待恢复"),
     "done": ("done", "完成"),
+    "faulty": ("taken, see why", "已投递，有问题"),
     "failed": ("failed", "失败"),
     "stopped": ("stopped", "已中止"),
 }
@@ -98,6 +100,8 @@ def deliver(
     if output is Output.json:
         report = work(None)
         emit({"targets": msgspec.to_builtins(report.targets), "seconds": report.seconds})
+        if any(state.state in ("stopped", "faulty") for state in report.targets):
+            raise typer.Exit(EXIT_FINDINGS)
         return
     if sys.stderr.isatty() and not json_logs:
         # drawn when something changed, so that a recorded session is not one table after another
@@ -122,14 +126,27 @@ def deliver(
 
 
 def conclude(report: delivery.DeliverReport) -> None:
-    """What is to be said below the table. Raises typer.Exit(1) when a target was given up."""
+    """What is to be said below the table. Raises typer.Exit(1) when a target was given up, or
+    something is wrong with one."""
     if any(state.duplicates for state in report.targets):
         out.print(say(*_REPEATS), style="dim")
+    faulty = [state for state in report.targets if state.state == "faulty"]
+    for state in faulty:  # whole: the table cuts it where the line ends
+        err.print(f"[bold red]✗[/] {escape(state.target)}: {escape(state.why)}", soft_wrap=True)
     left_out = [state.target for state in report.targets if state.state == "stopped"]
     if left_out:
         en = f"stopped while waiting for {', '.join(left_out)}; run it again to deliver the rest"
         zh = f"在等待 {'、'.join(left_out)} 恢复时中止；再次运行即可投递其余记录"
         out.print(say(en, zh), style="yellow", soft_wrap=True)
+        raise typer.Exit(EXIT_FINDINGS)
+    if faulty:
+        out.print(
+            say(
+                "every record was delivered, and something is wrong: see `mingjian doctor`",
+                "记录均已投递，但有问题：见 `mingjian doctor`",
+            ),
+            style="yellow",
+        )
         raise typer.Exit(EXIT_FINDINGS)
     out.print(say(f"delivered in {report.seconds:.1f} s", f"投递用时 {report.seconds:.1f} 秒"))
 

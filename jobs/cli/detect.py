@@ -35,6 +35,7 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.cli.words import plural
 from jobs.health import troubles
 from jobs.logs import configure
 from jobs.progress import Snapshot
@@ -131,9 +132,9 @@ def detect(
     hits, aside = counts.get("hits", 0), counts.get("quarantined", 0)
     out.print(
         say(
-            f"done: {short}{report.last.records:,} records in {report.run_seconds:.1f} s"
-            f" (Flink up after {report.start_seconds:.1f} s); {short}{hits:,} hits in single"
-            f" messages, {short}{aside:,} quarantined",
+            f"done: {short}{plural(report.last.records, 'record')} in {report.run_seconds:.1f} s"
+            f" (Flink up after {report.start_seconds:.1f} s); {short}{plural(hits, 'hit')} in"
+            f" single messages, {short}{aside:,} quarantined",
             f"完成：{short}{report.last.records:,} 条记录，用时 {report.run_seconds:.1f} 秒"
             f"（Flink 启动 {report.start_seconds:.1f} 秒）；单条命中 {short}{hits:,}，"
             f"隔离 {short}{aside:,}",
@@ -266,7 +267,8 @@ def _tell_beginning(begun: Beginning) -> None:
         named = ", ".join(begun.short_sighted[:3]) + (" …" if count > 3 else "")  # noqa: PLR2004
         err.print(
             say(
-                f"⚠ {count} rules look further back, and may err for as long: {named}",
+                f"⚠ {plural(count, 'rule looks', 'rules look')} further back, and may err for as"
+                f" long: {named}",
                 f"⚠ 有 {count} 条规则回看得更远，在相应时长内可能有误：{named}",
             ),
             style="yellow",

@@ -11,6 +11,7 @@ import typer
 
 from ingest.waiting import Told
 from jobs.cli.app import ConfigOption, ProfileOption, SetOption, err, say, settings_from
+from jobs.cli.words import plural
 from rules.zone import SHANGHAI
 
 
@@ -62,7 +63,7 @@ def heartbeat(
         at = dt.datetime.fromtimestamp(time / 1000, SHANGHAI).strftime("%H:%M:%S")
         err.print(
             say(
-                f"event time up to {at} told to {partitions} partitions",
+                f"event time up to {at} told to {plural(partitions, 'partition')}",
                 f"已向 {partitions} 个分区告知事件时间到 {at}",
             ),
             end="\r" if err.is_terminal and not once else "\n",

@@ -38,6 +38,7 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.ingest import NameOption, conclude, ingest_app, stopping, tell
+from jobs.cli.words import plural
 from jobs.clock import now_ms
 from jobs.collecting import book_path, collector, ends
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
@@ -205,8 +206,9 @@ def simulate_archive(
         emit({"folder": str(folder), **filled._asdict()})
         return
     made = say(
-        f"a simulated archive in {folder}: {filled.messages:,} messages, numbers"
-        f" {filled.first} to {filled.last}; {filled.skipped:,} records are none of an archive",
+        f"a simulated archive in {folder}: {plural(filled.messages, 'message')}, numbers"
+        f" {filled.first} to {filled.last}; {plural(filled.skipped, 'record is', 'records are')}"
+        " none of an archive",
         f"模拟存档 {folder}：{filled.messages:,} 条消息，序号 {filled.first} 到 {filled.last}；"
         f"另有 {filled.skipped:,} 条记录不属于会话存档",
     )

@@ -12,7 +12,7 @@ import typer
 
 from config.settings import Settings
 from jobs.archive import archive_target, ledger_folder, open_index, open_ledger, trusted
-from jobs.cli import ledger_outside
+from jobs.cli import ledger_mend, ledger_outside
 from jobs.cli.alert_list import when
 from jobs.cli.app import (
     ConfigOption,
@@ -55,6 +55,7 @@ PublicOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the sub-application."""
     ledger_outside.register(ledger_app)
+    ledger_mend.register(ledger_app)
     app.add_typer(ledger_app)
 
 
@@ -73,7 +74,8 @@ def show(
 ) -> None:
     """Show the heads."""
     settings = settings_from(profile, config, overrides)
-    ledger = open_ledger(settings, archive_target(settings, target))
+    archive = archive_target(settings, target)
+    ledger = open_ledger(settings, archive, as_it_is=True)
     for note in reversed(ledger.notes[-limit:]):
         head = note.checkpoint
         if output is Output.json:
@@ -82,6 +84,7 @@ def show(
             continue
         size = say(plural(head.size, "entry", "entries"), f"{head.size:,} 条")
         out.print(f"{when(head.at)}  {size}  SM3 {head.root.hex()}", soft_wrap=True)
+    open_ledger(settings, archive)  # that others are missing or are not ours is said at the end
 
 
 @ledger_app.command(

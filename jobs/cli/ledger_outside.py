@@ -22,13 +22,14 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption
+from jobs.cli.words import plural
 from jobs.clock import now_ms
 from jobs.given_file import given_file
 from jobs.stamping import stamp_newest
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.ledger.checkpoint import Note, read_note
-from sinks.ledger.files import read_notes
 from sinks.ledger.handed import hand_over, read_handed
+from sinks.ledger.heads import read_heads
 from sinks.ledger.stamps import Stamp, stamps, strangers
 from sinks.ledger.unproven import Unproven
 from sinks.ledger.witness import SAME, compare, read_witness, witness_text
@@ -92,7 +93,7 @@ def stamp(
         elif one.proven:
             out.print(
                 f"[green]✓[/] {one.authority}  {when(one.proven.at)}  "
-                + say(f"{one.size:,} entries", f"{one.size:,} 条")
+                + say(plural(one.size, "entry", "entries"), f"{one.size:,} 条")
             )
         else:
             known = say("has stamped this head already", "已为此签名头盖过时间戳")
@@ -113,7 +114,8 @@ def list_stamps(
     settings = settings_from(profile, config, overrides)
     folder = ledger_folder(archive_target(settings, target))
     kept = stamps(folder)
-    unknown = set(strangers(read_notes(folder), kept))
+    heads = read_heads(folder)
+    unknown = set(strangers(heads.usable, kept))
     failed = False
     for one in kept:
         wrong = _wrong(settings, one, known=one not in unknown)
@@ -123,11 +125,13 @@ def list_stamps(
                   "wrong": wrong[0] if wrong else ""})  # fmt: skip
             continue
         mark = "[red]✗[/]" if wrong else "[green]✓[/]"
-        size = say(f"{one.size:,} entries", f"{one.size:,} 条")
+        size = say(plural(one.size, "entry", "entries"), f"{one.size:,} 条")
         told = f": {say(*wrong)}" if wrong else ""
         out.print(f"{mark} {one.authority}  {when(one.at)}  {size}{told}", soft_wrap=True)
     if not kept and output is not Output.json:
         out.print(say("no time stamp yet", "还没有时间戳"))
+    if heads.wrong:  # a head that is missing there is not for that reason one that was rolled back
+        raise heads.wrong
     if failed:
         raise typer.Exit(EXIT_FINDINGS)
 

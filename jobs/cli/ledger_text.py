@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from jobs.cli.alert_list import when
 from jobs.cli.app import Output, emit, out, say
+from jobs.cli.words import plural
 from jobs.ledger_proofs import CONTINUATION, INCLUSION, WITNESS, Proof
 from sinks.ledger.handed import Handed
 from sinks.ledger.witness import Witness
@@ -59,8 +60,8 @@ def _told(proof: Given, *, compared: bool) -> tuple[str, dict[str, Any], str]:
     if isinstance(proof, Proof):
         head = proof.note.checkpoint
         words = say(
-            f"entry {proof.index} is in the ledger of {head.size:,} entries that was signed"
-            f" {when(head.at)}",
+            f"entry {proof.index} is in the ledger of {plural(head.size, 'entry', 'entries')} that"
+            f" was signed {when(head.at)}",
             f"第 {proof.index} 条在 {when(head.at)} 签名的 {head.size:,} 条账本中",
         )
         return INCLUSION, {"index": proof.index, "size": head.size}, words
@@ -68,8 +69,9 @@ def _told(proof: Given, *, compared: bool) -> tuple[str, dict[str, Any], str]:
         old, new = proof.old.checkpoint, proof.new.checkpoint
         yours = say(" given to you", "交给您的") if compared else ""
         words = say(
-            f"the ledger of {new.size:,} entries, signed {when(new.at)}, keeps every entry of the"
-            f" earlier one{yours}: {old.size:,} entries, signed {when(old.at)}",
+            f"the ledger of {plural(new.size, 'entry', 'entries')}, signed {when(new.at)}, keeps"
+            f" every entry of the earlier one{yours}: {plural(old.size, 'entry', 'entries')},"
+            f" signed {when(old.at)}",
             f"{when(new.at)} 签名的 {new.size:,} 条账本保留了{yours}较早账本的全部条目："
             f"{when(old.at)} 签名，{old.size:,} 条",
         )
@@ -77,15 +79,15 @@ def _told(proof: Given, *, compared: bool) -> tuple[str, dict[str, Any], str]:
     told = {"size": proof.size, "root": proof.root.hex()}
     if compared:
         words = say(
-            f"what was printed is the head given to you: {proof.size:,} entries,"
+            f"what was printed is the head given to you: {plural(proof.size, 'entry', 'entries')},"
             f" signed {when(proof.at)}",
             f"印出的正是交给您的签名头：{proof.size:,} 条，{when(proof.at)} 签名",
         )
     else:
         words = say(
-            f"a witness of {proof.size:,} entries, typed without a misprint. Whether a head of"
-            " yours is the one that was printed: --mine HEAD; whether the ledger has it:"
-            " mingjian ledger witness --check",
+            f"a witness of {plural(proof.size, 'entry', 'entries')}, typed without a misprint."
+            " Whether a head of yours is the one that was printed: --mine HEAD; whether the ledger"
+            " has it: mingjian ledger witness --check",
             f"{proof.size:,} 条的见证，录入无误。手中的签名头是否就是印出的那一个：--mine HEAD；"
             "账本中是否有它：mingjian ledger witness --check",
         )

@@ -5,87 +5,34 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from importlib.metadata import version
-from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from jobs.cli import (
-    alerts,
-    archive,
-    canary,
-    completeness,
-    deliver,
-    detect,
-    doctor,
-    heartbeat,
-    incidents,
-    ingest,
-    ingest_archive,
-    ingest_media,
-    ledger,
-    lexicons,
-    quarantine,
-    reconcile,
-    replay,
-    retention,
-    rules,
-    simulate,
-    stack,
-)
-from jobs.cli import report as reports
-from jobs.cli.app import EXIT_INTERRUPTED, err, language, out, report, say
+from jobs.cli.app import EXIT_INTERRUPTED, err, language, report, say
+from jobs.cli.every import COMMANDS, assembled
 from jobs.cli.help_language import translate
 from jobs.cli.usage import usage_error
 from rules.errors import EXIT_ENVIRONMENT, EXIT_USAGE, MingjianError
 
 OUR_PACKAGES = frozenset(("config", "desk", "ingest", "jobs", "reports", "rules", "sinks", "udfs"))
 
-app = typer.Typer(
-    name="mingjian",
-    help="明鉴：读企业微信会话，按规则判定，告警，并给出能自证的证据包。\n\n"
-    "Mingjian: judges live WeCom conversations by rules and produces evidence that proves itself.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for command in (
-    simulate, ingest, ingest_archive, ingest_media, detect, heartbeat, deliver, replay, reconcile,
-    rules, lexicons, alerts, quarantine, incidents, canary, completeness, doctor, archive, ledger,
-    retention, reports, stack,
-):  # fmt: skip
-    command.register(app)
 
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        out.print(f"mingjian {version('mingjian')}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    *,
-    _: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            callback=_print_version,
-            is_eager=True,
-            help="显示版本并退出 · show the version and exit",
-        ),
-    ] = False,
-) -> None:
-    """Options of `mingjian` itself."""
+def _called(words: list[str]) -> tuple[str, ...]:
+    """What has to be loaded for a command line: its command, or all that help and a guess at a
+    mistyped one need."""
+    first = words[0] if words else ""
+    if first in COMMANDS:
+        return (first,)
+    return () if first == "--version" else tuple(COMMANDS)
 
 
 def main() -> None:
     """Run the command line; never a traceback unless MINGJIAN_DEBUG is set."""
     try:
-        assembled = typer.main.get_command(app)
-        translate(assembled, language())
-        code = assembled.main(prog_name="mingjian", standalone_mode=False)
+        command = typer.main.get_command(assembled(_called(sys.argv[1:])))
+        translate(command, language())
+        code = command.main(prog_name="mingjian", standalone_mode=False)
         if code == EXIT_INTERRUPTED:  # typer makes one of Ctrl-C
             err.print(say("stopped", "已停止"))
         sys.exit(code if isinstance(code, int) else 0)

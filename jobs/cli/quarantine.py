@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jobs.alert_desk import before_opening
 from jobs.cli import quarantine_replay, quarantine_settle
 from jobs.cli.alert_list import print_quarantine
 from jobs.cli.app import (
@@ -22,6 +23,7 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.cli.archive_options import WhyOption
 from jobs.cli.quarantine_choice import (
     ByOption,
     IdArgument,
@@ -154,6 +156,7 @@ def show_quarantine(
             " · open the sealed bytes with the evidence key; who looked is recorded",
         ),
     ] = False,
+    why: WhyOption = "",
     target: TargetOption = "",
     by: ByOption = "",
     profile: ProfileOption = "embedded",
@@ -162,10 +165,12 @@ def show_quarantine(
     output: OutputOption = Output.text,
 ) -> None:
     """Show one quarantined record."""
-    desk = Desk(settings_from(profile, config, overrides), by)
+    settings = settings_from(profile, config, overrides)
+    desk = Desk(settings, by)
     if target:
         item = desk.refused_one(target, quarantine_id)
         if raw:
+            before_opening(settings, item.record.id, why)
             show_bytes(item.record.body)
         elif output is Output.json:
             record = item.record
@@ -174,6 +179,8 @@ def show_quarantine(
             out.print(refusal_facts(item))
         return
     row = desk.shelf.one(quarantine_id)
+    if raw:
+        before_opening(settings, row["quarantine_id"], why)
     content = desk.originals.kept(row) if raw else b""
     if raw:
         desk.note(OPENED, row)  # before anybody sees it

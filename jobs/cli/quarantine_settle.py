@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobs.alert_desk import before_opening
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -117,6 +118,7 @@ def fix(
         return judge_fixed(desk.settings, row, new, original, new_id=new_id, earlier=desk.earlier)
 
     if edit:
+        before_opening(desk.settings, row["quarantine_id"], reason, "--reason")
         content = desk.originals.kept(row)
         desk.note(OPENED, row)
         # a record of which only the beginning was kept has no whole original to compare with

@@ -140,7 +140,7 @@ def speed(times: float) -> tuple[str, str]:
 def _show(done: Replayed) -> None:
     pace = speed(done.times_real)
     _line(
-        f"the job judged {done.records:,} records in {done.seconds:.1f} s" + pace[0],
+        f"the job judged {plural(done.records, 'record')} in {done.seconds:.1f} s" + pace[0],
         f"作业判定 {done.records:,} 条记录，用时 {done.seconds:.1f} 秒" + pace[1],
     )
     if done.disputed:

@@ -225,7 +225,7 @@ def at_the_desk(desk: Desk, wish: Any, about: str) -> tuple[Any, Callable[..., N
     role = desk.allow(EXPORT, about=about)
     if wish.unmask:
         role = desk.allow(UNMASK, about=about)
-    reason = reason_given(wish.reason, UNMASK if wish.unmask else EXPORT)
+    reason = reason_given(wish.reason, UNMASK if wish.unmask else EXPORT, "--reason")
 
     def note(ready: Any) -> None:
         acting, why = role, reason
@@ -233,7 +233,7 @@ def at_the_desk(desk: Desk, wish: Any, about: str) -> tuple[Any, Callable[..., N
         details: dict[str, Any] = {}
         if ready.stored_only:  # members of an alert that may only be stored
             acting = desk.allow(SEE_RESTRICTED, about=about)
-            why = reason_given(reason, SEE_RESTRICTED)
+            why = reason_given(reason, SEE_RESTRICTED, "--reason")
             details["restricted"] = ready.stored_only
         leaves = sorted(bundle.ledger.leaves.values()) if bundle.ledger else []
         desk.note(

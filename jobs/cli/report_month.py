@@ -14,6 +14,8 @@ from jobs.cli.app import (
     OutputOption,
     ProfileOption,
     SetOption,
+    err,
+    say,
     settings_from,
 )
 from jobs.cli.report_make import at_the_desk, same_settings, tell, wish_of
@@ -56,6 +58,17 @@ def month(
     if archive is not None:
         wish, before = at_the_desk(desk_of(settings, archive), wish, which)
     made = make_month(settings, which, wish, before)
+    if not made.alerts:
+        err.print(
+            say(
+                f"no alert of {which} is in the index: that figure counts only if the messages of"
+                " that month were judged and delivered (`mingjian completeness`)",
+                f"索引中没有 {which} 的告警：只有当月消息均已判定并投递时该数字才有意义"
+                "（`mingjian completeness` 可核对）",
+            ),
+            style="yellow",
+            markup=False,
+        )
     tell(
         made._asdict(),
         time.monotonic() - started,

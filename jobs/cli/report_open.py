@@ -67,7 +67,7 @@ def open_pack(
     if archive is not None:
         desk = desk_of(settings, archive)
         role = desk.allow(UNMASK, pack=path.stem)
-    reason = reason_given(reason, UNMASK)
+    reason = reason_given(reason, UNMASK, "--reason")
     found = opened(settings, path, records)
     if desk is not None:
         desk.note(

@@ -23,6 +23,7 @@ from jobs.cli.app import (
     emit,
     language,
     out,
+    report,
     say,
     settings_from,
 )
@@ -161,11 +162,12 @@ def check(
     ledger = open_ledger(settings, archive)
     index = open_kept(settings, archive).disposals
     proved: list[Proved] = []
-    faults = 0
+    faults, told = 0, set()
     for fault in check_disposals(
         ledger=ledger, book=desk.book, plans=plans_of(archive), index=index, told=proved.append
     ):
         faults += 1
+        told.add(fault.en)
         if output is Output.json:
             emit(fault._asdict())
             continue
@@ -175,7 +177,10 @@ def check(
         place = say(", ", "，").join(filter(None, (which, plan))) or say("the book", "保管记录")
         out.print(f"[red]✗[/] {place}: {escape(visible(words))}", soft_wrap=True)
     seen = proved[0]
-    desk.note(CHECKED, role, disposals=seen.tombstones, faults=faults)
+    damage = desk.note_found(CHECKED, role, disposals=seen.tombstones, faults=faults)
+    if damage is not None and damage.en not in told:
+        report(damage)
+        faults += 1
     if output is Output.json:
         emit({"faults": faults, **seen._asdict()})
     elif faults:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
+from config.settings import Target
 from desk.desk import LOOKED_UP
 from desk.roles import SUBJECT
 from desk.subjects import Copied, export, keep_erasure, leaves_of
@@ -18,18 +19,30 @@ from jobs.cli.app import (
     ProfileOption,
     SetOption,
     emit,
+    err,
     out,
     say,
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.retention_plans import print_next
-from jobs.cli.retention_text import print_counts, print_kept, print_letter
+from jobs.cli.retention_text import (
+    print_counts,
+    print_holding,
+    print_kept,
+    print_letter,
+    print_requests,
+)
 from jobs.cli.words import message_type, plural, visible
 from jobs.clock import now_ms
-from jobs.retention import open_kept
+from jobs.retention import Kept, open_kept, plans_of
 from rules.errors import EXIT_FINDINGS
+from rules.retention.holds import Hold, in_force, replay
+from sinks.archive.hold_book import deeds
 from sinks.archive.letters import access_letter, erasure_letter
+from sinks.archive.requests import Earlier, earlier_requests
+from sinks.archive.rows import Row
+from sinks.archive.standings import pending
 from sinks.archive.subjects import (
     erasure_request,
     subject_records,
@@ -94,14 +107,16 @@ def subject(
     role = by.role if by else desk.allow(SUBJECT)
     kept = open_kept(settings, archive)
     rows = subject_rows(kept.index, kept.source, person)
-    told = subject_report(kept.source, person, rows, now_ms())
+    before = _before(kept, archive, person, rows)
+    told = subject_report(kept.source, person, rows, now_ms(), before.open_plans)
     desk.note(LOOKED_UP, role, " ".join(why.split()), leaves=leaves_of(rows))
     copied: Copied | None = None
     if by is not None and file is not None:
         copied = export(desk, by, subject_records(rows, kept.reader.open), file)
-    letters = {name: access_letter(told, name) for name in ("zh", "en")}
+    letters = {name: access_letter(told, name, before.requests) for name in ("zh", "en")}
     if output is Output.json:
-        emit({**told, "letters": letters, "export": copied._asdict() if copied else None})
+        emit({**told, "letters": letters, "requests": [one._asdict() for one in before.requests],
+              "export": copied._asdict() if copied else None})  # fmt: skip
     else:
         words = plural(told["messages"], "message")
         out.print(
@@ -115,7 +130,8 @@ def subject(
         types = {message_type(name): count for name, count in told["by_type"].items()}
         print_counts(out, say("by type", "按类型"), types)
         print_kept(out, told["kept"])
-        print_counts(out, say("held by", "法律保全"), told["held"])
+        print_holding(out, told["held"], before.holds)
+        print_requests(out, before.requests)
         if copied is not None:
             print_letter(letters)
             out.print(
@@ -156,33 +172,78 @@ def erase(
     by = desk.by(SUBJECT, why)
     kept = open_kept(settings, archive)
     rows = subject_rows(kept.index, kept.source, person)
+    before = _before(kept, archive, person, rows)
     answer = erasure_request(
-        kept.source, person, rows, at=by.at, by=by.who, why=by.why, ledger=kept.index.leaves()
-    )
+        kept.source, person, rows, at=by.at, by=by.who, why=by.why, ledger=kept.index.leaves(),
+        open_plans=before.open_plans,
+    )  # fmt: skip
     desk.note(LOOKED_UP, by.role, by.why, leaves=leaves_of(rows))
     plan = keep_erasure(desk, by, answer, Path(archive.path)) if keep else ""
     told = answer.stays
-    letters = {name: erasure_letter(told, name) for name in ("zh", "en")}
+    letters = {
+        name: erasure_letter(told, name, before.requests, kept=keep) for name in ("zh", "en")
+    }
     if output is Output.json:
-        emit({**told, "plan": plan, "letters": letters})
+        emit({**told, "plan": plan, "letters": letters,
+              "requests": [one._asdict() for one in before.requests]})  # fmt: skip
         return
     out.print(
         say(f"{visible(person)}: {plural(told['messages'], 'message')}; {told['goes']:,} may go,"
-            f" {told['stays']:,} have to stay",
+            f" {told['stays']:,} {'has' if told['stays'] == 1 else 'have'} to stay",
             f"{visible(person)}：共 {told['messages']:,} 条，可删除 {told['goes']:,} 条，须保留"
             f" {told['stays']:,} 条"),
         style="bold", markup=False,
     )  # fmt: skip
     print_kept(out, told["kept"])
-    print_counts(out, say("held by", "法律保全"), told["held"])
+    print_holding(out, told["held"], before.holds)
+    print_requests(out, before.requests)
+    if named := sum(told["open_plans"].values()):
+        out.print(
+            say(f"{plural(named, 'message')} of these that may go {_are(named)} in an open plan"
+                " already: `mingjian retention plans`",
+                f"可删除的消息中有 {named:,} 条已列入未完成的删除计划：`mingjian retention plans`"),
+            style="yellow", soft_wrap=True,
+        )  # fmt: skip
     print_letter(letters)
     if plan:
         print_next(plan)
     if keep and told["stays"]:
         out.print(
-            say(f"{plural(told['stays'], 'message')} that stay are only stored from now on",
+            say(f"{plural(told['stays'], 'message')} that {_stays(told['stays'])} only stored from"
+                " now on",
                 f"须保留的 {told['stays']:,} 条自此只存储，不作他用"),
         )  # fmt: skip
     if not keep:
         out.print(say("nothing was changed; with --keep it is kept for approval",
                       "未作改动；加 --keep 留存待批准"), style="dim")  # fmt: skip
+
+
+class _Before(NamedTuple):
+    """What there is of a person already: which of the messages an open plan names, earlier requests
+    for erasure, and the holds in force."""
+
+    open_plans: dict[int, str]
+    requests: list[Earlier]
+    holds: list[Hold]
+
+
+def _before(kept: Kept, archive: Target, person: str, rows: list[Row]) -> _Before:
+    found, plans = deeds(kept.source.book.lines()), plans_of(archive)
+    requests, damaged = earlier_requests(archive.path, person, found, plans, kept.disposals)
+    if damaged:
+        names = ", ".join(damaged)
+        err.print(
+            say(f"✗ not what was kept, so whose request it answers is not known: {names}",
+                f"✗ 与留存时不同，无从得知是对谁的答复：{names}"),
+            style="bold red", soft_wrap=True, markup=False,
+        )  # fmt: skip
+    open_plans = pending(found, plans, {row.leaf for row in rows})
+    return _Before(open_plans, requests, in_force(replay(found)))
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _stays(number: int) -> str:
+    return "stays is" if number == 1 else "stay are"

@@ -19,8 +19,11 @@ from rules.errors import MingjianError
 from rules.retention.holds import Hold, HoldScope
 from rules.retention.periods import FOREVER, Period, day_of
 from rules.retention.policies import Policy
+from sinks.archive.disposable import Spans
 from sinks.archive.disposal_plan import Plan
 from sinks.archive.plan_states import APPROVED, DONE, MADE, STALE, WORKING, PlanState
+from sinks.archive.requests import Earlier
+from sinks.archive.standings import HELD, HELD_ALONE, KEPT, OVER, PROPOSED, TO_GO
 
 STATES = {
     MADE: ("waits for approval", "待批准", "yellow"),
@@ -34,6 +37,14 @@ STAYED = {
     "changed": ("changed since it was planned", "计划之后情况有变"),
     "not_due": ("not due", "尚未到期"),
     "stuck": ("beside one that cannot be opened", "同一分段中有打不开的消息"),
+}
+_STANDS = {
+    KEPT: ("", ""),
+    HELD: ("held besides, no day known", "另受保全，截止日未定"),
+    HELD_ALONE: ("period over, held, no day known", "期限已满，受保全，截止日未定"),
+    OVER: ("period over, in no plan", "期限已满，未列入计划"),
+    PROPOSED: ("proposed, not approved", "已提出删除，待批准"),
+    TO_GO: ("approved, not deleted yet", "已批准删除，尚未执行"),
 }
 _SCOPE = {
     "employee": ("person", "人员"),
@@ -54,6 +65,7 @@ _LISTS = {
     "kinds": ("kinds", "类别"),
 }
 SHORT = 16
+_NUMBERS = 8
 
 
 @contextmanager
@@ -190,16 +202,63 @@ def print_counts(console: Console, title: str, counts: Mapping[str, int]) -> Non
 
 
 def print_kept(console: Console, kept: Sequence[Mapping[str, Any]]) -> None:
-    """By which policy, on what law, and until when."""
-    table = _table(say("kept by", "保存依据"), say("messages", "消息"), say("until", "最迟至"), "")
+    """By which policy, on what law, until when its period runs, and how that stands."""
+    period_ends = say("period until", "期限最迟至")
+    table = _table(say("kept by", "保存依据"), say("messages", "消息"), period_ends, "", "")
     for one in kept:
         title = one["title_zh"] if language() == "zh" else one["title_en"]
         name = title or one["policy"] or say("no policy", "无策略")
         last = one["last"]
         until = say("no end", "无期限") if last is None else last_day(last)
-        table.add_row(_cell(name), f"{one['messages']:,}", until, _cell(one["law"]))
+        stands = say(*_STANDS[one["standing"]])
+        table.add_row(_cell(name), f"{one['messages']:,}", until, stands, _cell(one["law"]))
     if kept:
         console.print(table)
+
+
+def print_holding(console: Console, held: Mapping[str, int], holds: Sequence[Hold]) -> None:
+    """Which holds hold how many of them, since when, by whom and why; for the officer alone."""
+    by_id = {hold.id: hold for hold in holds}
+    for name, number in held.items():
+        line = Text(say("held by ", "法律保全 "))
+        line.append(visible(name), "bold")
+        line.append(say(f"  {plural(number, 'message')}", f"  {number:,} 条"))
+        if (hold := by_id.get(name)) is not None:
+            at, who, why = hold.placed.at, visible(hold.placed.who), visible(hold.placed.why)
+            line.append(
+                say(f"  since {when(at)} by {who}, because: {why}",
+                    f"  自 {when(at)} 起，由 {who} 设置，事由：{why}"),
+                "dim",
+            )  # fmt: skip
+        console.print(line, soft_wrap=True)
+
+
+def print_requests(console: Console, requests: Sequence[Earlier]) -> None:
+    """Requests for erasure that were answered before, and what became of them."""
+    for one in requests:
+        line = Text(say("request ", "删除请求 "))
+        line.append(f"{when(one.at)}  ", "dim")
+        line.append(visible(one.why), "bold")
+        if one.state in STATES:
+            en, zh, style = STATES[one.state]
+            line.append(say(f"  plan {one.plan[:SHORT]} ", f"  计划 {one.plan[:SHORT]} "))
+            line.append(say(en, zh), style)
+            line.append(say(f"  {one.gone():,} of {plural(one.goes, 'message')} gone",
+                            f"  已删除 {one.gone():,} / {one.goes:,} 条"))  # fmt: skip
+        if one.deleted:
+            line.append(say("  tombstones: ", "  墓碑：") + _numbers(one.deleted))
+        if one.stayed:
+            line.append("  " + stayed_words(one.stayed), "yellow")
+        if one.stays:
+            line.append(say(f"  {one.stays:,} had to stay", f"  {one.stays:,} 条须保留"))
+        console.print(line, soft_wrap=True)
+
+
+def _numbers(found: Spans) -> str:
+    """The first of some numbers of messages, as `mingjian archive show` takes them."""
+    told = [f"#{first}" if first == last else f"#{first}–#{last}" for first, last in found]
+    more = say(f", and {len(told) - _NUMBERS:,} more", f" 等 {len(told):,} 段")
+    return say(", ", "、").join(told[:_NUMBERS]) + more * (len(told) > _NUMBERS)
 
 
 def last_day(until: int) -> str:

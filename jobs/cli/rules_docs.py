@@ -10,6 +10,7 @@ import typer
 
 from jobs.cli.app import err, language, say
 from jobs.cli.rules_paths import PathArgument
+from jobs.cli.words import plural
 from jobs.rule_paths import load_rules
 from reports.rule_catalogue import groups, html, markdown
 from rules.errors import MingjianError
@@ -47,4 +48,5 @@ def docs(
             f"cannot write {out}: {error.strerror}", f"无法写入 {out}：{error.strerror}"
         ) from None
     count = sum(len(group.entries) for group in found)
-    err.print(say(f"{count} rules in {out}", f"{count} 条规则，已写入 {out}"), soft_wrap=True)
+    words = say(f"{plural(count, 'rule')} in {out}", f"{count} 条规则，已写入 {out}")
+    err.print(words, soft_wrap=True)

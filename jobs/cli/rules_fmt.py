@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 
 from jobs.cli.app import err, out, report, say
+from jobs.cli.words import plural
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError, RuleError
 from rules.layout import formatted
 from rules.ruleset import rule_files
@@ -75,7 +76,8 @@ def fmt(
 
 
 def _sum(files: int, changed: int, *, check: bool) -> None:
-    en = f"{changed} of {files} files {'would be' if check else 'were'} changed"
+    were = "would be" if check else "was" if changed == 1 else "were"
+    en = f"{changed} of {plural(files, 'file')} {were} changed"
     zh = f"{files} 个文件，{'要改' if check else '改了'} {changed} 个"
     err.print(say(en, zh))
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from jobs.cli.app import Output, OutputOption, emit, out, say
 from jobs.cli.rules_paths import PathArgument, say_left_out
+from jobs.cli.words import plural
 from jobs.usable_rules import load_usable
 from rules.feeds import missing_feeds
 from rules.model import RuleFile
@@ -39,7 +40,7 @@ def list_rules(
     rows = [_row(file, missing_feeds(file.requires, connected)) for file in files]
     idle = sum(1 for row in rows if row["waiting_for"])
     title = say(
-        f"{idle} of {len(rows)} rules wait for a feed",
+        f"{idle} of {plural(len(rows), 'rule')} {'waits' if idle == 1 else 'wait'} for a feed",
         f"{len(rows)} 条规则中有 {idle} 条等待数据来源",
     )
     rows = [row for row in rows if row["waiting_for"] or not waiting]

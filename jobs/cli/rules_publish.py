@@ -31,6 +31,7 @@ from jobs.cli.app import (
 )
 from jobs.cli.rules_check import print_problem
 from jobs.cli.rules_diff import table_of
+from jobs.cli.words import plural
 from jobs.clock import now_ms
 from jobs.publish import Outcome, Wish, publish
 from jobs.registry import in_force, registry_of
@@ -193,7 +194,7 @@ def _print(settings: Settings, wish: Wish, found: Outcome) -> None:
         most = ", ".join(f"{one.rule} {one.micros:.1f}" for one in costly)
         out.print(
             say(
-                f"tried on {found.tried.messages:,} messages ({found.where[0]}):"
+                f"tried on {plural(found.tried.messages, 'message')} ({found.where[0]}):"
                 f" {found.tried.micros:.0f} µs a message; most take {most}",
                 f"已在 {found.tried.messages:,} 条消息上试运行（{found.where[1]}）："
                 f"每条 {found.tried.micros:.0f} 微秒；最多的是 {most}",
@@ -225,13 +226,13 @@ def _verdict(wish: Wish, found: Outcome) -> str:
     name, at = found.digest[:12], clock(found.effective)
     if found.published:
         return say(
-            f"published: {found.rules} rules, ruleset {name}, judge messages from {at} on",
+            f"published: {plural(found.rules, 'rule')}, ruleset {name}, for messages from {at} on",
             f"已发布：{found.rules} 条规则，规则集 {name}，判定 {at} 起的消息",
         )
     if found.problems or (found.refusals and not wish.force):
         return say("[red]refused[/]: nothing has changed", "[red]已拒绝[/]：未做任何改动")
     return say(
-        f"--dry-run: {found.rules} rules could be published, ruleset {name}",
+        f"--dry-run: {plural(found.rules, 'rule')} could be published, ruleset {name}",
         f"--dry-run：{found.rules} 条规则可以发布，规则集 {name}",
     )
 

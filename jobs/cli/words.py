@@ -10,6 +10,7 @@ import unicodedata
 from rich.text import Text
 
 from jobs.cli.app import say
+from rules.plural import plural as plural  # noqa: PLC0414 - words for all commands
 
 RESPONSES = {
     0: ("0 none", "0 无", "white"),
@@ -145,11 +146,6 @@ def how_long(milliseconds: int) -> str:
         parts.append((f"{seconds}s", f"{seconds} 秒"))
     shown = [part for part in parts[:2] if part[0]]
     return say(" ".join(en for en, _ in shown), " ".join(zh for _, zh in shown))
-
-
-def plural(number: int, one: str, many: str = "") -> str:
-    """ "1 file", "2 files": English for a number of things."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def visible(text: str, *, lines: bool = False) -> str:

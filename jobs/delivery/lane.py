@@ -16,7 +16,7 @@ from jobs.delivery.patience import Absence
 from jobs.delivery.source import Batch, Outputs
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, Sink, SinkBusy, WriteResult
-from sinks.progress import KeepsPositions, PartlyBusy, ShowsLater, SinkBehind, Ticks
+from sinks.progress import KeepsPositions, PartlyBusy, ShowsLater, SinkBehind, TellsDamage, Ticks
 
 _T = TypeVar("_T")
 log = structlog.get_logger("deliver")
@@ -25,8 +25,8 @@ log = structlog.get_logger("deliver")
 class LaneState(msgspec.Struct, kw_only=True):
     """How far one target is.
 
-    `state`: starting, delivering, idle, waiting, done, failed, or stopped (asked to end while it
-    still waited).
+    `state`: starting, delivering, idle, waiting, done, faulty (all was taken, and `why` says what
+    is damaged there), failed, or stopped (asked to end while it still waited).
     """
 
     target: str
@@ -34,7 +34,7 @@ class LaneState(msgspec.Struct, kw_only=True):
     written: int = 0
     duplicates: int = 0
     rejected: int = 0
-    why: str = ""  # what it waits for, or why it failed
+    why: str = ""  # what it waits for, why it failed, or what is wrong with it
     left_s: int = 0  # how long it will still be waited for; 0: without end, or not waiting
 
 
@@ -96,7 +96,9 @@ class Lane:
             if self._once and isinstance(self._sink, ShowsLater):
                 # the next command reads what this one delivered
                 self._count(self._retry(self._sink.show))
-            self.state.state = "done"
+            damage = self._sink.damage() if isinstance(self._sink, TellsDamage) else ""
+            self.state.state = "faulty" if damage else "done"
+            self.state.why = damage or self.state.why
         except Stopped:
             self.state.state, self.state.left_s = "stopped", 0
         except BaseException as error:

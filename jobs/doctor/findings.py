@@ -52,6 +52,7 @@ CHECKS: dict[str, Check] = {
         Check("archive_index", "index", "归档索引"),
         Check("tenant_keys", "tenant keys", "租户密钥"),
         Check("ledger", "ledger", "账本"),
+        Check("custody", "custody book", "保管记录"),
         Check("delivery", "delivery", "投递进度"),
         Check("refused", "refused", "被拒记录"),
         Check("quarantine", "quarantine", "隔离区", vital=False),

@@ -4,7 +4,16 @@ each out."""
 from __future__ import annotations
 
 from jobs.doctor.findings import FAIL, NONE, OK, UNKNOWN, WARN, Finding, span_en, span_zh, worst
-from jobs.doctor.observed_archive import Index, Ledger, Segments, Stamped, TenantKeys, Trouble
+from jobs.doctor.observed_archive import (
+    Book,
+    Index,
+    Ledger,
+    Segments,
+    Stamped,
+    TenantKeys,
+    Trouble,
+)
+from sinks.archive.key_versions import Use
 
 _SAFE = (
     "nothing is lost meanwhile: messages wait to be archived",
@@ -74,7 +83,7 @@ def _behind(head: tuple[str, str], entries: int, signed: int) -> Finding:
 
 
 def keys(seen: TenantKeys) -> list[Finding]:
-    """Every version that segments need is here and is the right one."""
+    """Every version that something was sealed with is here and is the right one."""
     name = (seen.target, seen.target)
     if seen.needed is None:
         return [_one("tenant_keys", NONE, _joined(name, ("nothing archived yet", "尚未归档")))]
@@ -85,16 +94,32 @@ def keys(seen: TenantKeys) -> list[Finding]:
         see = ("see `mingjian archive keys check`", "见 `mingjian archive keys check`")
         return [_one("tenant_keys", FAIL, _joined(name, words), _fix(first, see))]
     versions = ", ".join(map(str, sorted(seen.needed)))
-    words = (f"version {versions}, which segments need, is here",
-             f"分段所需的第 {versions} 版在")  # fmt: skip
+    used = _used(list(seen.needed.values()))
+    words = (f"version {versions} is here, needed by {used[0]}",
+             f"第 {versions} 版在（{used[1]}需要）")  # fmt: skip
     if len(seen.needed) > 1:
-        words = (f"versions {versions}, which segments need, are here", words[1])
+        words = (f"versions {versions} are here, needed by {used[0]}", words[1])
     if seen.untried:
-        tried = ("; not tried, because segments cannot be read now", "；分段暂不可读，未试开")
+        tried = ("; not tried, because what they sealed cannot be read now",
+                 "；所封装的内容暂不可读，未试开")  # fmt: skip
     else:
         tried = (", and opens them" if len(seen.needed) == 1 else ", and open them", "，可以打开")
     words = (words[0] + tried[0], words[1] + tried[1])
     return [_one("tenant_keys", OK, _joined(name, words))]
+
+
+def _used(uses: list[Use]) -> tuple[str, str]:
+    """What needs the versions, in both languages."""
+    segments, files = sum(one.segments for one in uses), sum(one.files for one in uses)
+    en = [f"{segments:,} segment{'' if segments == 1 else 's'}"] if segments else []
+    zh = [f"{segments:,} 个分段"] if segments else []
+    if files:
+        en.append(f"{files:,} file{'' if files == 1 else 's'}")
+        zh.append(f"{files:,} 个文件")
+    if any(one.search for one in uses):
+        en.append("the search key")
+        zh.append("检索密钥")
+    return " and ".join(filter(None, (", ".join(en[:-1]), en[-1]))), "、".join(zh)
 
 
 def ledger(seen: Ledger, now: int) -> list[Finding]:
@@ -125,6 +150,31 @@ def ledger(seen: Ledger, now: int) -> list[Finding]:
     about = next(one for one in findings if one.state == grave)
     words = ("; ".join(one.en for one in findings), "；".join(one.zh for one in findings))
     return [_one("ledger", grave, _joined(name, words), (about.fix_en, about.fix_zh))]
+
+
+def books(seen: list[Book]) -> list[Finding]:
+    """Every line of the books is what was written, as far as chain and ledger say."""
+    found = []
+    for one in seen:
+        name = (f"{one.target}: {one.file}", f"{one.target}：{one.file}")
+        if one.wrong:
+            words = (f"{one.target}: {one.wrong.en}", f"{one.target}：{one.wrong.zh}")
+            see = (
+                "until then nothing is done that has to be written there; messages go on being"
+                " archived, and what is behind the damage is not entered in the ledger",
+                "修复之前，凡须记入其中的操作都不进行；消息照常归档，损坏之后的行不登入账本",
+            )
+            found.append(_one("custody", FAIL, words, _fix(one.wrong, see)))
+        elif not one.lines:
+            found.append(_one("custody", NONE, _joined(name, ("no line yet", "尚无记录"))))
+        else:
+            waiting = max(0, one.lines - one.entered)
+            en, zh = f"{one.lines:,} lines, an unbroken chain", f"{one.lines:,} 行，链条完整"
+            if waiting:
+                en += f"; {waiting:,} not in the ledger yet"
+                zh += f"；{waiting:,} 行尚未登入账本"
+            found.append(_one("custody", OK, _joined(name, (en, zh))))
+    return found
 
 
 def _never_signed(seen: Ledger, name: tuple[str, str]) -> Finding:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rules.errors import MingjianError
+from sinks.archive.key_versions import Use
 
 
 class Trouble(NamedTuple):
@@ -52,15 +53,27 @@ class Index(NamedTuple):
 
 
 class TenantKeys(NamedTuple):
-    """The tenant's keys. `needed`: by version, how many segments it wrapped the keys of, None:
-    nothing was archived yet; `here`: versions that are here; `faults`: of versions that are missing
-    or wrong; `untried`: why none of their segments could be opened to find out."""
+    """The tenant's keys. `needed`: what each version wrapped the keys of, None: nothing was
+    archived yet; `here`: versions that are here; `faults`: of versions that are missing
+    or wrong; `untried`: why none of what they wrapped could be opened to find out."""
 
     target: str
-    needed: dict[int, int] | None = None
+    needed: dict[int, Use] | None = None
     here: tuple[int, ...] = ()
     faults: tuple[Trouble, ...] = ()
     untried: Trouble | None = None
+
+
+class Book(NamedTuple):
+    """A book beside the archive whose every line is entered in the ledger: the custody book, or
+    that of files. `lines`: how many it has; `entered`: how many the ledger has; `wrong`: what is
+    not what was written."""
+
+    target: str
+    file: str
+    lines: int = 0
+    entered: int = 0
+    wrong: Trouble | None = None
 
 
 class Stamped(NamedTuple):

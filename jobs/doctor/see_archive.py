@@ -5,23 +5,37 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from config.settings import Settings, Target
 from config.stamps import Authority
-from jobs.archive import ledger_folder, open_ledger
-from jobs.doctor.observed_archive import Index, Ledger, Segments, Stamped, TenantKeys, Trouble
+from jobs.archive import entered_lines, ledger_folder, open_ledger
+from jobs.doctor.observed_archive import (
+    Book,
+    Index,
+    Ledger,
+    Segments,
+    Stamped,
+    TenantKeys,
+    Trouble,
+)
 from rules.errors import MingjianError
 from sinks import tenant_keys
-from sinks.archive.key_versions import version_states
+from sinks.archive.custody import FILE as CUSTODY_FILE
+from sinks.archive.custody import CustodyBook
+from sinks.archive.key_versions import Use, uses, version_states
 from sinks.archive.keys import KeyMissing
+from sinks.archive.leaves import CUSTODY, MEDIA
+from sinks.archive.media import MediaStore
+from sinks.archive.media_rows import FILE as MEDIA_FILE
 from sinks.archive.objects import Objects
 from sinks.archive.places import index_of, objects_of, schema_of, server_of
 from sinks.archive.rows import ArchiveIndex
 from sinks.archive.sink import INDEX_FILE, SEGMENTS_FOLDER
+from sinks.archive.whole_book import WholeBook
 from sinks.base import NoIndexYet
-from sinks.ledger.log import CHECKPOINT
+from sinks.ledger.heads import ever_signed
 from sinks.ledger.stamps import Stamp, stamps
 from sinks.ledger.unproven import Unproven
 
@@ -101,30 +115,58 @@ def index(settings: Settings, target: Target) -> Index:
 
 
 def keys(settings: Settings, target: Target) -> TenantKeys:
-    """Whether each version that segments need is here and opens them. Raises MingjianError,
-    OSError, sqlite3.Error: nobody can say which they need."""
+    """Whether each version that something was sealed with is here and opens it. Raises
+    MingjianError, OSError, sqlite3.Error: nobody can say which are needed."""
     with _index(settings, target) as found:
-        if found is None or not (needed := found.key_versions()):
+        if found is None:
             return TenantKeys(target.name)
-        seen = TenantKeys(target.name, {version: one[0] for version, one in needed.items()})
         try:
             mine = tenant_keys.tenant_keys(settings)
-            seen = seen._replace(here=mine.versions())
+            here = mine.versions()
         except (MingjianError, OSError) as error:
-            return seen._replace(faults=(_trouble(error),))
-        faults = {}
-        for version in sorted(set(needed) - set(seen.here)):
-            error = KeyMissing(mine.tenant, version, str(getattr(mine, "place", "?")))
-            faults[version] = Trouble.of(error)
+            needed = {version: Use(one[0]) for version, one in found.key_versions().items()}
+            if not needed and found.secret() is None:
+                return TenantKeys(target.name)
+            return TenantKeys(target.name, needed, faults=(_trouble(error),))
+        objects = objects_of(target, settings.tenant)
         untried = None
         try:
-            objects = objects_of(target, settings.tenant)
+            needed = uses(found, target.path, MediaStore(objects, mine))
+        except (MingjianError, OSError) as error:  # of files; the index was asked already
+            untried = _trouble(error)
+            needed = {version: Use(one[0]) for version, one in found.key_versions().items()}
+        if not needed:
+            return TenantKeys(target.name)
+        seen = TenantKeys(target.name, needed, here, untried=untried)
+        faults = {}
+        for version in sorted(set(needed) - set(here)):
+            error = KeyMissing(mine.tenant, version, str(getattr(mine, "place", "?")))
+            faults[version] = Trouble.of(error)
+        try:
             for state in version_states(mine, found, objects, target.path):
                 if state.fault is not None:
                     faults.setdefault(state.version, Trouble.of(state.fault))
         except (MingjianError, OSError, sqlite3.Error) as error:
-            untried = _trouble(error)
-        return seen._replace(faults=tuple(faults.values()), untried=untried)
+            seen = seen._replace(untried=_trouble(error))
+        return seen._replace(faults=tuple(faults.values()))
+
+
+def books(settings: Settings, target: Target) -> list[Book]:
+    """Whether the custody book, and that of files where there is one, are what was written."""
+    found = []
+    for file, kind in ((CUSTODY_FILE, CUSTODY), (MEDIA_FILE, MEDIA)):
+        book, seen = CustodyBook(target.path, file), Book(target.name, file)
+        with entered_lines(settings, target, kind) as entered:
+            seen = seen._replace(entered=entered.lines)
+            try:
+                seen = seen._replace(
+                    lines=WholeBook(book, lambda e=entered: nullcontext(e)).require()
+                )
+            except (MingjianError, OSError, sqlite3.Error) as error:
+                seen = seen._replace(wrong=_trouble(error))
+        if kind == CUSTODY or seen.lines or seen.wrong:
+            found.append(seen)
+    return found
 
 
 def ledger(settings: Settings, target: Target, now: int) -> Ledger:
@@ -136,7 +178,7 @@ def ledger(settings: Settings, target: Target, now: int) -> Ledger:
     except (MingjianError, OSError, sqlite3.Error):  # for `index` to tell
         seen = seen._replace(entries=None)
     folder = ledger_folder(target)
-    if not (folder / CHECKPOINT).exists():
+    if not ever_signed(folder):
         return seen
     try:
         head = open_ledger(settings, target).note.checkpoint

@@ -18,10 +18,10 @@ from jobs.quarantine.shelf import ALL, HANDLED, OPEN, Shelf
 from jobs.quarantine.trial import Trial
 from jobs.quarantine.verdict import Fit
 from rules.alert import sm3_raw
-from rules.errors import EXIT_USAGE, MingjianError
 from rules.message import Message
 from rules.operations import DROPPED, REPLAYED, Handled, handled
 from sinks.base import AlertReader, Rejected
+from sinks.id_prefix import not_one
 from sinks.readers import open_reader
 
 BATCH = 500
@@ -104,13 +104,11 @@ class Desk:
         fitting = [i for i in self.refused(target, ALL) if i.record.id.startswith(prefix)]
         if len(fitting) == 1:
             return fitting[0]
-        raise MingjianError(
-            f"{len(fitting)} records that '{target}' refused begin with '{prefix}'",
-            f"投递目标“{target}”拒收的记录中，以“{prefix}”开头的有 {len(fitting)} 条",
-            fix_en=f"see `mingjian quarantine list --target {target}`",
-            fix_zh=f"可用 `mingjian quarantine list --target {target}` 查看",
-            exit_code=EXIT_USAGE,
-        )
+        raise not_one(
+            prefix, [item.record.id for item in fitting],
+            one=f"record that '{target}' refused", many="records", zh=f"被“{target}”拒收的记录",
+            see=f"mingjian quarantine list --target {target}",
+        )  # fmt: skip
 
     def sent_again_to(self, target: str) -> Target:
         """The target of that name. Raises MingjianError where there is none, or it is a channel."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.quarantine.deeds import Deeds, by_record, settles
-from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import AlertReader
+from sinks.id_prefix import LISTED, not_one
 
 OPEN, HANDLED, ALL = "open", "handled", "all"
 _PAGE = 500
-_NAMED = 5
 Row = dict[str, Any]
 
 
@@ -50,18 +49,14 @@ class Shelf:
 
     def one(self, prefix: str) -> Row:
         """The record whose id begins so. Raises MingjianError when there is not exactly one."""
-        rows, more = self._reader.quarantine(prefix=prefix, limit=_NAMED)
+        rows, _ = self._reader.quarantine(prefix=prefix, limit=LISTED + 1)
         if len(rows) == 1:
             return self._with_deeds(rows, self._deeds.waiting())[0]
-        several = f"{len(rows)} or more" if more else str(len(rows))
-        count = f"{len(rows)} 条以上" if more else f"{len(rows)} 条"
-        raise MingjianError(
-            f"{several} quarantined records begin with '{prefix}'",
-            f"以“{prefix}”开头的隔离记录有 {count}",
-            fix_en="see `mingjian quarantine list --all`",
-            fix_zh="可用 `mingjian quarantine list --all` 查看",
-            exit_code=EXIT_USAGE,
-        )
+        raise not_one(
+            prefix, [row["quarantine_id"] for row in rows],
+            one="quarantined record", many="records", zh="隔离记录",
+            see="mingjian quarantine list --all",
+        )  # fmt: skip
 
     def _with_deeds(self, rows: list[Row], waiting: list[Row]) -> list[Row]:
         if not rows:

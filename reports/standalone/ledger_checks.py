@@ -121,29 +121,30 @@ def _entries(
         )
     opened = {(one["of"], one["id"]): one for one in shown}
     wrong: list[tuple[str, str]] = []
-    without: list[str] = []
+    without: list[tuple[str, str]] = []
     later = 0
     wanted = (*_wanted_records(events), *_wanted_alerts(alerts), *_wanted_lines(handled))
-    for of, which, name, fits in wanted:
+    for of, which, (name, zh_name), fits in wanted:
         proof = proofs.pop((of, which), None)
         if proof is None and (of, which) in withheld:
             later += (of, which) not in opened
             if (of, which) in opened and (
                 trouble := _wrong_proof(opened[of, which], None, note, fits)
             ):
-                wrong.append((f"{name}: {trouble[0]}", f"{name}：{trouble[1]}"))
+                wrong.append((f"{name}: {trouble[0]}", f"{zh_name}：{trouble[1]}"))
         elif proof is None and (of, which) in absent:
-            without.append(name)
+            without.append((name, zh_name))
         elif proof is None:
-            wrong.append((f"{name} has no entry", f"{name} 没有账本条目"))
+            wrong.append((f"{name} has no entry", f"{zh_name}没有账本条目"))
         elif trouble := _wrong_proof(proof, hashes, note, fits):
-            wrong.append((f"{name}: {trouble[0]}", f"{name}：{trouble[1]}"))
+            wrong.append((f"{name}: {trouble[0]}", f"{zh_name}：{trouble[1]}"))
     wrong += [(f"an entry of {of} {which} that the pack does not hold",
-               f"多出条目：{of} {which}") for of, which in proofs]  # fmt: skip
+               f"多出条目：{_ENTRY_KINDS.get(of, of)} {which}")
+              for of, which in proofs]  # fmt: skip
     if wrong:
-        more = len(wrong) - _NAMED
-        en = "; ".join(one for one, _ in wrong[:_NAMED]) + (f"; {more} more" if more > 0 else "")
-        zh = "；".join(one for _, one in wrong[:_NAMED]) + (f"；另有 {more} 处" if more > 0 else "")
+        left = len(wrong) - _NAMED
+        en = "; ".join(one for one, _ in wrong[:_NAMED]) + (f"; {left} more" if left > 0 else "")
+        zh = "；".join(one for _, one in wrong[:_NAMED]) + (f"；另有 {left} 处" if left > 0 else "")
         return [Check(_ENTRIES, False, en, zh)]
     count = len(told["entries"]) + len(withheld) - later
     checks = [Check(_ENTRIES, True, f"{count}, each leads to the signed root",
@@ -152,13 +153,16 @@ def _entries(
         checks.append(Check("ledger gaps", None, f"{later} proofs come when all is opened",
                             f"{later} 项证明须在全部披露后核对"))  # fmt: skip
     if without:
-        names = ", ".join(without[:_NAMED])
-        checks.append(Check("ledger gaps", None, f"{len(without)} not in the ledger: {names}",
-                            f"{len(without)} 条未登入账本：{names}"))  # fmt: skip
+        en = ", ".join(one for one, _ in without[:_NAMED])
+        zh = "、".join(one for _, one in without[:_NAMED])
+        checks.append(Check("ledger gaps", None, f"{len(without)} not in the ledger: {en}",
+                            f"{len(without)} 条未登入账本：{zh}"))  # fmt: skip
     return checks
 
 
-_Wanted = tuple[str, Any, str, Callable[[dict[str, Any]], bool]]
+# what it is, which, its name in both languages, and whether an entry is its own
+_Wanted = tuple[str, Any, tuple[str, str], Callable[[dict[str, Any]], bool]]
+_ENTRY_KINDS = {"record": "记录", "alert": "告警", "custody": "保管记录的行"}
 
 
 def _wanted_records(events: list[dict[str, Any]]) -> Iterator[_Wanted]:
@@ -169,7 +173,8 @@ def _wanted_records(events: list[dict[str, Any]]) -> Iterator[_Wanted]:
             found = (entry["kind"], entry["id"], {key: entry[key] for key in same})
             return found == ("message", row["msgid"], same)
 
-        yield "record", row["n"], f"record {row['n']} ({row['msgid']})", fits
+        names = f"record {row['n']} ({row['msgid']})", f"第 {row['n']} 条记录（{row['msgid']}）"
+        yield "record", row["n"], names, fits
 
 
 def _wanted_alerts(alerts: list[dict[str, Any]]) -> Iterator[_Wanted]:
@@ -179,7 +184,7 @@ def _wanted_alerts(alerts: list[dict[str, Any]]) -> Iterator[_Wanted]:
         def fits(entry: dict[str, Any], which: str = which, digest: str = digest) -> bool:
             return (entry["kind"], entry["id"], entry["sm3"]) == ("alert", which, digest)
 
-        yield "alert", which, f"alert {which}", fits
+        yield "alert", which, (f"alert {which}", f"告警 {which}"), fits
 
 
 def _wanted_lines(handled: list[bytes]) -> Iterator[_Wanted]:
@@ -194,7 +199,8 @@ def _wanted_lines(handled: list[bytes]) -> Iterator[_Wanted]:
             found = (entry["kind"], entry["id"], entry["sm3"])
             return found == ("custody", str(number), sm3(line))
 
-        yield "custody", number, f"line {number} of the custody book", fits
+        names = f"line {number} of the custody book", f"保管记录第 {number} 行"
+        yield "custody", number, names, fits
 
 
 def _wrong_proof(

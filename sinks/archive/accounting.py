@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from rules.decode import Decoder
 from rules.errors import MingjianError
+from rules.plural import plural
 from sinks.archive.custody import BookDamaged, CustodyBook
 from sinks.archive.disposable import (
     DisposableIndex,
@@ -211,7 +212,8 @@ class Accounting:
             nun = "；其中其他消息被删除时该分段曾被重写" if moved else ""
             damage = SegmentDamaged(
                 name,
-                f"{missing:,} messages that were sealed in it are in no segment{anew}",
+                f"{plural(missing, 'message that was', 'messages that were')} sealed in it"
+                f" {'is' if missing == 1 else 'are'} in no segment{anew}",
                 f"曾封装在其中的 {missing:,} 条消息不在任何分段中{nun}",
             )
         self._wrong(-1, name, damage)
@@ -249,7 +251,8 @@ def require_near(index: ArchiveIndex, read: ReadFrom, size: int) -> None:
     of_one_write = len(told.stones) + len(told.odd) + len(told.done)
     if of_one_write and size - start > of_one_write:
         raise MingjianError(
-            f"the archive's index accounts for {start:,} of {size:,} entries of the ledger, and"
+            f"the archive's index accounts for {start:,} of {plural(size, 'entry', 'entries')} of"
+            " the ledger, and"
             " messages were deleted since: it was lost, or is an old copy",
             f"归档索引只登记了账本 {size:,} 条中的 {start:,} 条，其后又有消息被删除："
             "索引已丢失，或是旧的副本",
@@ -275,7 +278,8 @@ def _terms_of_damaged(told: MessageLeaf) -> str:
 
 def _left(segment: str, count: int) -> MingjianError:
     return MingjianError(
-        f"segment {segment} of the archive still holds {count:,} records of messages that were"
+        f"segment {segment} of the archive still holds"
+        f" {plural(count, 'record of a message that was', 'records of messages that were')}"
         " deleted: it was put back from a copy",
         f"归档分段 {segment} 中仍有 {count:,} 条已删除消息的记录：它是从副本放回的",
         fix_en="remove it from the storage, unless `mingjian archive check` needs it for others",

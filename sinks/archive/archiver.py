@@ -41,6 +41,13 @@ class Archived(NamedTuple):
     known: int
 
 
+class Foreign(NamedTuple):
+    """A record that is not this archive's, and the tenant it names."""
+
+    raw: bytes
+    tenant: str
+
+
 class _Pending(NamedTuple):
     raw: bytes
     message: Message
@@ -82,11 +89,17 @@ class Archiver:
         self._forget()
         self._catch_up()
 
-    def add(self, records: Sequence[bytes]) -> None:
-        """Take records of the source. Heartbeats are none; what cannot be decoded is kept too."""
+    def add(self, records: Sequence[bytes]) -> list[Foreign]:
+        """Take records of the source. Heartbeats are none; what cannot be decoded is kept too. Not
+        taken is a record that names another tenant: segments, ledger and keys are this one's, and
+        what is bound to its name has to be its own. These are given back."""
+        foreign = []
         for raw in records:
             message = message_of(self._decoder, raw)
             if message is None:
+                continue
+            if message.tenant not in ("", self._tenant):  # "": it cannot be decoded
+                foreign.append(Foreign(raw, message.tenant))
                 continue
             key = (message.time, message.msgid)
             if key in self._pending:
@@ -94,6 +107,7 @@ class Archiver:
             else:
                 self._pending[key] = _Pending(raw, message)
                 self._bytes += len(raw)
+        return foreign
 
     def enter(self, leaf: OtherLeaf, hits: Sequence[HitRow] = ()) -> None:
         """Enter something that is no message, and note which messages it names."""

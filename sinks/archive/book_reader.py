@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from rules.plural import plural
 from sinks.archive.custody import START, BookDamaged, CustodyBook, Deed, Line, whole_rows
 
 _CHUNK = 1 << 20
+Known = Callable[[int, str], bool]
 
 
 class BookReader:
@@ -28,10 +30,14 @@ class BookReader:
     Args:
         after: so many lines were read by whoever had the book before; those are read once more, for
             the chain, and not given.
+        known: says of the last of those, by its number and SM3, whether it is the one that was
+            read; and with the chain all in front of it are.
     """
 
-    def __init__(self, book: CustodyBook, after: int = 0) -> None:
-        self._book = book
+    def __init__(
+        self, book: CustodyBook, after: int = 0, known: Known = lambda _number, _sm3: True
+    ) -> None:
+        self._book, self._known = book, known
         self._given, self._sm3 = after, ""  # the last line that was given; its SM3, where known
         self._place, self._digest = START, hashlib.sha256()  # of the bytes in front of the place
 
@@ -47,7 +53,7 @@ class BookReader:
             if not self._unchanged(file):
                 self._place, self._digest = START, hashlib.sha256()
             for line, place in self._book.read(file, self._place):
-                if line.number == self._given and self._sm3 not in ("", place.sm3):
+                if line.number == self._given and not self._same(line.number, place.sm3):
                     raise self._exchanged()
                 if line.number > self._given:
                     yield line
@@ -59,6 +65,9 @@ class BookReader:
             if self._place.number < self._given:
                 raise self._cut_off()
 
+    def _same(self, number: int, sm3: str) -> bool:
+        return self._sm3 == sm3 if self._sm3 else self._known(number, sm3)
+
     def _unchanged(self, file: BinaryIO) -> bool:
         now, left = hashlib.sha256(), self._place.ends
         while left and (some := file.read(min(left, _CHUNK))):
@@ -69,8 +78,8 @@ class BookReader:
     def _exchanged(self) -> BookDamaged:
         return self._book.damaged(
             self._given,
-            f"is not the one that was read: of its first {self._given:,} lines some were altered,"
-            " removed or put in, and the others bound to them anew",
+            f"is not the one that was read: of its first {plural(self._given, 'line')} some were"
+            " altered, removed or put in, and the others bound to them anew",
             f"不是此前读过的那一本：前 {self._given:,} 行中有改动、删除或插入，其余行被重新串接",
         )
 
@@ -78,7 +87,8 @@ class BookReader:
         there = self._place.number
         return self._book.damaged(
             there + 1,
-            f"has {there:,} lines, and {self._given:,} were read from it: its end is missing",
+            f"has {plural(there, 'line')}, and {plural(self._given, 'was', 'were')} read from it:"
+            " its end is missing",
             f"有 {there:,} 行，而此前读过 {self._given:,} 行：末尾缺失",
         )
 

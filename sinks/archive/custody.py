@@ -91,7 +91,7 @@ class CustodyBook:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             end, last = self._last(handle)
-            number = _number(last) + 1 if last else 1
+            number = self._number(handle, last) + 1 if last else 1
             previous = sm3_raw(last) if last else GENESIS
             raw = chained(number, previous, deed._asdict())
             try:
@@ -145,6 +145,14 @@ class CustodyBook:
             place = Place(line.number, place.ends, place.ends + len(row), sm3_raw(raw))
             yield line, place
 
+    def is_line(self, number: int, raw: bytes) -> bool:
+        """Whether these bytes are a line of this number, whatever was in front of it."""
+        try:
+            self._read(number, raw, json.loads(raw)["prev"])
+        except (BookDamaged, ValueError, KeyError, TypeError):
+            return False
+        return True
+
     def damaged(self, number: int, en: str, zh: str) -> BookDamaged:
         """That this book is not what was written."""
         return BookDamaged(self._path, number, en, zh)
@@ -160,6 +168,15 @@ class CustodyBook:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BookDamaged(self._path, number) from None
         return Line(number, raw, deed)
+
+    def _number(self, handle: int, line: bytes) -> int:
+        try:
+            return int(json.loads(line)["n"])
+        except (ValueError, KeyError, TypeError):
+            with os.fdopen(os.dup(handle), "rb") as file:
+                file.seek(0)
+                count = sum(1 for _ in whole_rows(file))
+            raise BookDamaged(self._path, count) from None
 
     def _last(self, handle: int) -> tuple[int, bytes]:
         """(where the book's whole lines end, the last of them)."""
@@ -193,10 +210,3 @@ def whole_rows(file: BinaryIO) -> Iterator[bytes]:
     """Rows with their line feeds, from where the file stands; an end that was not written whole is
     none."""
     return itertools.takewhile(lambda row: row.endswith(b"\n"), file)
-
-
-def _number(line: bytes) -> int:
-    try:
-        return int(json.loads(line)["n"])
-    except (ValueError, KeyError, TypeError):
-        raise BookDamaged(Path(FILE), 0) from None

@@ -10,6 +10,8 @@ from rules.alert import sm3_raw
 from sinks.archive.book_reader import BookReader
 from sinks.archive.custody import BookDamaged, CustodyBook
 from sinks.archive.leaves import OtherLeaf
+from sinks.archive.rows import ArchiveIndex
+from sinks.archive.whole_book import entered_of
 
 log = structlog.get_logger("deliver")
 
@@ -29,10 +31,12 @@ class EnteredBook:
         self._looked = (0, 0)  # the book's state when it was read last
         self.damage = ""
 
-    def stand(self, positions: Mapping[str, int]) -> None:
-        """So many lines were taken, as the archive remembers it."""
-        self._taken, self._looked = positions.get(self.kind, 0), (0, 0)
-        self._reader = BookReader(self._book, self._taken)
+    def stand(self, positions: Mapping[str, int], index: ArchiveIndex) -> None:
+        """So many lines were taken, as the archive remembers it. The index says whether the last of
+        them is the one that is in the ledger."""
+        self._taken = positions.get(self.kind, 0)
+        self._looked = (-1, -1) if self._taken else (0, 0)  # a book that is gone is news, too
+        self._reader = BookReader(self._book, self._taken, entered_of(index, self.kind).has)
 
     def news(self) -> bool:
         """Whether somebody wrote into the book, or mended it."""
@@ -41,9 +45,9 @@ class EnteredBook:
     def take(self, enter: Callable[[OtherLeaf], None], target: str) -> dict[str, int]:
         """Enter what is new, and say how far that is. What is behind a damage cannot be trusted and
         waits, visibly; messages go on being archived, or whoever can alter the book could stop the
-        archive. Whatever changed in lines that were taken before is found here too; those of an
-        earlier process were read for their chain and number alone, and it is for who checks the
-        archive to compare them with the ledger.
+        archive. Whatever changed in lines that were taken before is found here too; of those of an
+        earlier process by their chain, and by the last of them, which has to be the one that was
+        entered.
 
         Raises:
             OSError: the book cannot be read.

@@ -26,6 +26,17 @@ from sinks.archive.segment import OpenSegment, SegmentDamaged, read_head
 from sinks.archive.terms import open_search_key
 
 
+class Use(NamedTuple):
+    """What a version wrapped the keys of: so many segments, of which this is the newest; so many
+    files, likewise; the search key. (A tombstone is under no key: it has digests alone.)"""
+
+    segments: int = 0
+    files: int = 0
+    search: bool = False
+    segment: str = ""
+    file: str = ""
+
+
 class VersionState(NamedTuple):
     """A version of the tenant's key: how many segments and files it wrapped the keys of, whether it
     wrapped the search key, whether it is here and wraps now, and what is wrong (`KeyMissing`,
@@ -46,6 +57,28 @@ class VersionState(NamedTuple):
         return bool(self.segments or self.files or self.search)
 
 
+def uses(index: ArchiveIndex, folder: str | Path, store: MediaStore) -> dict[int, Use]:
+    """By version, ascending, what would stay closed without it. This is the one count of it.
+
+    Args:
+        folder: of the archive, where it says which files are stored.
+
+    Raises:
+        MingjianError, OSError, sqlite3.Error: index or files cannot be looked at.
+    """
+    found = {
+        version: Use(segments=count, segment=newest)
+        for version, (count, newest) in index.key_versions().items()
+        if count
+    }
+    for version, (count, newest) in media_versions(folder, store).items():
+        if count:
+            found[version] = found.get(version, Use())._replace(files=count, file=newest)
+    if (secret := index.secret()) is not None:
+        found[secret.version] = found.get(secret.version, Use())._replace(search=True)
+    return dict(sorted(found.items()))
+
+
 def version_states(
     keys: TenantKeys, index: ArchiveIndex, objects: Objects, folder: str | Path
 ) -> Iterator[VersionState]:
@@ -57,27 +90,23 @@ def version_states(
     Raises:
         MingjianError, OSError, sqlite3.Error: keys, index, segments or files cannot be looked at.
     """
-    here, used = keys.versions(), index.key_versions()
-    store, secret = MediaStore(objects, keys), index.secret()
-    files = media_versions(folder, store)
-    newest = keys.current()
-    for version in sorted({*here, *used, *files, *([secret.version] if secret else ())}):
-        count, segment = used.get(version, (0, ""))
-        of_files, file = files.get(version, (0, ""))
-        mine = secret if secret and secret.version == version else None
+    here, store = keys.versions(), MediaStore(objects, keys)
+    used, newest, secret = uses(index, folder, store), keys.current(), index.secret()
+    for version in sorted({*here, *used}):
+        use = used.get(version, Use())
         outcomes = []
-        if count:
-            outcomes.append(_tried(partial(_open_segment, keys, objects, segment)))
-        if of_files:
-            outcomes.append(_tried(partial(store.try_key, file)))
-        if mine is not None:
-            outcomes.append(_tried(partial(open_search_key, mine, keys)))
+        if use.segments:
+            outcomes.append(_tried(partial(_open_segment, keys, objects, use.segment)))
+        if use.files:
+            outcomes.append(_tried(partial(store.try_key, use.file)))
+        if use.search and secret is not None:
+            outcomes.append(_tried(partial(open_search_key, secret, keys)))
         fault = next((error for _, error in outcomes if error is not None), None)
         if fault is None and version not in here:
             fault = KeyMissing(keys.tenant, version, _place(keys))
         tried = any(done for done, _ in outcomes)
         yield VersionState(
-            version, count, version == newest, tried, fault, of_files, mine is not None
+            version, use.segments, version == newest, tried, fault, use.files, use.search
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
+from rules.plural import plural
 from sinks.archive.check import Fault
 from sinks.archive.custody import BookDamaged, CustodyBook, Line
 from sinks.archive.leaves import MEDIA, OtherLeaf
@@ -55,7 +56,8 @@ def check_media(
             yield Fault(
                 -1,
                 FILE,
-                f"the ledger has {reached} lines of it, and it has {count}: its end is missing",
+                f"the ledger has {plural(reached, 'line')} of it, and it has {count}: its end is"
+                " missing",
                 f"账本登记了 {reached} 行，而其中只有 {count} 行：末尾缺失",
             )
     yield from _contents(stored, store)

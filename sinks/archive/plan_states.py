@@ -18,9 +18,12 @@ from sinks.archive.hold_book import (
     schedule_digest,
 )
 from sinks.archive.plans import Plans
+from sinks.id_prefix import LISTED, distinct
 
 MADE, APPROVED, WORKING, DONE, STALE = "made", "approved", "working", "done", "stale"
-_SHORT = re.compile(r"[0-9a-f]{6,64}")
+_SHORT = 16  # digits by which plans are told everywhere
+LEAST_DIGITS = 6  # of a plan's id: fewer are too easily those of another plan
+_DIGITS = re.compile(r"[0-9a-f]{1,64}")
 
 
 class PlanState(NamedTuple):
@@ -58,22 +61,45 @@ def named_plan(plans: Plans, given: str) -> str:
     """The id of a plan by its first digits.
 
     Raises:
-        MingjianError: there is none, or more than one begins so.
+        MingjianError: too few digits, none begins so, or more than one; it lists those that are
+            there.
     """
-    wanted = given.strip().lower()
-    whole = plans.ids() if _SHORT.fullmatch(wanted) else []
-    fits = [one for one in whole if one.startswith(wanted)]
-    if len(fits) == 1:
+    wanted, whole = given.strip().lower(), plans.ids()
+    fits = [one for one in whole if _DIGITS.fullmatch(wanted) and one.startswith(wanted)]
+    if len(fits) == 1 and len(wanted) >= LEAST_DIGITS:
         return fits[0]
-    many = len(fits) > 1
+    shown = given[:64]
+    if _DIGITS.fullmatch(wanted) and len(wanted) < LEAST_DIGITS:
+        en = f"'{shown}' is too short for a plan: at least {LEAST_DIGITS} digits are needed"
+        zh = f"计划编号“{shown}”太短：至少要写 {LEAST_DIGITS} 位"
+    elif fits:
+        en, zh = f"more than one plan begins with '{shown}'", f"不止一个删除计划以“{shown}”开头"
+    else:
+        en, zh = f"there is no plan '{shown}'", f"没有删除计划“{shown}”"
     raise MingjianError(
-        f"more than one plan begins with {given[:64]}" if many
-        else f"there is no plan '{given[:64]}'",
-        f"不止一个删除计划以 {given[:64]} 开头" if many else f"没有删除计划“{given[:64]}”",
-        fix_en="give more digits" if many else "`mingjian retention plans` lists them",
-        fix_zh="请多给几位" if many else "`mingjian retention plans` 会列出全部",
+        en, zh, fix_en=_listed(whole, fits, "en"), fix_zh=_listed(whole, fits, "zh"),
         exit_code=EXIT_USAGE,
     )  # fmt: skip
+
+
+def _listed(whole: Sequence[str], fits: Sequence[str], language: str) -> str:
+    """Which plans could be meant, or that there is none."""
+    if not whole:
+        return (
+            "there is no plan yet; `mingjian retention plan --keep` makes one"
+            if language == "en"
+            else "还没有删除计划；`mingjian retention plan --keep` 可制定"
+        )
+    meant = fits or whole
+    shown = distinct(meant, _SHORT)[:LISTED]
+    more = len(meant) - len(shown)
+    if language == "en":
+        words = "these begin so: " if fits else "these are there: "
+        rest = f" and {more} more" if more else ""
+        return f"{words}{', '.join(shown)}{rest}; `mingjian retention plans` says what they are"
+    words = "以此开头的有：" if fits else "现有："
+    rest = f"，另有 {more} 个" if more else ""
+    return f"{words}{'、'.join(shown)}{rest}；`mingjian retention plans` 可查看详情"
 
 
 def _state(found: Sequence[Deed], made: int, plan: str, plans: Plans) -> PlanState:

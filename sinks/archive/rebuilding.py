@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from rules.decode import Decoder
 from rules.errors import MingjianError
+from rules.plural import plural
 from sinks.archive.accounting import Accounting, Counts, entries_from
 from sinks.archive.check import Fault
 from sinks.archive.custody import CustodyBook
@@ -103,8 +104,9 @@ def _take_alerts(
         wrong(Fault(
             -1,
             HIT_FILE,
-            f"it does not say which messages {lacking:,} alerts name; holds on these alerts hold"
-            " nothing until the source has given them again",
+            f"it does not say which messages {plural(lacking, 'alert names', 'alerts name')}; holds"
+            f" on {'this alert' if lacking == 1 else 'these alerts'} hold nothing until the source"
+            " has given them again",
             f"其中没有 {lacking:,} 条告警所涉及的消息；来源再次给出这些告警之前，"
             "针对它们的法律保全不起作用",
         ))  # fmt: skip

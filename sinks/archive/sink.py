@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from rules.alert import sm3_hex
 from rules.decode import Decoder
 from rules.errors import MingjianError
 from sinks.archive.accounting import entries_from, require_near
@@ -31,9 +32,10 @@ from sinks.archive.objects import Objects
 from sinks.archive.rows import ArchiveIndex
 from sinks.archive.sqlite_index import SqliteIndex
 from sinks.archive.terms import Terms, search_key
-from sinks.base import Record, SinkBusy, WriteResult
+from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.ledger.checkpoint import Signs
 from sinks.ledger.log import Ledger
+from sinks.ledger.trouble import not_this_key
 
 MESSAGES = "messages"
 INDEX_FILE, LEDGER_FOLDER, SEGMENTS_FOLDER = "index.db", "ledger", "segments"
@@ -105,6 +107,7 @@ class ArchiveSink:
             self._index = self._open_index()
             require_versions(self._keys, self._index, self._objects, self._path)
             self._ledger = self._opened_ledger()
+            self._require_same_key(self._ledger)
             require_near(self._index, self._entries, self._ledger.size)  # before it gets a key
             self._archiver = Archiver(
                 self._tenant,
@@ -121,7 +124,7 @@ class ArchiveSink:
             self._signed = self._clock()
             positions = self._index.positions()
             for book in self._books:
-                book.stand(positions)
+                book.stand(positions, self._index)
         except (OSError, sqlite3.Error) as error:
             self.close()
             raise self._busy(error) from None
@@ -141,17 +144,18 @@ class ArchiveSink:
 
     def write(self, batch: Sequence[Record]) -> WriteResult:
         """Take the batch without positions, and make it durable at once."""
-        self._take(batch)
-        return self._flush()
+        refused = self._take(batch)
+        return self._flush()._replace(rejected=refused)
 
     def write_at(self, batch: Sequence[Record], positions: Mapping[str, int]) -> WriteResult:
         """Take the batch. It is durable with the next flush; until then the positions of before
         hold."""
         if self._archiver.empty():
             self._since = self._clock()
-        self._take(batch)
+        refused = self._take(batch)
         self._archiver.stand(positions)
-        return self._flush() if self._archiver.full() else WriteResult(0, 0)
+        result = self._flush() if self._archiver.full() else WriteResult(0, 0)
+        return result._replace(rejected=refused)
 
     def due(self) -> bool:
         """Whether something waited long enough, to be stored or to be signed, or somebody did
@@ -173,8 +177,11 @@ class ArchiveSink:
     def left(self) -> str:
         """What is wrong with the books and with deletions. What waits to be stored is not said:
         that takes seconds."""
-        wrong = [*(book.damage for book in self._books), self._disposing.left()]
-        return "; ".join(filter(None, wrong))
+        return "; ".join(filter(None, (self.damage(), self._disposing.left())))
+
+    def damage(self) -> str:
+        """See `TellsDamage`: the first line of each book that is not what was written."""
+        return "; ".join(filter(None, (book.damage for book in self._books)))
 
     def show(self) -> WriteResult:
         """Store and sign all that was taken."""
@@ -193,13 +200,21 @@ class ArchiveSink:
             self._index.close()
         self._ledger = self._index = None
 
-    def _take(self, batch: Sequence[Record]) -> None:
-        self._archiver.add([one.body for one in batch if one.topic == MESSAGES])
+    def _take(self, batch: Sequence[Record]) -> tuple[Rejected, ...]:
+        """Take what is this tenant's; the rest is refused, under the digest of its bytes."""
+        foreign = self._archiver.add([one.body for one in batch if one.topic == MESSAGES])
         for one in batch:
             if one.topic in ENTERED:
                 hits = hits_of(one.id, one.body) if one.topic == "alerts" else ()
                 leaf = OtherLeaf(ENTERED[one.topic], one.id, digest_of(one.body))
                 self._archiver.enter(leaf, hits)
+        return tuple(
+            Rejected(
+                Record(MESSAGES, sm3_hex(one.raw)[:32], one.raw),
+                f"it names the tenant '{one.tenant}', and this archive is of '{self._tenant}'",
+            )
+            for one in foreign
+        )
 
     def _take_deeds(self) -> None:
         """Lines of the books that are not in the ledger."""
@@ -283,6 +298,11 @@ class ArchiveSink:
     def _opened_ledger(self) -> Ledger:
         leaves = self._opened_index().leaves()
         return Ledger(self._path / LEDGER_FOLDER, origin_of(self._tenant), at_least=leaves)
+
+    def _require_same_key(self, ledger: Ledger) -> None:
+        last, key = ledger.last, self._signer.key_id
+        if last and key not in {signature.key_id for signature in last.signatures}:
+            raise not_this_key(self._path / LEDGER_FOLDER)
 
     def _entries(self, start: int) -> Iterator[tuple[int, bytes]]:
         return entries_from(self._opened_ledger_now(), self._path / LEDGER_FOLDER, start)

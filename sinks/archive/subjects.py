@@ -13,21 +13,21 @@ mention him are not looked for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rules.errors import MingjianError
 from rules.retention.facts import Facts
 from rules.retention.holds import in_force, replay
-from rules.retention.periods import FOREVER, day_of
-from rules.retention.policies import Policy
+from rules.retention.periods import day_of
 from sinks.archive.book_reader import DeedReader
 from sinks.archive.custody import CustodyBook, Line
 from sinks.archive.disposable import digest, encode, spans, within
 from sinks.archive.disposal_plan import MOST, Plan, plan
-from sinks.archive.due import ERASURE, RETENTION, Judged, Source, counting, due, judge
+from sinks.archive.due import ERASURE, RETENTION, Source, counting, due, judge
 from sinks.archive.hold_book import By, deeds, note, schedule
 from sinks.archive.rows import ArchiveIndex, Asked, Row
+from sinks.archive.standings import HELD, KEPT, Reasons, standing
 from sinks.archive.terms import named
 
 RESTRICTED = "processing_restricted"  # action of the custody book: stored only, art. 47
@@ -72,13 +72,20 @@ def subject_records(
             yield row, None
 
 
-def subject_report(source: Source, person: str, rows: Sequence[Row], at: int) -> dict[str, Any]:
+def subject_report(
+    source: Source,
+    person: str,
+    rows: Sequence[Row],
+    at: int,
+    open_plans: Mapping[int, str] | None = None,
+) -> dict[str, Any]:
     """What is kept about somebody: how much, as what, until when and why. For the officer: it
     names holds, which whoever asks need not learn of.
 
     Args:
         rows: of `subject_rows`.
         at: now, UTC ms.
+        open_plans: which of the messages a plan names (`sinks.archive.standings.pending`).
 
     Raises:
         MingjianError: the custody book is damaged or cannot be read.
@@ -86,7 +93,7 @@ def subject_report(source: Source, person: str, rows: Sequence[Row], at: int) ->
     found = deeds(source.book.lines())
     policies, holds = schedule(found), in_force(replay(found))
     months, types, rooms, held, role = (Counter[str]() for _ in range(5))
-    kept = _Kept(counting(policies, RETENTION))
+    kept = Reasons(counting(policies, RETENTION))
     unreadable = 0
     for one in judge(source, policies, holds, at, rows=rows, everything=True):
         facts = one.facts
@@ -96,7 +103,7 @@ def subject_report(source: Source, person: str, rows: Sequence[Row], at: int) ->
         role[_role(facts, person, one.row)] += 1
         held.update(hold.id for hold in one.holds)
         unreadable += not one.readable
-        kept.take(one)
+        kept.take(one, standing(one, at, RETENTION, open_plans or {}))
     rooms.pop("", None)
     return {
         "v": 1,
@@ -125,6 +132,7 @@ def erasure_request(
     why: str,
     ledger: int,
     most: int = MOST,
+    open_plans: Mapping[int, str] | None = None,
 ) -> Erasure:
     """Split a request: what goes, as a plan that is still to be kept, approved and carried out, and
     what stays with its reason.
@@ -134,6 +142,8 @@ def erasure_request(
         at: now, UTC ms.
         by, why: who answers it, and its reference.
         ledger: how many entries the ledger has.
+        most: messages that go with one plan at most; `later` counts what another has to take.
+        open_plans: which of the messages a plan names already, see `subject_report`.
 
     Raises:
         MingjianError: the custody book is damaged or cannot be read.
@@ -141,11 +151,11 @@ def erasure_request(
     made = plan(source, at=at, by=by, why=why, ledger=ledger, basis=ERASURE, rows=rows, most=most)
     found = deeds(source.book.lines())
     policies, holds = schedule(found), in_force(replay(found))
-    kept = _Kept(counting(policies, ERASURE))
-    held = Counter[str]()
+    kept = Reasons(counting(policies, ERASURE))
+    held, named_by = Counter[str](), open_plans or {}
     goes = {one.leaf for one in made.messages}
     restricted: list[int] = []
-    both = only_held = 0
+    both = only_held = later = 0
     for one in judge(source, policies, holds, at, basis=ERASURE, rows=rows, everything=True):
         if one.row.leaf in goes:
             continue
@@ -153,9 +163,10 @@ def erasure_request(
         held.update(hold.id for hold in one.holds)
         if due(one.kept, at, ERASURE):
             only_held += bool(one.holds)
+            later += not one.holds
         else:
             both += bool(one.holds)
-            kept.take(one)
+            kept.take(one, HELD if one.holds else KEPT)
     stays = {
         "v": 1,
         "kind": "erasure request",
@@ -174,6 +185,8 @@ def erasure_request(
         "kept_and_held": both,
         "restricted": spans(restricted),
         "more": made.more,
+        "later": later,
+        "open_plans": dict(sorted(Counter(named_by[n] for n in goes & named_by.keys()).items())),
     }
     return Erasure(made, stays)
 
@@ -206,37 +219,6 @@ class StoredOnly:
                 self._leaves.update(within(deed.details.get("leaves", ())))
             self._looked = state
         return self._leaves
-
-
-class _Kept:
-    """What keeps messages, and until when."""
-
-    def __init__(self, policies: Sequence[Policy]) -> None:
-        self._policies = policies
-        self._found: dict[int, list[int]] = {}
-
-    def take(self, one: Judged) -> None:
-        self._found.setdefault(one.kept.policy, []).append(one.kept.until)
-
-    def told(self) -> list[dict[str, Any]]:
-        """By policy: its name, titles, law, how many, and when the first and last may go (UTC ms;
-        null: not by itself)."""
-        told = []
-        for number, times in sorted(self._found.items()):
-            policy = self._policies[number] if number >= 0 else None
-            ends = [time for time in times if time < FOREVER]
-            told.append(
-                {
-                    "policy": policy.name if policy else "",
-                    "title_en": policy.title_en if policy else "",
-                    "title_zh": policy.title_zh if policy else "",
-                    "law": policy.law if policy else "",
-                    "messages": len(times),
-                    "first": min(ends) if ends else None,
-                    "last": max(ends) if len(ends) == len(times) else None,
-                }
-            )
-        return told
 
 
 def _role(facts: Facts, person: str, row: Row) -> str:

@@ -11,10 +11,11 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
+from rules.errors import MingjianError
 from sinks.ledger import tree
 from sinks.ledger.checkpoint import Note
-from sinks.ledger.files import HISTORY, read_notes
 from sinks.ledger.hashes import Subtrees, edges_of, read_hashes
+from sinks.ledger.heads import HISTORY, read_heads
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.reader import LedgerReader
 from sinks.ledger.tiles import ENTRIES, WIDTH, bundle, tile_path, tile_root, unbundle
@@ -43,13 +44,18 @@ def audit(
         progress: told how many entries of how many have been looked at.
 
     Raises:
-        MingjianError: there is no ledger, or its heads cannot be read at all.
+        MingjianError: there is no ledger, or no head of it can be read.
     """
-    notes = read_notes(Path(folder))
+    found = read_heads(Path(folder))
+    notes = found.usable
+    if found.wrong:
+        if not notes:
+            raise found.wrong
+        yield Damage(HISTORY, -1, found.wrong.en, found.wrong.zh)
     forged = {number for number, note in enumerate(notes) if not signature(note)}
     for number in sorted(forged):
         yield Damage(_head(number, notes[number]), -1, "its signature is not valid", "签名无效")
-    if len(forged) < len(notes):
+    if len(forged) < len(notes) or not notes:
         yield from _Audit(folder, signature, progress).run()
 
 
@@ -61,7 +67,7 @@ class _Audit:
         progress: Callable[[int, int], None],
     ) -> None:
         self._folder, self._progress = Path(folder), progress
-        self._reader = LedgerReader(folder, trusts)
+        self._reader = LedgerReader(folder, trusts, as_it_is=True)
         self._size = self._reader.size
         self._root = self._reader.note.checkpoint.root
         # hashes that are believed where the tile is damaged
@@ -137,24 +143,30 @@ class _Audit:
         return counted, [_tile_damage(place, -1)]
 
     def _edges(self, level: int, number: int, hashes: list[bytes]) -> Iterator[Damage]:
-        """Edges that earlier heads had: beginnings of what was found good."""
+        """Edges that earlier heads had: beginnings of what was found good. One that is wider was
+        written for a head that was not signed any more."""
         for edge in edges_of(self._folder / tile_path(level, number)):
-            if edge.read_bytes() != b"".join(hashes[: int(edge.name)]):
+            if int(edge.name) > len(hashes):
+                continue
+            if _bytes(edge) != b"".join(hashes[: int(edge.name)]):
                 yield _tile_damage(str(edge.relative_to(self._folder)), -1)
 
     def _entry_edges(self, number: int) -> Iterator[Damage]:
         for edge in edges_of(self._folder / tile_path(ENTRIES, number)):
             entries = self._reader.bundle(number)[: int(edge.name)]
-            if edge.read_bytes() != bundle(entries):
+            if int(edge.name) > len(entries):
+                continue
+            there = _bytes(edge)
+            if there != bundle(entries):
                 place, first = str(edge.relative_to(self._folder)), number * WIDTH
-                found = unbundle(edge.read_bytes())[0]
+                found = unbundle(there)[0]
                 same = (mine == other for mine, other in zip(found, entries, strict=False))
                 yield _entry_damage(first + sum(takewhile(bool, same)), place)
 
     def _stored(self, level: int, number: int, count: int) -> list[bytes] | None:
         try:
             return read_hashes(self._folder, level, number, count)[:count]
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, MingjianError):
             return None
 
     def _fits(self, level: int, number: int, hashes: list[bytes]) -> bool:
@@ -191,6 +203,14 @@ class _Audit:
                 self._folder, f"{tile_path(level, number)} is missing", f"{level}/{number} 缺失"
             )
         return found
+
+
+def _bytes(path: Path) -> bytes:
+    """Of a file; none where it cannot be read, and it is damaged by that."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _head(number: int, note: Note) -> str:

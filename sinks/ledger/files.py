@@ -1,40 +1,62 @@
-"""Full bundles of entries, and the history of signed heads, as files."""
+"""Full bundles of entries as files, and the lock of who writes them."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
-from sinks.ledger.checkpoint import Note, read_note
+from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.tiles import ENTRIES, PUBLIC, WIDTH, bundle, tile_path, unbundle
-from sinks.ledger.trouble import LedgerDamaged
-from sinks.whole_file import sync, write_at, write_whole
+from sinks.ledger.trouble import LedgerDamaged, in_use
+from sinks.whole_file import write_whole
 
-HISTORY = "checkpoints"
-_GAP = b"\n\n"
+_LEAST_BYTES = 3 * WIDTH  # of a bundle: no entry is empty
 
 
 class FullBundles:
-    """The bundles of 256 entries below a folder."""
+    """The bundles of 256 entries below a folder.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        signed: how many entries were signed, for people.
+    """
+
+    def __init__(self, folder: Path, signed: int = 0) -> None:
+        self._folder, self._signed = folder, signed
         self._next = 0
 
     def count(self) -> int:
-        """How many there are, from the first on without a gap.
+        """How many there are, from the first on without a gap. Of each only the length is looked
+        at.
 
         Raises:
-            LedgerDamaged: one is missing and later ones are there.
+            LedgerDamaged: one is missing and later ones are there, or is too short for 256 entries.
         """
-        numbers = sorted(_numbers(self._folder / "tile" / ENTRIES, 0))
-        for at, number in enumerate(numbers):
+        found = sorted(_bundles(self._folder / "tile" / ENTRIES, 0))
+        for at, (number, length) in enumerate(found):
             if at != number:
-                raise LedgerDamaged(
-                    self._folder, f"the bundle of entries {at} is missing", f"条目包 {at} 缺失"
-                )
-        self._next = len(numbers)
+                raise self.missing(at)
+            if length < _LEAST_BYTES:
+                raise self._cut_short(at, len(self._found(at)[0]))
+        self._next = len(found)
         return self._next
+
+    def missing(self, number: int) -> LedgerDamaged:
+        """That a bundle is not there."""
+        return self._damaged(number, 0, "is missing", "缺失")
+
+    def require(self, number: int, hashes: list[bytes]) -> None:
+        """Come back when the bundle has the entries of these leaf hashes.
+
+        Raises:
+            LedgerDamaged: it has not.
+        """
+        for at, (entry, hashed) in enumerate(zip(self.read(number), hashes, strict=True)):
+            if leaf_hash(entry) != hashed:
+                raise self._damaged(
+                    number, at, f"and its hashes differ at entry {number * WIDTH + at:,}",
+                    f"与其哈希在第 {number * WIDTH + at:,} 条处不符",
+                )  # fmt: skip
 
     def write(self, entries: list[bytes]) -> int:
         """Store the next bundle durably: its number."""
@@ -49,25 +71,40 @@ class FullBundles:
         Raises:
             LedgerDamaged: it is not there, or does not hold 256 entries.
         """
+        entries, left = self._found(number)
+        if left or len(entries) != WIDTH:
+            raise self._cut_short(number, len(entries))
+        return entries
+
+    def _found(self, number: int) -> tuple[list[bytes], int]:
         path = self._folder / tile_path(ENTRIES, number)
         try:
-            entries, left = unbundle(path.read_bytes())
+            return unbundle(path.read_bytes())
         except OSError as error:
             raise LedgerDamaged(
                 self._folder,
                 f"the bundle of entries {number} cannot be read: {error.strerror}",
                 f"条目包 {number} 无法读取：{error.strerror}",
             ) from None
-        if left or len(entries) != WIDTH:
-            raise LedgerDamaged(
-                self._folder,
-                f"the bundle of entries {number} is damaged behind entry {len(entries)} of 256",
-                f"条目包 {number} 在第 {len(entries)} 条（共 256 条）之后已损坏",
-            )
-        return entries
+
+    def _cut_short(self, number: int, there: int) -> LedgerDamaged:
+        return self._damaged(
+            number, there, f"is damaged behind entry {there} of 256",
+            f"在第 {there} 条（共 256 条）之后已损坏",
+        )  # fmt: skip
+
+    def _damaged(self, number: int, there: int, en: str, zh: str) -> LedgerDamaged:
+        row = number * WIDTH + there
+        en = f"the bundle of entries {number} {en}: {row:,} entries are there in a row"
+        zh = f"条目包 {number} {zh}：连续的条目有 {row:,} 条"
+        if self._signed:
+            en += f", and {self._signed:,} were signed"
+            zh += f"，而已签名 {self._signed:,} 条"
+        return LedgerDamaged(self._folder, en, zh)
 
 
-def _numbers(folder: Path, above: int) -> list[int]:
+def _bundles(folder: Path, above: int) -> list[tuple[int, int]]:
+    """(number, length in bytes) of each."""
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
@@ -79,67 +116,22 @@ def _numbers(folder: Path, above: int) -> list[int]:
             continue  # drafts, and partial bundles
         number = above * 1_000 + int(digits)
         if entry.name.startswith("x"):
-            found += _numbers(Path(entry.path), number)
+            found += _bundles(Path(entry.path), number)
         else:
-            found.append(number)
+            found.append((number, entry.stat().st_size))
     return found
 
 
-def append_note(folder: Path, note: Note) -> None:
-    """Add a signed head to the history, durably and whole or not at all. An empty line stands
-    after each.
+def locked(folder: Path) -> int:
+    """The handle of a lock on the folder; closing it lets go.
 
     Raises:
-        OSError: the disk did not take it.
+        MingjianError: another process has it.
     """
-    path = folder / HISTORY
-    fresh = not path.exists()
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o640)
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        end = os.fstat(handle).st_size
-        try:
-            write_at(handle, bytes(note) + b"\n", end)
-            os.fsync(handle)
-        except BaseException:
-            os.ftruncate(handle, end)
-            raise
-    finally:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         os.close(handle)
-    if fresh:
-        sync(folder)
-
-
-def read_notes(folder: Path, *, mend: bool = False) -> list[Note]:
-    """The history of signed heads, oldest first.
-
-    Args:
-        mend: cut off an end that was not written whole; else it is only left out.
-
-    Raises:
-        LedgerDamaged: one cannot be read, and it is not the end that was cut short.
-    """
-    path = folder / HISTORY
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    *parts, rest = data.split(_GAP)
-    whole = parts[: len(parts) // 2 * 2]
-    notes = []
-    for number in range(0, len(whole), 2):
-        text, signatures = whole[number : number + 2]
-        try:
-            notes.append(read_note(text + _GAP + signatures + b"\n"))
-        except ValueError as error:
-            at = number // 2 + 1
-            raise LedgerDamaged(
-                folder,
-                f"signed head {at} in {HISTORY} cannot be read: {error}",
-                f"{HISTORY} 中第 {at} 个签名头无法读取",
-            ) from None
-    good = sum(len(bytes(note)) + 1 for note in notes)
-    if mend and (rest or good != len(data)):
-        with path.open("r+b") as file:
-            file.truncate(good)
-            os.fsync(file.fileno())
-    return notes
+        raise in_use(folder) from None
+    return handle

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sinks.ledger.tiles import TILE_BYTES, WIDTH, WIDTH_BITS, hashes_of, subtrees, tile_path
+from sinks.ledger.trouble import unreadable
 
 _CACHED = 512  # tiles with what is above them within: 16 KiB each
 
@@ -44,6 +45,7 @@ def read_hashes(folder: Path, level: int, number: int, count: int) -> list[bytes
     Raises:
         FileNotFoundError: there is no such tile.
         ValueError: the file is not as long as its name says.
+        MingjianError: it cannot be read.
     """
     path = folder / tile_path(level, number)
     width = WIDTH
@@ -53,7 +55,12 @@ def read_hashes(folder: Path, level: int, number: int, count: int) -> list[bytes
         if width < count:
             raise FileNotFoundError(path)
         path = folder / tile_path(level, number, width)
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from None
     if len(data) != TILE_BYTES * width // WIDTH:
         raise ValueError(f"{path.relative_to(folder)} has {len(data)} bytes")
     return hashes_of(data)

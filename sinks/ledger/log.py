@@ -4,20 +4,24 @@ What is durable when `append` comes back are the entries: full bundles, and the 
 worked out from them, so they become durable only with the next signature; after a crash the tiles
 written since are compared with the entries and written anew where they differ. A signed head is
 appended to `checkpoints` before anybody is given it.
+
+A ledger is looked at before it is opened: what was signed last has to be there, by its right edge
+(the last bundle and tile of each level, so that it takes as long for ten million entries as for a
+thousand). Only then is anything cut off, written anew or appended.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from sinks.ledger import tree
 from sinks.ledger.checkpoint import Checkpoint, Note, Signs, signed
-from sinks.ledger.files import FullBundles, append_note, read_notes
-from sinks.ledger.hashes import Subtrees, edges_of, read_hashes
+from sinks.ledger.edges import Growing, differing, drop_edges
+from sinks.ledger.files import FullBundles, locked
+from sinks.ledger.hashes import Subtrees, read_hashes
+from sinks.ledger.heads import append_note, mend_end, publish, read_heads
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.tail import Tail, frames, read_tail, tails
 from sinks.ledger.tiles import (
@@ -29,10 +33,8 @@ from sinks.ledger.tiles import (
     tile_path,
     tile_root,
 )
-from sinks.ledger.trouble import LedgerDamaged, in_use
+from sinks.ledger.trouble import LedgerDamaged
 from sinks.whole_file import sync, write_whole
-
-CHECKPOINT = "checkpoint"
 
 
 class Ledger:
@@ -44,20 +46,24 @@ class Ledger:
         at_least: how many entries somebody was told are durable.
 
     Raises:
-        LedgerDamaged: fewer entries than were signed or told, or others.
+        LedgerDamaged: fewer entries than were signed or told, or others; or the signed heads are
+            not what was written. Nothing was changed.
         MingjianError: another process writes it.
     """
 
     def __init__(self, folder: Path, origin: str, *, at_least: int = 0) -> None:
         self._folder, self.origin = Path(folder), origin
+        if at_least and not self._folder.is_dir():
+            en = f"the folder is not there, and {at_least:,} entries were confirmed"
+            raise LedgerDamaged(self._folder, en, f"目录不在了，而已确认过 {at_least:,} 条")
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _locked(self._folder)
+        self._lock = locked(self._folder)
         try:
-            self._bundles = FullBundles(self._folder)
-            self._last = read_notes(self._folder, mend=True)
-            self._edges: list[list[bytes]] = [[]]  # by level: hashes of the tile that still grows
-            self._counts = [0]  # by level: full tiles
+            self._last: Note | None = None
+            self._growing = Growing()
             self._unsynced: list[Path] = []
+            # tiles that are to be written once everything else was looked at
+            self._worked_out: dict[tuple[int, int], list[bytes]] = {}
             self._subtrees = Subtrees(self._hashes)
             self._failed = False
             self._recover(at_least)
@@ -68,12 +74,12 @@ class Ledger:
     @property
     def size(self) -> int:
         """How many entries are durable."""
-        return self._counts[0] * WIDTH + len(self._edges[0])
+        return self._growing.size
 
     @property
     def last(self) -> Note | None:
         """The newest signed head."""
-        return self._last[-1] if self._last else None
+        return self._last
 
     def root(self, size: int | None = None) -> bytes:
         """Root of the first `size` entries, by default of all."""
@@ -90,7 +96,9 @@ class Ledger:
             LedgerDamaged: it cannot be read.
         """
         number, at = divmod(index, WIDTH)
-        return (self._pending if number == self._counts[0] else self._bundles.read(number))[at]
+        if number == self._growing.counts[0]:
+            return self._growing.entries[at]
+        return self._bundles.read(number)[at]
 
     def append(self, entries: Sequence[bytes]) -> int:
         """Append and come back when all are durable: the number of the first.
@@ -111,13 +119,13 @@ class Ledger:
     def _append(self, entries: Sequence[bytes], hashes: list[bytes]) -> None:
         at = 0
         while at < len(entries):
-            count = min(WIDTH - len(self._pending), len(entries) - at)
+            count = min(WIDTH - len(self._growing.entries), len(entries) - at)
             taken, hashed = list(entries[at : at + count]), hashes[at : at + count]
-            if len(self._pending) + count == WIDTH:
-                self._finish([*self._pending, *taken])
+            if len(self._growing.entries) + count == WIDTH:
+                self._finish([*self._growing.entries, *taken])
             else:
                 self._tail.add(frames(taken, hashed))
-                self._pending += taken
+                self._growing.entries += taken
             for one in hashed:
                 self._grow(0, one)
             at += count
@@ -129,6 +137,7 @@ class Ledger:
             LedgerDamaged: what is there does not extend what was signed last.
             OSError: the disk did not take it; nothing was signed.
         """
+        self._publish()  # where the disk did not take it before
         self._extends_last()
         for path in self._unsynced:
             sync(path)
@@ -138,15 +147,13 @@ class Ledger:
         self._write_edges()
         note = signed(Checkpoint(self.origin, self.size, self.root(), at), signers)
         append_note(self._folder, note)
-        self._last.append(note)
+        self._last = note
         self._publish()
         return note
 
     def _publish(self) -> None:
-        """Let `checkpoint` be the newest head."""
-        path = self._folder / CHECKPOINT
-        if self.last and (not path.exists() or path.read_bytes() != bytes(self.last)):
-            write_whole(path, bytes(self.last), mode=PUBLIC)
+        if self.last:
+            publish(self._folder, self.last)
 
     def close(self) -> None:
         """Release the files; another process may write then."""
@@ -154,35 +161,65 @@ class Ledger:
         os.close(self._lock)
 
     def _recover(self, at_least: int) -> None:
-        full = self._bundles.count()
-        for number, path in tails(self._folder).items():
+        """Look at everything, and change something only then."""
+        heads = read_heads(self._folder)
+        if heads.wrong:
+            raise heads.wrong
+        self._last = heads.notes[-1] if heads.notes else None
+        signed_size = self._signed_size()
+        self._bundles = FullBundles(self._folder, signed_size)
+        full, found = self._bundles.count(), tails(self._folder)
+        if any(number > full for number in found):
+            raise self._bundles.missing(full)
+        self._growing.entries, end = read_tail(found[full]) if full in found else ([], 0)
+        size = full * WIDTH + len(self._growing.entries)
+        for told, en, zh in (
+            (signed_size, "signed", "签名"),
+            (at_least, "confirmed", "确认"),
+        ):
+            if size < told:
+                raise LedgerDamaged(
+                    self._folder,
+                    f"it has {size:,} entries, and {told:,} were {en}",
+                    f"现有 {size:,} 条，而已{zh}过 {told:,} 条",
+                )
+        self._load_tiles(full)
+        self._growing.hashes[0] += [leaf_hash(entry) for entry in self._growing.entries]
+        self._extends_last()
+        if signed_size >= WIDTH:  # the entries themselves, not their hashes alone
+            last = signed_size // WIDTH - 1
+            self._bundles.require(last, self._hashes(0, last, WIDTH))
+        edges = list(differing(self._folder, self._growing.files(signed_size)))
+        for (level, number), hashes in self._worked_out.items():
+            self._put_tile(level, number, hashes)
+        self._worked_out.clear()
+        for path, data in edges:
+            write_whole(path, data, mode=PUBLIC)
+        mend_end(self._folder, heads.ends)
+        self._tail = Tail(self._folder, full, end)
+        for number, path in found.items():
             if number < full:
                 path.unlink()  # its entries are in the bundle
-            elif number > full:
-                raise LedgerDamaged(
-                    self._folder, f"the bundle of entries {full} is missing", f"条目包 {full} 缺失"
-                )
-        found = tails(self._folder).get(full)
-        self._pending, end = read_tail(found) if found else ([], 0)
-        self._tail = Tail(self._folder, full, end)
-        size = full * WIDTH + len(self._pending)
-        told = max(at_least, self.last.checkpoint.size if self.last else 0)
-        if size < told:
+        self._publish()
+
+    def _signed_size(self) -> int:
+        """How many entries were signed. Raises LedgerDamaged: of another ledger."""
+        if not self._last:
+            return 0
+        head = self._last.checkpoint
+        if head.origin != self.origin:
             raise LedgerDamaged(
                 self._folder,
-                f"it has {size:,} entries, and {told:,} were confirmed",
-                f"现有 {size:,} 条，而已确认过 {told:,} 条",
+                f"its newest signed head is of the ledger {head.origin} ({head.size:,} entries),"
+                f" and this is {self.origin}",
+                f"最新的签名头属于账本 {head.origin}（{head.size:,} 条），而此账本为 {self.origin}",
             )
-        self._load_tiles(full)
-        for entry in self._pending:
-            self._grow(0, leaf_hash(entry))
-        self._extends_last()
-        self._publish()
+        return head.size
 
     def _load_tiles(self, full: int) -> None:
         """Edges of all levels above `full` bundles; tiles written since the last signature are
-        compared with the entries."""
-        signed_tiles = (self.last.checkpoint.size if self.last else 0) // WIDTH
+        compared with the entries, and those that differ noted in `_worked_out`."""
+        signed_tiles = self._signed_size() // WIDTH
         level, count = 0, full
         while count:
             first = count - count % WIDTH
@@ -191,9 +228,9 @@ class Ledger:
                 hashes = self._checked(level, number, trusted=number < signed_tiles)
                 if number >= first:
                     roots.append(tile_root(hashes))
-            self._counts[level] = count
-            self._edges.append(roots)
-            self._counts.append(0)
+            self._growing.counts[level] = count
+            self._growing.hashes.append(roots)
+            self._growing.counts.append(0)
             level, count, signed_tiles = level + 1, count // WIDTH, signed_tiles // WIDTH
 
     def _checked(self, level: int, number: int, *, trusted: bool) -> list[bytes]:
@@ -207,11 +244,11 @@ class Ledger:
             hashes = [leaf_hash(entry) for entry in self._bundles.read(number)]
         else:
             hashes = [
-                tile_root(read_hashes(self._folder, level - 1, below, WIDTH))
+                tile_root(self._hashes(level - 1, below, WIDTH))
                 for below in range(number * WIDTH, (number + 1) * WIDTH)
             ]
         if hashes != stored:
-            self._put_tile(level, number, hashes)
+            self._worked_out[level, number] = hashes
         return hashes
 
     def _extends_last(self) -> None:
@@ -219,8 +256,9 @@ class Ledger:
             size = self.last.checkpoint.size
             raise LedgerDamaged(
                 self._folder,
-                f"its first {size:,} entries are not those that were signed",
-                f"前 {size:,} 条与签名时不同",
+                f"its first {size:,} entries are not those that were signed: an entry or a hash was"
+                " altered",
+                f"前 {size:,} 条与签名时不同：有条目或哈希被改动",
             )
 
     def _finish(self, entries: list[bytes]) -> None:
@@ -229,19 +267,19 @@ class Ledger:
         old, self._tail = self._tail, Tail(self._folder, number + 1, 0)
         old.close()
         tails(self._folder)[number].unlink()
-        self._pending = []
+        self._growing.entries = []
 
     def _grow(self, level: int, hashed: bytes) -> None:
-        edge = self._edges[level]
+        edge = self._growing.hashes[level]
         edge.append(hashed)
         if len(edge) < WIDTH:
             return
-        self._put_tile(level, self._counts[level], edge)
-        self._counts[level] += 1
-        self._edges[level] = []
-        if level + 1 == len(self._edges):
-            self._edges.append([])
-            self._counts.append(0)
+        self._put_tile(level, self._growing.counts[level], edge)
+        self._growing.counts[level] += 1
+        self._growing.hashes[level] = []
+        if level + 1 == len(self._growing.hashes):
+            self._growing.hashes.append([])
+            self._growing.counts.append(0)
         self._grow(level + 1, tile_root(edge))
 
     def _put_tile(self, level: int, number: int, hashes: list[bytes]) -> None:
@@ -251,24 +289,20 @@ class Ledger:
 
     def _write_edges(self) -> None:
         """The partial tiles of the head that is to be signed; those of full tiles go."""
-        full = self._counts[0]
-        if self._pending:
-            path = self._folder / tile_path(ENTRIES, full, len(self._pending))
-            write_whole(path, bundle(self._pending), mode=PUBLIC)
-        for level, edge in enumerate(self._edges):
-            if edge:
-                path = self._folder / tile_path(level, self._counts[level], len(edge))
-                write_whole(path, b"".join(edge), mode=PUBLIC)
-        before = self.last.checkpoint.size if self.last else 0
-        for level in (ENTRIES, *range(len(self._edges))):
+        for name, data in self._growing.files(self.size):
+            write_whole(self._folder / name, data, mode=PUBLIC)
+        before = self._signed_size()
+        for level in (ENTRIES, *range(len(self._growing.hashes))):
             height = 0 if level == ENTRIES else int(level)
             number = before >> (WIDTH_BITS * (height + 1))
-            if number < self._counts[height]:
-                _drop_edges(self._folder / tile_path(level, number))
+            if number < self._growing.counts[height]:
+                drop_edges(self._folder / tile_path(level, number))
 
     def _hashes(self, level: int, number: int, count: int) -> list[bytes]:
-        if level < len(self._edges) and number == self._counts[level]:
-            return self._edges[level]
+        if level < len(self._growing.hashes) and number == self._growing.counts[level]:
+            return self._growing.hashes[level]
+        if (level, number) in self._worked_out:
+            return self._worked_out[level, number]
         try:
             return read_hashes(self._folder, level, number, count)
         except (FileNotFoundError, ValueError):
@@ -276,20 +310,3 @@ class Ledger:
             raise LedgerDamaged(
                 self._folder, f"{path} is missing or damaged", f"{path} 缺失或损坏"
             ) from None
-
-
-def _drop_edges(full: Path) -> None:
-    for path in edges_of(full):
-        path.unlink()
-    with contextlib.suppress(OSError):
-        full.with_name(full.name + ".p").rmdir()
-
-
-def _locked(folder: Path) -> int:
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise in_use(folder) from None
-    return handle

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from sinks.ledger import tree
 from sinks.ledger.checkpoint import Note
-from sinks.ledger.files import read_notes
 from sinks.ledger.hashes import Subtrees, edges_of, read_hashes
+from sinks.ledger.heads import read_heads
+from sinks.ledger.proofs import extends, includes, leaf_hash
 from sinks.ledger.tiles import ENTRIES, WIDTH, tile_path, unbundle
-from sinks.ledger.trouble import LedgerDamaged, no_ledger
+from sinks.ledger.trouble import LedgerDamaged, no_ledger, not_ours
 
 
 class LedgerReader:
@@ -19,18 +20,31 @@ class LedgerReader:
     Args:
         folder: where it lies.
         trusts: says of each signed head whether it counts; by default all do.
+        as_it_is: go on with the heads that can be read and count, although others do not. Whoever
+            asks for that has said what is wrong.
 
     Raises:
-        MingjianError: it was never signed, or the heads cannot be read.
+        HeadsDamaged: a signed head cannot be read, or is missing.
+        MingjianError: it was never signed, or the newest head does not count.
     """
 
     def __init__(
-        self, folder: str | Path, trusts: Callable[[Note], bool] = lambda note: True
+        self,
+        folder: str | Path,
+        trusts: Callable[[Note], bool] = lambda note: True,
+        *,
+        as_it_is: bool = False,
     ) -> None:
         self._folder = Path(folder)
-        self.notes = [note for note in read_notes(self._folder) if trusts(note)]
-        if not self.notes:
+        found = read_heads(self._folder)
+        if found.wrong and not (as_it_is and found.usable):
+            raise found.wrong
+        if not found.usable:
             raise no_ledger(self._folder)
+        self.notes = [note for note in found.usable if trusts(note)]
+        newest = found.usable[-1]
+        if not self.notes or (self.notes[-1] != newest and not as_it_is):
+            raise not_ours(self._folder, len(found.usable), newest)
         self._subtrees = Subtrees(self._hashes)
         self._bundle: tuple[int, list[bytes]] = (-1, [])
 
@@ -49,12 +63,26 @@ class LedgerReader:
         return tree.root(self._subtrees, size)
 
     def inclusion(self, index: int) -> list[bytes]:
-        """The audit path of an entry in the tree of the newest head."""
-        return tree.inclusion(self._subtrees, index, self.size)
+        """The audit path of an entry in the tree of the newest head.
+
+        Raises:
+            LedgerDamaged: what is stored does not lead from the entry to the signed root.
+        """
+        path, head = tree.inclusion(self._subtrees, index, self.size), self.note.checkpoint
+        if not includes(leaf_hash(self.entry(index)), index, head.size, path, head.root):
+            raise self._leads_nowhere(f"entry {index:,}", f"第 {index:,} 条")
+        return path
 
     def consistency(self, old: int) -> list[bytes]:
-        """The proof that the newest head extends the tree of `old` entries."""
-        return tree.consistency(self._subtrees, old, self.size)
+        """The proof that the newest head extends the tree of `old` entries.
+
+        Raises:
+            LedgerDamaged: what is stored does not lead to the signed root.
+        """
+        path, head = tree.consistency(self._subtrees, old, self.size), self.note.checkpoint
+        if not extends(old, self.root(old), head.size, head.root, path):
+            raise self._leads_nowhere(f"the first {old:,} entries", f"前 {old:,} 条")
+        return path
 
     def entry(self, index: int) -> bytes:
         """One entry.
@@ -104,6 +132,14 @@ class LedgerReader:
         if not path.exists():
             path = next(reversed(edges_of(path)), path)
         return path.read_bytes()
+
+    def _leads_nowhere(self, en: str, zh: str) -> LedgerDamaged:
+        return LedgerDamaged(
+            self._folder,
+            f"what is stored does not lead from {en} to the signed root: an entry or a hash was"
+            " altered",
+            f"所存内容无法由{zh}推出签名的根哈希：有条目或哈希被改动",
+        )
 
     def _hashes(self, level: int, number: int, count: int) -> list[bytes]:
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.tiles import WIDTH
+from sinks.ledger.trouble import unreadable
 from sinks.whole_file import sync, write_at
 
 _LENGTH = struct.Struct(">H")
@@ -33,11 +34,16 @@ def tails(folder: Path) -> dict[int, Path]:
 
 
 def read_tail(path: Path) -> tuple[list[bytes], int]:
-    """(entries, length in bytes of the frames that fit)."""
-    data = path.read_bytes()
+    """(entries, length in bytes of the frames that fit). Raises MingjianError: it is unreadable."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from None
     entries: list[bytes] = []
     at = 0
-    while at + _LENGTH.size <= len(data) and len(entries) < WIDTH:
+    while (
+        at + _LENGTH.size <= len(data) and len(entries) < WIDTH - 1
+    ):  # the 256th goes into the bundle
         (length,) = _LENGTH.unpack_from(data, at)
         start, end = at + _LENGTH.size, at + _LENGTH.size + length
         entry, check = data[start:end], data[end : end + _CHECK_BYTES]

@@ -222,7 +222,7 @@ def test_a_segment_that_is_missing_without_a_tombstone_is_damage_until_it_is_put
     assert sorted(leaf for leaf, _, _ in wrong) == [-1, -1]
     texts = " ".join(text for _, _, text in wrong)
     assert f"segment {moved['m8']} of the archive is not in" in texts
-    assert "1 messages that were sealed in it are in no segment; it was written anew" in texts
+    assert "1 message that was sealed in it is in no segment; it was written anew" in texts
     site = new_site(tmp_path, now=LATER + 40 * DAY)
     faults = [text for _, _, text in site.faults()]
     assert {f"message m{n} is not in the index" for n in (6, 7, 8)} <= set(faults)
@@ -287,7 +287,7 @@ def test_a_segment_put_back_from_a_copy_does_not_bring_back_what_was_deleted(
     lose(tmp_path)
     _, wrong = site.rebuild()
     assert sorted(place for _, place, _ in wrong) == sorted(copies)
-    assert all("still holds 1 records of messages that were deleted" in en for *_, en in wrong)
+    assert all("still holds 1 record of a message that was deleted" in en for *_, en in wrong)
     site = new_site(tmp_path, now=LATER)
     assert told(site) == before
     assert (site.faults(), site.contradictions()) == ([], [])
@@ -401,7 +401,7 @@ def test_what_alerts_name_is_kept_beside_the_index_and_goes_with_the_messages(
     made, wrong = site.rebuild()
     assert made.alerts == 2  # a1 names nobody that is there
     assert [place for _, place, _ in wrong] == [HIT_FILE]
-    assert "which messages 1 alerts name" in wrong[0][2]
+    assert "which messages 1 alert names" in wrong[0][2]
     site = new_site(tmp_path, now=LATER + 40 * DAY)
     assert site.index.hits() == hits
     site.close()

@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 
 from config.settings import Limits, Rules, Settings
 from jobs import deliver
-from jobs.cli.main import app
 from jobs.detect import run
 from rules.cases import record
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.errors import EXIT_FINDINGS
 from rules.ruleset import RuleTimeline
+from tests.support.command_line import app
 from tests.support.flows import changed
 from tests.support.records import alert, with_field
 from tests.support.rule_files import CALENDAR, SIMPLE, outputs, ruleset

@@ -72,7 +72,9 @@ def test_a_bound_is_kept_and_told(kafka, topic):
 
 
 def test_no_topic_and_no_broker_are_told(kafka, prefix):
-    assert "不存在" in fetch(kafka, f"{prefix}.nothing").limits[0]
+    en, zh = fetch(kafka, f"{prefix}.nothing").limits[0]
+    assert "is not there" in en
+    assert "不存在" in zh
     source = KafkaContext("x", Decoder("demo"), {"bootstrap_servers": "127.0.0.1:9"})
     with pytest.raises(MingjianError, match="cannot read the messages around the case"):
         source.fetch(Wanted({CONVERSATION: (SPAN,)}))

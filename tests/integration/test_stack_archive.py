@@ -20,7 +20,6 @@ from typer.testing import CliRunner
 
 from config.settings import Settings, load
 from jobs import stack
-from jobs.cli.main import app
 from jobs.servers.process import running, start, stop
 from sinks.archive.places import index_of
 from sinks.archive.postgres_session import PASSWORD_VARIABLE
@@ -28,6 +27,7 @@ from sinks.archive.s3_objects import ACCESS_VARIABLE, SECRET_VARIABLE
 from sinks.archive.sink import LEDGER_FOLDER
 from sinks.base import NoIndexYet
 from sinks.ledger.reader import LedgerReader
+from tests.support.command_line import app
 from tests.support.rule_files import SIMPLE, write
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 from typer.testing import CliRunner
 
-from jobs.cli.main import app
 from rules.ruleset import RuleSet
+from tests.support.command_line import app
 from tests.support.rule_files import engine, outputs, raws, ruleset
 from tests.unit.test_semantics import documents, events
 

@@ -11,13 +11,13 @@ from typer.testing import CliRunner, Result
 
 from config.settings import Settings, load
 from jobs import deliver
-from jobs.cli.main import app
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.ruleset import RuleTimeline
 from sinks.base import Record
 from sinks.sealing import Sealer
 from sinks.sqlite_reader import SqliteReader
+from tests.support.command_line import app
 from tests.support.records import write_part
 from tests.support.rule_files import CALENDAR, SIMPLE, TENANT, ruleset
 

@@ -14,6 +14,7 @@ from config.settings import Outputs, Settings, Source, Target
 from jobs.deliver import run
 from jobs.held_ids import holder
 from jobs.ledger_signer import note_signer, signed_by
+from jobs.quarantine.refusals import refusals
 from rules.alert import sm3_raw
 from rules.decode import Decoder
 from rules.errors import MingjianError
@@ -102,6 +103,25 @@ def test_messages_and_alerts_are_kept_entered_and_signed(settings, tmp_path):
     before = ledger.note
     assert delivered(settings) == (0, 0)
     assert LedgerReader(tmp_path / "archive" / "ledger").note == before
+
+
+def test_a_record_of_another_tenant_is_refused_by_name_and_blocks_nothing(settings, tmp_path):
+    foreign = record(2).replace(b'"acme"', b'"acne"')
+    path = tmp_path / "messages" / "messages-1.jsonl"
+    unnamed = record(4).replace(b'"tenant": "acme", ', b"")
+    told(path, [record(1), foreign, b"{", unnamed, record(3)])
+    assert delivered(settings) == (4, 0)
+    target = settings.targets[0]
+    (kept,) = refusals(settings, target)
+    assert (kept.record.topic, kept.record.body) == ("messages", foreign)
+    assert kept.reason == "it names the tenant 'acne', and this archive is of 'acme'"
+    found, _ = reader(settings).search(Query(), 10)
+    assert sorted(one.raw for one in found) == sorted([b"{", record(1), record(3), unnamed])
+    # it was dealt with: nothing is read again, and what comes behind it is taken
+    assert delivered(settings) == (0, 0)
+    told(path, [record(1), foreign, b"{", unnamed, record(3), foreign, record(5)])
+    assert delivered(settings) == (1, 0)
+    assert [one.record.body for one in refusals(settings, target)] == [foreign]
 
 
 def test_a_file_that_grows_is_read_on_and_half_a_line_waits(settings, tmp_path):

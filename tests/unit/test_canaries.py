@@ -21,7 +21,6 @@ from jobs.canaries.book import CanaryBook, Missed, last_rounds
 from jobs.canaries.planting import HEARTBEAT_DELAY_S, Canaries, allowance
 from jobs.canaries.telling import Teller
 from jobs.cli.heartbeat import heartbeat
-from jobs.cli.main import app
 from jobs.collecting import collector, ends
 from jobs.incidents import close, open_incidents
 from rules.canary_marks import FLAG_CANARY, MARK, is_canary, own_name
@@ -37,6 +36,7 @@ from sinks.sqlite import SqliteSink
 from sinks.sqlite_reader import SqliteReader
 from tests.support.collecting import settings as site
 from tests.support.collecting import written
+from tests.support.command_line import app
 from tests.support.records import alert, evidence, write_part
 from tests.support.records import record as output
 from tests.support.rule_files import (

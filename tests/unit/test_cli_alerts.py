@@ -310,12 +310,12 @@ def test_quarantine_list_and_show(delivered):
 @pytest.mark.parametrize(
     ("words", "message", "code"),
     [
-        (("alerts", "show", "ffff0000ffff"), "no alert 'ffff0000ffff'", EXIT_USAGE),
+        (("alerts", "show", "ffff0000ffff"), "no alert begins with 'ffff0000ffff'", EXIT_USAGE),
         (("alerts", "list", "--since", "yesterday"), "'yesterday' is not a time", EXIT_USAGE),
         (("alerts", "list", "--cursor", "x"), "'x' is not a cursor", EXIT_USAGE),
         (("alerts", "late", "--cursor", "x"), "'x' is not a cursor", EXIT_USAGE),
         (("alerts", "late", "--since", "yesterday"), "'yesterday' is not a time", EXIT_USAGE),
-        (("quarantine", "show", "ffff"), "0 quarantined records begin", EXIT_USAGE),
+        (("quarantine", "show", "ffff"), "no quarantined record begins", EXIT_USAGE),
     ],
 )
 def test_mistakes_are_told_in_one_line(delivered, words, message, code):

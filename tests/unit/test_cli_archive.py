@@ -256,7 +256,7 @@ def test_an_auditor_sees_who_saw_a_message(call, entered):
     ]  # fmt: skip
     assert all(one["in_ledger"] for one in lines)
     _, told = call("shen", "archive", "custody", "--who", "fu")
-    assert "fu (reviewer)" in told
+    assert "fu   reviewer  saw" in told
     assert "zhao" not in told
     assert "an unbroken chain" in told
 
@@ -269,7 +269,7 @@ def test_an_altered_line_is_named(call, entered, number):
     code, told = call("shen", "archive", "custody")
     assert code == EXIT_FINDINGS
     # the last line has none behind it that would show it, but the ledger does
-    assert (f"line {number + 2}" if number < 3 else "1 lines are not those") in told
+    assert (f"line {number + 2}" if number < 3 else "1 line is not what was entered") in told
 
 
 def test_a_book_written_anew_is_not_the_one_in_the_ledger(call, entered):
@@ -283,14 +283,14 @@ def test_a_book_written_anew_is_not_the_one_in_the_ledger(call, entered):
     entered.write_bytes(b"".join(lines))
     code, told = call("shen", "archive", "custody")
     assert code == EXIT_FINDINGS
-    assert "2 lines are not those that were entered" in told
+    assert "2 lines are not what was entered" in told
 
 
 def test_a_book_that_was_cut_off_is_shorter_than_the_ledger_says(call, entered):
     entered.write_bytes(b"".join(entered.read_bytes().splitlines(keepends=True)[:2]))
     code, told = call("shen", "archive", "custody")
     assert code == EXIT_FINDINGS
-    assert "the ledger has 4 lines of this book" in told or "not those that were entered" in told
+    assert "the ledger has 4 lines of this book" in told or "not what was entered" in told
 
 
 # ---- what is damaged is named -------------------------------------------------------------------

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jobs.cli.main import app
 from jobs.servers.process import free_port
+from tests.support.command_line import app
 
 ROOT = Path(__file__).resolve().parents[2]
 

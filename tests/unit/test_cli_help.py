@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from jobs.cli.help_language import in_language, translate
-from jobs.cli.main import app
 from scripts.make_cli_docs import commands
+from tests.support.command_line import app
 
 HAN = re.compile("[\u4e00-\u9fff]")
 

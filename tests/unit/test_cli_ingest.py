@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jobs.cli.main import app
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from tests.support.collecting import bare, ids
+from tests.support.command_line import app
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from ingest.archive.simulator_folder import Kind, fill
 from ingest.waiting import Told
 from jobs.cli.ingest import tell
-from jobs.cli.main import app
 from rules.errors import MingjianError
 from tests.support.archive import NOON, write_key
 from tests.support.collecting import ids, outputs
+from tests.support.command_line import app
 
 ROOT = Path(__file__).parents[2]
 N = 60

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jobs.cli.main import app
 from rules.alert import ID_FIELDS
 from rules.calendar import load_calendar
 from rules.cases import records
@@ -17,6 +16,7 @@ from rules.engine import Engine
 from rules.ruleset import RuleTimeline, load_ruleset
 from sinks.base import Record
 from sinks.sqlite import SqliteSink
+from tests.support.command_line import app
 from tests.unit.test_rule_extension import LEXICON, folder, rule
 
 
@@ -66,7 +66,7 @@ def test_words_that_were_hit_are_counted_and_the_others_named(words: Path) -> No
 def test_a_rule_says_which_feed_it_waits_for(words: Path) -> None:
     (row,) = json.loads(run("rules", "list", words, "--output", "json"))["rules"]
     assert (row["requires"], row["waiting_for"]) == (["crm"], ["crm"])
-    assert "1 of 1 rules wait" in run("rules", "list", words)
+    assert "1 of 1 rule waits" in run("rules", "list", words)
     other = json.loads(run("rules", "list", words, "--connected", "crm", "--output", "json"))
     assert other["rules"][0]["waiting_for"] == []
-    assert "0 of 1 rules wait" in run("rules", "list", words, "--connected", "crm", "--waiting")
+    assert "0 of 1 rule wait" in run("rules", "list", words, "--connected", "crm", "--waiting")

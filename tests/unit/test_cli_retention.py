@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 
@@ -354,7 +355,7 @@ def test_what_is_due_goes_what_is_held_stays_and_both_are_proved(call, told, app
         "why": "已复核",
     }  # fmt: skip
     _, said = call("shen", "archive", "custody")
-    assert "mingjian deliver (deliverer)  messages deleted  2 messages  " in said
+    assert re.search(r"deliverer +deleted messages +plan \w{16}, 2 messages \(#0–#1\)", said)
     # delivered again, nothing comes back and nothing more goes
     state = deliver(scheduled)
     assert state.why == ""
@@ -390,6 +391,29 @@ def test_a_plan_of_another_schedule_is_void(call, told, approved, scheduled):
 def test_plans_are_named_by_their_first_digits(call, scheduled, given, wanted):
     code, said = call("guan", "retention", "show", given)
     assert (code, wanted in said) == (EXIT_USAGE, True)
+
+
+def test_a_prefix_that_is_too_short_says_how_long_and_lists_the_plans(call, told, scheduled):
+    short = "is too short for a plan: at least 6 digits are needed"
+    code, said = call("qian", "retention", "approve", "8f3e", "--why", "x1")
+    assert (code, short in said, "there is no plan yet" in said) == (EXIT_USAGE, True, True)
+    (one,) = told("zhao", "retention", "plan", "--keep", "--why", "季度清理")
+    (two,) = told("zhao", "retention", "plan", "--keep", "--why", "再来一次")
+    code, said = call("qian", "retention", "approve", one["plan"][:4], "--why", "x1")
+    assert (code, short in said) == (EXIT_USAGE, True)
+    assert f"these begin so: {one['plan'][:16]}" in said
+    code, said = call("qian", "retention", "approve", "ffffff", "--why", "x1")
+    assert (code, "there is no plan 'ffffff'" in said) == (EXIT_USAGE, True)
+    for plan in (one, two):
+        assert plan["plan"][:16] in said
+    folder = scheduled / "archive" / "disposals"
+    same = one["plan"][:8] + "0" * 56
+    (folder / f"{same}.plan.json").write_bytes(b"{}")
+    code, said = call("qian", "retention", "approve", one["plan"][:8], "--why", "x1")
+    assert (code, "more than one plan begins with" in said) == (EXIT_USAGE, True)
+    assert f"these begin so: {', '.join(sorted((one['plan'][:16], same[:16])))}" in said
+    assert two["plan"][:16] not in said
+    assert call("qian", "retention", "approve", one["plan"][:9], "--why", "x1")[0] == EXIT_OK
 
 
 STAFF = """name: staff
@@ -472,7 +496,9 @@ def test_a_person_is_told_what_is_kept_and_gets_a_copy_that_proves_itself(call, 
     assert (kept["messages"], kept["by_type"]) == (3, {"text": 3})
     assert kept["as"] == {"receiver": 2, "sender": 1}
     assert sum(kept["by_month"].values()) == 3
-    assert [(one["policy"], one["law"]) for one in kept["kept"]] == [("rest", "制度第3条")]
+    assert [(one["policy"], one["law"], one["standing"]) for one in kept["kept"]] == [
+        ("rest", "制度第3条", "kept"), ("rest", "制度第3条", "over"),
+    ]  # fmt: skip
     assert "《个人信息保护法》第四十五条" in kept["letters"]["zh"]
     copy = scheduled / "copy.jsonl"
     words = ("retention", "subject", CUSTOMER, "--export", copy)
@@ -528,10 +554,27 @@ def test_a_request_for_erasure_is_split_and_answered_in_both_languages(call, tol
     assert "某法第9条" in answer["letters"]["zh"]
     assert "may not be deleted yet" in answer["letters"]["en"]
     _, said = call("zhao", "retention", "erase", "lisi", "--why", "申请 7")
-    assert "0 may go, 1 have to stay" in said
+    assert "0 may go, 1 has to stay" in said
     assert "nothing was changed" in said
     assert {action for _, _, action, _ in deeds(folder)} == {"retention_set", "looked_up_person"}
     assert "lisi" not in json.dumps([one["details"] for one in book(folder)[1:]])
+
+
+def test_the_officer_is_told_which_hold_and_why_and_the_letter_is_not(call, told, scheduled):
+    words = ("retention", "hold", "place", "H-9", "--customer", CUSTOMER, "--why", "法务函 3")
+    call("zhao", *words)
+    _, said = call("zhao", "retention", "erase", CUSTOMER, "--why", "申请 9")
+    assert "held by H-9  3 messages  since" in said
+    assert "by zhao, because: 法务函 3" in said
+    (answer,) = told("zhao", "retention", "erase", CUSTOMER, "--why", "申请 9")
+    for letter in answer["letters"].values():
+        assert "H-9" not in letter
+        assert "法务函" not in letter
+    assert "no day can be named" in answer["letters"]["en"]
+    (kept,) = told("zhao", "retention", "subject", CUSTOMER)
+    assert {one["standing"]: one["messages"] for one in kept["kept"]} == {
+        "held_alone": 2, "held": 1,
+    }  # fmt: skip
 
 
 def test_what_stays_of_a_request_is_only_stored(call, told, erased, folder):
@@ -560,9 +603,17 @@ def test_what_may_go_of_a_request_goes_by_a_plan(call, told, folder):
     assert (answer["goes"], answer["stays"]) == (3, 0)
     assert call("zhao", "retention", "approve", answer["plan"], "--why", "x1")[0] == EXIT_USAGE
     assert call("guan", "retention", "approve", answer["plan"], "--why", "x1")[0] == EXIT_OK
+    assert "3: proposed for deletion" in answer["letters"]["en"]
+    _, said = call("zhao", "retention", "erase", CUSTOMER, "--why", "申请 8 复核")
+    assert "approved, waits for `mingjian deliver`  0 of 3 messages gone" in said
+    assert "3 messages of these that may go are in an open plan already" in said
     deliver(folder)
     assert [one["leaf"] for one in told("fu", "archive", "search")[0]["messages"]] == [2]
-    assert told("zhao", "retention", "subject", CUSTOMER)[0]["messages"] == 0
+    (now,) = told("zhao", "retention", "subject", CUSTOMER)
+    assert (now["messages"], now["requests"][0]["deleted"]) == (0, [[0, 1], [3, 3]])
+    assert "3 of 3 records were deleted on" in now["letters"]["en"]
+    _, said = call("zhao", "retention", "subject", CUSTOMER)
+    assert "carried out  3 of 3 messages gone  tombstones: #0–#1, #3" in said
     assert call("shen", "retention", "check")[0] == EXIT_OK
 
 

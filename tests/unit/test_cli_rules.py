@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli import app as cli
-from jobs.cli.main import app
 from rules.errors import MingjianError
 from rules.ruleset import CATALOG
+from tests.support.command_line import app
 from tests.support.rule_files import COUNTING, SIMPLE, write
 
 # with a case that must not fire: `check` asks for one
@@ -225,4 +225,4 @@ def test_show_says_where_it_looked_and_what_is_near(tmp_path: Path) -> None:
 
 def test_rules_that_wait_for_nothing_are_counted_and_not_listed(tmp_path: Path) -> None:
     write(tmp_path, SIMPLE)
-    assert run("list", "--waiting", tmp_path) == (0, "0 of 1 rules wait for a feed\n")
+    assert run("list", "--waiting", tmp_path) == (0, "0 of 1 rule wait for a feed\n")

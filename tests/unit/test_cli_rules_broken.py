@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from jobs.cli import app as cli
-from jobs.cli.main import app
 from rules.errors import RuleError
 from rules.lint.examples import LEXICON, RULE
+from tests.support.command_line import app
 from tests.support.lint_examples import written
 
 LEVLE = RULE.replace("level", "levle").replace("x01_guarantee", "x01_broken")

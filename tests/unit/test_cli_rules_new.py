@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 from jobs.cli import app as cli
 from jobs.cli import rules_new
-from jobs.cli.main import app
 from jobs.rule_checks import check_rules
 from rules.detectors import DETECTORS
 from rules.errors import MingjianError
@@ -18,6 +17,7 @@ from rules.matcher import compile_timeline
 from rules.rule_draft import KINDS, detectors
 from rules.rulecases import run_case
 from rules.ruleset import LEXICONS, RuleTimeline, load_ruleset
+from tests.support.command_line import app
 from tests.support.rule_files import CALENDAR
 
 

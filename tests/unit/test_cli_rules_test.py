@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli import app as cli
-from jobs.cli.main import app
 from rules.errors import MingjianError
+from tests.support.command_line import app
 from tests.support.rule_files import COUNTING, SIMPLE, write
 
 GOOD = (

@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 from config.settings import Settings, Target
 from ingest.archive.book import Book as KeptBook
 from jobs import deliver
-from jobs.cli.main import app
 from jobs.completeness.check import Completeness, Span, check
 from jobs.completeness.lines import (
     DIFFERS,
@@ -38,6 +37,7 @@ from sinks.redis_keys import Keys as RedisKeys
 from sinks.sqlite_reader import SqliteReader
 from tests.support import collecting
 from tests.support.collecting import bare, event, opened
+from tests.support.command_line import app
 from tests.support.records import T0, alert, evidence, quarantined, write_part
 
 H = collecting.T0 // HOUR_MS * HOUR_MS

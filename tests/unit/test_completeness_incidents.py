@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from config.settings import Settings, Target
 from jobs import deliver
 from jobs.cli import completeness as command
-from jobs.cli.main import app
 from jobs.completeness import telling
 from jobs.completeness.check import Span, check
 from jobs.completeness.lines import DIFFERS, HOUR_MS, OK, ON_THE_WAY, UNKNOWN, Line
@@ -28,6 +27,7 @@ from sinks.sqlite import SqliteSink
 from sinks.sqlite_reader import SqliteReader
 from tests.support import collecting
 from tests.support.collecting import bare, opened
+from tests.support.command_line import app
 from tests.support.records import T0, alert, evidence, quarantined, record, write_part
 
 H = T0 // HOUR_MS * HOUR_MS
@@ -232,7 +232,7 @@ def test_an_incident_is_closed_with_a_reason_and_says_who_and_why(site, words, m
     assert incidents(site) == [(LOST, "resolved", detail)]
     assert judge_flow.incidents(see_flow.incidents(site))[0].state == "ok", "the doctor sees it"
     again = CliRunner().invoke(app, ["incidents", "close", *given])
-    assert "0 open incidents begin with" in str(again.exception)
+    assert "no open incident begins with" in str(again.exception)
     told(site)  # somebody counts that hour again
     assert [status for _, status, _ in incidents(site)] == ["open", "resolved"]
     monkeypatch.setenv("MINGJIAN_LANG", "zh")

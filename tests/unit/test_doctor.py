@@ -22,7 +22,6 @@ from config.channels import Channel
 from config.settings import Limits, Rules, Settings, Target, load
 from jobs import deliver
 from jobs.canaries.book import CanaryBook, Missed, Round
-from jobs.cli.main import app
 from jobs.completeness import check
 from jobs.completeness.check import Completeness
 from jobs.completeness.lines import HOUR_MS, Line
@@ -57,6 +56,7 @@ from jobs.topic_reading import Topics
 from rules.errors import EXIT_FINDINGS, MingjianError
 from sinks.sealing import Sealer
 from tests.support import collecting, receivers
+from tests.support.command_line import app
 from tests.support.records import alert, quarantined, write_part
 from tests.support.records import late as late_record
 from tests.support.rule_files import SIMPLE, write
@@ -803,7 +803,7 @@ def test_the_page_and_its_exit_code(site, tmp_path, monkeypatch):
     assert "现在不可信：1 项有问题。" in CliRunner().invoke(app, words).output
     told = json.loads(CliRunner().invoke(app, [*words, "-o", "json"]).output)
     assert told["verdict"]["trusted"] is False
-    of_an_archive = {"segments", "archive_index", "tenant_keys", "ledger"}  # and there is none
+    of_an_archive = {"segments", "archive_index", "tenant_keys", "ledger", "custody"}
     assert {one["check"] for one in told["findings"]} == set(CHECKS) - of_an_archive
     mode = stat.S_IMODE((Path(site.keys_dir) / "evidence.key").stat().st_mode)
     assert mode == 0o644, "it only looks"

@@ -16,12 +16,21 @@ from jobs.doctor import examine as examine_module
 from jobs.doctor import judge_archive, judge_site, see_archive, see_site
 from jobs.doctor.examine import examine
 from jobs.doctor.findings import CHECKS, FAIL, NONE, OK, UNKNOWN, WARN, Finding, worst
-from jobs.doctor.observed_archive import Index, Ledger, Segments, Stamped, TenantKeys, Trouble
+from jobs.doctor.observed_archive import (
+    Book,
+    Index,
+    Ledger,
+    Segments,
+    Stamped,
+    TenantKeys,
+    Trouble,
+)
 from jobs.doctor.see_delivery import lags
+from sinks.archive.key_versions import Use
 from sinks.archive.keystore import FILE
 from sinks.archive.sqlite_index import SqliteIndex
+from sinks.ledger.heads import CHECKPOINT
 from sinks.ledger.http_authority import HttpAuthority
-from sinks.ledger.log import CHECKPOINT
 from sinks.ledger.reader import LedgerReader
 from sinks.ledger.stamps import take
 from sinks.sealing import Sealer
@@ -33,11 +42,13 @@ from tests.unit.test_archiver import record
 
 NOW, MIN, HOUR = 1_790_000_000_000, 60_000, 3_600_000
 PARTS = ("segments", "archive_index", "tenant_keys", "ledger")
+NO_BOOK = {"custody": NONE}  # nobody did anything yet
 WRONG = Trouble("refused us", "拒绝了连接", "check the password", "请检查口令")
 AWAY = Trouble("no connection", "无连接", passes=True)
 SEGMENTS = Segments("archive", "bucket b at http://s3", newest="0000007-a")
 INDEX = Index("archive", "PostgreSQL at pg:5432/m, schema s", entries=120, signed=100)
-KEYS = TenantKeys("archive", {1: 3, 2: 1}, (1, 2))
+KEYS = TenantKeys("archive", {1: Use(3), 2: Use(1, 2, search=True)}, (1, 2))
+BOOK = Book("archive", "custody.jsonl", 12, 10)
 LEDGER = Ledger("archive", 100, NOW - 20_000, entries=120)
 STAMPED = Stamped("tsa", 100, NOW - 20_000)
 
@@ -56,6 +67,10 @@ def keys(**changes: Any) -> list[Finding]:
 
 def ledger(**changes: Any) -> list[Finding]:
     return judge_archive.ledger(LEDGER._replace(**changes), NOW)
+
+
+def books(**changes: Any) -> list[Finding]:
+    return judge_archive.books([BOOK._replace(**changes)])
 
 
 def stamped(**changes: Any) -> list[Finding]:
@@ -78,8 +93,18 @@ ARCHIVE_TABLE: list[tuple[str, Any, str, str]] = [
     ("index behind", lambda: index(entries=90), FAIL, "10 of 100 signed entries"),
     ("index is gone", lambda: index(entries=None), FAIL, "100 of 100 signed entries"),
     ("ledger not known", lambda: index(signed=None), OK, "120 entries"),
-    ("tenant keys", keys, OK, "versions 1, 2, which segments need, are here, and open them"),
-    ("one version", lambda: keys(needed={3: 9}), OK, "version 3, which segments need, is here"),
+    (
+        "tenant keys",
+        keys,
+        OK,
+        "versions 1, 2 are here, needed by 4 segments, 2 files and the search key, and open them",
+    ),
+    (
+        "one version",
+        lambda: keys(needed={3: Use(1)}),
+        OK,
+        "version 3 is here, needed by 1 segment, and opens them",
+    ),
     ("no keys needed", lambda: keys(needed=None), NONE, "nothing archived"),
     ("keys not tried", lambda: keys(untried=AWAY), OK, "not tried"),
     ("key lost", lambda: keys(faults=(WRONG, WRONG)), FAIL, "refused us; and 1 more"),
@@ -98,6 +123,10 @@ ARCHIVE_TABLE: list[tuple[str, Any, str, str]] = [
     ("stamped long ago", lambda: stamped(size=50, at=NOW - 4 * HOUR), WARN, "of 4 h ago"),
     ("nothing since", lambda: stamped(at=NOW - 4 * HOUR), OK, "the 100 entries"),
     ("never stamped", lambda: stamped(size=0, at=0), WARN, "never stamped by tsa"),
+    ("custody", books, OK, "custody.jsonl: 12 lines, an unbroken chain; 2 not in the ledger yet"),
+    ("custody entered", lambda: books(entered=12), OK, "an unbroken chain"),
+    ("no custody", lambda: books(lines=0, entered=0), NONE, "no line yet"),
+    ("custody damaged", lambda: books(wrong=WRONG), FAIL, "archive: refused us"),
     ("stamp of nothing", lambda: stamped(wrong=WRONG), FAIL, "proves nothing: refused us"),
 ]
 
@@ -126,7 +155,7 @@ def site(tmp_path) -> Settings:
     write(tmp_path / "rules", SIMPLE)
     target = Target(kind="archive", name="archive", path=str(tmp_path / "archive"))
     settings = msgspec.structs.replace(
-        collecting.settings(tmp_path), targets=(target,),
+        collecting.settings(tmp_path), tenant="acme", targets=(target,),
         rules=Rules(path=str(tmp_path / "rules"), registry=str(tmp_path / "none")),
     )  # fmt: skip
     Sealer.from_dir(settings.keys_dir)
@@ -147,6 +176,12 @@ def states(settings: Settings) -> dict[str, str]:
     return {look.check: worst(examine_module._tried(look)) for look in looks}
 
 
+def _uses(settings: Settings) -> dict[int, tuple[int, int, bool]]:
+    """By version, of how many segments and files it wrapped the keys, and of the search."""
+    needed = see_archive.keys(settings, settings.targets[0]).needed or {}
+    return {version: (one.segments, one.files, one.search) for version, one in needed.items()}
+
+
 def archive_of(settings: Settings) -> Path:
     return Path(settings.targets[0].path)
 
@@ -160,7 +195,7 @@ def test_an_archive_in_order_is_so_in_every_part(site):
     (target,) = site.targets
     seen = see_archive.index(site, target)
     assert (seen.entries, seen.signed) == (4, 4)
-    assert see_archive.keys(site, target).needed == {1: 1}
+    assert _uses(site) == {1: (1, 0, True)}
 
 
 def test_a_private_key_that_others_can_read_is_told_whatever_it_is_called(site):
@@ -177,7 +212,7 @@ def test_a_private_key_that_others_can_read_is_told_whatever_it_is_called(site):
 def test_before_the_first_message_nothing_is_wrong_and_nothing_is_made(site):
     shutil.rmtree(archive_of(site))
     assert states(site) == {
-        "segments": OK, "archive_index": NONE, "tenant_keys": NONE, "ledger": NONE,
+        "segments": OK, "archive_index": NONE, "tenant_keys": NONE, "ledger": NONE, "custody": NONE,
     }  # fmt: skip
     assert not archive_of(site).exists()
 
@@ -241,7 +276,7 @@ def _lose_index(site: Settings) -> None:
 )
 def test_what_is_broken_is_said_and_the_rest_is_still_looked_at(site, harm, expected):
     harm(site)
-    assert states(site) == {**dict.fromkeys(PARTS, OK), **expected}
+    assert states(site) == {**dict.fromkeys(PARTS, OK), **NO_BOOK, **expected}
 
 
 def test_a_version_that_is_gone_is_named(site):
@@ -249,11 +284,11 @@ def test_a_version_that_is_gone_is_named(site):
     add(site, 5, 9)
     deliver.run(site, once=True)
     (target,) = site.targets
-    assert see_archive.keys(site, target).needed == {1: 1, 2: 1}
+    assert _uses(site) == {1: (1, 0, True), 2: (1, 0, False)}
     _other_keys(site)  # version 1 is another one, and there is no version 2
     (found,) = judge_archive.keys(see_archive.keys(site, target))
     assert found.state == FAIL
-    assert "version 2 of the key of tenant demo is not in" in found.en
+    assert "version 2 of the key of tenant acme is not in" in found.en
     assert found.en.endswith("and 1 more")
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from jobs.cli import event_json
-from jobs.cli.main import app
 from rules.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, MingjianError
 from rules.sigma.questions import as_millis
+from tests.support.command_line import app
 
 RULE = "title: one\nname: one\ndetection: {s: {a: 1}, condition: s}\n"
 LINE = b'{"id": "e1", "a": 1}'

@@ -13,9 +13,10 @@ from jobs.ledger_signer import note_signer
 from rules.decode import Decoder
 from sinks.archive.disposable import Disposed
 from sinks.archive.key_ring import KeyRing
-from sinks.archive.key_versions import require_versions, version_states
+from sinks.archive.key_versions import require_versions, uses, version_states
 from sinks.archive.keys import KeyMissing, KeyRefused
 from sinks.archive.keystore import FILE, Keystore
+from sinks.archive.media import MediaStore
 from sinks.archive.media_book import MediaBook
 from sinks.archive.objects import LocalObjects
 from sinks.archive.sink import ArchiveSink
@@ -211,6 +212,10 @@ def without_column(site):
 def test_a_version_that_only_files_need_is_needed_and_missed(site, change):
     change(site)
     assert needed(site) == needed(site) == FILES
+    counted = uses(site.site.index, site.folder, MediaStore(site.site.objects, site.site.keys))
+    assert {version: (one.segments, one.files, one.search) for version, one in counted.items()} == {
+        1: (0, 2, False), 2: (1, 1, True),
+    }  # fmt: skip
     keys = site.site.keys
     keys._keys.pop(1)
     assert needed(site)[0] == (1, 0, 2, True, KeyMissing)

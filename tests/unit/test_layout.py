@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from jobs.cli import app as cli
-from jobs.cli.main import app
 from rules.errors import MingjianError, RuleError
 from rules.layout import formatted, pieces
 from rules.layout_style import order_of
@@ -22,6 +21,7 @@ from rules.loader import canonical_meaning
 from rules.rule_shape import CASE_KEYS, OUR_KEYS, SIGMA_KEYS
 from rules.ruleset import CATALOG, LEXICONS
 from rules.yaml_source import load_documents
+from tests.support.command_line import app
 
 FILES = [*sorted(CATALOG.glob("*.yaml")), *sorted(LEXICONS.glob("*.yaml"))]
 TEXTS = {file.name: (file.read_text("utf-8"), file.parent == LEXICONS) for file in FILES}

@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli import app as cli
-from jobs.cli.main import app
 from rules.errors import MingjianError
 from rules.lint.checks_page import page
 from rules.lint.examples import LEXICON, LIST, PACK, RULE
 from rules.lint.excerpt import excerpt
 from rules.lint.registry import Check, registry
+from tests.support.command_line import app
 from tests.support.lint_examples import SHOWN, written
 
 # the part of the SARIF 2.1.0 standard (OASIS, 3.13 on) that a consumer needs

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jobs.cli.main import app
 from rules.errors import EXIT_FINDINGS, EXIT_OK
+from tests.support.command_line import app
 
 RULE = """\
 title: 合作方

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from jobs.cli.main import app
 from tests.support.behaviour_lines import Alerts, evaluated, judged
+from tests.support.command_line import app
 from tests.unit.test_semantics import ABSENT, AROUND, BOTH, COUNT, NO_GROUP, ORDER, gte
 
 THREE = {**ORDER, "rules": ["a", "b", "c"]}

@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from config.settings import Settings
-from jobs.cli.main import app
 from jobs.detect import job_spec
 from jobs.publish import Wish, earliest, publish
 from jobs.registry import begin
@@ -17,6 +16,7 @@ from jobs.rules_now import rules_now
 from rules.errors import MingjianError
 from rules.published import published
 from rules.ruleset import RuleTimeline, load_ruleset
+from tests.support.command_line import app
 from tests.support.flows import embedded
 from tests.support.rule_files import COUNTING, SIMPLE, detection_rule, write
 
@@ -213,7 +213,7 @@ def test_the_commands(settings: Settings, tmp_path: Path, language: str, monkeyp
     run = CliRunner()
     first = run.invoke(app, ["rules", "publish", settings.rules.path, "--note", "一", *common])
     assert first.exit_code == 0, first.output
-    assert {"en": "published: 1 rules", "zh": "已发布：1 条规则"}[language] in first.output
+    assert {"en": "published: 1 rule,", "zh": "已发布：1 条规则"}[language] in first.output
     write(Path(settings.rules.path), ALL, "all.yaml")
     refused = run.invoke(app, ["rules", "publish", settings.rules.path, *common])
     assert refused.exit_code == 1

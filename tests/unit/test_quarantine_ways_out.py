@@ -341,6 +341,20 @@ def test_without_the_key_the_original_is_taken_from_the_source(site):
         site.call("quarantine", "show", row["quarantine_id"], "--raw")
 
 
+def test_original_bytes_are_for_those_who_may_see_them_unmasked(site, monkeypatch):
+    site.judge(LONG[:4000])
+    (row,) = site.quarantined()
+    shown = ("quarantine", "show", row["quarantine_id"], "--raw")
+    access = ("--set", 'access.people=[{"account": "zhao", "roles": ["officer"]}]')
+    monkeypatch.setattr("jobs.alert_desk.account", lambda: "lin")
+    for words in (shown, ("quarantine", "fix", row["quarantine_id"], "--edit")):
+        with pytest.raises(MingjianError, match="lin has no role and may not see personal data"):
+            site.call(*words, *access)
+    assert site.call(*shown[:3], *access).exit_code == 0  # what is masked all may see
+    monkeypatch.setattr("jobs.alert_desk.account", lambda: "zhao")
+    assert site.call(*shown, *access).stdout_bytes == LONG[:4000]
+
+
 def test_a_running_job_finds_an_old_record_late_and_that_is_said_before(tmp_path):
     site = Site(tmp_path, follow=True)
     site.judge(LONG)
@@ -361,12 +375,12 @@ def test_a_running_job_finds_an_old_record_late_and_that_is_said_before(tmp_path
         (("replay", "abc", "--reason", "not_json"), "goes with --all"),
         (("replay", "--all", "--reason", "not_jsn"), "no reason 'not_jsn'"),
         (("drop", "--all", "--reason", "x"), "nobody can be asked; nothing was done"),
-        (("replay", "0000"), "0 quarantined records begin with '0000'"),
+        (("replay", "0000"), "no quarantined record begins with '0000'"),
         (("replay", "--all", "--target", "indx"), "no target 'indx'"),
         (("drop", "--all", "--yes"), "dropped only with a reason"),
         (("drop", "--all", "--yes", "--reason", " "), "dropped only with a reason"),
         (("fix", "0000"), "either --file or --edit"),
-        (("fix", "0000", "--file", "/nowhere"), "0 quarantined records begin"),
+        (("fix", "0000", "--file", "/nowhere"), "no quarantined record begins"),
         (("list", "--open", "--all"), "exclude each other"),
         (("list", "--reason", "x"), "no reason 'x'"),
         (("list", "--cursor", "x"), "is not a cursor"),

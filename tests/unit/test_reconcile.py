@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from config.settings import Settings, load
 from jobs import deliver
-from jobs.cli.main import app
 from jobs.cli.replay import speed
 from jobs.reconcile import Span, judging_by, reconcile
 from jobs.registry import pin
@@ -30,6 +29,7 @@ from rules.engine import Engine
 from rules.errors import MingjianError
 from rules.ruleset import RuleTimeline, load_ruleset
 from sinks.base import Record
+from tests.support.command_line import app
 from tests.support.flows import write_files
 from tests.support.records import write_part
 from tests.support.rule_files import COUNTING, SIMPLE, raws, write

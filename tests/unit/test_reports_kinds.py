@@ -16,7 +16,7 @@ from reports.context_files import FileContext
 from reports.evidence import build_bundle
 from reports.media import LEFT_OUT, STORED, Content
 from reports.pack import build_pack
-from reports.rule_text import rule_text
+from reports.rule_text import rule_text, without_tests
 from reports.signing import Signer
 from reports.standalone.verify import verify
 from rules.alert import sm3_raw
@@ -322,3 +322,20 @@ def test_a_file_that_is_not_to_be_had_is_told(with_file, tmp_path, signer, outco
     assert (row["state"], row["file"]) == (LEFT_OUT, "")
     with pytest.raises(MingjianError, match="damaged"):
         packed_with(with_file, tmp_path, signer, {"Cpng": b"x" * 20})
+
+
+@pytest.mark.parametrize(
+    ("rule", "left", "count"),
+    [
+        ("title: a\nmingjian:\n  tests:\n    - {name: x}\n    - {name: y}\n  item: 1\n",
+         "title: a\nmingjian:\n  item: 1\n", 2),
+        ("title: a\nmingjian:\n  item: 1\n  tests:\n  - name: x\n    text: y",
+         "title: a\nmingjian:\n  item: 1\n", 1),
+        ("a: 1\nmingjian:\n  tests:\n    - {n: 1}\n---\nb: 2\nmingjian:\n  tests:\n    - {n: 2}\n",
+         "a: 1\nmingjian:\n---\nb: 2\nmingjian:\n", 2),
+        ("a: 1\nmingjian: {tests: [{n: 1}]}\n", "a: 1\nmingjian: {tests: [{n: 1}]}\n", 0),
+        ("tests: [1]\ndetection: {tests: [2]}\n", "tests: [1]\ndetection: {tests: [2]}\n", 0),
+    ],
+)  # fmt: skip
+def test_a_rule_is_drawn_without_its_tests(rule, left, count):
+    assert without_tests(rule) == (left, count)

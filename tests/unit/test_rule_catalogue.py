@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jobs.cli.main import app
 from reports.rule_catalogue import CLASSES, groups, html, markdown
 from rules.rule_shape import LEVELS
 from rules.ruleset import load_ruleset
+from tests.support.command_line import app
 from tests.support.rule_files import COUNTING, SIMPLE, write
 
 HOSTILE = (

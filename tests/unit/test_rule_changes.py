@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jobs.cli.main import app
 from rules.changes import changes
 from rules.ruleset import load_ruleset
+from tests.support.command_line import app
 from tests.support.rule_files import COUNTING, SIMPLE, ruleset, write
 
 READS_OTHERS = """\

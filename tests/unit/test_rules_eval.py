@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jobs.cli.main import app
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
+from tests.support.command_line import app
 
 RULES = """\
 title: refused

@@ -290,6 +290,9 @@ def test_alerts_are_found_by_a_unique_prefix(sink):
     with pytest.raises(MingjianError, match="more than one alert") as caught:
         reader(sink).alert("")
     assert caught.value.exit_code == EXIT_USAGE
+    for one in (alert(1), alert(2)):
+        assert one.id[:12] in caught.value.fix_en
+        assert one.id[:12] in caught.value.fix_zh
 
 
 def test_follow_shows_each_alert_once_in_the_order_of_storing(sink):

@@ -8,7 +8,7 @@ import structlog
 from config.settings import load
 from jobs.stamping import stamp_newest
 from rules.errors import EXIT_USAGE, MingjianError
-from sinks.ledger.files import append_note
+from sinks.ledger.heads import append_note, publish
 from sinks.ledger.stamps import stamps
 from tests.support.time_authority import (
     made_by_kind,
@@ -47,6 +47,7 @@ def signed(tmp_path, size, at, archive="archive"):
     folder = tmp_path / archive / "ledger"
     folder.mkdir(parents=True, exist_ok=True)
     append_note(folder, note_of(size, at))
+    publish(folder, note_of(size, at))
     return folder
 
 
@@ -153,7 +154,10 @@ def test_ledgers_that_cannot_be_stamped_keep_no_other(tmp_path, authorities):
         ("damaged", "", False),
         ("whole", "one", True),
     ]
-    assert "signed head 1" in found[0].en
+    assert (
+        "checkpoints is cut short at byte 20 (line 4), with no whole head behind byte 0"
+        in found[0].en
+    )
     assert found[0].zh
 
 

@@ -10,9 +10,12 @@ import pytest
 from rules.retention.holds import HoldScope
 from rules.retention.periods import Period
 from rules.retention.policies import Policy, Scope
+from sinks.archive.disposable import digest, encode
 from sinks.archive.due import ERASURE
-from sinks.archive.hold_book import By, approve, note_plan
+from sinks.archive.hold_book import By, approve, deeds, note_plan
 from sinks.archive.letters import access_letter, erasure_letter
+from sinks.archive.requests import earlier_requests
+from sinks.archive.standings import pending
 from sinks.archive.subjects import (
     StoredOnly,
     erasure_request,
@@ -75,8 +78,9 @@ def test_what_is_kept_about_somebody_is_found_and_counted(site):
     assert told["held"] == {"H1": 1}
     assert told["unreadable"] == 0
     assert [(one["policy"], one["law"], one["messages"]) for one in told["kept"]] == [
-        ("sales", DUTY.law, 2), ("own", OWN.law, 3),
+        ("sales", DUTY.law, 1), ("sales", DUTY.law, 1), ("own", OWN.law, 3),
     ]  # fmt: skip
+    assert [one["standing"] for one in told["kept"]] == ["kept", "held", "kept"]
     assert told["kept"][0]["last"] == DUTY.until(START)
 
 
@@ -128,6 +132,90 @@ def test_it_is_carried_out_as_a_plan_and_the_check_agrees(site):
     everything = (site.folder / "disposals" / f"{name}.plan.json").read_text("utf-8")
     assert CUSTOMER not in everything
     assert "zhangsan" not in everything
+
+
+def test_a_day_is_named_only_where_no_hold_moves_it(site):
+    site.hold("H1", HoldScope(customer=CUSTOMER, since=START + 30 * DAY))  # of message 4
+    late = START + 5 * 366 * DAY  # the company's own period is over, that of the law is not
+    report = subject_report(site.source, CUSTOMER, rows(site), late)
+    standings = {(one["policy"], one["standing"]): one["messages"] for one in report["kept"]}
+    assert standings == {("sales", "kept"): 2, ("own", "held_alone"): 1, ("own", "over"): 2}
+    english = access_letter(report, "en")
+    assert "2: Securities companies, 证券法（2019年修订）第137条, whose period ends on" in english
+    (held,) = [line for line in english.splitlines() if "legal proceedings" in line]
+    assert held.startswith("- 1: Ours, 公司制度第2条, whose period was over on 2026-12-25")
+    assert "no day can be named" in held
+    (over,) = [line for line in english.splitlines() if "not proposed yet" in line]
+    assert over.startswith("- 2: Ours")
+    chinese = access_letter(report, "zh")
+    assert "为法律程序所需而保存，期间不删除，目前无法确定截止日期" in chinese
+    # in the period of a law a hold moves what comes after it
+    site.hold("H2", HoldScope(room="wrROOM"))
+    report = subject_report(site.source, CUSTOMER, rows(site), late)
+    (moved,) = [one for one in access_letter(report, "en").splitlines() if "also after" in one]
+    assert moved.startswith("- 1: Securities companies")
+
+
+def outcome(site):
+    """What the letter says of the earlier request, in English and in Chinese."""
+    found = deeds(site.book.lines())
+    before, damaged = earlier_requests(site.folder, CUSTOMER, found, site.plans, site.source.index)
+    assert damaged == []
+    told = subject_report(
+        site.source, CUSTOMER, rows(site), LATER,
+        pending(found, site.plans, {row.leaf for row in rows(site)}),
+    )  # fmt: skip
+    return [access_letter(told, language, before) for language in ("en", "zh")]
+
+
+def test_a_letter_says_proposed_approved_and_deleted_only_when_it_is_so(site):
+    made, stays = asked(site)
+    draft, kept = (erasure_letter(stays, "en", kept=one) for one in (False, True))
+    assert "- 3: may be deleted; the deletion is not proposed yet, and nothing was deleted" in draft
+    assert "- 3: proposed for deletion; somebody else has to approve it" in kept
+    assert ("on record: under article 47" in draft, "on record" in kept) == (True, False)
+    for letter in (draft, kept, erasure_letter(stays, "zh", kept=True)):
+        assert "will be deleted" not in letter
+        assert "将予删除" not in letter
+    assert "3 条：已提出删除，须经另一人批准；目前尚未删除" in erasure_letter(
+        stays, "zh", kept=True
+    )
+    told = encode(stays)
+    (site.folder / "requests").mkdir()
+    (site.folder / "requests" / f"{digest(told)}.json").write_bytes(told)
+    assert "Requests answered before" not in outcome(site)[0]  # the book does not have it
+    name = site.plans.keep(made)
+    note_plan(site.book, name, len(made.messages), OFFICER)
+    english, chinese = outcome(site)
+    assert "(来函2024-88): 3 records proposed for deletion; somebody else has to" in english
+    assert "Ours, 公司制度第2条, whose period ends on" in english
+    assert "; proposed for deletion;" in english
+    assert "3 条已提出删除，须经另一人批准；目前尚未删除" in chinese
+    approve(site.book, name, OFFICER._replace(who="chief"))
+    english, chinese = outcome(site)
+    assert "the deletion of 3 records was approved on" in english
+    assert "the deletion was approved and is not carried out yet" in english
+    assert "批准删除，尚未执行" in chinese
+    _, again = asked(site)
+    assert again["open_plans"] == {}
+    site.hold(
+        "H3", HoldScope(since=START + 1, until=START + 2)
+    )  # between the approval and the deletion
+    site.dispose(name)
+    english, chinese = outcome(site)
+    assert "2 of 3 records were deleted on" in english
+    assert "(a tombstone); not deleted: 1 needed for legal proceedings." in english
+    assert "3 条中的 2 条已于" in chinese
+    assert "（墓碑）" in chinese
+    assert "未删除：1 条为法律程序所需" in chinese
+    (path,) = (site.folder / "requests").iterdir()
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    found = deeds(site.book.lines())
+    assert earlier_requests(site.folder, CUSTOMER, found, site.plans, site.source.index) == (
+        [], [path.name],
+    )  # fmt: skip
 
 
 def test_without_any_schedule_an_erasure_takes_all_and_retention_nothing(site):

@@ -1,0 +1,158 @@
+"""What lies outside the archive, at its desk: who may see alerts, open quarantined records and test
+channels, and that they did.
+
+Alerts hold what messages say, masked; quarantined records are as they came. Rights and custody book
+are the archive's: where one was written, whoever asks goes through its desk. Where none was, there
+is no book; roles are kept to all the same where people are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from config.settings import Settings, Target
+from desk.desk import SAW_ALERTS, TESTED, UNMASKED, Desk
+from desk.roles import (
+    SEE_ALERTS,
+    SEE_RESTRICTED,
+    TEST_CHANNELS,
+    UNMASK,
+    NotAllowed,
+    actor_of,
+    reason_given,
+)
+from jobs.account import account
+from jobs.archive import desk_of, open_index, written_archive
+from reports.masking import mask_numbers
+from rules.errors import MingjianError
+from sinks.archive.disposable import spans
+from sinks.archive.disposing import disposals_of
+from sinks.archive.search import leaf_by_id
+
+Row = dict[str, Any]
+Note = Callable[[Sequence[Row]], None]
+_IDS = {"alerts": "alert_id", "late": "late_id"}
+
+
+class _Seat(NamedTuple):
+    """The desk, the role in which they sit at it, and the archive."""
+
+    desk: Desk
+    role: str
+    archive: Target
+
+
+def listing(settings: Settings, kind: str = "alerts", **asked: Any) -> Note:
+    """What has to be told which alerts are about to be shown in a list.
+
+    Args:
+        kind: "alerts", or "late" for records that came too late.
+        asked: what they were looked for by.
+
+    Raises:
+        MingjianError: they may not see alerts, or nobody was told who may.
+    """
+    query = {key: mask_numbers(one) if isinstance(one, str) else one
+             for key, one in asked.items() if one}  # fmt: skip
+    seat = _seat(settings, SEE_ALERTS, **({"query": query} if query else {}))
+
+    def note(rows: Sequence[Row]) -> None:
+        if seat is not None:
+            told = {"query": query, kind: [row[_IDS[kind]] for row in rows]}
+            seat.desk.note(SAW_ALERTS, seat.role, **told)
+
+    return note
+
+
+def show_one(
+    settings: Settings, row: Row, evidence: Callable[[], Sequence[Row]], why: str
+) -> Sequence[Row]:
+    """The evidence of an alert, once it is in the book who sees it, and of which messages.
+
+    Raises:
+        MingjianError: they may not see alerts; one of the messages may only be stored, and they may
+            not see it or gave no reason; the book cannot be written.
+    """
+    seat = _seat(settings, SEE_ALERTS, alert=row["alert_id"])
+    found = evidence()
+    if seat is None:
+        return found
+    role, reason = seat.role, " ".join(why.split())
+    stored_only = seat.desk.stored_only()
+    try:
+        leaves = _leaves(settings, seat.archive, [*row["members"], *found])
+    except MingjianError:
+        if stored_only:  # which they are cannot be known now
+            raise
+        leaves = set()
+    details: dict[str, Any] = {"alert": row["alert_id"], "leaves": spans(leaves)}
+    if stored_only & leaves:
+        role = seat.desk.allow(SEE_RESTRICTED, alert=row["alert_id"])
+        reason = reason_given(why, SEE_RESTRICTED)
+        details["restricted"] = True
+    seat.desk.note(SAW_ALERTS, role, reason, **details)
+    return found
+
+
+def may_see(settings: Settings, wanted: str) -> None:
+    """Refuse before anything is looked up. Raises MingjianError: see `listing`."""
+    _seat(settings, SEE_ALERTS, alert=wanted[:64])
+
+
+def before_opening(settings: Settings, quarantine_id: str, why: str, option: str = "--why") -> None:
+    """Note that the unmasked bytes of a quarantined record are about to be opened; `option` is
+    where a reason is given.
+
+    Raises:
+        MingjianError: they may not, gave no reason, or the book cannot be written.
+    """
+    seat = _seat(settings, UNMASK, quarantined=quarantine_id[:64])
+    if seat is not None:
+        reason = reason_given(why, UNMASK, option)
+        seat.desk.note(UNMASKED, seat.role, reason, quarantined=quarantine_id[:64])
+
+
+def before_testing(settings: Settings, channels: Sequence[str]) -> None:
+    """Note that test messages are sent to these channels.
+
+    Raises:
+        MingjianError: they may not, or the book cannot be written.
+    """
+    seat = _seat(settings, TEST_CHANNELS, channels=list(channels))
+    if seat is not None:
+        seat.desk.note(TESTED, seat.role, channels=list(channels))
+
+
+def _seat(settings: Settings, right: str, **wanted: Any) -> _Seat | None:
+    """Their place at the desk; None where there is no archive and so no book.
+
+    Raises:
+        MingjianError: they may not, or an archive is there and nobody was told who may look.
+    """
+    archive = written_archive(settings)
+    if archive is not None:
+        desk = desk_of(settings, archive)
+        return _Seat(desk, desk.allow(right, **wanted), archive)
+    actor = actor_of(settings.access, account())
+    if settings.access.people and not actor.acts_as(right):
+        raise NotAllowed(actor, right, noted=False)
+    return None
+
+
+def _leaves(settings: Settings, archive: Target, named: Sequence[Mapping[str, Any]]) -> set[int]:
+    """The messages of an alert by their numbers in the ledger; those that are not archived yet
+    have none, those that were deleted keep theirs.
+
+    Raises:
+        MingjianError: the index is not there now.
+    """
+    index = open_index(settings, archive)
+    disposals, found = disposals_of(index), set[int]()
+    for time, msgid in {(one["time"], one["msgid"]) for one in named}:
+        leaf = leaf_by_id(index, msgid, time, time + 1)
+        if leaf is not None:
+            found.add(leaf)
+        else:
+            found.update(one.leaf for one in disposals.buried_as(msgid) if one.time == time)
+    return found
