@@ -207,6 +207,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     access: Access = Access()
 
 
+# what decides who may see what, and which book it is written into
+_OF_ACCESS = ("access", "data_dir", "keys_dir", "outputs", "profile", "source", "targets", "tenant")
+
+
+def _must_be_open(override: str) -> None:
+    """Raise MingjianError: it would change what settings that name people keep closed."""
+    key = override.partition("=")[0].strip().partition(".")[0]
+    if key in _OF_ACCESS:
+        raise usage(
+            f"--set: {key} cannot be given here: the settings name in access.people who may do"
+            " what, and it decides who is asked and where it is written down",
+            f"--set：此处不能指定 {key}：配置已在 access.people 中指定了各人的权限，而该项决定"
+            "由谁核准、记入哪本保管记录",
+            "change the settings file, or ask who keeps it",
+            "请修改配置文件，或联系保管该文件的人",
+        )
+
+
 def load(
     profile: str = "embedded", path: str | Path | None = None, overrides: tuple[str, ...] = ()
 ) -> Settings:
@@ -236,7 +254,10 @@ def load(
         ends = read(_built_in(named if named in PROFILES else "embedded")).values
         for key in ("source", "outputs", "targets"):
             written.values.setdefault(key, ends[key])
+    closed = bool((written.values.get("access") or {}).get("people"))
     for override in overrides:
+        if closed:
+            _must_be_open(override)
         written.override(override)
     check_shape(written, Settings)
     settings = msgspec.convert(written.values, Settings)

@@ -11,6 +11,8 @@ from rules.errors import MingjianError
 from sinks.archive.disposable import Tombstone
 from sinks.archive.search import Found
 
+_DIGESTS = (".md5", "md5sum")  # name a file, and are long codes
+
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """A message on the screen. Times are UTC ms; `leaf` is its number in the ledger; `sm3` the
@@ -96,7 +98,7 @@ def _masked(value: Any) -> Any:
     if isinstance(value, str):
         return mask_numbers(value)
     if isinstance(value, dict):
-        return {key: _masked(one) for key, one in value.items()}
+        return {key: one if key.endswith(_DIGESTS) else _masked(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_masked(one) for one in value]
     return value

@@ -31,7 +31,12 @@ from sinks.archive.disposing import disposals_of
 from sinks.archive.search import leaf_by_id
 
 Row = dict[str, Any]
-Note = Callable[[Sequence[Row]], None]
+Note = Callable[[Sequence[Row]], list[Row]]
+_HIDDEN: Row = {
+    "summary": "其中的消息只可存储，见 alerts show --why · its messages may only be stored",
+    "text": "",
+    "hits": [],
+}
 _IDS = {"alerts": "alert_id", "late": "late_id"}
 
 
@@ -44,7 +49,8 @@ class _Seat(NamedTuple):
 
 
 def listing(settings: Settings, kind: str = "alerts", **asked: Any) -> Note:
-    """What has to be told which alerts are about to be shown in a list.
+    """What has to be told which alerts are about to be shown in a list, and gives them as they may
+    be: nothing of what is said in messages that may only be stored.
 
     Args:
         kind: "alerts", or "late" for records that came too late.
@@ -57,12 +63,27 @@ def listing(settings: Settings, kind: str = "alerts", **asked: Any) -> Note:
              for key, one in asked.items() if one}  # fmt: skip
     seat = _seat(settings, SEE_ALERTS, **({"query": query} if query else {}))
 
-    def note(rows: Sequence[Row]) -> None:
-        if seat is not None:
-            told = {"query": query, kind: [row[_IDS[kind]] for row in rows]}
-            seat.desk.note(SAW_ALERTS, seat.role, **told)
+    def note(rows: Sequence[Row]) -> list[Row]:
+        if seat is None:
+            return list(rows)
+        told = {"query": query, kind: [row[_IDS[kind]] for row in rows]}
+        seat.desk.note(SAW_ALERTS, seat.role, **told)
+        stored_only = seat.desk.stored_only()
+        if not stored_only:
+            return list(rows)
+        return [
+            {key: _HIDDEN.get(key, one) for key, one in row.items()}
+            if stored_only & _leaves(settings, seat.archive, _named(row))
+            else row
+            for row in rows
+        ]
 
     return note
+
+
+def _named(row: Row) -> Sequence[Mapping[str, Any]]:
+    """The messages of an alert; a late record is one itself."""
+    return row.get("members") or ([row] if "msgid" in row else [])
 
 
 def show_one(
@@ -124,6 +145,15 @@ def before_testing(settings: Settings, channels: Sequence[str]) -> None:
         seat.desk.note(TESTED, seat.role, channels=list(channels))
 
 
+def must_be_allowed(settings: Settings, *rights: str) -> None:
+    """For what is done where no archive is. Raises MingjianError: people are named, and who runs
+    this may not."""
+    actor = actor_of(settings.access, account())
+    for right in rights:
+        if settings.access.people and not actor.acts_as(right):
+            raise NotAllowed(actor, right, noted=False)
+
+
 def _seat(settings: Settings, right: str, **wanted: Any) -> _Seat | None:
     """Their place at the desk; None where there is no archive and so no book.
 
@@ -134,9 +164,7 @@ def _seat(settings: Settings, right: str, **wanted: Any) -> _Seat | None:
     if archive is not None:
         desk = desk_of(settings, archive)
         return _Seat(desk, desk.allow(right, **wanted), archive)
-    actor = actor_of(settings.access, account())
-    if settings.access.people and not actor.acts_as(right):
-        raise NotAllowed(actor, right, noted=False)
+    must_be_allowed(settings, right)
     return None
 
 

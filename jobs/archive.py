@@ -26,14 +26,15 @@ from sinks.archive.keys import TenantKeys
 from sinks.archive.leaves import ALERT, CUSTODY, OtherLeaf
 from sinks.archive.objects import Objects
 from sinks.archive.places import index_of, objects_of
-from sinks.archive.rows import ArchiveIndex
+from sinks.archive.rows import ArchiveIndex, Stored
 from sinks.archive.search import ArchiveReader, leaf_by_id
 from sinks.archive.sink import INDEX_FILE, LEDGER_FOLDER, origin_of
 from sinks.archive.terms import Terms, search_key
 from sinks.archive.whole_book import NOTHING, Entered, entered_of
 from sinks.base import NoIndexYet
-from sinks.ledger.checkpoint import Note
-from sinks.ledger.heads import ever_signed
+from sinks.ledger.checkpoint import Checkpoint, Note
+from sinks.ledger.heads import ever_signed, read_heads
+from sinks.ledger.known import NONE_KNOWN, Known, known_from, known_of, missed
 from sinks.ledger.reader import LedgerReader
 from sinks.tenant_keys import tenant_keys
 
@@ -161,13 +162,46 @@ def open_ledger(settings: Settings, target: Target, *, as_it_is: bool = False) -
         as_it_is: see `LedgerReader`.
 
     Raises:
-        MingjianError: it was never signed, the heads cannot be read or are not this installation's,
-            or the key is not here.
+        MingjianError: it was never signed, the heads cannot be read, are not this installation's or
+            are behind what the index knows; or the key is not here.
     """
     name, public = trusted(settings)
+    if not as_it_is:
+        require_heads(settings, target)
     return LedgerReader(
         ledger_folder(target), lambda note: signed_by(note, name, public), as_it_is=as_it_is
     )
+
+
+def known_head(settings: Settings, target: Target) -> Known:
+    """The newest head that the archive's index knows; none while it cannot be asked."""
+    try:
+        with closing(open_index(settings, target)) as index:
+            return known_from(index.positions())
+    except (MingjianError, OSError, sqlite3.Error):  # for who looks something up to tell
+        return NONE_KNOWN
+
+
+def remember_head(settings: Settings, target: Target, head: Checkpoint | None) -> None:
+    """Let the index know no later head than this; while nobody delivers into the archive.
+
+    Raises:
+        MingjianError, OSError, sqlite3.Error: the index did not take it.
+    """
+    with closing(index_of(target, settings.tenant, writes=True)) as index:
+        index.store(Stored((), (), (), (), known_of(head).positions(), index.leaves()))
+
+
+def require_heads(settings: Settings, target: Target) -> None:
+    """See to it that the heads are no fewer than the index knows.
+
+    Raises:
+        HeadsDamaged: they are, or cannot be read.
+    """
+    folder, known = ledger_folder(target), known_head(settings, target)  # it first: heads may come
+    heads = read_heads(folder)
+    if wrong := heads.wrong or missed(folder, heads, known):
+        raise wrong
 
 
 def book_of(target: Target) -> CustodyBook:

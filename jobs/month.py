@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from config.settings import Settings, Target
+from desk.desk import EXPORTED
 from desk.roles import ROLE_NAMES
 from jobs.archive import (
     anchors_of,
@@ -36,6 +37,7 @@ from sinks.ledger.stamps import stamps
 from sinks.readers import open_reader
 
 _PAGE = 200
+_UNMASKED_PACK = "exported_unmasked"  # told apart from those that are masked
 # action of the custody book -> (English, Chinese)
 DEEDS = {
     "searched": ("searched the archive", "检索归档"),
@@ -44,6 +46,7 @@ DEEDS = {
     "exported": ("exported messages or a pack", "导出消息或证据包"),
     "saw_alerts": ("saw alerts", "查看告警"),
     "tested_channels": ("tested notification channels", "测试通知渠道"),
+    _UNMASKED_PACK: ("exported messages or a pack, not masked", "导出未脱敏的消息或证据包"),
     "refused": ("was refused", "无权而被拒绝"),
     "published_rules": ("published rules", "发布规则"),
     "read_custody": ("read the custody book", "查阅保管记录"),
@@ -148,8 +151,10 @@ def _standing(reader: AlertReader, subject: Subject) -> int:
 
 
 def _rules(settings: Settings) -> int:
+    """How many rules alert: those that only feed others are not counted."""
     ruleset = chosen_rules(settings)
-    return sum(len(file.detections) + len(file.correlations) for file in ruleset.files)
+    mains = [file.main.ref.name for file in ruleset.files if file.main is not None]
+    return sum(name in ruleset.detections or name in ruleset.correlations for name in mains)
 
 
 def _heads(settings: Settings, archive: Target, subject: Subject) -> Heads:
@@ -167,7 +172,8 @@ def _deeds(archive: Target, subject: Subject) -> dict[str, dict[str, int]]:
     for line in book_of(archive).lines():
         deed = line.deed
         if subject.since <= deed.at < subject.until:
-            by = found.setdefault(deed.action, {})
+            unmasked = deed.action == EXPORTED and deed.details.get("unmasked") is True
+            by = found.setdefault(_UNMASKED_PACK if unmasked else deed.action, {})
             by[deed.role] = by.get(deed.role, 0) + 1
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Collection
@@ -83,12 +84,22 @@ def write_opened(found: Opened, target: Path) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(found.data)
     except OSError as error:
-        raise _usage(
-            f"{target} cannot be written: {error.strerror}",
-            f"{target} 无法写入：{error.strerror}",
-            "name a file that is not there yet, in a folder that is",
-            "请给出已有目录中尚不存在的文件名",
-        ) from None
+        raise _not_written(target, error.strerror) from None
+
+
+def must_be_free(target: Path) -> None:
+    """Raise MingjianError: there is something of that name already."""
+    if target.exists():
+        raise _not_written(target, os.strerror(errno.EEXIST))
+
+
+def _not_written(target: Path, why: str | None) -> MingjianError:
+    return _usage(
+        f"{target} cannot be written: {why}",
+        f"{target} 无法写入：{why}",
+        "name a file that is not there yet, in a folder that is",
+        "请给出已有目录中尚不存在的文件名",
+    )
 
 
 def _usage(en: str, zh: str, fix_en: str, fix_zh: str) -> MingjianError:

@@ -67,7 +67,8 @@ class Wish:
         """What the pack says of how it was asked for."""
         return Request(
             created_at=self.created_at,
-            created_by=self.created_by or account(),
+            # whoever may be named as maker: the account that ran this stands beside it
+            created_by=f"{self.created_by} ({account()})" if self.created_by else account(),
             reason=self.reason,
             company=settings.tenant_name or settings.tenant,
             tool=f"mingjian {version('mingjian')}",

@@ -113,7 +113,8 @@ def bubble(
         if value not in (None, "", []) and not told and not withheld:
             shown = _shown(name, value, words)
             of_field = [hit for hit in hits if hit["field"] == name] if shown == value else []
-            rows.append((words.of(label), pieces(shown, of_field, unmask=unmask)))
+            whole = unmask or name.endswith(".md5")  # a digest is nobody's number
+            rows.append((words.of(label), pieces(shown, of_field, unmask=whole)))
     line = ""
     if message.type == "revoke":
         line = words(f"{who} recalled a message", f"{who} 撤回了一条消息")

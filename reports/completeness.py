@@ -11,7 +11,7 @@ from reports.context import Found, Spans, Wanted
 from reports.media import LEFT_OUT, STORED, MediaFile
 
 _INCLUSION, _TIMESTAMP, _MEDIA, _REDACTED = "ledger_inclusion", "timestamp", "media", "redaction"
-_HANDLING, _PERIOD = "handling", "period"
+_HANDLING, _NO_HANDLING, _PERIOD = "handling", "handling_left_out", "period"
 
 
 def statement(
@@ -75,8 +75,9 @@ def not_covered(
         shown.add(_INCLUSION)
     if ledger and ledger.stamps:
         shown.add(_TIMESTAMP)
-    if not ledger:
-        shown.add(_HANDLING)
+    shown.add(_HANDLING if redacted or not ledger else _NO_HANDLING)
+    if not redacted and not ledger:
+        shown.add(_NO_HANDLING)
     if all(one.state == STORED for one in media):
         shown.add(_MEDIA)
     if not redacted:
@@ -125,9 +126,15 @@ _NOT_COVERED = (
     ),
     (
         _HANDLING,
-        "Lines of the custody book about these messages are in the pack and in the ledger; that "
-        "none was left out shows only when the whole book is checked.",
-        "与本包消息有关的保管记录均已收录并登入账本；是否有遗漏须核查整本保管记录才能得知。",
+        "Lines of the custody book about these messages are in the pack; that none was left out "
+        "shows only when the whole book is checked.",
+        "与本包消息有关的保管记录均已收录；是否有遗漏须核查整本保管记录才能得知。",
+    ),
+    (
+        _NO_HANDLING,
+        "Lines of the custody book about these messages are not in a pack from which something was "
+        "taken out: they tell digests with which it could be guessed.",
+        "有内容被遮盖的包不收录与消息有关的保管记录：其中的摘要可用于猜出被遮盖的内容。",
     ),
     (
         _PERIOD,

@@ -1,13 +1,19 @@
-"""Masks identity and card numbers in the readable part, keeping every character's place.
+"""Masks personal data and secrets, keeping every character's place: at the desk and in packs.
 
-The place must stay, because the spans of a hit count code points of the original text.
+What is masked is all that `rules.mask` masks in alerts, however it is disguised, every other run of
+eleven digits, and what a detector has hit. The place of each character must stay, because the spans
+of a hit count code points of the original text; so each is replaced by a star of its own.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
+
+from rules.mask import Piece, replaced
 
 HEAD, TAIL = 3, 4
 _LEAST = 11  # a mobile number; dates and amounts are shorter
@@ -22,9 +28,13 @@ _SENSITIVE = re.compile(
 _SECRET = re.compile(r"credential|secret|wechat_id|wallet_address", re.I)  # no end is shown
 
 
+@lru_cache(maxsize=16)  # a text is masked for its record, for its bubble and for tables
 def mask_numbers(text: str) -> str:
-    """`text` with the middle of every long digit run replaced by `*`, character by character."""
-    return _RUN.sub(lambda run: _starred(run.group()), text)
+    """`text` with the middle of every number and all of every secret replaced by `*`, character by
+    character. Masked once more, it stays as it is."""
+    while (shown := _masked(text)) != text:  # what is left may look like another number
+        text = shown
+    return text
 
 
 def mask_hits(text: str, hits: Iterable[dict[str, Any]]) -> str:
@@ -36,6 +46,42 @@ def mask_hits(text: str, hits: Iterable[dict[str, Any]]) -> str:
             tail = 0 if _SECRET.search(hit["pattern"]) else TAIL
             characters[start:end] = list(_starred("".join(characters[start:end]), tail))
     return "".join(characters)
+
+
+def _masked(text: str) -> str:
+    characters = list(text)
+    for piece in replaced(text):
+        characters[piece.start : piece.end] = _as_in_alerts(text[piece.start : piece.end], piece)
+    for run in _RUN.finditer(text):
+        stars = _starred(run.group())
+        for at, star in enumerate(stars, run.start()):
+            if star == "*":
+                characters[at] = star
+    return "".join(characters)
+
+
+def _as_in_alerts(run: str, piece: Piece) -> list[str]:
+    """`run` in stars, with no more of its two ends left than the alert shows."""
+    before, stars, after = _parts(piece.shown)
+    if not stars or not (before or after):  # a secret: not one sign of it
+        return ["*" if not one.isspace() else one for one in run]
+    tail = after if "@" in piece.shown else min(TAIL, after)  # where a mail goes is no secret
+    places = [at for at, one in enumerate(run) if _tells(one)]
+    hidden = set(places[min(HEAD, before) : len(places) - tail])
+    return ["*" if at in hidden else one for at, one in enumerate(run)]
+
+
+def _parts(shown: str) -> tuple[int, int, int]:
+    """How many letters and digits are shown in front of the stars, how many stars there are, and
+    how many letters and digits behind them."""
+    before, _, _ = shown.partition("*")
+    _, _, after = shown.rpartition("*")
+    return sum(map(str.isalnum, before)), shown.count("*"), sum(map(str.isalnum, after))
+
+
+def _tells(character: str) -> bool:
+    """Is it more than a separator? Symbols may stand for letters and digits."""
+    return character.isalnum() or character == "*" or unicodedata.category(character)[0] == "S"
 
 
 def _starred(run: str, tail: int = TAIL) -> str:

@@ -122,7 +122,7 @@ def month_pack(facts: MonthFacts, signer: Signer, anchors: Anchors | None) -> Pa
 
 def _not_covered(ledger: Any) -> list[dict[str, str]]:
     """What such a report cannot show: of a pack's list what concerns figures."""
-    of_records = {"media", "lexicons", "handling"}
+    of_records = {"media", "lexicons", "handling", "handling_left_out"}
     found = not_covered(Subject(MONTH, ""), ledger)
     return [one for one in found if one["id"] not in of_records] + [
         {
@@ -145,9 +145,10 @@ def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
     request, subject = facts.request, facts.subject
     words = Words(request.language)
     counts = told["alerts"]
+    running = request.created_at < subject.until
     levels = {key: words.of(LEVELS[int(key)]) for key in LEVEL_COLOURS}
     days = _days(subject)
-    used = [key for key in LEVEL_COLOURS if counts["by_response"].get(key)] or ["2"]
+    used = [key for key in LEVEL_COLOURS if counts["by_response"].get(key)] or [*LEVEL_COLOURS]
     series = {key: [counts["by_day"].get(day, {}).get(key, 0) for day in days] for key in used}
     year, month = subject.id.split("-")
     return {
@@ -161,10 +162,11 @@ def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "company": request.company,
         "start": subject.since,
-        "end": subject.until - 1,
+        "end": min(subject.until - 1, request.created_at),
+        "running": running,
         "counts": counts,
         "before": facts.before,
-        "change": _change(counts["alerts"], facts.before),
+        "change": None if running else _change(counts["alerts"], facts.before),
         "levels": [(levels[key], counts["by_response"].get(key, 0)) for key in reversed(used)],
         "states": [
             (words.of(STATES[key]), number) for key, number in counts["by_state"].items()

@@ -65,7 +65,7 @@ STATE_TEXTS = {
     ),
 }
 ROLES = {
-    "member": ("member", "命中"),
+    "member": ("match", "命中"),
     "context": ("context", "上下文"),
     "event": ("act", "行为"),
     "period": ("period", "往来"),

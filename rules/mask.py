@@ -43,8 +43,8 @@ _SURNAMES = frozenset(
 )
 
 
-class _Piece(NamedTuple):
-    """`text[start:end]` of the original is shown as `shown`."""
+class Piece(NamedTuple):
+    """`text[start:end]` of the original is shown as `shown`. Offsets are code points."""
 
     start: int
     end: int
@@ -54,7 +54,7 @@ class _Piece(NamedTuple):
 def mask(text: str) -> str:
     """`text` with identity and card numbers, mobiles, e-mail addresses, company codes, WeChat ids,
     secrets and all other numbers of eleven digits or more masked in place."""
-    return _apply(text, _pieces(text))
+    return _apply(text, replaced(text))
 
 
 def excerpt(text: str, start: int, end: int, width: int = 40) -> str:
@@ -62,7 +62,7 @@ def excerpt(text: str, start: int, end: int, width: int = 40) -> str:
 
     Masking comes before cutting, so a number that stands at the edge is not half shown.
     """
-    pieces = _pieces(text)
+    pieces = replaced(text)
     masked = one_line(_apply(text, pieces))
     first, last = _moved(pieces, start, after=False), _moved(pieces, end, after=True)
     room = max(0, width - (last - first))
@@ -131,11 +131,11 @@ _SHOW: dict[str, Callable[[str], str]] = {
 
 
 @lru_cache(maxsize=16)  # a text is masked whole, and once more for each of its hits
-def _pieces(text: str) -> tuple[_Piece, ...]:
+def replaced(text: str) -> tuple[Piece, ...]:
     """What to replace, in order and without overlaps, as spans of the original."""
     folded = fold(text)
     flat = digit_view(folded.text)
-    spans: list[_Piece] = []
+    spans: list[Piece] = []
     for name, detector in DETECTORS.items():
         hidden = 0  # all before is part of a secret
         for found in detector.look(folded) if detector.cased else detector.find(flat):
@@ -144,17 +144,17 @@ def _pieces(text: str) -> tuple[_Piece, ...]:
             end = found.end
             if name == "credential":
                 end = hidden = _secret_end(flat, found.end)
-            spans.append(_Piece(found.start, end, _SHOW[name](flat[found.start : found.end])))
-    spans += [_Piece(*m.span(1), _STARS) for m in _secret(flat)]
+            spans.append(Piece(found.start, end, _SHOW[name](flat[found.start : found.end])))
+    spans += [Piece(*m.span(1), _STARS) for m in _secret(flat)]
     for match in _email(flat):
         _, _, domain = match[0].partition("@")
-        spans.append(_Piece(*match.span(), f"{match[0][0]}***@{domain}"))
+        spans.append(Piece(*match.span(), f"{match[0][0]}***@{domain}"))
     rest = list(flat)
     for span in spans:
         rest[span.start : span.end] = "\n" * (span.end - span.start)
     for match in _long_number("".join(rest)):
-        spans.append(_Piece(*match.span(), _keep(3, 4)(match[0])))
-    return tuple(_Piece(*folded.origin(a, b), shown) for a, b, shown in _joined(spans))
+        spans.append(Piece(*match.span(), _keep(3, 4)(match[0])))
+    return tuple(Piece(*folded.origin(a, b), shown) for a, b, shown in _joined(spans))
 
 
 def _secret_end(flat: str, end: int) -> int:
@@ -166,21 +166,21 @@ def _secret_end(flat: str, end: int) -> int:
     return rest.end() if rest else end
 
 
-def _joined(spans: list[_Piece]) -> list[_Piece]:
+def _joined(spans: list[Piece]) -> list[Piece]:
     """Overlapping spans become one: the longer one's mask, or stars where neither covers both.
 
     Of two masks of the same span the stars win: a password may look like a mobile number.
     """
-    joined: list[_Piece] = []
+    joined: list[Piece] = []
     for span in sorted(spans, key=lambda s: (s.start, -s.end, s.shown != _STARS)):
         if not joined or span.start >= joined[-1].end:
             joined.append(span)
         elif span.end > joined[-1].end:
-            joined[-1] = _Piece(joined[-1].start, span.end, _STARS)
+            joined[-1] = Piece(joined[-1].start, span.end, _STARS)
     return joined
 
 
-def _apply(text: str, pieces: Sequence[_Piece]) -> str:
+def _apply(text: str, pieces: Sequence[Piece]) -> str:
     out, done = [], 0
     for piece in pieces:
         out += [text[done : piece.start], piece.shown]
@@ -188,7 +188,7 @@ def _apply(text: str, pieces: Sequence[_Piece]) -> str:
     return "".join([*out, text[done:]])
 
 
-def _moved(pieces: Sequence[_Piece], position: int, *, after: bool) -> int:
+def _moved(pieces: Sequence[Piece], position: int, *, after: bool) -> int:
     """Where a place of the original lies in the masked text; inside a mask: before or after it."""
     shift = 0
     for piece in pieces:

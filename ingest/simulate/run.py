@@ -17,7 +17,7 @@ from ingest.simulate.events import Acts
 from ingest.simulate.limits import Limits
 from ingest.simulate.mint import Item, in_order
 from ingest.simulate.plants import RESPONSES, Plan, Stage, Truth
-from ingest.simulate.world import World
+from ingest.simulate.world import TENANT, World
 from rules.errors import EXIT_USAGE, MingjianError
 
 FIRST_SEQ = 48_213_006
@@ -31,6 +31,7 @@ class Parameters:
     Args:
         messages: archive messages of a working day, exactly; a day off has 5 % of them.
         violations: planted cases for each rule and working day.
+        tenant: whose records they are.
     """
 
     seed: int = 20260304
@@ -38,6 +39,7 @@ class Parameters:
     first_day: date = date(2026, 3, 4)
     days: int = 1
     violations: int = 3
+    tenant: str = TENANT
 
     def check(self) -> None:
         """Raise MingjianError for values that cannot be simulated."""
@@ -76,7 +78,7 @@ class Run:
         parameters.check()
         self.parameters = parameters
         self.days = days_from(parameters.first_day, parameters.days)
-        self.world = World(parameters.seed)
+        self.world = World(parameters.seed, parameters.tenant)
         self.tenant = self.world.tenant
         self.truth: list[Truth] = []
         limits = Limits()

@@ -147,12 +147,13 @@ class World:
 
     Args:
         seed: the same seed gives the same world on any machine.
+        tenant: the firm.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, tenant: str = TENANT) -> None:
         rng = Random(f"world:{seed}")
         surnames, given = _split(_SURNAMES), _split(_GIVEN)
-        self.tenant = TENANT
+        self.tenant = tenant
         self.employees = self._hire(rng, surnames, given)
         self.by_department: dict[str, list[Employee]] = {name: [] for name, _ in DEPARTMENTS}
         for employee in self.employees:

@@ -86,7 +86,7 @@ def list_late(
     note = listing(settings, "late", **asked)
     reader = open_reader(settings)
     rows, following = reader.late(**asked, canaries=canaries, limit=limit, cursor=cursor)
-    note(rows)
+    rows = note(rows)
     if output is Output.json:
         told = [{**row, "late_ms": row["watermark"] - row["time"]} for row in rows]
         emit({"late": told, "cursor": following})

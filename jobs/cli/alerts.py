@@ -104,7 +104,7 @@ def list_alerts(
     note = listing(settings, **asked)
     reader = open_reader(settings)
     rows, following = reader.alerts(**asked, canaries=canaries, limit=limit, cursor=cursor)
-    note(rows)
+    rows = note(rows)
     if output is Output.json:
         emit({"alerts": rows, "cursor": following})
         return
@@ -175,7 +175,7 @@ def tail(
     table = AlertList(out)
     while True:
         if rows:
-            note(rows)
+            rows = note(rows)
         if output is Output.json:
             for row in rows:
                 emit(row)

@@ -85,7 +85,10 @@ def what(deed: Deed) -> str:
         ("alert", "alert", "告警"),
     ):
         if isinstance(value := details.get(key), str | int) and not isinstance(value, bool):
-            shown = str(value)[:SHORT_ID] if key == "alert" else _said(value)
+            if key == "alert":
+                shown = str(value)[:SHORT_ID]
+            else:  # the name of a pack is no number of a person's, however many digits it has
+                shown = str(value) if key == "pack" else _said(value)
             parts.append(f"{say(en, zh)} {shown}")
     if isinstance(plan := details.get("plan"), str):
         parts.append(say(f"plan {plan[:SHORT]}", f"计划 {plan[:SHORT]}"))

@@ -11,7 +11,14 @@ from typing import Annotated
 import typer
 
 from config.settings import Settings
-from jobs.archive import archive_target, ledger_folder, open_index, open_ledger, trusted
+from jobs.archive import (
+    archive_target,
+    known_head,
+    ledger_folder,
+    open_index,
+    open_ledger,
+    trusted,
+)
 from jobs.cli import ledger_mend, ledger_outside
 from jobs.cli.alert_list import when
 from jobs.cli.app import (
@@ -105,9 +112,10 @@ def verify(
     """Audit it."""
     settings = settings_from(profile, config, overrides)
     name, public = _trusted(settings, key)
-    folder = ledger_folder(archive_target(settings, target))
+    archive = archive_target(settings, target)
+    folder, known = ledger_folder(archive), known_head(settings, archive)
     faults = print_faults(
-        lambda progress: audit(folder, lambda note: signed_by(note, name, public), progress),
+        lambda progress: audit(folder, lambda note: signed_by(note, name, public), progress, known),
         say("entries", "条目"),
         output,
     )

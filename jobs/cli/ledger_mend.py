@@ -9,7 +9,14 @@ import typer
 
 from desk.desk import MENDED
 from desk.roles import KEYS
-from jobs.archive import archive_target, desk_of, ledger_folder, trusted
+from jobs.archive import (
+    archive_target,
+    desk_of,
+    known_head,
+    ledger_folder,
+    remember_head,
+    trusted,
+)
 from jobs.cli.app import (
     ConfigOption,
     ProfileOption,
@@ -75,11 +82,22 @@ def mend(
         return note.checkpoint.origin == name and signed_by(note, name, public)
 
     heads = [_of_ours(file, counts(head), head) for file in given for head in [given_head(file)]]
-    with mending(ledger_folder(archive), heads, counts, fresh=fresh) as found:
-        size = found.notes[-1].checkpoint.size if found.notes else 0
+    known = known_head(settings, archive)
+    with mending(ledger_folder(archive), heads, counts, fresh=fresh, known=known) as found:
+        newest = found.notes[-1].checkpoint if found.notes else None
+        size = newest.size if newest else 0
         desk.note(MENDED, by.role, by.why, heads=len(found.notes), size=size)
         found.write(f".damaged-{now_ms()}")
+        if size < known.size:
+            remember_head(settings, archive, newest)
     out.print(f"[yellow]?[/] {say(found.wrong.en, found.wrong.zh)}", soft_wrap=True)
+    if size < known.size:
+        out.print(
+            say(f"the signed head of {known.size:,} entries that the index knows is lost; the"
+                " entries lead to its root",
+                f"索引所记 {known.size:,} 条的签名头已丢失；现有条目与其根哈希相符"),
+            style="yellow", soft_wrap=True,
+        )  # fmt: skip
     if found.left_out:
         count = found.left_out
         out.print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,16 +59,20 @@ def verify(
         Path, typer.Argument(metavar="PACK", help="证据包 .zip，或旁边有 ZIP 的 .pdf · pack")
     ],
     expected: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--fingerprint", help="预期公钥指纹，默认为本机密钥 · key SM3; default: the key here"
         ),
-    ] = "",
+    ] = None,
     openings: Annotated[
         Path | None,
         typer.Option(
             "--openings", help="遮盖内容的披露文件（report open 所出） · opened redactions"
         ),
+    ] = None,
+    given: Annotated[
+        Path | None,
+        typer.Option("--given", help="此前给出的账本签名头 · a head of the ledger given earlier"),
     ] = None,
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
@@ -77,7 +82,7 @@ def verify(
     """Check a pack and say what is wrong with it."""
     settings = settings_from(profile, config, overrides)
     archive = path.with_suffix(".zip") if path.suffix.lower() == ".pdf" else path
-    for needed in filter(None, (path, archive, openings)):
+    for needed in filter(None, (path, archive, openings, given)):
         if problem := unreadable(str(needed)):
             raise MingjianError(
                 *problem,
@@ -85,9 +90,18 @@ def verify(
                 fix_zh="签名在证据包的 ZIP 内；两个文件请放在一起",
                 exit_code=EXIT_USAGE,
             )
-    own = "" if expected else _own_fingerprint(Path(settings.keys_dir))
-    opened = openings.read_bytes() if openings else b""
-    found = outcome_of(str(archive), expected or own, opened)
+    mark = re.sub(r"[\s:]", "", expected or "").lower()
+    if expected is not None and not re.fullmatch("[0-9a-f]{64}", mark):
+        raise MingjianError(
+            "a fingerprint is 64 digits, 0 to 9 and a to f",
+            "指纹为 64 位十六进制数字",
+            fix_en="give the whole fingerprint, or leave --fingerprint out to expect the key here",
+            fix_zh="请给出完整的指纹；不带 --fingerprint 则以本机密钥为准",
+            exit_code=EXIT_USAGE,
+        )
+    own = "" if mark else _own_fingerprint(Path(settings.keys_dir))
+    opened, head = (one.read_bytes() if one else b"" for one in (openings, given))
+    found = outcome_of(str(archive), mark or own, opened, head)
     if archive != path:
         found.checks.append(_same_pdf(path, archive))
     if output is Output.json:

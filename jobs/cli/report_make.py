@@ -15,6 +15,7 @@ from rich.text import Text
 from config.settings import Settings
 from desk.desk import EXPORTED, Desk
 from desk.roles import EXPORT, SEE_RESTRICTED, UNMASK, reason_given
+from jobs.alert_desk import must_be_allowed
 from jobs.archive import desk_of, written_archive
 from jobs.cli.alert_list import milliseconds
 from jobs.cli.app import (
@@ -215,6 +216,8 @@ def make(
     if archive is not None:
         desk = desk_of(settings, archive)
         wish, before = at_the_desk(desk, wish, subject.id)
+    else:
+        must_be_allowed(settings, UNMASK if wish.unmask else EXPORT)
     made = make_pack(settings, subject, wish, alerts=alerts, before_saving=before)
     tell(made._asdict(), time.monotonic() - started, same, output)
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from desk.roles import EXPORT
+from jobs.alert_desk import must_be_allowed
 from jobs.archive import desk_of, written_archive
 from jobs.cli.app import (
     ConfigOption,
@@ -57,6 +59,8 @@ def month(
     before = nothing_before
     if archive is not None:
         wish, before = at_the_desk(desk_of(settings, archive), wish, which)
+    else:
+        must_be_allowed(settings, EXPORT)
     made = make_month(settings, which, wish, before)
     if not made.alerts:
         err.print(

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from desk.desk import UNMASKED
 from desk.roles import UNMASK, reason_given
+from jobs.alert_desk import must_be_allowed
 from jobs.archive import desk_of, written_archive
 from jobs.cli.app import (
     ConfigOption,
@@ -22,7 +23,7 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
-from jobs.openings import opened, write_opened
+from jobs.openings import must_be_free, opened, write_opened
 
 
 def register(app: typer.Typer) -> None:
@@ -67,8 +68,11 @@ def open_pack(
     if archive is not None:
         desk = desk_of(settings, archive)
         role = desk.allow(UNMASK, pack=path.stem)
+    else:
+        must_be_allowed(settings, UNMASK)
     reason = reason_given(reason, UNMASK, "--reason")
     found = opened(settings, path, records)
+    must_be_free(target)  # before the book says that it was opened
     if desk is not None:
         desk.note(
             UNMASKED, role, reason, pack=path.stem, manifest_sm3=found.manifest_sm3,

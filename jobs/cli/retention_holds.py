@@ -116,6 +116,12 @@ def place(
         return
     out.print(say(f"it covers {plural(counted.messages, 'message')} now",
                   f"现覆盖 {counted.messages:,} 条消息"))  # fmt: skip
+    if not counted.messages:
+        out.print(
+            say("no message is under it: see whether names and times are as meant",
+                "目前没有消息受其保全：请核对所写的编号与时间"),
+            style="yellow",
+        )  # fmt: skip
     if counted.unreadable:
         out.print(
             say(f"{counted.unreadable:,} of these cannot be opened and may be meant",

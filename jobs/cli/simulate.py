@@ -120,18 +120,19 @@ def simulate(
 
     mingjian simulate --format kafka --rate 2000
     """
+    settings = settings_from("cluster", config, overrides)
     run = Run(
         Parameters(
-            seed=seed, messages=messages, first_day=_day(day), days=days, violations=violations
+            seed=seed, messages=messages, first_day=_day(day), days=days, violations=violations,
+            tenant=settings.tenant,
         )
-    )
+    )  # fmt: skip
     target: Target
     if fmt is Format.files:
         target = Files(out, partitions, compress, truth)
     elif fmt is Format.stdout:
         target = Stdout(truth)
     else:
-        settings = settings_from("cluster", config, overrides)
         kafka = settings.kafka
         if bootstrap:
             kafka = msgspec.structs.replace(kafka, bootstrap=bootstrap)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from config.settings import Settings, Target
 from config.stamps import Authority
-from jobs.archive import entered_lines, ledger_folder, open_ledger
+from jobs.archive import entered_lines, known_head, ledger_folder, open_ledger
 from jobs.doctor.observed_archive import (
     Book,
     Index,
@@ -178,7 +178,7 @@ def ledger(settings: Settings, target: Target, now: int) -> Ledger:
     except (MingjianError, OSError, sqlite3.Error):  # for `index` to tell
         seen = seen._replace(entries=None)
     folder = ledger_folder(target)
-    if not ever_signed(folder):
+    if not ever_signed(folder) and not known_head(settings, target).size:
         return seen
     try:
         head = open_ledger(settings, target).note.checkpoint

@@ -8,6 +8,13 @@ import zlib
 from typing import Any
 
 MAX_BYTES = 1 << 30  # of all files together, unpacked
+MAX_TEXT = 1 << 24  # bytes of a JSON text: a file, or a line of a .jsonl
+_MAX_PROOFS = 1 << 28  # of one that has something of each record
+_LARGE = ("ledger.json", "redactions.json")
+MAX_PARTS = 40_000_000  # of a JSON file, weighed by the memory they take: < 3 GB
+_PARTS = ((b",", 1), (b":", 1), (b"[", 2), (b"{", 4))
+_PDF_TOKEN = re.compile(rb" obj|endobj|/EmbeddedFile\b|/FlateDecode|stream\r?\n")
+_PDF_PIECE = 1 << 16
 
 
 def raw_id(raw: bytes) -> str:
@@ -58,23 +65,72 @@ def _other_parties(payload: dict[str, Any], row: dict[str, Any]) -> list[str]:
 
 
 def pdf_attachments(pdf: bytes, most: int = MAX_BYTES) -> list[bytes]:
-    """Contents of the files embedded in a PDF, in the order in which they stand there.
+    """Contents of the files embedded in a PDF, in the order in which they stand there. The PDF is
+    gone through once, from its beginning to its end.
 
     Raises:
-        ValueError: together they are more than `most` bytes.
+        ValueError: together they are more than `most` bytes, or the end of one is missing.
+        zlib.error: one is damaged.
     """
     found: list[bytes] = []
-    for start in re.finditer(rb"/EmbeddedFile\b", pdf):
-        opening = pdf.rfind(b" obj", 0, start.start())
-        stream = re.compile(rb"stream\r?\n").search(pdf, start.end())
-        if opening < 0 or not stream or b"endobj" in pdf[opening : stream.start()]:
-            continue  # a reference to the type, not the stream itself
-        if b"/FlateDecode" in pdf[opening : stream.start()]:
-            inflater = zlib.decompressobj()
-            found.append(inflater.decompress(pdf[stream.end() :], most + 1))
-        else:
-            found.append(pdf[stream.end() : pdf.index(b"\nendstream", stream.end())])
-        most -= len(found[-1])
-        if most < 0:
-            raise ValueError("more is attached than the manifest lists")
+    place, inside, embedded, packed = 0, False, False, False  # inside: of an object
+    while token := _PDF_TOKEN.search(pdf, place):
+        word, place = token.group(), token.end()
+        if word in (b" obj", b"endobj"):
+            inside, embedded, packed = word == b" obj", False, False
+        elif word == b"/FlateDecode":
+            packed = True
+        elif word == b"/EmbeddedFile":
+            embedded = inside
+        elif embedded:  # its stream; where none is, that was a reference to the type
+            if packed:
+                content, place = _inflated(pdf, place, most)
+            else:
+                start, place = place, pdf.index(b"\nendstream", place)
+                content = pdf[start:place]
+            inside = embedded = packed = False
+            found.append(content)
+            most -= len(content)
+            if most < 0:
+                raise ValueError("more is attached than the manifest lists")
+    return found
+
+
+def _inflated(pdf: bytes, place: int, most: int) -> tuple[bytes, int]:
+    """(the content packed at `place`, no more of it than `most` and a byte; where it ends)."""
+    inflater, parts = zlib.decompressobj(), []
+    while not inflater.eof and most >= 0 and place < len(pdf):
+        piece = pdf[place : place + _PDF_PIECE]
+        parts.append(inflater.decompress(piece, most + 1))
+        place += len(piece) - len(inflater.unused_data)
+        most -= len(parts[-1])
+    return b"".join(parts), place
+
+
+def too_much(files: dict[str, bytes]) -> list[tuple[str, str, str]]:
+    """(name, English, Chinese) of JSON files that are larger than those of any pack of ours: to
+    read them could take all the memory there is. One of a person with 200,000 messages has some
+    6 million parts in events.jsonl, 9 million and 100 MB in ledger.json.
+
+    Args:
+        files: contents by name.
+    """
+    found = []
+    for name, data in files.items():
+        if not name.endswith((".json", ".jsonl")):
+            continue
+        most = _MAX_PROOFS if name in _LARGE else MAX_TEXT
+        longest = len(data)
+        if name.endswith(".jsonl") and longest > most:
+            longest = max(map(len, data.split(b"\n")))
+        if longest > most:
+            en, zh = f"{most >> 20} MiB", f"{most >> 20} MiB"
+            if name.endswith(".jsonl"):
+                en, zh = f"{en} in one line", f"一行 {zh}"
+            found.append(
+                (name, f"too large to be read: more than {en}", f"过大，不予读取：超过{zh}")
+            )
+        elif sum(data.count(mark) * weight for mark, weight in _PARTS) > MAX_PARTS:
+            found.append((name, "too large to be read: it has too many parts",
+                          "过大，不予读取：所含项目过多"))  # fmt: skip
     return found

@@ -62,6 +62,8 @@ def ledger_checks(
         rows = [{"sm3": opened.digests.get(row["n"]), **row} for row in events]
         told = json.loads(files[LEDGER])
         checks += _entries(told, note, rows, alerts, handled, opened.proofs)
+    except Unreadable as error:
+        checks.append(Check(_ENTRIES, False, error.en, error.zh))
     except _WRONG as error:
         checks.append(_failed(_ENTRIES, LEDGER, error))
     if CONSISTENCY in files:
@@ -69,10 +71,22 @@ def ledger_checks(
             checks.append(_extension(json.loads(files[CONSISTENCY]), note, key, given))
         except _WRONG as error:
             checks.append(_failed(_EXTENDS, CONSISTENCY, error))
-    elif given:
+    elif given and not _same_head(given, note):
         checks.append(Check(_EXTENDS, False, "the pack does not show that it goes on from yours",
                             "本包未证明由您所持的签名头延续而来"))  # fmt: skip
     return checks + stamp_checks(files, note)
+
+
+class Unreadable(Damaged):
+    """Another file than the one at hand."""
+
+
+def _same_head(given: bytes, note: Note) -> bool:
+    """Whether the head given earlier is the pack's own: there is nothing to go on from."""
+    try:
+        return read_note(given).checkpoint == note.checkpoint
+    except _WRONG:
+        return False
 
 
 def _failed(name: str, file: str, error: Exception) -> Check:
@@ -190,7 +204,10 @@ def _wanted_alerts(alerts: list[dict[str, Any]]) -> Iterator[_Wanted]:
 def _wanted_lines(handled: list[bytes]) -> Iterator[_Wanted]:
     before = 0
     for line in handled:
-        number = json.loads(line)["n"]
+        try:
+            number = json.loads(line)["n"]
+        except (ValueError, KeyError, TypeError):
+            raise Unreadable(f"{HANDLING} cannot be read", f"{HANDLING} 无法读取") from None
         if type(number) is not int or number <= before:
             raise Damaged(f"{HANDLING}: its lines are not in order", f"{HANDLING}：各行次序有误")
         before = number
@@ -232,7 +249,7 @@ def _extension(
     path = [bytes.fromhex(one) for one in told["proof"]]
     if told["v"] != 1 or newest.checkpoint != new:
         raise Damaged("it is of another head than the pack's", "不是本包签名头的证明")
-    if given and read_note(given).checkpoint != old:
+    if given and read_note(given).checkpoint not in (old, new):
         return Check(_EXTENDS, False, "the earlier head in it is not the one you gave",
                      "其中较早的签名头不是您所持的那一个")  # fmt: skip
     if (

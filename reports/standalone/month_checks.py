@@ -11,7 +11,15 @@ from reports.standalone.words import Check, Damaged, why
 
 FIGURES = "figures.json"
 _CHECK = "figures"
-_NONE_OF_OURS = (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
+_NONE_OF_OURS = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+    OverflowError,
+    OSError,
+)  # fmt: skip; OSError: a time that no calendar has
 
 
 def month_checks(files: dict[str, bytes], about: dict[str, Any]) -> list[Check]:

@@ -10,14 +10,16 @@ import re
 from collections import Counter
 from typing import Any, NamedTuple
 
-from reports.standalone.words import Check, Damaged, why
+from reports.standalone.words import OPENINGS, Check, Damaged, why
 from sinks.ledger.sm3 import sm3
 
 REDACTIONS = "redactions.json"
 FORM = 2  # of redactions.json and of openings
-_HOLES, _OPENED = "redactions", "openings"
-_BAD = (KeyError, TypeError, ValueError, AttributeError, RecursionError, IndexError)
-_FILLED = re.compile("(?:\\*|·|＊|𐄂|\\\\\\\\u002a|\\\\u002a|\\\\ud800\\\\udd02)+|9+".encode())
+_HOLES = "redactions"
+_BAD = (KeyError, TypeError, ValueError, AttributeError, RecursionError, IndexError,
+        OverflowError)  # fmt: skip
+# A thousand at a time: without a bound, matching keeps something of each star
+_STARS = re.compile("(?:\\*|·|＊|𐄂|\\\\\\\\u002a|\\\\u002a|\\\\ud800\\\\udd02){1,1000}".encode())
 _SM3_HEX = re.compile("[0-9a-f]{64}")
 _SALT, _HOLE, _RECORD = 32, b"mingjian hole 2\n", b"mingjian record 2\n"
 
@@ -64,7 +66,7 @@ def redaction_checks(
     if not rows and REDACTIONS not in files:
         if openings:
             en, zh = "nothing was taken out of this pack", "本包没有遮盖任何内容"
-            return [Check(_OPENED, False, en, zh)], UNOPENED
+            return [Check(OPENINGS, False, en, zh)], UNOPENED
         return [], UNOPENED
     try:
         raws = {number: base64.b64decode(row["raw"]) for number, row in rows.items()}
@@ -90,7 +92,7 @@ def redaction_checks(
     some = ", ".join(f"#{number}" for number in sorted(rows)[:20])
     en = f"what these records were is the signer's word until they are opened (--openings): {some}"
     zh = f"下列记录的原貌在披露前仅由签名者陈述（--openings）：{some}"
-    return [*checks, Check(_OPENED, None, en, zh)], UNOPENED
+    return [*checks, Check(OPENINGS, None, en, zh)], UNOPENED
 
 
 def _holes(told: dict[str, Any], raws: dict[int, bytes]) -> list[dict[str, Any]]:
@@ -107,7 +109,7 @@ def _holes(told: dict[str, Any], raws: dict[int, bytes]) -> list[dict[str, Any]]
             raise Damaged(f"record {number}: its places are not in order",
                           f"第 {number} 条：遮盖位置次序有误")  # fmt: skip
         filled = raws[number][at : at + length]
-        if len(filled) != length or not _FILLED.fullmatch(filled):
+        if len(filled) != length or not _is_filler(filled):
             raise Damaged(f"record {number}: what was taken out is not stars alone",
                           f"第 {number} 条：遮盖处并非全为星号")  # fmt: skip
         if not _SM3_HEX.fullmatch(hole["commitment"]):
@@ -119,6 +121,14 @@ def _holes(told: dict[str, Any], raws: dict[int, bytes]) -> list[dict[str, Any]]
         raise Damaged(f"record {empty[0]} is said to be redacted and has no place",
                       f"第 {empty[0]} 条标为已遮盖，却没有遮盖位置")  # fmt: skip
     return holes
+
+
+def _is_filler(filled: bytes) -> bool:
+    """Whether it is stars alone, in the ways a star is written, or nines alone."""
+    place = 0
+    while place < len(filled) and (stars := _STARS.match(filled, place)):
+        place = stars.end()
+    return bool(filled) and (place == len(filled) or not filled.strip(b"9"))
 
 
 def _opened(
@@ -165,10 +175,10 @@ def _opened(
                 raise Damaged(f"record {number}: opened whole, it is not what was committed to",
                               f"第 {number} 条：全部披露后与其承诺的摘要不符")  # fmt: skip
     except _BAD as error:
-        return Check(_OPENED, False, *why(error)), UNOPENED
+        return Check(OPENINGS, False, *why(error)), UNOPENED
     done = len(opened.digests)
     check = Check(
-        _OPENED,
+        OPENINGS,
         True,
         f"{len(seen)} of {len(holes)} places fit; {done} records are whole and have their digests",
         f"{len(holes)} 处中披露 {len(seen)} 处，均相符；{done} 条记录已完整，摘要一致",

@@ -25,7 +25,7 @@ import zipfile
 from reports.standalone.checks import Verifier
 from reports.standalone.contents import MAX_BYTES
 from reports.standalone.words import Check, Outcome, language, shown, unreadable, why
-from reports.standalone.zip_checks import around
+from reports.standalone.zip_checks import around, unpacked
 
 MAX_BESIDE = 1 << 28  # bytes of openings, of a head
 
@@ -34,23 +34,31 @@ def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
     """(files by name, what was wrong with the archive itself)."""
     files: dict[str, bytes] = {}
     problems: list[tuple[str, str]] = []
-    total = 0
     try:
         with zipfile.ZipFile(path) as pack, open(path, "rb") as whole:
-            problems += around(whole.read(MAX_BYTES), pack.infolist())
-            for info in pack.infolist():
-                name, total = info.filename, total + info.file_size
+            members, total = pack.infolist(), 0
+            for info in members:
+                total += info.file_size
+                if total > MAX_BYTES:
+                    name = info.filename
+                    return {}, [Check("archive", False, f"{name}: beyond 1 GiB unpacked",
+                                      f"{name}：解压超过 1 GiB")]  # fmt: skip
+            problems += around(whole.read(MAX_BYTES), members)
+            for info in members:
+                name = info.filename
                 if name in files:
                     problems.append((f"{name} is in it twice", f"{name} 出现两次"))
-                elif total > MAX_BYTES:
-                    problems.append((f"{name}: beyond 1 GiB unpacked", f"{name}：解压超过 1 GiB"))
-                else:
-                    try:
-                        files[name] = pack.read(info)
-                    except Exception as error:  # zipfile raises many kinds for damaged members
-                        en, zh = why(error)
-                        problems.append((f"{name}: {en}", f"{name} 无法解压：{zh}"))
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+                    continue
+                try:
+                    files[name] = unpacked(pack, info)
+                except MemoryError:
+                    raise
+                except Exception as error:  # zipfile raises many kinds for damaged members
+                    en, zh = why(error)
+                    problems.append((f"{name}: {en}", f"{name} 无法解压：{zh}"))
+    except MemoryError:
+        raise
+    except Exception:  # and for what is no archive
         en = "this is no ZIP, or its end is missing; give the .zip of the pack"
         problems.append((en, "这不是 ZIP 文件，或文件不完整；请指定证据包的 .zip"))
     return files, [Check("archive", False, en, zh) for en, zh in problems]

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from typing import NamedTuple
 
-TRUST = "key trust"
+TRUST, OPENINGS = "key trust", "openings"
 _NAMES = {
     "archive": "压缩包",
     "signature": "签名",
@@ -22,7 +22,7 @@ _NAMES = {
     "completeness": "完整性声明",
     "rule": "规则",
     "redactions": "遮盖",
-    "openings": "披露核对",
+    OPENINGS: "披露核对",
     "media": "文件内容",
     "figures": "统计数字",
     "ledger head": "账本签名头",
@@ -60,8 +60,14 @@ class Outcome(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """No check failed, apart from whose key it is."""
-        return bool(self.checks) and all(c.ok is not False for c in self.checks if c.name != TRUST)
+        """No check of the pack itself failed: whose key it is and what is given with it aside."""
+        own = [one for one in self.checks if one.name not in (TRUST, OPENINGS)]
+        return bool(own) and all(one.ok is not False for one in own)
+
+    @property
+    def openings_fit(self) -> bool:
+        """Nothing is given with it that says what was taken out and does not fit."""
+        return all(one.ok is not False for one in self.checks if one.name == OPENINGS)
 
     @property
     def key_known(self) -> bool | None:
@@ -71,7 +77,7 @@ class Outcome(NamedTuple):
     @property
     def passed(self) -> bool:
         """No check failed. Without a fingerprint to compare, this says nothing of who signed."""
-        return self.whole and self.key_known is not False
+        return self.whole and self.key_known is not False and self.openings_fit
 
     def verdict(self, language: str) -> str:
         """One sentence; it says so when nobody knows whose key it is."""
@@ -79,6 +85,9 @@ class Outcome(NamedTuple):
         if not self.whole:
             en = "verification FAILED; do not rely on this pack"
             zh = "校验未通过，此证据包不可采信"
+        elif not self.openings_fit:
+            en = "verification FAILED: the pack is whole, the openings given with it do not fit it"
+            zh = "校验未通过：证据包完整，但所给的披露文件与之不符"
         elif self.key_known:
             en = f"the pack is whole and unaltered, signed by the key you expect, {key}"
             zh = f"证据包完整，未见改动；签名公钥与预期一致：{key}"

@@ -5,11 +5,20 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from datetime import datetime, timedelta
 
 _LOCAL, _CENTRAL, _END = struct.Struct("<4s5H3L2H"), struct.Struct("<4s6H3L5H2L"), b"PK\x05\x06"
 _END_RECORD = struct.Struct("<4s4H2LH")
 _SIGNATURES = (b"PK\x03\x04", b"PK\x01\x02")
-_DESCRIPTOR = 0x8  # flag: sizes stand behind the content
+_MADE, _UTF8 = 3 << 8 | 20, 0x800  # by a Unix, version 2.0; flag: a name in UTF-8
+# How files are packed and what attributes they have: as packs are made, and as Python's own
+# zipfile packs what somebody took out of one. Nothing in between, or a message fits in there.
+_FORMS = (
+    (zipfile.ZIP_DEFLATED, 0o100644 << 16),
+    (zipfile.ZIP_STORED, 0o600 << 16),
+)
+_SPAN = timedelta(minutes=1)  # in which the files of one archive were written
+_PIECE = 1 << 20
 
 
 def around(data: bytes, members: list[zipfile.ZipInfo]) -> list[tuple[str, str]]:
@@ -18,20 +27,39 @@ def around(data: bytes, members: list[zipfile.ZipInfo]) -> list[tuple[str, str]]
 
     Args:
         data: the whole archive.
-        members: of its directory.
+        members: of its directory; unpacked, they are not more than one is willing to go through.
     """
     place = 0
-    for info in sorted(members, key=lambda one: one.header_offset):
+    for info in members:
+        if info.filename != info.orig_filename:
+            name = ascii(info.filename)[:80]
+            return [(f"the name of {name} goes on behind its end", f"{name} 的文件名之后另有内容")]
         end = _file(data, info, place)
         if not end:
             name = ascii(info.filename)[:80]
             return [(f"around {name} there are bytes that belong to no file, or are said twice",
                      f"{name} 前后有不属于任何文件的内容，或前后记载不一")]  # fmt: skip
         place = end
-    if not _directory(data, place, len(members)):
+    if not _directory(data, place, members):
         return [("there are bytes after its last file that belong to none, or a comment",
                  "最后一个文件之后有多余的字节或注释")]  # fmt: skip
+    if members and not _alike(members):
+        return [("its files are not packed, dated and marked as in a pack",
+                 "文件的压缩方式、时间或属性与证据包不符")]  # fmt: skip
     return []
+
+
+def unpacked(pack: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """The content of one file, never more than its size as the directory says.
+
+    Raises:
+        NotImplementedError: it is packed in a way that packs do not use.
+        zipfile.BadZipFile, zlib.error, and others of `zipfile`: it is damaged.
+    """
+    if info.compress_type not in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+        raise NotImplementedError(info.compress_type)
+    with pack.open(info) as content:
+        return content.read(info.file_size + 1)  # a number: else it inflates whatever there is
 
 
 def _file(data: bytes, info: zipfile.ZipInfo, place: int) -> int:
@@ -39,46 +67,71 @@ def _file(data: bytes, info: zipfile.ZipInfo, place: int) -> int:
     start = place + _LOCAL.size
     if info.header_offset != place or info.extra or info.comment or len(data) < start:
         return 0
-    mark, _, flags, method, _, _, crc, packed, size, name, extra = _LOCAL.unpack(data[place:start])
-    told = (info.flag_bits, info.compress_type, info.CRC, info.compress_size, info.file_size)
-    if mark != _SIGNATURES[0] or extra or flags & _DESCRIPTOR:
+    mark, version, flags, method, _, _, _, packed, size, name, extra = _LOCAL.unpack(
+        data[place:start]
+    )
+    if mark != _SIGNATURES[0] or extra or version != zipfile.DEFAULT_VERSION or flags & ~_UTF8:
         return 0
-    if (flags, method, crc, packed, size) != told:
-        return 0
-    written = info.orig_filename.encode("utf-8" if flags & 0x800 else "cp437", "replace")
-    if data[start : start + name] != written:
+    if (packed, size) != (info.compress_size, info.file_size):
         return 0
     end = start + name + packed
-    return end if _whole(data[start + name : end], method, size) else 0
+    return end if _whole(memoryview(data)[start + name : end], method, size) else 0
 
 
-def _whole(packed: bytes, method: int, size: int) -> bool:
-    """Whether the packed bytes end where their content does."""
+def _whole(packed: memoryview, method: int, size: int) -> bool:
+    """Whether the packed bytes end where their content does. Content is let go piece by piece."""
     if method != zipfile.ZIP_DEFLATED:
         return method == zipfile.ZIP_STORED and len(packed) == size
-    inflater = zlib.decompressobj(-15)
+    inflater, length, place = zlib.decompressobj(-15), 0, 0
+    rest = b""
     try:
-        length = len(inflater.decompress(packed, size + 1))
+        while not inflater.eof and length <= size:
+            if not rest:
+                rest = bytes(packed[place : place + _PIECE])
+                place += len(rest)
+            more = inflater.decompress(rest, _PIECE)
+            if not rest and not more and not inflater.eof:
+                return False  # cut short
+            length, rest = length + len(more), inflater.unconsumed_tail
     except zlib.error:
         return True  # said when the file is read
-    return length <= size and (length < size or inflater.eof) and not inflater.unused_data
+    return length == size and not inflater.unused_data and place == len(packed)
 
 
-def _directory(data: bytes, place: int, count: int) -> bool:
-    """Whether the directory and the end record follow, with nothing in or behind them."""
+def _directory(data: bytes, place: int, members: list[zipfile.ZipInfo]) -> bool:
+    """Whether the directory and the end record follow, with nothing in or behind them, and say of
+    each file what stands before it."""
     start = place
-    for _ in range(count):
+    for info in members:
         head = data[place : place + _CENTRAL.size]
         if len(head) < _CENTRAL.size or head[:4] != _SIGNATURES[1]:
             return False
         fields = _CENTRAL.unpack(head)
-        name, extra, comment, disk = fields[10], fields[11], fields[12], fields[13]
-        if extra or comment or disk:
+        name, extra, comment, disk, marks, offset = *fields[10:15], fields[16]
+        if extra or comment or disk or marks or fields[1] != _MADE or offset != info.header_offset:
             return False
-        place += _CENTRAL.size + name
-    end = data[place:]
+        # version, flags, method, time, date, CRC, sizes and the length of the name, then the name
+        first = offset + _LOCAL.size
+        if data[offset + 4 : first - 2] != head[6:30]:
+            return False
+        place += _CENTRAL.size
+        if data[first : first + name] != data[place : place + name]:
+            return False
+        place += name
+    end, count = data[place:], len(members)
     if len(end) != _END_RECORD.size:
         return False
     mark, disk, first, here, entries, size, offset, comment = _END_RECORD.unpack(end)
     told = (disk, first, here, entries, size, offset, comment)
     return mark == _END and told == (0, 0, count, count, place - start, start, 0)
+
+
+def _alike(members: list[zipfile.ZipInfo]) -> bool:
+    """Whether all files have one form, which is a known one, and were written together."""
+    forms = {(info.compress_type, info.external_attr) for info in members}
+    plain = all(bool(info.flag_bits) != info.filename.isascii() for info in members)
+    try:
+        times = [datetime(*info.date_time) for info in members]  # noqa: DTZ001 - a ZIP has no zone
+    except ValueError:
+        return False
+    return len(forms) == 1 and forms <= {*_FORMS} and plain and max(times) - min(times) <= _SPAN

@@ -29,11 +29,12 @@ from sinks.archive.keys import TenantKeys
 from sinks.archive.leaves import CUSTODY, ENTERED, MEDIA, OtherLeaf, digest_of
 from sinks.archive.media_rows import FILE as MEDIA_FILE
 from sinks.archive.objects import Objects
-from sinks.archive.rows import ArchiveIndex
+from sinks.archive.rows import ArchiveIndex, Stored
 from sinks.archive.sqlite_index import SqliteIndex
 from sinks.archive.terms import Terms, search_key
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.ledger.checkpoint import Signs
+from sinks.ledger.known import SIGNED, SIGNED_ROOT, known_from, known_of
 from sinks.ledger.log import Ledger
 from sinks.ledger.trouble import not_this_key
 
@@ -121,6 +122,7 @@ class ArchiveSink:
                 hit_book=HitBook(self._path),
                 read=self._entries,
             )
+            self._remember()  # also what was signed before the index was told
             self._signed = self._clock()
             positions = self._index.positions()
             for book in self._books:
@@ -136,7 +138,7 @@ class ArchiveSink:
         """See `KeepsPositions`."""
         try:
             found = self._opened_index().positions()
-            for own in (HITS, *(book.kind for book in self._books)):
+            for own in (HITS, SIGNED, SIGNED_ROOT, *(book.kind for book in self._books)):
                 found.pop(own, None)
             return found
         except (OSError, sqlite3.Error) as error:
@@ -281,9 +283,17 @@ class ArchiveSink:
     def _sign(self) -> None:
         try:
             self._opened_ledger_now().checkpoint([self._signer], int(self._clock() * 1000))
-        except OSError as error:
+            self._remember()
+        except (OSError, sqlite3.Error) as error:
             raise self._busy(error) from None
         self._signed = self._clock()
+
+    def _remember(self) -> None:
+        """Let the index know the newest head, so that it is missed when it is gone."""
+        index, last = self._opened_index(), self._opened_ledger_now().last
+        known = known_of(last.checkpoint if last else None)
+        if known.size and known_from(index.positions()) != known:
+            index.store(Stored((), (), (), (), known.positions(), index.leaves()))
 
     def _stale(self) -> bool:
         waits = not self._archiver.empty()
@@ -296,8 +306,13 @@ class ArchiveSink:
         return ledger.size > (ledger.last.checkpoint.size if ledger.last else 0)
 
     def _opened_ledger(self) -> Ledger:
-        leaves = self._opened_index().leaves()
-        return Ledger(self._path / LEDGER_FOLDER, origin_of(self._tenant), at_least=leaves)
+        index = self._opened_index()
+        return Ledger(
+            self._path / LEDGER_FOLDER,
+            origin_of(self._tenant),
+            at_least=index.leaves(),
+            known=known_from(index.positions()),
+        )
 
     def _require_same_key(self, ledger: Ledger) -> None:
         last, key = ledger.last, self._signer.key_id

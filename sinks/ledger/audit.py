@@ -16,8 +16,10 @@ from sinks.ledger import tree
 from sinks.ledger.checkpoint import Note
 from sinks.ledger.hashes import Subtrees, edges_of, read_hashes
 from sinks.ledger.heads import HISTORY, read_heads
+from sinks.ledger.known import NONE_KNOWN, Known, missed
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.reader import LedgerReader
+from sinks.ledger.tail import tail_damage, tail_path
 from sinks.ledger.tiles import ENTRIES, WIDTH, bundle, tile_path, tile_root, unbundle
 from sinks.ledger.trouble import LedgerDamaged
 
@@ -35,6 +37,7 @@ def audit(
     folder: str | Path,
     signature: Callable[[Note], bool],
     progress: Callable[[int, int], None] = lambda done, of: None,
+    known: Known = NONE_KNOWN,
 ) -> Iterator[Damage]:
     """Everything that is wrong with a ledger.
 
@@ -42,16 +45,17 @@ def audit(
         folder: where it lies.
         signature: whether a head is signed as it should be.
         progress: told how many entries of how many have been looked at.
+        known: the newest signed head that somebody else knows of, asked for before.
 
     Raises:
         MingjianError: there is no ledger, or no head of it can be read.
     """
     found = read_heads(Path(folder))
     notes = found.usable
-    if found.wrong:
+    if wrong := found.wrong or missed(Path(folder), found, known):
         if not notes:
-            raise found.wrong
-        yield Damage(HISTORY, -1, found.wrong.en, found.wrong.zh)
+            raise wrong
+        yield Damage(HISTORY, -1, wrong.en, wrong.zh)
     forged = {number for number, note in enumerate(notes) if not signature(note)}
     for number in sorted(forged):
         yield Damage(_head(number, notes[number]), -1, "its signature is not valid", "签名无效")
@@ -97,7 +101,20 @@ class _Audit:
                 if len(found) == WIDTH:
                     above.append(tile_root(found))
             below, level = above, level + 1
+        yield from self._tail()
         yield from self._heads()
+
+    def _tail(self) -> Iterator[Damage]:
+        number, count = divmod(self._size, WIDTH)
+        place = tail_path(self._folder, number).name
+        try:
+            hashes = self._hashes(0, number, count)[:count] if count else []
+            found = tail_damage(self._folder, number, hashes)
+        except MingjianError as error:
+            yield Damage(place, -1, error.en, error.zh)
+            return
+        if found:
+            yield Damage(place, number * WIDTH + found[0], *found[1:])
 
     def _entries(self, number: int) -> tuple[list[bytes], list[Damage]]:
         """(hashes that are believed, what is wrong) of a bundle and its tile."""

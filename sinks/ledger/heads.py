@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,9 +45,9 @@ class Heads(NamedTuple):
 
     @property
     def usable(self) -> list[Note]:
-        """Every head that can be read, oldest first."""
+        """Every head that can be read, oldest first, also where the history is out of order."""
         if self.newest is None or self.newest in self.notes:
-            return self.notes
+            return sorted(self.notes, key=lambda note: note.checkpoint.size)
         return sorted({*self.notes, self.newest}, key=_age)
 
 
@@ -220,6 +221,13 @@ def _why(
     torn = bool(gaps) and gaps[-1].ends == len(data or b"")
     if len(gaps) > torn or (torn and found.newest is None):
         return _no_head(data or b"", gaps[0])
+    for before, behind in pairwise(note.checkpoint.size for note in found.notes):
+        if behind < before:
+            return (
+                f"{HISTORY} is out of order: the head of {behind:,} entries stands behind that of"
+                f" {before:,}",
+                f"{HISTORY} 次序有误：{behind:,} 条的签名头排在 {before:,} 条的之后",
+            )
     newest = found.newest
     if newest is None:
         if data is None and next((folder / STAMPED).glob("*/head"), None) is not None:

@@ -22,6 +22,7 @@ from sinks.ledger.edges import Growing, differing, drop_edges
 from sinks.ledger.files import FullBundles, locked
 from sinks.ledger.hashes import Subtrees, read_hashes
 from sinks.ledger.heads import append_note, mend_end, publish, read_heads
+from sinks.ledger.known import NONE_KNOWN, Known, missed
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.tail import Tail, frames, read_tail, tails
 from sinks.ledger.tiles import (
@@ -44,6 +45,7 @@ class Ledger:
         folder: where it lies; made when it is not there.
         origin: its name in signed heads; the same for ever.
         at_least: how many entries somebody was told are durable.
+        known: the newest signed head that somebody else knows of.
 
     Raises:
         LedgerDamaged: fewer entries than were signed or told, or others; or the signed heads are
@@ -51,7 +53,9 @@ class Ledger:
         MingjianError: another process writes it.
     """
 
-    def __init__(self, folder: Path, origin: str, *, at_least: int = 0) -> None:
+    def __init__(
+        self, folder: Path, origin: str, *, at_least: int = 0, known: Known = NONE_KNOWN
+    ) -> None:
         self._folder, self.origin = Path(folder), origin
         if at_least and not self._folder.is_dir():
             en = f"the folder is not there, and {at_least:,} entries were confirmed"
@@ -66,7 +70,7 @@ class Ledger:
             self._worked_out: dict[tuple[int, int], list[bytes]] = {}
             self._subtrees = Subtrees(self._hashes)
             self._failed = False
-            self._recover(at_least)
+            self._recover(at_least, known)
         except BaseException:
             os.close(self._lock)
             raise
@@ -160,11 +164,11 @@ class Ledger:
         self._tail.close()
         os.close(self._lock)
 
-    def _recover(self, at_least: int) -> None:
+    def _recover(self, at_least: int, known: Known) -> None:
         """Look at everything, and change something only then."""
         heads = read_heads(self._folder)
-        if heads.wrong:
-            raise heads.wrong
+        if wrong := heads.wrong or missed(self._folder, heads, known):
+            raise wrong
         self._last = heads.notes[-1] if heads.notes else None
         signed_size = self._signed_size()
         self._bundles = FullBundles(self._folder, signed_size)
@@ -186,6 +190,8 @@ class Ledger:
         self._load_tiles(full)
         self._growing.hashes[0] += [leaf_hash(entry) for entry in self._growing.entries]
         self._extends_last()
+        if known.size and not known.fits(self.root(known.size)):
+            raise self._not_those(known.size)
         if signed_size >= WIDTH:  # the entries themselves, not their hashes alone
             last = signed_size // WIDTH - 1
             self._bundles.require(last, self._hashes(0, last, WIDTH))
@@ -253,13 +259,15 @@ class Ledger:
 
     def _extends_last(self) -> None:
         if self.last and self.root(self.last.checkpoint.size) != self.last.checkpoint.root:
-            size = self.last.checkpoint.size
-            raise LedgerDamaged(
-                self._folder,
-                f"its first {size:,} entries are not those that were signed: an entry or a hash was"
-                " altered",
-                f"前 {size:,} 条与签名时不同：有条目或哈希被改动",
-            )
+            raise self._not_those(self.last.checkpoint.size)
+
+    def _not_those(self, size: int) -> LedgerDamaged:
+        return LedgerDamaged(
+            self._folder,
+            f"its first {size:,} entries are not those that were signed: an entry or a hash was"
+            " altered",
+            f"前 {size:,} 条与签名时不同：有条目或哈希被改动",
+        )
 
     def _finish(self, entries: list[bytes]) -> None:
         """A bundle is full: write it, and begin the next tail."""

@@ -15,10 +15,13 @@ from typing import NamedTuple
 
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.ledger import tree
-from sinks.ledger.checkpoint import Note
-from sinks.ledger.files import locked
+from sinks.ledger.checkpoint import Checkpoint, Note
+from sinks.ledger.files import FullBundles, locked
 from sinks.ledger.hashes import Subtrees, read_hashes
 from sinks.ledger.heads import read_heads, stamped_heads, write_history
+from sinks.ledger.known import NONE_KNOWN, Known, missed
+from sinks.ledger.tail import tail_damage
+from sinks.ledger.tiles import WIDTH
 from sinks.ledger.trouble import HeadsDamaged, LedgerDamaged, no_ledger
 
 
@@ -38,7 +41,12 @@ class Mending(NamedTuple):
 
 @contextmanager
 def mending(
-    folder: Path, given: Iterable[Note], trusts: Callable[[Note], bool], *, fresh: bool
+    folder: Path,
+    given: Iterable[Note],
+    trusts: Callable[[Note], bool],
+    *,
+    fresh: bool,
+    known: Known = NONE_KNOWN,
 ) -> Iterator[Mending]:
     """What can be made of a damaged history, while nobody else writes the ledger.
 
@@ -46,6 +54,7 @@ def mending(
         given: heads that were given out before.
         trusts: says of a head whether it is signed as it should be.
         fresh: begin a new history where no head is left.
+        known: the newest signed head that somebody else knows of: the entries have to lead to it.
 
     Raises:
         MingjianError: nothing is wrong, no head is left, or another process writes.
@@ -56,33 +65,91 @@ def mending(
     lock = locked(folder)
     try:
         found = read_heads(folder)
-        if found.wrong is None:
+        wrong = found.wrong or missed(folder, found, known)
+        if wrong is None:
             raise _whole(folder)
-        there = {*found.usable, *stamped_heads(folder), *given}
-        notes = sorted(filter(trusts, there), key=lambda note: note.checkpoint[1:])
+        there = list(dict.fromkeys((*found.usable, *stamped_heads(folder), *given)))
+        notes = _counted(there, trusts)
+        if not notes and there:
+            raise _of_others(wrong, there[-1])
         if not notes and not fresh:
-            raise _none_left(found.wrong)
-        _require_fit(folder, notes)
-        yield Mending(folder, notes, len(there) - len(notes), found.wrong)
+            raise _none_left(wrong)
+        _require_fit(folder, notes, known)
+        yield Mending(folder, notes, sum(not trusts(note) for note in there), wrong)
     finally:
         os.close(lock)
 
 
-def _require_fit(folder: Path, notes: list[Note]) -> None:
+def _counted(there: Iterable[Note], trusts: Callable[[Note], bool]) -> list[Note]:
+    """Heads that count, each once, with the signatures alone that make them count; oldest first."""
+    found: dict[Checkpoint, Note] = {}
+    for note in filter(trusts, there):
+        alone = (note._replace(signatures=(one,)) for one in note.signatures)
+        good = tuple(one.signatures[0] for one in alone if trusts(one))
+        found.setdefault(note.checkpoint, note._replace(signatures=good))
+    return sorted(found.values(), key=lambda note: (note.checkpoint.size, note.checkpoint.at))
+
+
+def _require_fit(folder: Path, notes: list[Note], known: Known) -> None:
     subtrees = Subtrees(lambda level, number, count: read_hashes(folder, level, number, count))
-    for note in notes:
-        head = note.checkpoint
+    wanted: list[tuple[int, Callable[[bytes], bool]]] = [
+        (note.checkpoint.size, note.checkpoint.root.__eq__) for note in notes
+    ]
+    if known.size:
+        wanted.append((known.size, known.fits))
+    for size, fits in wanted:
         try:
-            fits = tree.root(subtrees, head.size) == head.root
+            good = fits(tree.root(subtrees, size))
         except (FileNotFoundError, ValueError):
-            fits = False
-        if not fits:
-            raise LedgerDamaged(
-                folder,
-                f"the entries that are there do not lead to the signed head of {head.size:,}"
-                " entries",
-                f"现有条目推不出 {head.size:,} 条的签名头",
-            )
+            good = False
+        if not good:
+            raise _leads_not(folder, size)
+    if wanted:
+        _require_last(folder, max(size for size, _ in wanted))
+
+
+def _require_last(folder: Path, size: int) -> None:
+    """As the writer does when it opens: the entries of the last full bundle and of the tail, not
+    their hashes alone."""
+    number, count = divmod(size, WIDTH)
+    bundles = FullBundles(folder, size)
+    try:
+        full = read_hashes(folder, 0, number - 1, WIDTH) if number else []
+        hashes = read_hashes(folder, 0, number, count)[:count] if count else []
+    except (FileNotFoundError, ValueError):
+        raise _leads_not(folder, size) from None
+    if number:
+        bundles.require(number - 1, full)
+    if found := tail_damage(folder, number, hashes):
+        at, en, zh = found
+        at += number * WIDTH
+        raise LedgerDamaged(
+            folder, f"entry {at:,}, in tail-{number}: {en}", f"第 {at:,} 条（tail-{number}）：{zh}"
+        )
+
+
+def _leads_not(folder: Path, size: int) -> LedgerDamaged:
+    return LedgerDamaged(
+        folder,
+        f"the entries that are there do not lead to the signed head of {size:,} entries",
+        f"现有条目推不出 {size:,} 条的签名头",
+    )
+
+
+def _of_others(wrong: HeadsDamaged, note: Note) -> MingjianError:
+    head = note.checkpoint
+    by = ", ".join(f"{one.name} ({one.key_id.hex()})" for one in note.signatures)
+    return MingjianError(
+        f"{wrong.en}; and none is signed with the key of this installation: that of {head.size:,}"
+        f" entries of the ledger {head.origin} is signed by {by}",
+        f"{wrong.zh}；且没有一个是用本机的密钥签名的：账本 {head.origin} 的 {head.size:,} 条签名头"
+        f"由 {by} 签名",
+        fix_en="see whether tenant and keys_dir are right. A new history (--fresh) is begun only"
+        " where no head can be read: if these are worth nothing, move them out of the ledger's"
+        " folder yourself",
+        fix_zh="请检查 tenant 与 keys_dir 是否正确。只有在没有任何可读的签名头时才会开始新的历史"
+        "（--fresh）；若这些签名头确无价值，请自行将其移出账本目录",
+    )
 
 
 def _whole(folder: Path) -> MingjianError:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 from sinks.ledger.proofs import leaf_hash
-from sinks.ledger.tiles import WIDTH
+from sinks.ledger.tiles import ENTRIES, WIDTH, tile_path
 from sinks.ledger.trouble import unreadable
 from sinks.whole_file import sync, write_at
 
@@ -52,6 +53,40 @@ def read_tail(path: Path) -> tuple[list[bytes], int]:
         entries.append(entry)
         at = end + _CHECK_BYTES
     return entries, at
+
+
+def tail_damage(folder: Path, number: int, hashes: Sequence[bytes]) -> tuple[int, str, str] | None:
+    """Whether the entries that were signed of a bundle that is not full are in its tail, from which
+    the writer goes on.
+
+    Args:
+        hashes: of the leaves that were signed.
+
+    Returns:
+        (which of them is the first that is wrong, what is wrong in both languages), or None.
+
+    Raises:
+        MingjianError: it is there and cannot be read.
+    """
+    path = tail_path(folder, number)
+    if not hashes or (folder / tile_path(ENTRIES, number)).exists():
+        return None  # its entries are in the full bundle
+    if not path.exists():
+        if (folder / tile_path(ENTRIES, number)).exists():  # it became full just now
+            return None
+        return 0, "the file of the last entries is gone", "末尾条目的文件不在了"
+    entries, _ = read_tail(path)
+    for at, hashed in enumerate(hashes):
+        if at == len(entries):
+            return (
+                at,
+                f"it is cut short or altered: {at:,} of {len(hashes):,} signed entries are there in"
+                " a row",
+                f"被截断或改动：已签名的 {len(hashes):,} 条中连续的有 {at:,} 条",
+            )
+        if leaf_hash(entries[at]) != hashed:
+            return at, "the entry was altered", "该条目被改动"
+    return None
 
 
 def frames(entries: list[bytes], hashes: list[bytes]) -> bytes:

@@ -125,6 +125,8 @@ def test_messages_and_alerts_are_delivered_kept_and_found(settings, tmp_path):
     assert holder(settings, target).of("alerts", ["a1", "a2"]) == {"a1"}
     positions = of_target(settings, target)
     assert positions.pop("hits") == 1  # the archive's own: what alerts name
+    assert positions.pop("signed") == 6  # and the newest head of the ledger
+    assert positions.pop("signed_root") > 0
     assert set(positions.values()) == {path.stat().st_size, alerts.stat().st_size}
     (state,) = run(settings, once=True).targets
     assert (state.written, state.duplicates) == (0, 0)

@@ -36,7 +36,7 @@ def record(number, text="这款产品保本"):
     }  # fmt: skip
     return json.dumps(
         {"v": 1, "kind": "archive", "time": payload["msgtime"], "received_at": payload["msgtime"],
-         "tenant": "acme", "seq": number, "payload": payload}, ensure_ascii=False,
+         "seq": number, "payload": payload}, ensure_ascii=False,
     ).encode()  # fmt: skip
 
 

@@ -158,6 +158,12 @@ def test_what_may_only_be_stored_is_shown_to_an_officer_with_a_reason(call, fold
     call("zhao", "retention", "policies", str(folder / "duty.yaml"), "--apply", "--why", "合规会")
     code, _ = call("zhao", "retention", "erase", "wm1", "--why", "申请 7", "--keep")
     assert code == EXIT_OK
+    for who in ("fu", "zhao"):
+        for name, listed in SHOWN.items():
+            if name != "show":
+                code, told = call(who, "alerts", *listed)
+                assert (code, SAID[:6] in told) == (EXIT_OK, False), name
+    assert "may only be stored" in call("fu", "alerts", "list", "-o", "json")[1]
     words = ("alerts", "show", ALERT.id[:12])
     code, told = call("fu", *words, "--why", "case 7")
     assert (code, "may only be stored" in told, SAID in told) == (EXIT_USAGE, True, False)

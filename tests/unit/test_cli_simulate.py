@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -38,3 +39,10 @@ def test_where_no_truth_file_goes_that_is_said(say, tmp_path):
     text = say("--format", "stdout", "--truth", str(tmp_path / "truth.jsonl"))
     assert "not written" not in text
     assert str(tmp_path / "truth.jsonl") in text
+
+
+def test_the_records_are_of_the_company_of_the_settings(say, tmp_path):
+    (tmp_path / "s.yaml").write_text("tenant: huaxin\n")
+    say("--out", str(tmp_path / "day"), "--config", str(tmp_path / "s.yaml"))
+    lines = (tmp_path / "day" / "messages-p0.jsonl").read_text().splitlines()
+    assert {json.loads(line)["tenant"] for line in lines} == {"huaxin"}

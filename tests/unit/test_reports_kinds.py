@@ -18,6 +18,7 @@ from reports.media import LEFT_OUT, STORED, Content
 from reports.pack import build_pack
 from reports.rule_text import rule_text, without_tests
 from reports.signing import Signer
+from reports.standalone.checks import PDF
 from reports.standalone.verify import verify
 from rules.alert import sm3_raw
 from rules.decode import Decoder
@@ -339,3 +340,20 @@ def test_a_file_that_is_not_to_be_had_is_told(with_file, tmp_path, signer, outco
 )  # fmt: skip
 def test_a_rule_is_drawn_without_its_tests(rule, left, count):
     assert without_tests(rule) == (left, count)
+
+
+def test_no_digest_of_a_redacted_record_is_anywhere_to_be_read(tmp_path, signer):
+    """With it, what was taken out of a record of which all else is known could be guessed."""
+    bundle = sample_case.bundle(tmp_path, redact=frozenset({"numbers"}))
+    pack = build_pack(bundle, signer)
+    files = unpacked(pack)
+    text = shown(pack).encode() + b"".join(files[name] for name in sorted(files) if name != PDF)
+    taken = [item for item in bundle.items if item.holes]
+    assert taken
+    for item in taken:
+        for digest in (sm3_raw(item.record), hashlib.sha256(item.record).hexdigest()):
+            assert digest.encode() not in text
+            assert digest[:16].encode() not in text
+    whole = next(item for item in bundle.items if not item.holes)
+    assert sm3_raw(whole.record).encode() in text
+    assert "不收录与消息有关的保管记录" in shown(pack)

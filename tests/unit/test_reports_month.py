@@ -44,9 +44,9 @@ ALERTS = [
 ]
 
 
-def facts(alerts=ALERTS, language="zh"):
+def facts(alerts=ALERTS, language="zh", made_at=UNTIL):
     return MonthFacts(
-        request=sample_case.request(language=language),
+        request=sample_case.request(language=language, created_at=made_at),
         subject=Subject(MONTH, "2026-06", SINCE, UNTIL),
         alerts=alerts,
         before=2,
@@ -109,7 +109,7 @@ def test_it_verifies_and_its_figures_are_counted_again(pack, outcome):
 @pytest.mark.parametrize(
     "fact",
     [
-        "2026年6月合规月报", "4条告警", "较上月+100%", "2人涉及", "216条规则生效", "三级·紧急1",
+        "2026年6月合规月报", "4条告警", "较上月+100%", "2人涉及", "216条规则参与判定", "三级·紧急1",
         "已撤回Takenback1", "误导销售", "A02私收款项", "A07误导销售与违规承诺", "检索归档5",
         "合规官4、reviewer1",
         "序号不连续21", "本应告警1", "新增150条", "签名头12个，其中3个", "每日告警", "机密",
@@ -120,6 +120,14 @@ def test_the_report_says_the_figures(pack, fact):
     assert fact in shown(pack)
 
 
+def test_a_month_that_is_not_over_says_so_and_is_not_compared(signer):
+    text = shown(month_pack(facts(made_at=UNTIL - DAY), signer, None))
+    assert "制作时本月尚未结束：所有数字截至2026-06-3000:00:00" in text
+    assert "2026-06-0100:00:00至2026-06-3000:00:00" in text
+    assert "较上月" not in text
+    assert "尚未结束" not in shown(month_pack(facts(), signer, None))
+
+
 def test_the_readable_part_names_nobody(pack):
     text = shown(pack)
     assert "zhangwei" not in text
@@ -128,7 +136,10 @@ def test_the_readable_part_names_nobody(pack):
 
 
 def test_a_month_without_alerts_is_a_report_too(signer, outcome):
-    for language, says in (("zh", "本月没有规则触发告警"), ("en", "Norulealertedthismonth")):
+    for language, says in (
+        ("zh", "索引中没有本月的告警"),
+        ("en", "Noalertofthismonthisintheindex"),
+    ):
         pack = month_pack(facts([], language), signer, None)
         assert says in shown(pack)
         assert all(ok is not False for ok, _ in outcome(unpacked(pack)).values())
