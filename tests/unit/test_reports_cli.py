@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from jobs.account import account
 from jobs.cli import report
 from reports.signing import Signer
 from rules.errors import MingjianError
@@ -79,7 +80,9 @@ def test_pack_then_verify(mingjian, home):
     with zipfile.ZipFile(archive) as whole:
         files = {name: whole.read(name) for name in whole.namelist()}
     last = json.loads(files["custody.jsonl"].splitlines()[-1])
-    assert (last["who"], last["why"], last["action"]) == ("li.na", "case 7", "pack_created")
+    # who is named as maker, and the account that ran it
+    assert last["who"] == f"li.na ({account()})"
+    assert (last["why"], last["action"]) == ("case 7", "pack_created")
     bad = home / "bad.zip"
     with zipfile.ZipFile(bad, "w") as broken:
         for name, data in files.items():
