@@ -28,7 +28,7 @@ from sinks.archive.terms import Terms, named
 from sinks.ledger.log import Ledger
 
 
-def record(number, text="这款产品保本"):
+def record(number, text="这款产品保本", tenant="acme"):
     payload = {
         "msgid": f"m{number}", "action": "send", "from": "zhangsan", "tolist": ["lisi"],
         "roomid": "", "msgtime": 1_700_000_000_000 + number, "msgtype": "text",
@@ -36,7 +36,7 @@ def record(number, text="这款产品保本"):
     }  # fmt: skip
     return json.dumps(
         {"v": 1, "kind": "archive", "time": payload["msgtime"], "received_at": payload["msgtime"],
-         "seq": number, "payload": payload}, ensure_ascii=False,
+         "tenant": tenant, "seq": number, "payload": payload}, ensure_ascii=False,
     ).encode()  # fmt: skip
 
 

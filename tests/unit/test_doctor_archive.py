@@ -267,7 +267,7 @@ def _lose_index(site: Settings) -> None:
         (_lose_segment, {"segments": FAIL}),
         (_lose_keys, {"tenant_keys": FAIL}),
         (_other_keys, {"tenant_keys": FAIL}),
-        (_lose_ledger, {"ledger": WARN}),
+        (_lose_ledger, {"ledger": FAIL}),
         (_damage_head, {"ledger": FAIL}),
         (_damage_index, {"archive_index": FAIL, "segments": UNKNOWN, "tenant_keys": UNKNOWN}),
         (_lose_index, {"archive_index": FAIL, "tenant_keys": NONE}),
