@@ -33,8 +33,8 @@ from sinks.archive.terms import Terms, search_key
 from sinks.archive.whole_book import NOTHING, Entered, entered_of
 from sinks.base import NoIndexYet
 from sinks.ledger.checkpoint import Checkpoint, Note
-from sinks.ledger.heads import ever_signed, read_heads
-from sinks.ledger.known import NONE_KNOWN, Known, known_from, known_of, missed
+from sinks.ledger.heads import ever_signed
+from sinks.ledger.known import NONE_KNOWN, Known, known_from, known_of
 from sinks.ledger.reader import LedgerReader
 from sinks.tenant_keys import tenant_keys
 
@@ -166,10 +166,11 @@ def open_ledger(settings: Settings, target: Target, *, as_it_is: bool = False) -
             are behind what the index knows; or the key is not here.
     """
     name, public = trusted(settings)
-    if not as_it_is:
-        require_heads(settings, target)
     return LedgerReader(
-        ledger_folder(target), lambda note: signed_by(note, name, public), as_it_is=as_it_is
+        ledger_folder(target),
+        lambda note: signed_by(note, name, public),
+        as_it_is=as_it_is,
+        known=NONE_KNOWN if as_it_is else known_head(settings, target),
     )
 
 
@@ -190,18 +191,6 @@ def remember_head(settings: Settings, target: Target, head: Checkpoint | None) -
     """
     with closing(index_of(target, settings.tenant, writes=True)) as index:
         index.store(Stored((), (), (), (), known_of(head).positions(), index.leaves()))
-
-
-def require_heads(settings: Settings, target: Target) -> None:
-    """See to it that the heads are no fewer than the index knows.
-
-    Raises:
-        HeadsDamaged: they are, or cannot be read.
-    """
-    folder, known = ledger_folder(target), known_head(settings, target)  # it first: heads may come
-    heads = read_heads(folder)
-    if wrong := heads.wrong or missed(folder, heads, known):
-        raise wrong
 
 
 def book_of(target: Target) -> CustodyBook:

@@ -27,6 +27,7 @@ from sinks.base import AlertReader
 from sinks.ledger.checkpoint import Note
 from sinks.readers import open_reader
 from sinks.sealing import Sealer, binding
+from sinks.sqlite_reader import ambiguous
 
 WORST = "worst"
 _PAGE = 200
@@ -211,13 +212,7 @@ def alert_of(reader: AlertReader, alert_id: str) -> dict[str, Any]:
         )
     alert = reader.alert(alert_id) if alert_id.strip() else None
     if alert is None:
-        raise MingjianError(
-            f"there is no alert whose id begins with '{alert_id}'",
-            f"没有编号以“{alert_id}”开头的告警",
-            fix_en="`mingjian alerts list` shows the ids",
-            fix_zh="`mingjian alerts list` 可查看编号",
-            exit_code=EXIT_USAGE,
-        )
+        raise ambiguous(alert_id)
     return alert
 
 

@@ -75,13 +75,12 @@ def not_covered(
         shown.add(_INCLUSION)
     if ledger and ledger.stamps:
         shown.add(_TIMESTAMP)
-    shown.add(_HANDLING if redacted or not ledger else _NO_HANDLING)
-    if not redacted and not ledger:
-        shown.add(_NO_HANDLING)
+    if redacted or not ledger:
+        shown.add(_HANDLING)
     if all(one.state == STORED for one in media):
         shown.add(_MEDIA)
     if not redacted:
-        shown.add(_REDACTED)
+        shown |= {_REDACTED, _NO_HANDLING}
     if subject.kind != PERSON:
         shown.add(_PERIOD)
     return [{"id": key, "en": en, "zh": zh} for key, en, zh in _NOT_COVERED if key not in shown]

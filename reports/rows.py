@@ -180,7 +180,6 @@ class Rows:
                 {
                     "number": item.number,
                     "role": item.role,
-                    "role_text": self._words.of(ROLES[item.role]),
                     "msgid": item.message.msgid,
                     "size": len(item.record),
                     "where": where,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reports.case import EN
+from rules.plural import plural
 
 
 class Words(NamedTuple):
@@ -22,7 +23,7 @@ class Words(NamedTuple):
 
     def many(self, count: int, one: str, zh: str, more: str = "") -> str:
         """ "1 member", "2 members"; `more` where an s does not make the plural; `zh` has a %d."""
-        return self(f"{count:,} {one if count == 1 else more or one + 's'}", zh % count)
+        return self(plural(count, one, more), zh % count)
 
     def listed(self, names: list[str]) -> str:
         """Names one after another."""

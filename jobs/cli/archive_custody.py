@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from desk.desk import EXPORTED_BOOK, Desk
+from desk.desk import EXPORTED_BOOK, UNMASKED, Desk
 from desk.roles import READ_CUSTODY, reason_given
 from desk.written_files import write_noted
 from jobs.archive import archive_target, desk_of, open_index
@@ -31,7 +31,7 @@ from jobs.cli.app import (
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.custody_table import CustodyTable
-from jobs.cli.custody_words import ACTIONS, UNMASKED, is_unmasked
+from jobs.cli.custody_words import ACTIONS, is_unmasked
 from jobs.cli.words import plural
 from rules.alert import sm3_raw
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from desk.desk import EXPORTED, UNMASKED
 from desk.roles import RIGHT_NAMES
 from jobs.cli.alert_list import SHORT_ID, when
 from jobs.cli.app import say
@@ -17,7 +18,6 @@ from reports.masking import mask_numbers
 from rules.retention.holds import HoldScope
 from sinks.archive.custody import Deed, named_leaves
 
-EXPORTED, UNMASKED = "exported", "unmasked"
 ACTIONS = {
     "searched": ("searched", "检索"),
     "saw": ("saw", "查看"),

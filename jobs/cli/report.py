@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +25,14 @@ from jobs.cli.app import (
 )
 from reports.signing import PASSPHRASE_VARIABLE, PUBLIC_FILE, Signer, fingerprint
 from reports.standalone.verify import verify as outcome_of
-from reports.standalone.words import Check, Outcome, shown, unreadable
+from reports.standalone.words import (
+    NO_FINGERPRINT,
+    Check,
+    Outcome,
+    fingerprint_in,
+    shown,
+    unreadable,
+)
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 
 report_app = typer.Typer(
@@ -90,11 +96,10 @@ def verify(
                 fix_zh="签名在证据包的 ZIP 内；两个文件请放在一起",
                 exit_code=EXIT_USAGE,
             )
-    mark = re.sub(r"[\s:]", "", expected or "").lower()
-    if expected is not None and not re.fullmatch("[0-9a-f]{64}", mark):
+    mark = fingerprint_in(expected or "")
+    if expected is not None and not mark:
         raise MingjianError(
-            "a fingerprint is 64 digits, 0 to 9 and a to f",
-            "指纹为 64 位十六进制数字",
+            *NO_FINGERPRINT,
             fix_en="give the whole fingerprint, or leave --fingerprint out to expect the key here",
             fix_zh="请给出完整的指纹；不带 --fingerprint 则以本机密钥为准",
             exit_code=EXIT_USAGE,

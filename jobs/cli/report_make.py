@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from config.settings import Settings
-from desk.desk import EXPORTED, Desk
+from desk.desk import EXPORTED
 from desk.roles import EXPORT, SEE_RESTRICTED, UNMASK, reason_given
 from jobs.alert_desk import must_be_allowed
 from jobs.archive import desk_of, written_archive
@@ -208,23 +208,28 @@ def make(
     alerts: list[str] = [],  # noqa: B006 - never changed
 ) -> None:
     """Make a pack at the desk, where there is one, and say where it is."""
-    from jobs.packs import make_pack, nothing_before  # noqa: PLC0415
+    from jobs.packs import make_pack  # noqa: PLC0415
 
     started = time.monotonic()
-    archive = written_archive(settings)
-    before = nothing_before
-    if archive is not None:
-        desk = desk_of(settings, archive)
-        wish, before = at_the_desk(desk, wish, subject.id)
-    else:
-        must_be_allowed(settings, UNMASK if wish.unmask else EXPORT)
+    wish, before = at_the_desk(settings, wish, subject.id)
     made = make_pack(settings, subject, wish, alerts=alerts, before_saving=before)
     tell(made._asdict(), time.monotonic() - started, same, output)
 
 
-def at_the_desk(desk: Desk, wish: Any, about: str) -> tuple[Any, Callable[..., None]]:
+def at_the_desk(settings: Settings, wish: Any, about: str) -> tuple[Any, Callable[..., None]]:
     """The wish with its reason as it is kept, and what writes the export into the custody book
-    before there is a file. Raises MingjianError: they may not, or a reason is needed."""
+    before there is a file; without an archive there is no book, and the wish is as it was.
+
+    Raises:
+        MingjianError: they may not, or a reason is needed.
+    """
+    from jobs.packs import nothing_before  # noqa: PLC0415
+
+    archive = written_archive(settings)
+    if archive is None:
+        must_be_allowed(settings, UNMASK if wish.unmask else EXPORT)
+        return wish, nothing_before
+    desk = desk_of(settings, archive)
     role = desk.allow(EXPORT, about=about)
     if wish.unmask:
         role = desk.allow(UNMASK, about=about)

@@ -7,9 +7,6 @@ from typing import Annotated
 
 import typer
 
-from desk.roles import EXPORT
-from jobs.alert_desk import must_be_allowed
-from jobs.archive import desk_of, written_archive
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -50,17 +47,12 @@ def month(
 ) -> None:
     """Build and store the report of a month."""
     # Imported here: it takes half a second, which every other command would wait for.
-    from jobs.month import make_month, nothing_before  # noqa: PLC0415
+    from jobs.month import make_month  # noqa: PLC0415
 
     started = time.monotonic()
     settings = settings_from(profile, config, overrides)
     wish = wish_of(settings, folder, reason, created_by, lang, given=given)
-    archive = written_archive(settings)
-    before = nothing_before
-    if archive is not None:
-        wish, before = at_the_desk(desk_of(settings, archive), wish, which)
-    else:
-        must_be_allowed(settings, EXPORT)
+    wish, before = at_the_desk(settings, wish, which)
     made = make_month(settings, which, wish, before)
     if not made.alerts:
         err.print(

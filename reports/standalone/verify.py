@@ -18,13 +18,21 @@ from __future__ import annotations
 import argparse
 import json
 import locale
-import re
 import sys
 import zipfile
 
 from reports.standalone.checks import Verifier
 from reports.standalone.contents import MAX_BYTES
-from reports.standalone.words import Check, Outcome, language, shown, unreadable, why
+from reports.standalone.words import (
+    NO_FINGERPRINT,
+    Check,
+    Outcome,
+    fingerprint_in,
+    language,
+    shown,
+    unreadable,
+    why,
+)
 from reports.standalone.zip_checks import around, unpacked
 
 MAX_BESIDE = 1 << 28  # bytes of openings, of a head
@@ -100,10 +108,9 @@ def main(arguments: list[str] | None = None) -> int:
                 beside.append(file.read(MAX_BESIDE))
         else:
             beside.append(b"")
-    fingerprint = re.sub(r"[\s:]", "", options.fingerprint or "").lower()
-    if options.fingerprint is not None and not re.fullmatch("[0-9a-f]{64}", fingerprint):
-        en, zh = "a fingerprint is 64 digits, 0 to 9 and a to f", "指纹为 64 位十六进制数字"
-        print(zh if lang == "zh" else en, file=sys.stderr)
+    fingerprint = fingerprint_in(options.fingerprint or "")
+    if options.fingerprint is not None and not fingerprint:
+        print(NO_FINGERPRINT[lang == "zh"], file=sys.stderr)
         return 2
     try:
         found = verify(options.pack, fingerprint, *beside)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 import os
+import re
 import zipfile
 import zlib
 from typing import NamedTuple
@@ -110,6 +111,15 @@ class Outcome(NamedTuple):
                 f"{key}；除非制作单位确认此指纹，否则不可采信"
             )
         return zh if language == "zh" else en
+
+
+NO_FINGERPRINT = "a fingerprint is 64 digits, 0 to 9 and a to f", "指纹为 64 位十六进制数字"
+
+
+def fingerprint_in(text: str) -> str:
+    """The digits of a fingerprint as people write it, with blanks or colons; "" if it is none."""
+    digits = re.sub(r"[\s:]", "", text).lower()
+    return digits if re.fullmatch("[0-9a-f]{64}", digits) else ""
 
 
 def shown(text: str) -> str:

@@ -15,8 +15,8 @@ from rules.errors import MingjianError
 from sinks.ledger import tree
 from sinks.ledger.checkpoint import Note
 from sinks.ledger.hashes import Subtrees, edges_of, read_hashes
-from sinks.ledger.heads import HISTORY, read_heads
-from sinks.ledger.known import NONE_KNOWN, Known, missed
+from sinks.ledger.heads import HISTORY
+from sinks.ledger.known import NONE_KNOWN, Known, known_heads
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.reader import LedgerReader
 from sinks.ledger.tail import tail_damage, tail_path
@@ -50,12 +50,12 @@ def audit(
     Raises:
         MingjianError: there is no ledger, or no head of it can be read.
     """
-    found = read_heads(Path(folder))
+    found = known_heads(Path(folder), known)
     notes = found.usable
-    if wrong := found.wrong or missed(Path(folder), found, known):
+    if found.wrong:
         if not notes:
-            raise wrong
-        yield Damage(HISTORY, -1, wrong.en, wrong.zh)
+            raise found.wrong
+        yield Damage(HISTORY, -1, found.wrong.en, found.wrong.zh)
     forged = {number for number, note in enumerate(notes) if not signature(note)}
     for number in sorted(forged):
         yield Damage(_head(number, notes[number]), -1, "its signature is not valid", "签名无效")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sinks.ledger.checkpoint import Checkpoint
-from sinks.ledger.heads import CHECKPOINT, HISTORY, Heads
+from sinks.ledger.heads import CHECKPOINT, HISTORY, Heads, read_heads
 from sinks.ledger.trouble import HeadsDamaged
 
 SIGNED, SIGNED_ROOT = "signed", "signed_root"  # among the positions of whoever knows
@@ -52,12 +52,15 @@ def known_from(positions: Mapping[str, int]) -> Known:
     return Known(positions.get(SIGNED, 0), positions.get(SIGNED_ROOT, 0))
 
 
-def missed(folder: Path, heads: Heads, known: Known) -> HeadsDamaged | None:
-    """What is wrong with heads that nothing is wrong with by themselves; None: nothing.
+def known_heads(folder: Path, known: Known) -> Heads:
+    """The heads of a folder, see `read_heads`; it is also wrong when they are behind `known`, which
+    was asked for before, where somebody may be signing."""
+    found = read_heads(folder)
+    return found if found.wrong else found._replace(wrong=_missed(folder, found, known))
 
-    Args:
-        known: asked for before `heads` were read, where somebody may be signing.
-    """
+
+def _missed(folder: Path, heads: Heads, known: Known) -> HeadsDamaged | None:
+    """What is wrong with heads that nothing is wrong with by themselves; None: nothing."""
     if not known.size:
         return None
     newest = max((note.checkpoint.size for note in heads.usable), default=0)

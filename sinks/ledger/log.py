@@ -21,8 +21,8 @@ from sinks.ledger.checkpoint import Checkpoint, Note, Signs, signed
 from sinks.ledger.edges import Growing, differing, drop_edges
 from sinks.ledger.files import FullBundles, locked
 from sinks.ledger.hashes import Subtrees, read_hashes
-from sinks.ledger.heads import append_note, mend_end, publish, read_heads
-from sinks.ledger.known import NONE_KNOWN, Known, missed
+from sinks.ledger.heads import append_note, mend_end, publish
+from sinks.ledger.known import NONE_KNOWN, Known, known_heads
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.tail import Tail, frames, read_tail, tails
 from sinks.ledger.tiles import (
@@ -166,9 +166,9 @@ class Ledger:
 
     def _recover(self, at_least: int, known: Known) -> None:
         """Look at everything, and change something only then."""
-        heads = read_heads(self._folder)
-        if wrong := heads.wrong or missed(self._folder, heads, known):
-            raise wrong
+        heads = known_heads(self._folder, known)
+        if heads.wrong:
+            raise heads.wrong
         self._last = heads.notes[-1] if heads.notes else None
         signed_size = self._signed_size()
         self._bundles = FullBundles(self._folder, signed_size)

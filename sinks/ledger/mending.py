@@ -18,8 +18,8 @@ from sinks.ledger import tree
 from sinks.ledger.checkpoint import Checkpoint, Note
 from sinks.ledger.files import FullBundles, locked
 from sinks.ledger.hashes import Subtrees, read_hashes
-from sinks.ledger.heads import read_heads, stamped_heads, write_history
-from sinks.ledger.known import NONE_KNOWN, Known, missed
+from sinks.ledger.heads import stamped_heads, write_history
+from sinks.ledger.known import NONE_KNOWN, Known, known_heads
 from sinks.ledger.tail import tail_damage
 from sinks.ledger.tiles import WIDTH
 from sinks.ledger.trouble import HeadsDamaged, LedgerDamaged, no_ledger
@@ -64,8 +64,8 @@ def mending(
         raise no_ledger(folder)
     lock = locked(folder)
     try:
-        found = read_heads(folder)
-        wrong = found.wrong or missed(folder, found, known)
+        found = known_heads(folder, known)
+        wrong = found.wrong
         if wrong is None:
             raise _whole(folder)
         there = list(dict.fromkeys((*found.usable, *stamped_heads(folder), *given)))

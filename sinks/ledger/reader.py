@@ -8,7 +8,7 @@ from pathlib import Path
 from sinks.ledger import tree
 from sinks.ledger.checkpoint import Note
 from sinks.ledger.hashes import Subtrees, edges_of, read_hashes
-from sinks.ledger.heads import read_heads
+from sinks.ledger.known import NONE_KNOWN, Known, known_heads
 from sinks.ledger.proofs import extends, includes, leaf_hash
 from sinks.ledger.tiles import ENTRIES, WIDTH, tile_path, unbundle
 from sinks.ledger.trouble import LedgerDamaged, no_ledger, not_ours
@@ -22,6 +22,7 @@ class LedgerReader:
         trusts: says of each signed head whether it counts; by default all do.
         as_it_is: go on with the heads that can be read and count, although others do not. Whoever
             asks for that has said what is wrong.
+        known: the newest signed head that somebody else knows of.
 
     Raises:
         HeadsDamaged: a signed head cannot be read, or is missing.
@@ -34,9 +35,10 @@ class LedgerReader:
         trusts: Callable[[Note], bool] = lambda note: True,
         *,
         as_it_is: bool = False,
+        known: Known = NONE_KNOWN,
     ) -> None:
         self._folder = Path(folder)
-        found = read_heads(self._folder)
+        found = known_heads(self._folder, known)
         if found.wrong and not (as_it_is and found.usable):
             raise found.wrong
         if not found.usable:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rules.errors import MingjianError
+from rules.plural import plural
 from sinks.ledger.checkpoint import Note
 
 
@@ -36,7 +37,7 @@ class HeadsDamaged(LedgerDamaged):
         super().__init__(
             folder,
             en
-            + (f"; {count:,} signed head{'' if count == 1 else 's'} can be read, the newest of"
+            + (f"; {plural(count, 'signed head')} can be read, the newest of"
                f" {left:,} entries" if count else "; no signed head is left"),
             zh + (f"；尚可读取 {count:,} 个签名头，最新的含 {left:,} 条" if count
                   else "；已无可读的签名头"),
