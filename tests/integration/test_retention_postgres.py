@@ -27,8 +27,11 @@ from tests.unit.test_cli_retention import PEOPLE, YEAR
 APP = typer.Typer()
 for one in (archive, retention):
     one.register(APP)
-RECORDS = [record(0, "这款产品保本"), record(1, "内部讨论保本", sender="lisi", to=("wangwu",)),
-           record(2, "明年再说", days=30_000)]  # fmt: skip
+RECORDS = [  # of whichever company reads them
+    record(0, "这款产品保本", tenant=""),
+    record(1, "内部讨论保本", sender="lisi", to=("wangwu",), tenant=""),
+    record(2, "明年再说", days=30_000, tenant=""),
+]
 
 
 @pytest.fixture

@@ -56,7 +56,17 @@ class Signer:
         return b"signature"
 
 
-def record(number, text="您好", *, days=0, sender="zhangsan", to=(CUSTOMER,), room="", **more):
+def record(
+    number,
+    text="您好",
+    *,
+    days=0,
+    sender="zhangsan",
+    to=(CUSTOMER,),
+    room="",
+    tenant="acme",
+    **more,
+):
     """A message said `days` after START."""
     time = START + days * DAY + number
     payload = {
@@ -64,7 +74,7 @@ def record(number, text="您好", *, days=0, sender="zhangsan", to=(CUSTOMER,), 
         "roomid": room, "msgtime": time, "msgtype": "text", "text": {"content": text}, **more,
     }  # fmt: skip
     return json.dumps(
-        {"v": 1, "kind": "archive", "time": time, "received_at": time, "tenant": "acme",
+        {"v": 1, "kind": "archive", "time": time, "received_at": time, "tenant": tenant,
          "seq": number, "payload": payload}, ensure_ascii=False,
     ).encode()  # fmt: skip
 
