@@ -24,8 +24,8 @@ from config.settings import Settings, load
 from jobs import ends
 from jobs.flink import Environment, environment, keyed_rows, side_output
 from rules.batches import batched, items_of
+from rules.compiled import compile_timeline
 from rules.engine import unsealed
-from rules.matcher import compile_timeline
 from udfs.behave import SIDE_OUTPUTS, Behave, batch_in
 from udfs.spec import JobSpec
 

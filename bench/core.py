@@ -6,9 +6,10 @@ import time
 from typing import Any
 
 from rules.calendar import load_calendar
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.engine import Engine
-from rules.matcher import Matcher, compile_timeline
+from rules.matcher import Matcher
 from rules.ruleset import RuleTimeline
 
 ROUNDS = 3

@@ -19,8 +19,8 @@ from jobs.progress import FINAL, JobMonitor, Snapshot
 from jobs.registry import begin, pin, registry_of
 from jobs.servers.jars import connector_jar
 from jobs.servers.process import take_port
+from rules.compiled import compile_timeline
 from rules.errors import EXIT_USAGE, MingjianError
-from rules.matcher import compile_timeline
 from sinks.sealing import Sealer
 from udfs.kept import KeptPatterns
 from udfs.live_rules import LiveRules

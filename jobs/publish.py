@@ -25,8 +25,8 @@ from jobs.registry import (
 from jobs.rule_checks import check_rules
 from rules.beside import CATALOG, beside
 from rules.changes import Change, changes
+from rules.compiled import CompiledRules
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
-from rules.matcher import CompiledRules
 from rules.published import Kept, published
 from rules.ruleset import RuleSet
 from rules.zone import SHANGHAI

@@ -22,9 +22,9 @@ from jobs.registry import base_of, chosen_rules, registry_of
 from rules.alert import Alert, Late
 from rules.calendar import load_calendar
 from rules.comparison import Comparison, compare
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
-from rules.matcher import compile_timeline
 from rules.published import PINNED, kept_in, published
 from rules.rejudge import Judged, Rejudge
 from rules.ruleset import RuleTimeline

@@ -17,11 +17,12 @@ from rules.alert import FINAL
 from rules.calendar import OfficeCalendar
 from rules.canary_marks import FLAG_CANARY, MARK, own_id, own_name
 from rules.cases import WrongMessage, identities, records, times
+from rules.compiled import CompiledRules
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.errors import RecordError
 from rules.items import ALERT, FRAGMENT, QUARANTINE, Item, unpack
-from rules.matcher import CompiledRules, Matcher
+from rules.matcher import Matcher
 from rules.model import RuleFile
 from rules.parties import party_kind
 from rules.ruleset import RuleSet, RuleTimeline

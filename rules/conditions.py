@@ -224,6 +224,10 @@ class Compare:
             return _compare(self.operator, value, self.wanted)
         return any(_compare(self.operator, one, self.wanted) for one in _each(value))
 
+    def answers(self, value: str) -> bool:
+        """Does it hold for a field of this one value?"""
+        return _compare(self.operator, value, self.wanted)
+
     @property
     def asks_hits(self) -> bool:
         """Whether it asks what other rules said."""

@@ -46,6 +46,15 @@ class Draft(msgspec.Struct, gc=False):
     flags: tuple[str, ...]
     known: Message | Plain
 
+    def kind(self) -> tuple[str, str]:
+        """Kind of sender and direction, as `Message` has them."""
+        known = self.known
+        if isinstance(known, Message):
+            return known.sender_kind, known.direction
+        said = known.payload
+        recipients = tuple(map(str.strip, said.tolist)) if said.tolist else ()
+        return who(said.sender.strip(), recipients, self.msgid)
+
 
 def heartbeat(tenant: str, time: int, received_at: int) -> bytes:
     """A record that says: everything up to the event time `time` (UTC ms) has been handed on."""

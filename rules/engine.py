@@ -12,9 +12,10 @@ from rules.behave import Behaviour, Found
 from rules.bounds import KEY_BYTES
 from rules.bucket import Bucket, state_of
 from rules.calendar import OfficeCalendar
+from rules.compiled import CompiledRules
 from rules.decode import Decoder
 from rules.findings import Findings
-from rules.matcher import CompiledRules, Matcher
+from rules.matcher import Matcher
 from rules.ruleset import RuleTimeline
 from rules.telling import Output
 

@@ -13,10 +13,10 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from rules.calendar import OfficeCalendar
+from rules.compiled import variants_of
 from rules.conditions import And, AtLeast, Node, Not, Or, Span, Until, View
 from rules.explain_refused import Occurrence, refused
 from rules.explain_words import Said, asked, saw
-from rules.matcher import variants_of
 from rules.message import Message
 from rules.model import DetectionRule
 from rules.reference import Reference

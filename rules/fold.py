@@ -21,6 +21,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 
 from rules.fold_marks import CJK, CLOSE, ENCLOSING, OPEN, needless, without
 from rules.fold_table import DROPPED, MAPPED
@@ -93,6 +95,13 @@ _find_gap = re.compile(
     f"[{_SYMBOLS}{OPEN}](?:(?<=[{CJK}][{_SYMBOLS}])|(?<=[{_SYMBOLS}])(?=[{CJK}])"
     f"|(?<=[{OPEN}])(?=[{CJK}][{CLOSE}]))"
 ).search
+# What tells that a fold does more than write A to Z small: a character it drops or maps, or a gap
+# that it may skip. Searched for in many texts at once, with line breaks between them.
+_find_mapped = re.compile(f"[{re.sub('[A-Z]', '', _HARD)}]").finditer
+_find_skipped = re.compile(
+    f"[{_SYMBOLS}{OPEN}](?:(?<=[{CJK}][{_SYMBOLS}])(?=[{_SYMBOLS}]*[{CJK}0-9A-Za-z])"
+    f"|(?<=[0-9A-Za-z] )(?= *[{CJK}])|(?<=[{OPEN}])(?=[{CJK}][{CLOSE}]))"
+).finditer
 _find_control = re.compile(r"[^\n\r -~]").search
 _runs = re.compile(f"[{_HARD}{_SYMBOLS}]+").finditer
 _ALL = "".join(map(chr, (*range(0xD800), *range(0xF900, 0x10000), *range(0x1F300, 0x1FB00))))
@@ -177,6 +186,19 @@ def fold(text: str) -> Folded:
     elif _find_hard(text) is None and _find_gap(text) is None:
         return Folded(text, text, None, None)
     return _fold(text)
+
+
+def changed(texts: Sequence[str]) -> set[int]:
+    """Which of the texts a fold changes beyond writing A to Z small; perhaps some that it does
+    not."""
+    joined = "\n".join(texts)
+    places = [found.start() for found in _find_mapped(joined)]
+    if not joined.isascii():
+        places += [found.start() for found in _find_skipped(joined)]
+    if not places:
+        return set()
+    ends = list(accumulate(map((1).__add__, map(len, texts))))
+    return {bisect_right(ends, place) for place in places}
 
 
 def _fold(text: str, keep: bool = False) -> Folded:

@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import re
 
-# what is passed over as it is: escapes, classes; and a repeat with two bounds, or none above
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\{(\d+),(\d*)\}", re.S)
+# what is passed over as it is: escapes, classes; and a repeat with two bounds, or none above; flags
+# that are taken back
+_TOKEN = re.compile(
+    r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\{(\d+),(\d*)\}|\(\?(\w*)-(\w+)([:)])",
+    re.S,
+)
 _PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|[()|]", re.S)
 
 
 def loosened(source: str) -> str:
-    """The looser pattern. `{0,n}` becomes `*`, `{m,n}` becomes `+`; exact counts stay."""
+    """The looser pattern. `{0,n}` becomes `*`, `{m,n}` becomes `+`; exact counts stay. The begin
+    and end of a text become those of a line: many texts are scanned behind one another."""
     return _TOKEN.sub(_looser, source)
 
 
 def _looser(match: re.Match[str]) -> str:
+    if match[5]:
+        off = match[4].replace("m", "")
+        return f"(?{match[3]}{f'-{off}' if off else ''}{match[5]}"
     if match[1] is None:
-        return match[0]
+        return {r"\A": "^", r"\z": "$"}.get(match[0], match[0])
     return "*" if int(match[1]) == 0 else "+"
 
 

@@ -1,102 +1,236 @@
 """Conditions prepared for judging a stream: the same answers in less time.
 
-A list of forty values of one field is one question instead of forty, asked of a text that is folded
-once a message. A leaf that looks for something in the text is not asked when the one scan of all
-rules has not seen any of its triggers. What a rule says, `explain` shows and the linter reads are
-the conditions as parsed; only the matcher asks these. Measured in docs/performance.md.
+A condition becomes one function of the view, made of the functions of its parts, so that nothing
+about the rule is looked up while a message waits. What costs little and shows nothing is asked
+first; what looks for something in the text is not asked at all when the one scan of all rules has
+not seen any of its triggers. A list of forty values of one field is one question. What a rule says,
+`explain` shows and the linter reads are the conditions as parsed; only the matcher asks these.
+Measured in docs/performance.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
-from rules.conditions import TEXT_OPERATORS, And, AtLeast, Compare, Node, Not, Or, Until
+from rules.conditions import (
+    TEXT_OPERATORS,
+    And,
+    AtLeast,
+    Compare,
+    Concerns,
+    InList,
+    Node,
+    Not,
+    Or,
+    Until,
+)
+from rules.time_conditions import DayOfWeek, OfficeTime, PublicHoliday, TimeRange, WorkingDay
 from rules.triggers import Trigger, of_leaf
 from rules.view import View, plain_text
 
 Places = Mapping[Trigger, int]  # what the scan looks for -> its number in `View.fired`
+Holds = Callable[[View], bool]
 _NOWHERE: Places = {}
+# what adds no span to the view and asks little
+_SILENT = (Compare, InList, Concerns, OfficeTime, WorkingDay, TimeRange, DayOfWeek, PublicHoliday)
 
 
-@dataclass(frozen=True)
-class AnyOf:
-    """A field equals (contains, begins or ends with) one of these texts, without regard to case."""
+class Quick(NamedTuple):
+    """A condition as one function; `silent`: it never adds a span; `needs`: triggers of which one
+    has fired wherever it holds, None when nothing is known."""
 
-    field: str
-    operator: str
-    words: tuple[str, ...]  # case-folded
-    known: frozenset[str]
-
-    def holds(self, view: View) -> bool:
-        """As the comparisons it stands for."""
-        texts = view.lowered(self.field)
-        if not texts:
-            return False
-        if self.operator == "equals":
-            return not self.known.isdisjoint(texts)
-        if self.operator == "contains":
-            for text in texts:
-                for word in self.words:  # a generator would take twice as long
-                    if word in text:
-                        return True
-            return False
-        if self.operator == "startswith":
-            return any(text.startswith(self.words) for text in texts)
-        return any(text.endswith(self.words) for text in texts)
+    holds: Holds
+    silent: bool = False
+    needs: frozenset[int] | None = None
 
 
-@dataclass(frozen=True)
-class IfSeen:
-    """A leaf that can hold only where the scan of the text saw one of these triggers."""
-
-    child: Node
-    triggers: frozenset[int]
-
-    def holds(self, view: View) -> bool:
-        """As the leaf."""
-        seen = view.fired is None or not self.triggers.isdisjoint(view.fired)
-        return seen and self.child.holds(view)
-
-
-def quick(node: Node, places: Places = _NOWHERE) -> Node:
-    """The same condition, quicker. `places` are the triggers that the scan looks for; a leaf all
-    of whose triggers are among them is asked only where one of them was seen."""
+def quick(node: Node, places: Places = _NOWHERE) -> Quick:
+    """The same condition, quicker. `places` are the triggers that the scan looks for; a part all of
+    whose triggers are among them is asked only where one of them was seen."""
     if isinstance(node, And):
-        parts = [quick(child, places) for child in node.children]
-        flat = [inner for one in parts for inner in (one.children if type(one) is And else (one,))]
-        return And(tuple(flat))
-    if isinstance(node, AtLeast):
-        return replace(node, children=tuple(quick(child, places) for child in node.children))
-    if isinstance(node, Not | Until):
-        return replace(node, child=quick(node.child, places))
+        return _all_of([quick(child, places) for child in _flat(node)])
     if isinstance(node, Or):
-        return _joined(node, places)
+        return _some_of([*_grouped(node, places)])
+    if isinstance(node, AtLeast):
+        return _so_many_of(node.least, [quick(child, places) for child in node.children])
+    if isinstance(node, Not):
+        return _not(quick(node.child, places))
+    if isinstance(node, Until):
+        return _until(quick(node.child, places), node.end)
     if _is_text(node):
         return _any_of([node])
     looked_for = of_leaf(node) if places else None
     if looked_for is None or any(one not in places for one in looked_for):
-        return node
-    return IfSeen(node, frozenset(places[one] for one in looked_for))
+        return Quick(node.holds, isinstance(node, _SILENT))
+    return _if_seen(node.holds, frozenset(places[one] for one in looked_for))
 
 
-def _joined(node: Or, places: Places) -> Node:
+def _flat(node: And) -> Iterable[Node]:
+    for child in node.children:
+        if isinstance(child, And):
+            yield from _flat(child)
+        else:
+            yield child
+
+
+def _if_seen(holds: Holds, needs: frozenset[int]) -> Quick:
+    def seen(view: View) -> bool:
+        fired = view.fired
+        return (fired is None or not needs.isdisjoint(fired)) and holds(view)
+
+    return Quick(seen, needs=needs)
+
+
+def _all_of(parts: list[Quick]) -> Quick:
+    needed = [one.needs for one in parts if one.needs is not None]
+    silent = [one.holds for one in parts if one.silent]
+    loud = [one.holds for one in parts if not one.silent]
+    rarest = min(needed, key=len) if needed else None
+    if not loud:
+        return Quick(_each_of(silent), silent=True, needs=rarest)
+
+    def holds(view: View) -> bool:
+        fired = view.fired
+        if fired is not None:
+            for needs in needed:
+                if needs.isdisjoint(fired):
+                    return False
+        for one in silent:
+            if not one(view):
+                return False
+        before = len(view.spans)
+        for one in loud:
+            if not one(view):
+                del view.spans[before:]
+                return False
+        return True
+
+    return Quick(holds, needs=rarest)
+
+
+def _each_of(holds: list[Holds]) -> Holds:
+    if len(holds) == 1:
+        return holds[0]
+
+    def each(view: View) -> bool:
+        for one in holds:  # a generator would take twice as long
+            if not one(view):
+                return False
+        return True
+
+    return each
+
+
+def _some_of(parts: list[Quick]) -> Quick:
+    if len(parts) == 1:
+        return parts[0]
+    holds = [one.holds for one in parts]
+    known = [one.needs for one in parts if one.needs is not None]
+    needs = frozenset().union(*known) if len(known) == len(parts) else None
+
+    def some(view: View) -> bool:
+        for one in holds:
+            if one(view):
+                return True
+        return False
+
+    def every_reason(view: View) -> bool:
+        held = False
+        for one in holds:
+            if one(view):
+                held = True
+        return held
+
+    silent = all(one.silent for one in parts)
+    return Quick(some if silent else every_reason, silent, needs)
+
+
+def _so_many_of(least: int, parts: list[Quick]) -> Quick:
+    holds = [one.holds for one in parts]
+
+    def so_many(view: View) -> bool:
+        before = len(view.spans)
+        if sum(one(view) for one in holds) >= least:
+            return True
+        del view.spans[before:]
+        return False
+
+    return Quick(so_many, all(one.silent for one in parts))
+
+
+def _not(part: Quick) -> Quick:
+    holds = part.holds
+    if part.silent:
+        return Quick(lambda view: not holds(view), silent=True)
+
+    def denied(view: View) -> bool:
+        before = len(view.spans)
+        held = holds(view)
+        del view.spans[before:]
+        return not held
+
+    # it adds no span, but asks a text: after what asks less
+    return Quick(denied)
+
+
+def _until(part: Quick, end: int) -> Quick:
+    holds = part.holds
+    return Quick(lambda view: view.message.time >= end or holds(view), part.silent)
+
+
+def _grouped(node: Or, places: Places) -> Iterable[Quick]:
+    """What a list of values of one field asks, as one question; then the rest."""
     rest: list[Node] = []
     groups: dict[tuple[str, str], list[Node]] = {}
     for child in node.children:
         if isinstance(child, Compare) and _is_text(child):
             groups.setdefault((child.field, child.operator), []).append(child)
         else:
-            rest.append(quick(child, places))
-    found = [*(_any_of(same) for same in groups.values()), *rest]
-    return found[0] if len(found) == 1 else Or(tuple(found))
+            rest.append(child)
+    yield from (_any_of(same) for same in groups.values())
+    yield from (quick(child, places) for child in rest)
 
 
 def _is_text(node: Node) -> bool:
     return isinstance(node, Compare) and node.operator in TEXT_OPERATORS and not node.asks_hits
 
 
-def _any_of(same: list[Node]) -> Node:
+def _any_of(same: list[Node]) -> Quick:
+    """A field equals (contains, begins or ends with) one of these texts, without regard to case."""
     asked = [one for one in same if isinstance(one, Compare)]
     words = tuple(dict.fromkeys(plain_text(one.wanted) for one in asked))
-    return AnyOf(asked[0].field, asked[0].operator, words, frozenset(words))
+    return Quick(_ASK[asked[0].operator](asked[0].field, words), silent=True)
+
+
+def _equals(field: str, words: tuple[str, ...]) -> Holds:
+    known = frozenset(words)
+    return lambda view: not known.isdisjoint(view.lowered(field))
+
+
+def _contains(field: str, words: tuple[str, ...]) -> Holds:
+    def holds(view: View) -> bool:
+        for text in view.lowered(field):
+            for word in words:
+                if word in text:
+                    return True
+        return False
+
+    return holds
+
+
+def _startswith(field: str, words: tuple[str, ...]) -> Holds:
+    return lambda view: any(text.startswith(words) for text in view.lowered(field))
+
+
+def _endswith(field: str, words: tuple[str, ...]) -> Holds:
+    return lambda view: any(text.endswith(words) for text in view.lowered(field))
+
+
+_ASK: Mapping[str, Callable[[str, tuple[str, ...]], Holds]] = {
+    "equals": _equals,
+    "contains": _contains,
+    "startswith": _startswith,
+    "endswith": _endswith,
+}
+assert set(_ASK) == set(TEXT_OPERATORS)  # noqa: S101

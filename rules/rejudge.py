@@ -14,11 +14,11 @@ import msgspec
 
 from rules.alert import FINAL, Alert
 from rules.calendar import OfficeCalendar
+from rules.compiled import CompiledRules
 from rules.decode import Decoder
 from rules.edges import Edges
 from rules.engine import Engine
 from rules.items import ALERT, QUARANTINE, Item, key_of, unpack
-from rules.matcher import CompiledRules
 from rules.ruleset import RuleTimeline
 from rules.telling import Output
 

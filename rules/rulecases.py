@@ -12,6 +12,7 @@ from rules.alert import FINAL
 from rules.calendar import OfficeCalendar
 from rules.case_reasons import ignored_keys, reasons
 from rules.cases import WrongMessage, identities, records
+from rules.compiled import CompiledRules
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.expectations import (
@@ -25,7 +26,6 @@ from rules.expectations import (
 )
 from rules.explain import Setting
 from rules.explain_words import Said
-from rules.matcher import CompiledRules
 from rules.message import Message
 from rules.model import RuleFile
 from rules.more_lists import with_more

@@ -1,4 +1,4 @@
-"""One pass over a text for the patterns of all rules: Hyperscan, or an RE2 set elsewhere.
+"""One pass over texts for the patterns of all rules: Hyperscan, or an RE2 set elsewhere.
 
 Both say only which patterns occur; where, and whether the rule holds, is settled afterwards for
 the few messages that fire. Both are linear-time, so no rule can hang the stream.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import accumulate
 from typing import Any, Protocol
 
 import re2
@@ -21,13 +23,23 @@ except ImportError:  # not an x86 machine
     _HYPERSCAN = False
 else:
     _HYPERSCAN = True
+    _FLAGS = (
+        hyperscan.HS_FLAG_CASELESS
+        | hyperscan.HS_FLAG_UTF8
+        | hyperscan.HS_FLAG_MULTILINE  # a line break may be the end of a text
+        | hyperscan.HS_FLAG_ALLOWEMPTY
+    )
+
+
+_MOST = 4_000  # matches told of one pass, and one more for two bytes of text
 
 
 class Scanner(Protocol):
-    """Finds which of its patterns occur in a text."""
+    """Finds which of its patterns occur in each of some texts."""
 
-    def scan(self, text: bytes) -> list[int]:
-        """Indexes of the patterns that occur in valid UTF-8 `text`, each once, any order."""
+    def scan(self, texts: Sequence[bytes]) -> dict[int, set[int]]:
+        """{index of a text: indexes of the patterns that occur in it}, without texts in which none
+        does. Texts are valid UTF-8."""
 
 
 class Keep(Protocol):
@@ -41,8 +53,13 @@ class Keep(Protocol):
 
 
 class HyperscanScanner:
-    """Intel Hyperscan, block mode, one report a pattern. The patterns of the indexes `loosely` may
-    be reported where they do not occur: what is too large for it as it is."""
+    """Intel Hyperscan, block mode, all texts in one pass. The patterns of the indexes `loosely` may
+    be reported where they do not occur: what is too large for it as it is.
+
+    The texts stand behind one another with line breaks between them. A pattern that occurs in one
+    of them occurs there too; one that reaches over a line break, or begins at one within a text
+    with `^`, is told where it need not occur, which wakes a rule that then does not hold.
+    """
 
     def __init__(
         self, patterns: Sequence[str], loosely: Collection[int] = (), keep: Keep | None = None
@@ -51,11 +68,39 @@ class HyperscanScanner:
         self._database = _database(tuple(patterns), frozenset(loosely), keep)
         self._database.scratch = hyperscan.Scratch(self._database)
         self._scan = self._database.scan
+        self._every = frozenset(range(len(patterns)))
 
-    def scan(self, text: bytes) -> list[int]:
-        """See Scanner."""
-        found: list[int] = []
-        self._scan(text, _collect, context=found)
+    def scan(self, texts: Sequence[bytes]) -> dict[int, set[int]]:
+        """See Scanner. A text in which there is far too much to tell is told to have all."""
+        found = self._ends(b"\n".join(texts))
+        if found is None:
+            if len(texts) == 1:
+                return {0: set(self._every)}
+            # somebody's text is full of them: each by itself, so that the others do not pay for it
+            alone = ((at, self.scan([text])) for at, text in enumerate(texts))
+            return {at: one[0] for at, one in alone if one}
+        told: dict[int, set[int]] = {}
+        if found:
+            ends = list(accumulate(map((1).__add__, map(len, texts))))
+            last = len(texts) - 1
+            for pattern, end in found:
+                # a match ends behind its last byte, and ends[n] is behind the break after text n
+                told.setdefault(min(bisect_left(ends, end + 1), last), set()).add(pattern)
+        return told
+
+    def _ends(self, text: bytes) -> list[tuple[int, int]] | None:
+        """(pattern, where it ends); None when there are more than anything honest has."""
+        found: list[tuple[int, int]] = []
+        most = _MOST + len(text) // 2
+
+        def told(pattern: int, _start: int, end: int, _flags: int, _context: object) -> bool:
+            found.append((pattern, end))
+            return len(found) > most
+
+        try:
+            self._scan(text, told)
+        except hyperscan.ScanTerminated:
+            return None
         return found
 
 
@@ -76,7 +121,7 @@ def _database(patterns: tuple[str, ...], loosely: frozenset[int], keep: Keep | N
 
 def _name(patterns: tuple[str, ...], loosely: frozenset[int]) -> str:
     """Of what is kept: the same for equal patterns, and for nothing else."""
-    digest = hashlib.sha256(repr((version("hyperscan"), sorted(loosely))).encode())
+    digest = hashlib.sha256(repr((version("hyperscan"), _FLAGS, sorted(loosely))).encode())
     for pattern in patterns:
         digest.update(b"%d:%b" % (len(pattern), pattern.encode()))
     return f"patterns-{digest.hexdigest()}.hs"
@@ -84,28 +129,18 @@ def _name(patterns: tuple[str, ...], loosely: frozenset[int]) -> str:
 
 @lru_cache(maxsize=4)  # compiling thousands of patterns takes seconds, and rulesets share them
 def _compiled(patterns: tuple[str, ...], loosely: frozenset[int]) -> bytes:
-    flags = (
-        hyperscan.HS_FLAG_CASELESS
-        | hyperscan.HS_FLAG_UTF8
-        | hyperscan.HS_FLAG_SINGLEMATCH
-        | hyperscan.HS_FLAG_ALLOWEMPTY
-    )
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
         expressions=[pattern.encode() for pattern in patterns],
         ids=list(range(len(patterns))),
         elements=len(patterns),
         flags=[
-            flags | (hyperscan.HS_FLAG_PREFILTER if at in loosely else 0)
+            _FLAGS | (hyperscan.HS_FLAG_PREFILTER if at in loosely else 0)
             for at in range(len(patterns))
         ],
     )
     found: bytes = hyperscan.dumpb(database)
     return found
-
-
-def _collect(pattern: int, _start: int, _end: int, _flags: int, found: Any) -> None:
-    found.append(pattern)
 
 
 class Re2Scanner:
@@ -120,18 +155,18 @@ class Re2Scanner:
             self._set.Add(pattern)
         self._set.Compile()
 
-    def scan(self, text: bytes) -> list[int]:
+    def scan(self, texts: Sequence[bytes]) -> dict[int, set[int]]:
         """See Scanner."""
-        found: list[int] | None = self._set.Match(text.decode())
-        return found or []  # it says None when nothing occurs
+        found = ((at, self._set.Match(text.decode())) for at, text in enumerate(texts))
+        return {at: set(one) for at, one in found if one}  # it says None when nothing occurs
 
 
 class NothingScanner:
     """For rule sets without any text pattern."""
 
-    def scan(self, text: bytes) -> list[int]:
+    def scan(self, texts: Sequence[bytes]) -> dict[int, set[int]]:
         """Nothing, ever."""
-        return []
+        return {}
 
 
 class PairScanner:
@@ -152,12 +187,13 @@ class PairScanner:
         self._first = HyperscanScanner(kept, loose, keep) if self._fast else None
         self._second = Re2Scanner([patterns[i] for i in self._slow])
 
-    def scan(self, text: bytes) -> list[int]:
+    def scan(self, texts: Sequence[bytes]) -> dict[int, set[int]]:
         """See Scanner."""
-        found = [self._slow[index] for index in self._second.scan(text)]
-        if self._first is not None:
-            found += [self._fast[index] for index in self._first.scan(text)]
-        return found
+        told: dict[int, set[int]] = {}
+        for scanner, names in ((self._second, self._slow), (self._first, self._fast)):
+            for at, found in (scanner.scan(texts) if scanner else {}).items():
+                told.setdefault(at, set()).update(names[index] for index in found)
+        return told
 
 
 def scanner(patterns: Sequence[str], keep: Keep | None = None) -> Scanner:

@@ -25,6 +25,7 @@ from rules.conditions import (
     Words,
 )
 from rules.loosen import alternatives, loosened
+from rules.needles import needles
 from rules.scan import is_plain
 
 TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
@@ -69,11 +70,9 @@ def of_leaf(node: Node) -> frozenset[Trigger] | None:
             for word in words
         )
     if isinstance(node, Regex) and node.field == "text":
-        parts = alternatives(loosened(node.source))
-        return frozenset(Trigger("pattern", part) for part in parts)
+        return _of_pattern(loosened(node.source))
     if isinstance(node, Detected) and node.field == "text":
-        parts = alternatives(node.detector.prefilter)
-        return frozenset(Trigger("pattern", part) for part in parts)
+        return _of_pattern(node.detector.prefilter)
     if isinstance(node, Compare) and node.operator == "equals" and node.field in TYPE_FIELDS:
         return frozenset({Trigger("type", str(node.wanted).casefold())})
     if isinstance(node, Compare) and node.field == HIT_RESPONSE and not node.of_response(0):
@@ -81,6 +80,15 @@ def of_leaf(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, Compare) and node.field == HIT_VARIANT and node.operator == "equals":
         return frozenset({Trigger("hits", "")})
     return None
+
+
+def _of_pattern(source: str) -> frozenset[Trigger]:
+    """Words of which one occurs where the pattern matches, or else the pattern."""
+    return frozenset(
+        Trigger("pattern", one)
+        for part in alternatives(source)
+        for one in map(re2.escape, needles(part) or ())
+    ) | frozenset(Trigger("pattern", part) for part in alternatives(source) if not needles(part))
 
 
 def _cost(options: frozenset[Trigger]) -> tuple[int, bool]:

@@ -6,8 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from rules.compiled import CompiledRules
 from rules.errors import MingjianError
-from rules.matcher import CompiledRules
 from rules.ruleset import RuleSet, RuleTimeline
 from rules.scan import Keep
 from udfs.live_rules import LiveRules

@@ -16,7 +16,7 @@ from jobs.held_ids import Holder, holder
 from jobs.rules_now import rules_now
 from rules.calendar import load_calendar
 from rules.canary_plans import NotPossible, Plan, Planner
-from rules.matcher import CompiledRules, compile_timeline
+from rules.compiled import CompiledRules, compile_timeline
 from rules.ruleset import RuleTimeline
 from sinks.base import NoAnswer
 from udfs.kept import KeptPatterns

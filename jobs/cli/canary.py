@@ -31,8 +31,8 @@ from jobs.collecting import collector, ends
 from jobs.rules_now import rules_now
 from rules.calendar import load_calendar
 from rules.canary_plans import REASONS, NotPossible, Planner
+from rules.compiled import compile_timeline
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
-from rules.matcher import compile_timeline
 from rules.ruleset import RuleTimeline
 from udfs.kept import KeptPatterns
 

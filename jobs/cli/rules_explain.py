@@ -18,6 +18,7 @@ from jobs.rule_paths import needs_others
 from jobs.usable_rules import load_usable
 from rules.alert import FINAL
 from rules.calendar import OfficeCalendar, load_calendar
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.explain import Setting, judge
@@ -29,7 +30,6 @@ from rules.explain_split import as_plain, pieces, pieces_lines
 from rules.explain_text import message_lines, tree_lines, verdict_lines
 from rules.explain_windows import courses
 from rules.explain_words import Said
-from rules.matcher import compile_timeline
 from rules.message import Message
 from rules.model import CorrelationRule, RuleFile
 from rules.more_lists import with_more

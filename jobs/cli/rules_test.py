@@ -22,10 +22,10 @@ from jobs.rule_paths import needs_others
 from jobs.usable_rules import Usable, load_usable
 from rules.alert import sm3_hex
 from rules.calendar import load_calendar
+from rules.compiled import CompiledRules, compile_timeline
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from rules.expectations import wanted_alerts
 from rules.explain_words import Said
-from rules.matcher import CompiledRules, compile_timeline
 from rules.model import RuleFile
 from rules.named import Named
 from rules.rulecases import Failure, Places, main_name, run_case

@@ -13,9 +13,10 @@ from functools import cached_property
 from config.settings import Settings
 from jobs.reconcile import as_then
 from rules.calendar import load_calendar
+from rules.compiled import CompiledRules, compile_timeline
 from rules.decode import Decoder
 from rules.items import QUARANTINE, unpack
-from rules.matcher import CompiledRules, Matcher, compile_timeline
+from rules.matcher import Matcher
 from rules.ruleset import RuleTimeline
 from udfs.kept import KeptPatterns
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import re2
 
 from rules.fold import MAX_GAP, SYMBOLS, fold, is_chinese
-from rules.lint.pattern_tree import Chars, Edge, Either, Many, Part, Row
+from rules.pattern_tree import Chars, Edge, Either, Many, Part, Row
 
 KINDS = ("newline", "chinese", "alnum", "blank", "dot", "under", "symbol", "other")
 NEWLINE, CHINESE, ALNUM, BLANK, DOT, UNDER, SYMBOL, OTHER = (1 << n for n in range(len(KINDS)))

@@ -10,7 +10,8 @@ from rules.conditions import TEXT_FIELDS, regex
 from rules.errors import RuleError
 from rules.fold import fold, is_chinese
 from rules.lint.pattern_reach import BLANK, GAPS, NEWLINE, can_match, kinds
-from rules.lint.pattern_tree import (
+from rules.lint.words_said import Asked, Path, asked
+from rules.pattern_tree import (
     Chars,
     Edge,
     Either,
@@ -22,7 +23,6 @@ from rules.lint.pattern_tree import (
     replaced,
     size,
 )
-from rules.lint.words_said import Asked, Path, asked
 from rules.sigma.modifiers import FLAGS, LONG_FLAGS
 from rules.yaml_source import Document
 

@@ -14,10 +14,10 @@ import pytest
 
 from rules.batches import NAME_BYTES, batches, items_of
 from rules.cases import records
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.engine import Engine, unsealed
 from rules.items import ALERT, MEMBER, QUARANTINE, key_of, unpack
-from rules.matcher import compile_timeline
 from rules.model import RuleFile
 from rules.ruleset import CATALOG, RuleTimeline, load_ruleset
 from tests.support.harness import KeyedHarness, MetricContext

@@ -26,8 +26,8 @@ from jobs.incidents import close, open_incidents
 from rules.canary_marks import FLAG_CANARY, MARK, is_canary, own_name
 from rules.canary_plans import NotPossible, Plan, Planner
 from rules.cases import record
+from rules.compiled import compile_timeline
 from rules.errors import EXIT_FINDINGS
-from rules.matcher import compile_timeline
 from rules.parties import party_kind
 from rules.ruleset import RuleSet, RuleTimeline
 from sinks.channels.policy import Policy

@@ -14,11 +14,11 @@ import pytest
 
 from rules import feeds
 from rules.cases import identities, record
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.expectations import wanted_alerts
 from rules.laws import as_of, laws
-from rules.matcher import compile_timeline
 from rules.model import CorrelationRule, DetectionRule, RuleFile
 from rules.packs import load_packs
 from rules.rulecases import main_name, run_case

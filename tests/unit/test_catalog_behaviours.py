@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from rules.calendar import load_calendar
 from rules.cases import records
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.engine import Engine
-from rules.matcher import compile_timeline
 from rules.ruleset import BESIDE, CALENDAR, CATALOG, LEXICONS, LISTS, RuleTimeline, load_ruleset
 from tests.support.rule_files import outputs
 

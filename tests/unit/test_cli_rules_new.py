@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from jobs.cli import app as cli
 from jobs.cli import rules_new
 from jobs.rule_checks import check_rules
+from rules.compiled import compile_timeline
 from rules.detectors import DETECTORS
 from rules.errors import MingjianError
 from rules.layout import formatted
-from rules.matcher import compile_timeline
 from rules.rule_draft import KINDS, detectors
 from rules.rulecases import run_case
 from rules.ruleset import LEXICONS, RuleTimeline, load_ruleset

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from rules.bounds import KEY_BYTES
 from rules.cases import record
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.edges import Edges
-from rules.matcher import compile_timeline
 from rules.rejudge import Judged, Rejudge
 from rules.ruleset import RuleTimeline
 from tests.support.rule_files import CALENDAR, TENANT, ruleset

@@ -12,9 +12,9 @@ from ingest.simulate.compare import compare
 from ingest.simulate.mint import line
 from ingest.simulate.run import FIRST_SEQ, Parameters, Run
 from rules.alert import ID_FIELDS, sm3_raw
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.engine import Engine
-from rules.matcher import compile_timeline
 from rules.ruleset import RuleTimeline
 from tests.support.rule_files import CALENDAR, outputs
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rules import conditions, explain_words, time_conditions
 from rules.cases import records
+from rules.compiled import CompiledRules
 from rules.conditions import And, AtLeast, Not, Or, Until
 from rules.decode import Decoder
 from rules.errors import RecordError
@@ -23,7 +24,6 @@ from rules.explain_text import cells, conclusion, tree_lines, verdict_lines, vis
 from rules.explain_windows import courses
 from rules.explain_words import REFUSALS
 from rules.lexicon import Lexicon
-from rules.matcher import CompiledRules
 from rules.message import Message
 from rules.model import DetectionRule, RuleFile
 from rules.named import Named
@@ -77,7 +77,7 @@ def test_the_verdict_is_the_matchers_for_all_messages_of_the_catalogue(
     for raw in SOME:
         draft = DECODER.draft(raw)
         message = DECODER.message(draft)
-        held, failed = compiled.judge(compiled.candidates(draft), message, CALENDAR)
+        held, failed = compiled.judge(compiled.candidates([draft])[0], message, CALENDAR)
         assert failed == []
         wanted = {rule.ref.name: spans for rule, spans in held}
         verdicts = [explained(rule, message) for rule in RULES.detections.values()]

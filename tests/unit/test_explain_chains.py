@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.explain import Setting
 from rules.explain_chains import Level, Watched, level_lines, levels
-from rules.matcher import compile_timeline
 from rules.ruleset import RuleTimeline
 from tests.support.rule_files import CALENDAR, NAMED, TENANT, raws, ruleset
 from tests.unit.test_behave_types import messages

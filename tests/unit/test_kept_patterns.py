@@ -41,7 +41,7 @@ def test_another_process_finds_what_was_compiled(tmp_path):
     )
     compiling = (
         "import sys; from pathlib import Path; from udfs.kept import KeptPatterns;"
-        "from rules.matcher import CompiledRules; from rules.ruleset import load_ruleset;"
+        "from rules.compiled import CompiledRules; from rules.ruleset import load_ruleset;"
         "CompiledRules(load_ruleset(sys.argv[1]), KeptPatterns(Path(sys.argv[2])))"
     )
     for seed in ("1", "2", "3"):

@@ -13,8 +13,8 @@ from jobs.rule_checks import check_rules
 from rules.fold import fold
 from rules.lint.examples import RULE
 from rules.lint.pattern_reach import Before, after, can_match, kind_of, kinds
-from rules.lint.pattern_tree import Chars, leaves, parse
 from rules.lint.registry import severity
+from rules.pattern_tree import Chars, leaves, parse
 from tests.support.lint_examples import TODAY, written
 
 

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.cases import record
+from rules.compiled import compile_timeline
 from rules.decode import Decoder, heartbeat
 from rules.engine import Engine
-from rules.matcher import Matcher, compile_timeline
+from rules.matcher import Matcher
 from rules.quarantine import REASONS
 from rules.recent import CONFLICT, NEW, SAME, RecentIds
 from rules.ruleset import RuleTimeline, load_ruleset

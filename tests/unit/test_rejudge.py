@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from rules.bounds import KEY_BYTES
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.engine import Engine
-from rules.matcher import compile_timeline
 from rules.rejudge import Judged, Rejudge
 from rules.ruleset import RuleTimeline
 from tests.support.flows import catalogue_records

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.cases import later, moment, times
+from rules.compiled import compile_timeline
 from rules.errors import RuleError
 from rules.expectations import EXPECTATION_KEYS, Found, unmet, wanted_alerts
-from rules.matcher import compile_timeline
 from rules.rulecases import ALL_ORDERS, Failure, Places, _Outcome, _shuffled, orders, run_case
 from rules.ruleset import RuleTimeline, assemble
 from tests.support.rule_files import CALENDAR, COUNTING, NAMED, SIMPLE, load_text

@@ -11,6 +11,7 @@ import yaml
 
 from jobs.rule_checks import check_rules
 from rules.cases import MESSAGE_KEYS
+from rules.compiled import compile_timeline
 from rules.condition_text import OPERATORS, QUANTIFIERS
 from rules.detection_text import MODIFIERS
 from rules.detectors import DETECTORS
@@ -20,7 +21,6 @@ from rules.extension import SCOPE_KEYS
 from rules.findings import SUMMARY_WORDS
 from rules.layout import formatted
 from rules.lexicon_file import load_lexicon
-from rules.matcher import compile_timeline
 from rules.message import DIRECTIONS, SENDER_KINDS
 from rules.model import CORRELATION_TYPES
 from rules.reference import KINDS

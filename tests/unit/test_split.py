@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.cases import record
+from rules.compiled import compile_timeline
 from rules.decode import Decoder
 from rules.engine import Engine
 from rules.items import FRAGMENT, unpack
 from rules.mask import mask
-from rules.matcher import Matcher, compile_timeline
+from rules.matcher import Matcher
 from rules.rulecases import run_case
 from rules.ruleset import RuleTimeline
 from rules.split import MAX_KEPT, SPAN, fragment, is_fragment, join

@@ -1,0 +1,210 @@
+"""One ruleset ready to match: which rules a message wakes, and which of them hold.
+
+One pass over the texts of many messages at once finds the triggers of all rules; a rule that none
+of its triggers concerns is not asked. Pure: no Flink, no clock, no client.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import re2
+
+from rules.audience import KINDS, may_hold
+from rules.calendar import OfficeCalendar
+from rules.decode import Draft
+from rules.fold import Folded, changed, fold
+from rules.message import Message
+from rules.model import DetectionRule
+from rules.quick import quick
+from rules.ruleset import RuleSet, Timeline
+from rules.scan import Keep, scanner
+from rules.split import SplitRules
+from rules.triggers import Trigger, triggers
+from rules.variants_sounds import gate
+from rules.variants_wake import OtherSpellings
+from rules.view import Span, View
+
+_TYPES = 1_000
+_NOTHING: frozenset[int] = frozenset()
+
+
+class Candidates(NamedTuple):
+    """Rules that may hold for a message, and the numbers of the triggers that its text fired."""
+
+    rules: list[DetectionRule]
+    fired: frozenset[int]
+
+
+class CompiledRules:
+    """One ruleset ready to match: the scanner, and which rules each trigger wakes."""
+
+    def __init__(self, ruleset: RuleSet, keep: Keep | None = None) -> None:
+        self.ruleset = ruleset
+        self.reference = ruleset.reference
+        patterns: dict[str, list[str]] = {}  # with the names of the rules that each wakes
+        numbers: dict[str, int] = {}
+        places: dict[Trigger, int] = {}
+        by_type: dict[str, list[str]] = {}
+        always: list[str] = []
+        after_hits: list[str] = []
+        for name, one in ruleset.detections.items():
+            found = triggers(one.condition)
+            if found is None:
+                always.append(name)
+                continue
+            for trigger in sorted(found):  # in one order, or kept patterns would not be known again
+                if trigger.kind == "hits":
+                    after_hits.append(name)
+                elif trigger.kind == "type":
+                    by_type.setdefault(trigger.value, []).append(name)
+                else:
+                    pattern = _pattern(trigger)
+                    patterns.setdefault(pattern, []).append(name)
+                    places[trigger] = numbers.setdefault(pattern, len(numbers))
+        rules = {
+            name: replace(one, condition=quick(one.condition, places))
+            for name, one in ruleset.detections.items()
+        }
+
+        def ready(names: Iterable[str]) -> list[DetectionRule]:
+            return [rules[name] for name in names]
+
+        self.always, self._after_hits = ready(always), ready(after_hits)
+        self._by_type = {name: ready(names) for name, names in by_type.items()}
+        self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
+        self._for = {
+            kind: frozenset(
+                name for name, one in ruleset.detections.items() if may_hold(one.condition, kind)
+            )
+            for kind in KINDS
+        }
+        self._woken = list(map(ready, patterns.values()))
+        spelled = sorted(one.value for one in places if one.kind == "word")
+        self._spellings = OtherSpellings(
+            spelled, sorted(one.value for one in places if one.kind == "sound")
+        )
+        self._word_at = [places[Trigger("word", word)] for word in spelled]
+        self._scan = scanner([*patterns, *self._spellings.gates], keep).scan
+        self.splits = SplitRules(ruleset)
+
+    def judging(self, ruleset: RuleSet) -> CompiledRules:
+        """The same rules as `rules.more_lists` gave them; those read anew wait for no trigger."""
+        other = copy.copy(self)
+        other.ruleset, other.reference = ruleset, ruleset.reference
+        other.splits = SplitRules(ruleset)
+        known = self.ruleset.detections
+        anew = [one for name, one in ruleset.detections.items() if one is not known[name]]
+        ready = [replace(one, condition=quick(one.condition)) for one in anew]
+        other.always = list({one.ref.name: one for one in (*self.always, *ready)}.values())
+        return other
+
+    def candidates(self, drafts: Sequence[Draft]) -> list[Candidates]:
+        """Of each message the rules worth evaluating, each once, in a stable order."""
+        fired = self._fired([draft.text for draft in drafts])
+        none = Candidates(self.always, _NOTHING)
+        by_type = self._by_exact_type
+        found: list[Candidates] = []
+        for at, draft in enumerate(drafts):
+            woken = fired.get(at, _NOTHING)
+            try:
+                typed = by_type[draft.type]
+            except KeyError:
+                typed = self._typed(draft.type)
+            if woken or typed:
+                found.append(self._concerned(draft, woken, typed))
+            else:
+                found.append(none)
+        return found
+
+    def _concerned(
+        self, draft: Draft, woken: frozenset[int], typed: Iterable[DetectionRule]
+    ) -> Candidates:
+        able = self._for[draft.kind()]
+        rules = {one.ref.name: one for index in woken for one in self._woken[index]}
+        rules.update((one.ref.name, one) for one in typed)
+        names = [name for name in rules if name in able]
+        if self.always:
+            rules.update((one.ref.name, one) for one in self.always)
+            names = [*dict.fromkeys((*names, *(one.ref.name for one in self.always)))]
+        return Candidates([rules[name] for name in sorted(names)], woken)
+
+    def _fired(self, texts: Sequence[str]) -> dict[int, frozenset[int]]:
+        """Of each text in which a trigger was seen, the numbers of the triggers."""
+        ready = list(texts)
+        folded: dict[int, Folded] = {}
+        for at in changed(texts):
+            folded[at] = fold(texts[at])
+            ready[at] = folded[at].text
+        fired = self._scan([one.encode("utf-8", "replace") for one in ready])
+        found: dict[int, frozenset[int]] = {}
+        for at in {*fired, *(at for at, one in folded.items() if one.readable)}:
+            numbers = fired.get(at, set())
+            text = folded.get(at)
+            gates = {one for one in numbers if one >= len(self._woken)}
+            if gates or (text is not None and text.readable):
+                others = self._spellings.woken(text or fold(texts[at]))
+                numbers = (numbers - gates) | {self._word_at[one] for one in others}
+            if numbers:
+                found[at] = frozenset(numbers)
+        return found
+
+    def _typed(self, name: str) -> list[DetectionRule]:
+        found = self._by_type.get(name.casefold(), [])
+        if len(self._by_exact_type) < _TYPES:  # whoever sends records chooses the names
+            self._by_exact_type[name] = found
+        return found
+
+    def judge(
+        self, candidates: Candidates, message: Message, calendar: OfficeCalendar
+    ) -> tuple[list[tuple[DetectionRule, tuple[Span, ...]]], list[tuple[str, str]]]:
+        """(rules that hold with their spans, rules that failed with the error's type)."""
+        held: list[tuple[DetectionRule, tuple[Span, ...]]] = []
+        failed: list[tuple[str, str]] = []
+        calendar = self.ruleset.calendar or calendar
+        view = View(message, calendar, 0, self.reference, candidates.fired)
+        self._try([rule for rule in candidates.rules if not rule.asks_hits], view, held, failed)
+        # rules that ask what others said come last, and do not hear each other
+        view.response = max((rule.ref.response for rule, _ in held), default=0)
+        view.variants = variants_of(held)
+        later = {rule.ref.name: rule for rule in candidates.rules if rule.asks_hits}
+        if held:
+            later.update((rule.ref.name, rule) for rule in self._after_hits)
+        if later:
+            self._try([later[name] for name in sorted(later)], view, held, failed)
+        return held, failed
+
+    @staticmethod
+    def _try(
+        rules: Iterable[DetectionRule],
+        view: View,
+        held: list[tuple[DetectionRule, tuple[Span, ...]]],
+        failed: list[tuple[str, str]],
+    ) -> None:
+        for rule in rules:
+            view.spans = []
+            try:
+                if rule.condition.holds(view):
+                    held.append((rule, tuple(view.spans)))
+            except Exception as error:  # a rule that fails is reported; the others still run
+                failed.append((rule.ref.name, type(error).__name__))
+
+
+def _pattern(trigger: Trigger) -> str:
+    if trigger.kind == "word":
+        return str(re2.escape(trigger.value))
+    return gate(trigger.value) if trigger.kind == "sound" else trigger.value
+
+
+def compile_timeline(timeline: Timeline, keep: Keep | None = None) -> dict[str, CompiledRules]:
+    """Every ruleset of a timeline, compiled, by digest. Not to be shared between threads."""
+    return {ruleset.digest: CompiledRules(ruleset, keep) for ruleset in timeline.rulesets}
+
+
+def variants_of(held: Iterable[tuple[DetectionRule, tuple[Span, ...]]]) -> tuple[str, ...]:
+    """Disguises of the words that alerting rules matched, each once."""
+    spans = (span for rule, spans in held if not rule.signal for span in spans)
+    return tuple(dict.fromkeys(one for span in spans for one in span.variant))
