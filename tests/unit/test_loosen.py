@@ -23,6 +23,11 @@ from rules.scan import Re2Scanner, scanner
         (r"[{0,3}]x{0,2}", r"[{0,3}]x*"),
         (r"[]{0,3}]", r"[]{0,3}]"),
         (r"\p{Han}{2,4}", r"\p{Han}+"),
+        # many texts stand behind one another in the scan: the end of each is that of a line
+        (r"\Aab\z", "^ab$"),
+        ("(?s-m)^a", "(?s)^a"),
+        ("(?-m:^a)", "(?:^a)"),
+        ("(?-is)a", "(?-is)a"),
     ],
 )
 def test_counted_repeats_are_taken_off(source: str, looser: str) -> None:
@@ -59,4 +64,4 @@ def test_where_the_rule_matches_one_of_its_patterns_does(source: str, text: str)
         parts = alternatives(loosened(source))
         assert any(re2.search(f"(?i){part}", text) for part in parts)
         for kind in (scanner, Re2Scanner):
-            assert kind(parts).scan(text.encode()), (source, text)
+            assert kind(parts).scan([text.encode()]), (source, text)
