@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from rules import archive, feeds, side_events
-from rules.archive_text import from_words, own_words
 from rules.canary_marks import FLAG_CANARY, is_canary
 from rules.errors import RecordError
 from rules.lenient_json import parse
@@ -123,13 +122,12 @@ class Decoder:
         if found.time > self._latest:
             raise RecordError("time_out_of_range", "time is more than a day ahead of now")
         said = found.payload
-        own = own_words(said.text.content)[1] if said.msgtype == "text" and said.text else ""
         return Draft(
             found.tenant or self._tenant,
             said.msgid.strip(),
             found.time,
             said.msgtype,
-            own,
+            said.words(),
             (),
             found,
         )
@@ -173,13 +171,7 @@ class Decoder:
 
 def _of_plain(found: Plain, draft: Draft) -> Message:
     said = found.payload
-    if said.text is not None and draft.type == "text":
-        content = from_words(said.text.content)
-    else:
-        # the careful road's own reader, so that fields are made in one place
-        content = archive.content(
-            draft.type, {draft.type: msgspec.to_builtins(getattr(said, draft.type))}
-        )
+    content = said.content()
     sender = said.sender.strip()
     recipients = tuple(map(str.strip, said.tolist)) if said.tolist else ()
     room = said.roomid.strip() if said.roomid else ""

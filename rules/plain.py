@@ -6,11 +6,14 @@ and everything odd, comes back as None and goes that road.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from rules import archive
+from rules.archive_text import Content, from_words, lines, own_words
 from rules.reading import MAX_ID
 
 VERSION = 1  # of the envelope (docs/data-formats.md)
@@ -29,7 +32,7 @@ class Words(msgspec.Struct, gc=False):
     content: str
 
 
-class _Media(msgspec.Struct, gc=False):
+class _Media(msgspec.Struct, gc=False, omit_defaults=True):
     """Body of a type without words: what the careful road reads, so that it would not object."""
 
     md5sum: str | None = None
@@ -41,13 +44,83 @@ class _Media(msgspec.Struct, gc=False):
     type: _Count | None = None
 
 
+class _File(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `file`, and the like."""
+
+    filename: str | None = None
+    fileext: str | None = None
+    filesize: _Count | None = None
+    md5sum: str | None = None
+    sdkfileid: str | None = None
+
+
+class _Page(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `link`, and of a `docmsg`."""
+
+    title: str | None = None
+    link_url: str | None = None
+    description: str | None = None
+    doc_creator: str | None = None
+
+
+class _Weapp(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `weapp`."""
+
+    title: str | None = None
+    description: str | None = None
+    username: str | None = None
+    displayname: str | None = None
+
+
+class _Card(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `card`."""
+
+    userid: _Id | None = None
+    Userid: _Id | None = None
+    corpname: str | None = None
+
+
+class _Place(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `location`, in degrees."""
+
+    latitude: float | None = None
+    longitude: float | None = None
+    address: str | None = None
+    title: str | None = None
+
+
+class _TakenBack(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `revoke`."""
+
+    pre_msgid: _Id
+
+
+class _Gift(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `redpacket`."""
+
+    type: _Count | None = None
+    totalcnt: _Count | None = None
+    totalamount: _Count | None = None
+    wish: str | None = None
+
+
+class _Call(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `voiptext`."""
+
+    callduration: _Count | None = None
+    invitetype: _Count | None = None
+
+
 class Payload(msgspec.Struct, gc=False):
     """An archive plaintext, as far as an ordinary message needs it."""
 
     msgid: _Id
     sender: _Id = msgspec.field(name="from")
     msgtime: int
-    msgtype: Literal["text", "image", "emotion", "voice", "video"]
+    msgtype: Literal[
+        "text", "image", "emotion", "voice", "video", "file", "link", "weapp", "card", "location",
+        "revoke", "redpacket", "docmsg", "voiptext",
+    ]  # fmt: skip
     action: str | None = None
     tolist: list[_Id] | None = None
     roomid: _Id | None = None
@@ -56,6 +129,46 @@ class Payload(msgspec.Struct, gc=False):
     emotion: _Media | None = None
     voice: _Media | None = None
     video: _Media | None = None
+    file: _File | None = None
+    link: _Page | None = None
+    weapp: _Weapp | None = None
+    card: _Card | None = None
+    location: _Place | None = None
+    revoke: _TakenBack | None = None
+    redpacket: _Gift | None = None
+    doc: _Page | None = None
+    info: _Call | None = None
+
+    def body(self) -> Any:
+        """The body of its type; None when it is not there."""
+        return getattr(self, _KEYS.get(self.msgtype, self.msgtype))
+
+    def words(self) -> str:
+        """The text that rules are asked about, as `rules.archive` makes it of the whole."""
+        said = self.text
+        if said is not None and self.msgtype == "text":
+            return own_words(said.content)[1]
+        read = _WORDS.get(self.msgtype)
+        return read(self.body()) if read else ""
+
+    def content(self) -> Content:
+        """The whole content, read as the careful road reads it, so that fields are made in one
+        place."""
+        said = self.text
+        if said is not None and self.msgtype == "text":
+            return from_words(said.content)
+        key = _KEYS.get(self.msgtype, self.msgtype)
+        return archive.content(self.msgtype, {key: msgspec.to_builtins(self.body())})
+
+
+# where the body of a type stands under another name
+_KEYS = {"docmsg": "doc", "voiptext": "info"}
+_WORDS: dict[str, Callable[[Any], str]] = {
+    "link": lambda body: lines(body.title or "", body.description or ""),
+    "weapp": lambda body: lines(body.title or "", body.description or ""),
+    "docmsg": lambda body: body.title or "",
+    "redpacket": lambda body: body.wish or "",
+}
 
 
 class Plain(msgspec.Struct, gc=False):
@@ -76,8 +189,8 @@ _decode = msgspec.json.Decoder(Plain).decode
 def plain(raw: bytes) -> Plain | None:
     """The message in `raw`, valid UTF-8, or None when the careful road has to look at it.
 
-    `msgid` and `from` are not blank but may have blanks around them. A type that can have words is
-    `text` alone; of the others the body has been checked and carries none.
+    `msgid` and `from` are not blank but may have blanks around them. The body of its type has been
+    checked.
     """
     try:
         found = _decode(raw)
@@ -88,7 +201,8 @@ def plain(raw: bytes) -> Plain | None:
     if (
         time != said.msgtime
         or time > found.received_at + AHEAD
-        or getattr(said, said.msgtype) is None
+        or said.body() is None
+        or (said.revoke is not None and not said.revoke.pre_msgid.strip())
         or not said.msgid.strip()
         or not said.sender.strip()
     ):

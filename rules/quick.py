@@ -114,7 +114,7 @@ def _each_of(holds: list[Holds]) -> Holds:
         return holds[0]
 
     def each(view: View) -> bool:
-        for one in holds:  # a generator would take twice as long
+        for one in holds:  # noqa: SIM110 - a generator takes twice as long
             if not one(view):
                 return False
         return True

@@ -77,7 +77,7 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         """
         matcher = self._matcher
         assert matcher is not None, "open() comes first"  # noqa: S101
-        match, source = matcher.match, self._source
+        source = self._source
         if self._ahead.look():
             matcher.renew()
         # bare records do not say when they were received: when they are read, and the job may have
@@ -85,14 +85,17 @@ class MatchRecords(ScalarFunction):  # type: ignore[misc]
         self._decoder.at(max(self._spec.assume_received_at, _now_ms()))
         records = [b"" if record is None else record for record in records]  # Kafka's tombstones
         if source:
-            rows = zip(records, place[0].tolist(), place[1].tolist(), strict=True)
-            found = [match(record, source, part, offset) for record, part, offset in rows]
+            rows = zip(place[0].tolist(), place[1].tolist(), strict=True)
+            found = matcher.match_many(records, [(source, part, at) for part, at in rows])
         else:
-            found = [
-                # an empty line is the end of a file, or space between records; it says nothing
-                match(record, f"file:{path}") if record and not record.isspace() else None
-                for record, path in zip(records, place[0], strict=True)
-            ]
+            # an empty line is the end of a file, or space between records; it says nothing
+            said = [at for at, one in enumerate(records) if one and not one.isspace()]
+            paths = place[0].tolist()
+            places = [(f"file:{paths[at]}", 0, 0) for at in said]
+            found = [None] * len(records)
+            judged = matcher.match_many([records[at] for at in said], places)
+            for at, items in zip(said, judged, strict=True):
+                found[at] = items
         matcher.counts["records"] += len(found)
         self._by_rule.look()
         return pd.Series(batched(found), dtype=object)

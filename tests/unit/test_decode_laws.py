@@ -176,7 +176,8 @@ PLAIN = [record for record in TIMED if plain(json.dumps(record).encode()) is not
 
 def test_ordinary_messages_take_the_quick_road():
     assert {record["payload"]["msgtype"] for record in PLAIN} == {
-        "text", "image", "voice", "video", "emotion",
+        "text", "image", "voice", "video", "emotion", "file", "link", "weapp", "card", "location",
+        "revoke", "redpacket", "docmsg", "voiptext",
     }  # fmt: skip
 
 
