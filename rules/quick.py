@@ -130,7 +130,7 @@ def _some_of(parts: list[Quick]) -> Quick:
     needs = frozenset().union(*known) if len(known) == len(parts) else None
 
     def some(view: View) -> bool:
-        for one in holds:
+        for one in holds:  # noqa: SIM110 - as above
             if one(view):
                 return True
         return False
