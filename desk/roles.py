@@ -15,6 +15,7 @@ RETENTION, SEE_RETENTION, DISPOSE = "retention", "see_retention", "dispose"
 SUBJECT, SEE_RESTRICTED = "subject", "see_restricted"
 PUBLISH = "publish"
 SEE_ALERTS, TEST_CHANNELS = "see_alerts", "test_channels"
+ACCESS, FIND_MASKED = "access", "find_masked"
 OPEN = "open"  # the role of everybody where nobody is told apart
 
 # right -> the roles that have it
@@ -36,6 +37,8 @@ RIGHTS = {
     PUBLISH: (OFFICER,),
     SEE_ALERTS: (OFFICER, REVIEWER),
     TEST_CHANNELS: (ADMINISTRATOR, OFFICER),
+    ACCESS: (ADMINISTRATOR,),
+    FIND_MASKED: (OFFICER,),
 }
 RIGHT_NAMES = {
     SEARCH: ("search the archive", "检索归档"),
@@ -53,6 +56,8 @@ RIGHT_NAMES = {
     PUBLISH: ("publish rules", "发布规则"),
     SEE_ALERTS: ("see alerts", "查看告警"),
     TEST_CHANNELS: ("test notification channels", "测试通知渠道"),
+    ACCESS: ("say who may do what", "设定各人的权限"),
+    FIND_MASKED: ("look for what is masked for them", "检索对其脱敏的内容"),
     SUBJECT: ("answer requests of persons", "处理个人的查阅与删除请求"),
     SEE_RESTRICTED: (
         "see messages that may only be stored (PIPL art. 47)",

@@ -19,13 +19,13 @@ from jobs.archive import (
     written_archive,
 )
 from jobs.clock import now_ms
-from jobs.packs import Made, Ready, Wish, alerts_between, free, nothing_before
+from jobs.packs import Made, Ready, Wish, alerts_between, nothing_before, taken_in
 from jobs.registry import chosen_rules
 from jobs.stamping import stamp_newest
 from reports.case import MONTH, Bundle, Subject
 from reports.month import Heads, MonthFacts, month_pack
 from reports.pack import save
-from reports.rule_catalogue import CLASSES
+from reports.rule_titles import CLASSES
 from reports.signing import PASSPHRASE_VARIABLE, Signer
 from reports.standalone.figures import month_of
 from rules.alert import RETRACTED
@@ -95,7 +95,7 @@ def make_month(
         heads = _heads(settings, archive, subject)
         deeds = _deeds(archive, subject)
     facts = MonthFacts(
-        request=free(wish.request(settings), subject, wish.folder),
+        request=wish.request(settings),
         subject=subject,
         alerts=alerts,
         before=_standing(reader, _month_before(subject)),
@@ -108,7 +108,7 @@ def make_month(
         items=CLASSES,
     )
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
-    pack = month_pack(facts, signer, anchors)
+    pack = month_pack(facts, signer, anchors, taken_in(wish.folder))
     bundle = Bundle(facts.request, subject, (), (), (), (), {})
     before_saving(Ready(bundle, pack, []))
     packed, pdf = save(pack, wish.folder)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +15,8 @@ from rules.alert import sm3_raw
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.ledger.canonical import canonical
 from sinks.sealing import Sealer, binding
+
+_MOST_SEALED = 1 << 27  # bytes: more than what `Sealer.open` opens
 
 
 class Opened(NamedTuple):
@@ -46,7 +46,8 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
     digest = sm3_raw(manifest)
     kept = pack.with_suffix(f".{openings_of(digest)}")
     try:
-        sealed = kept.read_text("ascii")
+        with kept.open("rb") as file:  # what is larger does not open: it was not sealed here
+            sealed = file.read(_MOST_SEALED).decode("ascii")
     except (OSError, UnicodeDecodeError):
         raise _usage(
             f"there is no {kept.name} beside {pack.name}: nothing was taken out of this pack, or"
@@ -75,31 +76,6 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
         "proofs": told["proofs"] if whole else [],
     }
     return Opened(canonical(shown), found, len(rows), digest)
-
-
-def write_opened(found: Opened, target: Path) -> None:
-    """Write the file, readable by its owner alone. Raises MingjianError: it cannot be written."""
-    try:
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(found.data)
-    except OSError as error:
-        raise _not_written(target, error.strerror) from None
-
-
-def must_be_free(target: Path) -> None:
-    """Raise MingjianError: there is something of that name already."""
-    if target.exists():
-        raise _not_written(target, os.strerror(errno.EEXIST))
-
-
-def _not_written(target: Path, why: str | None) -> MingjianError:
-    return _usage(
-        f"{target} cannot be written: {why}",
-        f"{target} 无法写入：{why}",
-        "name a file that is not there yet, in a folder that is",
-        "请给出已有目录中尚不存在的文件名",
-    )
 
 
 def _usage(en: str, zh: str, fix_en: str, fix_zh: str) -> MingjianError:

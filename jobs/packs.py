@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from jobs.archive import written_archive
 from jobs.clock import now_ms
 from jobs.pack_sources import Rules, sources_of
 from jobs.stamping import stamp_newest
-from reports.case import ALERT, PERSON, ZH, Bundle, Raised, Request, Subject, pack_name
+from reports.case import ALERT, PERSON, ZH, Bundle, Raised, Request, Subject
 from reports.evidence import build_bundle
 from reports.pack import Pack, build_pack, save
 from reports.redaction import openings_of
@@ -147,7 +147,7 @@ def make_pack(
         with_context=wish.with_context, with_media=wish.with_media, given=wish.given,
     )  # fmt: skip
     sealer = Sealer.from_dir(settings.keys_dir, create=False)
-    request = free(wish.request(settings), subject, wish.folder)
+    request = wish.request(settings)
     bundle = build_bundle(
         subject,
         raised,
@@ -161,7 +161,7 @@ def make_pack(
     if not bundle.items:
         raise _empty(subject)
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
-    pack = build_pack(bundle, signer)
+    pack = build_pack(bundle, signer, taken_in(wish.folder))
     leaves = bundle.ledger.leaves.values() if bundle.ledger else ()
     before_saving(Ready(bundle, pack, sorted(set(leaves) & set(sources.stored_only))))
     sealed = {}
@@ -185,12 +185,9 @@ def make_pack(
     )
 
 
-def free(request: Request, subject: Subject, folder: str | Path) -> Request:
-    """The request with the number of a copy that is not in the folder: no pack takes another's
-    place, which somebody may have been given."""
-    while (Path(folder) / f"{pack_name(subject, request)}.zip").exists():
-        request = replace(request, copy=request.copy + 1)
-    return request
+def taken_in(folder: str | Path) -> Callable[[str], bool]:
+    """Says whether there is a pack of a name in a folder."""
+    return lambda name: (Path(folder) / f"{name}.zip").exists()
 
 
 def alert_of(reader: AlertReader, alert_id: str) -> dict[str, Any]:

@@ -6,11 +6,27 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from reports.context import ACTS, CONVERSATION, TALK, ContextRecord, Found, Spans, Wanted, beyond
+from reports.deletions import Deletions
 from rules.alert import Position
+from rules.plural import plural
 from sinks.archive.search import ArchiveReader, Query
 from sinks.archive.search import Found as Archived
 
-_PAGE = 500
+PAGE = 500
+
+
+class _PassedOver:
+    """Some messages, by their leaves, and which of them were met and passed over: a search meets
+    them once for each question that they answer, and again at the edge of a page."""
+
+    def __init__(self, leaves: Container[int]) -> None:
+        self._leaves, self.met = leaves, set[int]()
+
+    def __contains__(self, leaf: object) -> bool:
+        if not isinstance(leaf, int) or leaf not in self._leaves:
+            return False
+        self.met.add(leaf)
+        return True
 
 
 class ArchiveContext:
@@ -21,22 +37,32 @@ class ArchiveContext:
         name: of the archive, for the pack.
         stored_only: messages, by their leaves, that may not be used (个人信息保护法 art. 47): they
             are left out unopened, and counted.
+        deletions: says what was deleted; None: nobody does.
     """
 
-    def __init__(self, reader: ArchiveReader, name: str, stored_only: Container[int] = ()) -> None:
-        self._reader, self._name, self._stored_only = reader, name, stored_only
+    def __init__(
+        self,
+        reader: ArchiveReader,
+        name: str,
+        stored_only: Container[int] = (),
+        deletions: Deletions | None = None,
+    ) -> None:
+        self._reader, self._name = reader, name
+        self._stored_only, self._deletions = stored_only, deletions
+        self._passed = _PassedOver(stored_only)
 
     def fetch(self, wanted: Wanted) -> Found:
         """See `ContextSource`. A record that cannot be opened is counted and named."""
         found = Found(source=f"archive:{self._name}")
+        self._passed = _PassedOver(self._stored_only)
         for name, spans in wanted.conversations.items():
-            rows = self._all(Query(conversation=name), spans, found)
+            rows = self._all(Query(conversation=name), spans)
             found.messages += self._taken(rows, (CONVERSATION, name, wanted.limit), found)
         for person, spans in wanted.acts.items():
-            rows = self._all(Query(sender=person, kind="event"), spans, found)
+            rows = self._all(Query(sender=person, kind="event"), spans)
             found.events += self._taken(rows, (ACTS, person, wanted.limit), found)
         for person, spans in wanted.talk.items():
-            rows = self._both_ways(person, spans, found)
+            rows = self._both_ways(person, spans)
             found.talk += self._taken(rows, (TALK, person, wanted.talk_limit), found)
         for msgid in wanted.members:
             for stone in self._reader.deleted(msgid=msgid):
@@ -47,36 +73,59 @@ class ArchiveContext:
                         f"{zh}；本包所载为随告警留存的证据",
                     )
                 )
+        self._tell_stored_only(wanted, found)
+        if self._deletions is not None:
+            found.deleted, unread = self._deletions.of(wanted)
+            found.limits += unread
         found.sort()
         return found
 
-    def _both_ways(self, person: str, spans: Spans, found: Found) -> Iterator[Archived]:
+    def _tell_stored_only(self, wanted: Wanted, found: Found) -> None:
+        """How many messages were passed over, each once; members are in the pack all the same, by
+        the evidence that is kept with the alert."""
+        members = _PassedOver(self._stored_only)
+        for msgid in wanted.members:
+            self._reader.search_but(Query(msgid=msgid), 1, None, members)
+        found.stored_only = len(self._passed.met - members.met)
+        if count := found.stored_only:
+            messages, were = plural(count, "message"), "was" if count == 1 else "were"
+            found.limits.append(
+                (
+                    f"{messages} of the conversations and times asked for may only be stored"
+                    f" (PIPL art. 47) and {were} left out unopened; each is counted once",
+                    f"检索范围内有 {count} 条消息依个人信息保护法第四十七条只可存储，"
+                    "未打开、未收录；每条只计一次",
+                )
+            )
+        if count := len(members.met):
+            records = plural(count, "record that makes", "records that make")
+            found.limits.append(
+                (
+                    f"{records} up an alert may only be stored (PIPL art. 47); what is shown of"
+                    " this is the evidence kept with the alert, for the reason of this pack",
+                    f"构成告警的记录中有 {count} 条依个人信息保护法第四十七条只可存储；"
+                    "因本包所载事由，收录随告警留存的证据",
+                )
+            )
+
+    def _both_ways(self, person: str, spans: Spans) -> Iterator[Archived]:
         seen: set[int] = set()
         for query in (Query(sender=person, kind="archive"), Query(receiver=person, kind="archive")):
-            for one in self._all(query, spans, found):
+            for one in self._all(query, spans):
                 if one.row.leaf not in seen:
                     seen.add(one.row.leaf)
                     yield one
 
-    def _all(self, query: Query, spans: Spans, found: Found) -> Iterator[Archived]:
-        passed = 0
+    def _all(self, query: Query, spans: Spans) -> Iterator[Archived]:
         for start, end in spans:
             before: int | None = None
             while True:
                 asked = query._replace(since=start, until=end + 1)
-                hits = self._reader.search_but(asked, _PAGE, before, self._stored_only)
-                passed += hits.passed
+                hits = self._reader.search_but(asked, PAGE, before, self._passed)
                 yield from hits.found
                 before = hits.cursor
                 if before is None:
                     break
-        if passed:
-            found.limits.append(
-                (
-                    f"{passed} messages were left out: they may only be stored (PIPL art. 47)",
-                    f"有 {passed} 条消息依个人信息保护法第四十七条只可存储，未予收录",
-                )
-            )
 
     def _taken(
         self, rows: Iterator[Archived], group: tuple[str, str, int], found: Found

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reports.anchor import Anchors, anchored
-from reports.case import MONTH, Request, Subject, case_id, moment, pack_name
+from reports.case import MONTH, Request, Subject, case_day, moment
 from reports.charts import LEVEL_COLOURS, per_day, ranking
 from reports.completeness import not_covered
 from reports.custody import Custody
-from reports.pack import VERSION, Pack, sealed
+from reports.pack import VERSION, Pack, nothing_there, sealed
+from reports.rule_titles import called
 from reports.signing import Signer
 from reports.standalone.case_checks import ALERTS_FILE
 from reports.standalone.figures import alert_figures
@@ -87,8 +88,13 @@ def figures(facts: MonthFacts) -> dict[str, Any]:
     }
 
 
-def month_pack(facts: MonthFacts, signer: Signer, anchors: Anchors | None) -> Pack:
-    """The report and its data as a pack."""
+def month_pack(
+    facts: MonthFacts,
+    signer: Signer,
+    anchors: Anchors | None,
+    taken: Callable[[str], bool] = nothing_there,
+) -> Pack:
+    """The report and its data as a pack. `taken`: see `reports.pack.build_pack`."""
     request, subject = facts.request, facts.subject
     told = figures(facts)
     custody = Custody(request.created_at, request.created_by, request.tool)
@@ -116,8 +122,10 @@ def month_pack(facts: MonthFacts, signer: Signer, anchors: Anchors | None) -> Pa
         "not_covered": beyond,
         "signer": signer.info(),
     }
-    case = case_id(subject, request)
-    return sealed(subject, case, inside, {}, custody.lines, request, signer, "month.html.j2", drawn)
+    return sealed(
+        subject, case_day(subject, request, ()), inside, lambda case: {}, custody.lines, request,
+        signer, "month.html.j2", drawn, taken,
+    )  # fmt: skip
 
 
 def _not_covered(ledger: Any) -> list[dict[str, str]]:
@@ -141,7 +149,7 @@ def _not_covered(ledger: Any) -> list[dict[str, str]]:
 
 
 def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
-    """Variables of templates/month.html.j2."""
+    """Variables of templates/month.html.j2 but for the case's number and the pack's name."""
     request, subject = facts.request, facts.subject
     words = Words(request.language)
     counts = told["alerts"]
@@ -154,8 +162,6 @@ def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "t": words,
         "language": request.language,
-        "case": case_id(subject, request),
-        "name": pack_name(subject, request),
         "kind": MONTH,
         "title": words(
             f"Monthly compliance report {subject.id}", f"{year}年{int(month)}月合规月报"
@@ -231,7 +237,7 @@ def _rules(
         {
             "count": count,
             "item": refs[name]["item"],
-            "title": refs[name]["title"],
+            "title": called(refs[name], words),
             "name": name,
             "level": int(refs[name]["response"]),
             "level_text": words.of(LEVELS[int(refs[name]["response"])]),

@@ -12,7 +12,13 @@ from desk.desk import CHECKED, MAX_PAGE
 from desk.roles import CHECK
 from desk.shown import Gone
 from jobs.archive import archive_target, desk_of, open_ledger, open_parts
-from jobs.cli import archive_custody, archive_keys, archive_media, archive_rebuild
+from jobs.cli import (
+    archive_custody,
+    archive_keys,
+    archive_media,
+    archive_rebuild,
+    archive_renew,
+)
 from jobs.cli.alert_list import milliseconds
 from jobs.cli.app import (
     ConfigOption,
@@ -59,6 +65,7 @@ def register(app: typer.Typer) -> None:
     archive_keys.register(archive_app)
     archive_media.register(archive_app)
     archive_rebuild.register(archive_app)
+    archive_renew.register(archive_app)
     app.add_typer(archive_app)
 
 

@@ -13,7 +13,7 @@ from desk.desk import EXPORTED_BOOK, UNMASKED, Desk
 from desk.roles import READ_CUSTODY, reason_given
 from desk.written_files import write_noted
 from jobs.archive import archive_target, desk_of, open_index
-from jobs.cli.alert_list import milliseconds
+from jobs.cli.alert_list import milliseconds, when
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -32,11 +32,13 @@ from jobs.cli.app import (
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.custody_table import CustodyTable
 from jobs.cli.custody_words import ACTIONS, is_unmasked
-from jobs.cli.words import plural
+from jobs.cli.words import plural, visible
+from reports.masking import mask_numbers
 from rules.alert import sm3_raw
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.archive.custody import BookDamaged, Line, named_leaves
 from sinks.archive.leaves import CUSTODY, OtherLeaf
+from sinks.archive.renewed_book import Renewal, lost_of
 from sinks.archive.rows import ArchiveIndex
 
 
@@ -99,7 +101,9 @@ def custody(
     if message is not None:
         asked["of_message"] = message
     index = open_index(settings, archive)
-    seen = _Seen(index, index.positions().get(CUSTODY, 0))
+    with desk.book.open() as there:
+        renewal = desk.book.renewal(there)
+    seen = _Seen(index, index.positions().get(CUSTODY, 0), renewal)
     wanted = (
         (line, entered)
         for line, entered in seen.lines(desk.custody(reason, **asked))
@@ -130,30 +134,47 @@ def custody(
 class _Seen:
     """Counts the book's lines while they are read, and compares each with the ledger.
 
-    `reached` is how many lines the ledger has.
+    `reached` is how many lines the ledger has; `renewal`: that the book was begun anew.
     """
 
-    def __init__(self, index: ArchiveIndex, reached: int) -> None:
-        self._index, self.reached = index, reached
-        self.count = self.missing = self.waiting = 0
+    def __init__(self, index: ArchiveIndex, reached: int, renewal: Renewal | None) -> None:
+        self._index, self.reached, self.renewal = index, reached, renewal
+        self.count = self.missing = self.waiting = self.last = self.first_missing = 0
+        self.numbers: list[int] = []  # of a book begun anew
         self.damaged: BookDamaged | None = None
 
     def lines(self, book: Iterator[Line]) -> Iterator[tuple[Line, bool]]:
         """Each line, and whether it is in the ledger; up to where the book is damaged."""
         try:
             for line in book:
-                self.count += 1
+                self.count, self.last = self.count + 1, line.number
+                if self.renewal is not None:
+                    self.numbers.append(line.number)
                 leaf = OtherLeaf(CUSTODY, str(line.number), sm3_raw(line.raw))
                 entered = bool(self._index.entered([leaf]))
-                self.missing += not entered and line.number <= self.reached
+                if not entered and self._due(line.number):
+                    self.missing += 1
+                    self.first_missing = self.first_missing or line.number
                 self.waiting += not entered and line.number > self.reached
                 yield line, entered
         except BookDamaged as error:
-            self.damaged = error
+            self.damaged = error.sure(
+                self.reached,
+                lambda number, sm3: bool(
+                    self._index.entered([OtherLeaf(CUSTODY, str(number), sm3)])
+                ),
+            )
+
+    def _due(self, number: int) -> bool:
+        """Whether the ledger has to have a line of this number."""
+        new = self.renewal
+        if new and new.told.entered < number < new.number:
+            return False  # it was written behind the damage, where nothing was entered any more
+        return number <= self.reached
 
     def wrong(self) -> bool:
         """Whether the book is not what was written."""
-        return self.damaged is not None or bool(self.missing) or self.reached > self.count
+        return self.damaged is not None or bool(self.missing) or self.reached > self.last
 
 
 def _fits(line: Line, who: str, action: str, message: int | None, first: int, last: int) -> bool:
@@ -202,12 +223,12 @@ def _sum(seen: _Seen, *, quiet: bool) -> None:
         err.print(
             say(
                 f"✗ {plural(missing, 'line')} {'is' if missing == 1 else 'are'} not what was"
-                " entered in the ledger",
-                f"✗ 有 {missing} 行与账本中登记的不同",
+                f" entered in the ledger, the first is line {seen.first_missing:,}",
+                f"✗ 有 {missing} 行与账本中登记的不同，最早的是第 {seen.first_missing:,} 行",
             ),
             style="bold red",
         )
-    if seen.damaged is None and reached > lines:
+    if seen.damaged is None and reached > seen.last:
         err.print(
             say(
                 f"✗ the ledger has {plural(reached, 'line')} of this book, and it has {lines}: its"
@@ -216,12 +237,40 @@ def _sum(seen: _Seen, *, quiet: bool) -> None:
             ),
             style="bold red",
         )
+    if seen.renewal is not None and seen.damaged is None:
+        _print_renewal(seen.renewal, lost_of(seen.renewal.number, seen.numbers))
     if quiet or seen.wrong():
         return
     words = say(f"{plural(lines, 'line')}, an unbroken chain", f"{lines} 行，链条完整")
+    if (new := seen.renewal) is not None:
+        words = say(
+            f"{plural(lines, 'line')}; an unbroken chain from line {new.number:,} on, and in front"
+            " of it what is still relied on",
+            f"{lines} 行；自第 {new.number:,} 行起链条完整，之前的为仍可采信的行",
+        )
     if seen.waiting:
         words += say(f"; {seen.waiting} not in the ledger yet", f"；{seen.waiting} 行尚未登入账本")
     err.print(words, style="dim")
+
+
+def _print_renewal(new: Renewal, lost: list[tuple[int, int]]) -> None:
+    """That the book before was damaged, for as long as this one lasts."""
+    which = ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in lost)
+    who, why, told = visible(new.who), visible(mask_numbers(new.why)), new.told
+    gone = say(f"; of its lines not relied on: {which}", f"；其中不再采信的行：{which}")
+    err.print(
+        say(
+            f"! the custody book was damaged: it {told.wrong}. It was begun anew at line"
+            f" {new.number:,} on {when(new.at)} by {who} (because: {why}); the damaged one is kept"
+            f" as {told.aside}, SM3 {told.aside_sm3}",
+            f"! 保管记录曾损坏；{who} 于 {when(new.at)} 自第 {new.number:,} 行重新开始"
+            f"（事由：{why}）；损坏的一本存为 {told.aside}，SM3 {told.aside_sm3}",
+        )
+        + (gone if lost else ""),
+        style="bold yellow",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _no_action(given: str) -> MingjianError:

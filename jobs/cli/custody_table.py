@@ -21,6 +21,7 @@ from jobs.cli.custody_words import action_words, details_words, is_unmasked, wha
 from jobs.cli.words import visible
 from rules.zone import SHANGHAI
 from sinks.archive.custody import Line
+from sinks.archive.renewed_book import RENEWED
 
 _TABLE = 140  # cells that make a table worth it
 _AT_ONCE = 500  # rows whose columns are made equally wide
@@ -33,6 +34,7 @@ _STYLES = {
     "hold_lifted": "yellow",
     "disposal_approved": "yellow",
     "messages_deleted": "bold yellow",
+    RENEWED: "bold red",
 }
 
 

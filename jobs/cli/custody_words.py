@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from desk.desk import EXPORTED, UNMASKED
-from desk.roles import RIGHT_NAMES
+from desk.roles import RIGHT_NAMES, ROLE_NAMES
 from jobs.cli.alert_list import SHORT_ID, when
 from jobs.cli.app import say
 from jobs.cli.retention_text import SHORT, scope_words
@@ -17,6 +17,7 @@ from jobs.cli.words import message_type, plural, visible
 from reports.masking import mask_numbers
 from rules.retention.holds import HoldScope
 from sinks.archive.custody import Deed, named_leaves
+from sinks.archive.renewed_book import RENEWED
 
 ACTIONS = {
     "searched": ("searched", "检索"),
@@ -32,7 +33,9 @@ ACTIONS = {
     "checked": ("checked", "核查"),
     "rotated_keys": ("rotated keys", "轮换密钥"),
     "changed_passphrase": ("changed the passphrase", "更换口令"),
+    "set_access": ("said who may do what", "设定各人的权限"),
     "mended_heads": ("mended the ledger's history of heads", "重建账本签名头历史"),
+    RENEWED: ("began the custody book anew", "重新开始保管记录"),
     "rebuilding_index": ("began to rebuild the index", "开始重建索引"),
     "rebuilt_index": ("rebuilt the index", "重建索引"),
     "retention_set": ("set the retention schedule", "启用留存策略"),
@@ -57,7 +60,7 @@ _SHOWN = 4  # numbers of messages, ids: who wants all asks for JSON
 _UNSAID = {
     "leaf", "leaves", "file", "pack", "plan", "hold", "about", "message", "alert", "alerts",
     "msgid", "sm3", "manifest_sm3", "file_sm3", "file_sha256", "object", "unmasked", "digest",
-    "request", "size",
+    "request", "size", "aside_sm3", "relied_on", "entered", "by_ledger",
 }  # fmt: skip
 
 
@@ -215,6 +218,17 @@ def _label(en: str, zh: str) -> Callable[[Any], str]:
     return lambda value: say(f"{en} {_list(value)}", f"{zh} {_list(value)}")
 
 
+def _people(value: Any) -> str:
+    named = [
+        (
+            _said(one["account"]),
+            say("/", "／").join(say(*ROLE_NAMES[role]) for role in one["roles"]),
+        )
+        for one in value
+    ]
+    return say(", ", "、").join(f"{account} {roles}" for account, roles in named)
+
+
 _TOLD: dict[str, Callable[[Any], str]] = {
     "query": _query,
     "since": lambda value: _time("since", value),
@@ -251,6 +265,11 @@ _TOLD: dict[str, Callable[[Any], str]] = {
     "who": _label("of the account", "账号"),
     "action": _label("of the kind", "类别"),
     "of_message": _label("about message", "涉及消息"),
+    "people": _people,
+    "counted": lambda _value: say("counted the words that were hit", "统计命中的词"),
     "path": _label("path", "路径"),
+    "aside": lambda value: say(f"the damaged one is kept as {value}", f"损坏的一本存为 {value}"),
+    "wrong": lambda value: say(f"which {value}", str(value)),
+    "part": lambda value: say(f"the {value}", {"ledger": "账本"}.get(value, value)),
     "to": _label("into", "写入"),
 }  # fmt: skip

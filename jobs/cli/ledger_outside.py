@@ -35,6 +35,11 @@ from sinks.ledger.unproven import Unproven
 from sinks.ledger.witness import SAME, compare, read_witness, witness_text
 from sinks.whole_file import write_whole
 
+OutOption = Annotated[Path | None, typer.Option("--out", help="写入文件 · write a file")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="覆盖已有的文件 · write over a file that is there")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -170,7 +175,8 @@ def hand(
     given: Annotated[
         Path, typer.Option("--given", help="此前给出的签名头或证明 · the head given before")
     ],
-    file: Annotated[Path | None, typer.Option("--out", help="写入文件 · write a file")] = None,
+    file: OutOption = None,
+    force: ForceOption = False,
     target: TargetOption = "",
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
@@ -186,7 +192,32 @@ def hand(
     if file is None:
         typer.echo(bytes(handed).decode(), nl=False)
         return
-    write_whole(file, bytes(handed), mode=0o644)
+    write_out(file, bytes(handed), force=force)
+
+
+def write_out(file: Path, data: bytes, *, force: bool) -> None:
+    """Write a proof, and say so.
+
+    Raises:
+        MingjianError: there is such a file and nobody said that it may be written over, or it
+            cannot be written.
+    """
+    if file.exists() and not force:
+        raise MingjianError(
+            f"{file} is there already",
+            f"{file} 已存在",
+            fix_en="give another name, or --force to write over it",
+            fix_zh="请另取文件名，或用 --force 覆盖",
+            exit_code=EXIT_USAGE,
+        )
+    try:
+        write_whole(file, data, mode=0o644)
+    except OSError as error:
+        raise MingjianError(
+            f"cannot write {file}: {error.strerror}",
+            f"无法写入 {file}：{error.strerror}",
+            exit_code=EXIT_USAGE,
+        ) from None
     out.print(f"[green]✓[/] {file}", soft_wrap=True)
 
 

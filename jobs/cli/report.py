@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,14 +25,17 @@ from jobs.cli.app import (
     settings_from,
 )
 from reports.signing import PASSPHRASE_VARIABLE, PUBLIC_FILE, Signer, fingerprint
+from reports.standalone.beside import head_at, openings_at
 from reports.standalone.verify import verify as outcome_of
 from reports.standalone.words import (
     NO_FINGERPRINT,
     Check,
+    Damaged,
     Outcome,
     fingerprint_in,
     shown,
     unreadable,
+    why,
 )
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 
@@ -105,8 +109,8 @@ def verify(
             exit_code=EXIT_USAGE,
         )
     own = "" if mark else _own_fingerprint(Path(settings.keys_dir))
-    opened, head = (one.read_bytes() if one else b"" for one in (openings, given))
-    found = outcome_of(str(archive), mark or own, opened, head)
+    opened = _beside(openings_at, openings)
+    found = outcome_of(str(archive), mark or own, opened, _beside(head_at, given))
     if archive != path:
         found.checks.append(_same_pdf(path, archive))
     if output is Output.json:
@@ -145,6 +149,23 @@ def keys(
     out.print(info["public_pem"].rstrip(), soft_wrap=True)
 
 
+def _beside(read: Callable[[str], bytes], path: Path | None) -> bytes:
+    """A file that is given together with the pack; b"" where none is."""
+    if path is None:
+        return b""
+    try:
+        return read(str(path))
+    except (Damaged, OSError) as error:
+        raise MingjianError(
+            *why(error),
+            fix_en="give the file that `mingjian report open` wrote with --openings, a signed head"
+            " of the ledger with --given",
+            fix_zh="--openings 请给出 `mingjian report open` 所写的文件，"
+            "--given 请给出账本的签名头",
+            exit_code=EXIT_USAGE,
+        ) from None
+
+
 def _own_fingerprint(keys_dir: Path) -> str:
     """Of the key on this machine, if there is one; "" leaves the question open."""
     try:
@@ -156,8 +177,10 @@ def _own_fingerprint(keys_dir: Path) -> str:
 def _same_pdf(pdf: Path, archive: Path) -> Check:
     from reports.standalone.verify import read_zip  # noqa: PLC0415
 
-    inside = read_zip(str(archive))[0].get("report.pdf")
-    if inside == pdf.read_bytes():
+    inside = read_zip(str(archive))[0].get("report.pdf", b"")
+    with pdf.open("rb") as file:  # it may be another of any size
+        same = file.read(len(inside) + 1) == inside != b""
+    if same:
         return Check(pdf.name, True, "equal to report.pdf in the pack", "与包内 report.pdf 一致")
     return Check(pdf.name, False, "differs from report.pdf in the pack", "与包内 report.pdf 不同")
 

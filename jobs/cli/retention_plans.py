@@ -21,6 +21,7 @@ from jobs.cli.app import (
     out,
     say,
     settings_from,
+    with_options,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.retention_text import SHORT, print_plan, print_state
@@ -128,7 +129,8 @@ def print_next(plan_id: str) -> None:
         say(f"[green]✓[/] plan {short} is kept; somebody else approves it:",
             f"[green]✓[/] 计划 {short} 已留存；请由他人批准："),
     )  # fmt: skip
-    out.print(f"    mingjian retention approve {short} --why …", style="dim")
+    command = with_options(f"`mingjian retention approve {short} --why …`").strip("`")
+    out.print(f"    {command}", style="dim", soft_wrap=True, markup=False)
 
 
 def list_plans(

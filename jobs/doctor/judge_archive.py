@@ -8,6 +8,7 @@ from jobs.doctor.observed_archive import (
     Book,
     Index,
     Ledger,
+    Rights,
     Segments,
     Stamped,
     TenantKeys,
@@ -20,6 +21,10 @@ _SAFE = (
     "期间不会丢失：消息在等待归档",
 )
 _RESTORE = ("restore it from its copy", "请从副本恢复")
+_NAME_PEOPLE = (
+    "name people and their roles: docs/archive.md, Who may do what",
+    "请指定人员及其角色：见 docs/archive.zh-CN.md",
+)
 _UNSIGNED_MS, _LONG_MS = 120_000, 900_000  # beyond `sign_ms`
 _LATE_STAMPS = 3  # times that a stamp was due
 
@@ -108,6 +113,34 @@ def keys(seen: TenantKeys) -> list[Finding]:
     return [_one("tenant_keys", OK, _joined(name, words))]
 
 
+def rights(seen: Rights) -> list[Finding]:
+    """Who may do what is said where nobody can say it for themselves."""
+    name = (seen.target, seen.target)
+    if seen.wrong:
+        words = ("nobody is let in: ", "任何人都不能使用：")
+        told = (f"{words[0]}{seen.wrong.en}", f"{words[1]}{seen.wrong.zh}")
+        return [_one("access", FAIL, _joined(name, told), _fix(seen.wrong))]
+    if seen.open:
+        why = ("nobody is told apart (access.open), which is for trying out",
+               "不区分人员（access.open），仅供试用")  # fmt: skip
+        return [_one("access", WARN, _joined(name, why), _NAME_PEOPLE)]
+    if not seen.people:
+        why = ("nobody is named, so nobody can look into it", "未指定人员，无人可以查看")
+        return [_one("access", NONE, _joined(name, why), _NAME_PEOPLE)]
+    one = seen.people == 1
+    if not seen.beside_keys:
+        why = (f"{seen.people} {'person' if one else 'people'} named in the settings, where whoever"
+               " may give their own --config can name themselves",
+               f"由配置指定 {seen.people} 人；可自行指定 --config 的人可以给自己授权")  # fmt: skip
+        run = "mingjian archive access --apply --why …"
+        fix = (f"let an administrator put it beside the keys: {run}",
+               f"请系统管理员改由密钥目录决定：{run}")  # fmt: skip
+        return [_one("access", WARN, _joined(name, why), fix)]
+    why = (f"{seen.people} {'person' if one else 'people'} named beside the keys",
+           f"由密钥目录指定 {seen.people} 人")  # fmt: skip
+    return [_one("access", OK, _joined(name, why))]
+
+
 def _used(uses: list[Use]) -> tuple[str, str]:
     """What needs the versions, in both languages."""
     segments, files = sum(one.segments for one in uses), sum(one.files for one in uses)
@@ -142,7 +175,7 @@ def ledger(seen: Ledger, now: int) -> list[Finding]:
         if age > seen.sign_ms + _UNSIGNED_MS:
             state = FAIL if age > seen.sign_ms + _LONG_MS else WARN
             fix = ("see the log of `mingjian deliver`: it signs", "见 `mingjian deliver` 的日志")
-    findings = [_one("ledger", state, (en, zh), fix)]
+    findings = [_one("ledger", state, (en, zh), fix), _looked_at(seen)]
     findings += [_stamp(one, seen, now) for one in seen.stamps]
     if not seen.stamps:
         findings.append(_one("ledger", OK, ("no authority is set to stamp it", "未设置时间戳机构")))
@@ -170,11 +203,38 @@ def books(seen: list[Book]) -> list[Finding]:
         else:
             waiting = max(0, one.lines - one.entered)
             en, zh = f"{one.lines:,} lines, an unbroken chain", f"{one.lines:,} 行，链条完整"
+            if one.renewed:
+                en = (
+                    f"lines {one.renewed:,} to {one.lines:,}, an unbroken chain; the book before"
+                    " was damaged and is kept: see mingjian archive custody"
+                )
+                zh = (
+                    f"第 {one.renewed:,} 至 {one.lines:,} 行，链条完整；此前的一本曾损坏，已另存："
+                    "见 mingjian archive custody"
+                )
             if waiting:
                 en += f"; {waiting:,} not in the ledger yet"
                 zh += f"；{waiting:,} 行尚未登入账本"
             found.append(_one("custody", OK, _joined(name, (en, zh))))
     return found
+
+
+def _looked_at(seen: Ledger) -> Finding:
+    """How much of it is known to be what was signed, and nothing beyond that."""
+    if seen.looked_at == seen.size:
+        words = (
+            f"all {seen.size:,} entries and the newest head were checked (earlier heads: mingjian"
+            " ledger verify)",
+            f"已核查全部 {seen.size:,} 条与最新的签名头（更早的签名头：mingjian ledger verify）",
+        )
+    else:
+        words = (
+            f"the newest {seen.looked_at:,} of {seen.size:,} entries and the newest head were"
+            " checked (all: mingjian ledger verify)",
+            f"已核查 {seen.size:,} 条中最新的 {seen.looked_at:,} 条与最新的签名头"
+            "（全部：mingjian ledger verify）",
+        )
+    return _one("ledger", OK, words)
 
 
 def _never_signed(seen: Ledger, name: tuple[str, str]) -> Finding:

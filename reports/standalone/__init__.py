@@ -19,6 +19,7 @@ _MODULES = (
     "reports/standalone/contents.py",
     "sinks/ledger/proofs.py",
     "sinks/ledger/checkpoint.py",
+    "reports/standalone/beside.py",
     "sinks/ledger/unproven.py",
     "sinks/ledger/der.py",
     "sinks/ledger/certificates.py",

@@ -10,12 +10,12 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from reports.standalone.case_checks import ALERT_FILE, ROLES, case_checks, case_rows
+from reports.standalone.case_checks import ROLES, case_checks, case_rows
 from reports.standalone.contents import other_facts, pdf_attachments, raw_id, too_much
 from reports.standalone.ledger_checks import ledger_checks
 from reports.standalone.media_checks import media_checks
 from reports.standalone.month_checks import month_checks
-from reports.standalone.name_checks import name_checks
+from reports.standalone.name_checks import name_checks, same_case
 from reports.standalone.redaction_checks import UNOPENED, redaction_checks
 from reports.standalone.second_opinion import openssl_says
 from reports.standalone.sm2 import SIGNER_ID, public_point, sm2_verify
@@ -26,17 +26,6 @@ from sinks.ledger.sm3 import sm3
 MANIFEST, SIGNATURE, KEY, SIGNER = "manifest.json", "manifest.sm2.sig", "signer.pem", "signer.json"
 INNER, PDF = "inner-manifest.json", "report.pdf"
 UNLISTED = (MANIFEST, SIGNATURE)  # the manifest can list neither itself nor what signs it
-_ABOUT = (
-    "v",
-    "case",
-    "kind",
-    "subject",
-    "since",
-    "until",
-    "created_at",
-    "unmasked",
-    "redacted",
-)  # in both manifests
 # What reading a damaged file raises; RecursionError: JSON nested to no end
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
 
@@ -86,7 +75,7 @@ class Verifier:
         if inner:
             self._part(INNER, lambda: self._digests(inner, INSIDE))
             self._part("PDF attachments", lambda: self._pdf(inner))
-            self._part(INNER, lambda: self._same_case(manifest or inner, inner))
+            self._part(INNER, lambda: same_case(self.files, manifest or inner, inner))
         self._part("custody chain", lambda: self._custody(inner or {}))
         about: dict[str, Any] = manifest or inner or {}
         events: list[dict[str, Any]] = []
@@ -118,19 +107,6 @@ class Verifier:
         return ledger_checks(
             self.files, self._public, events, alerts, opened=self._opened, given=self.given
         )
-
-    def _same_case(self, outer: dict[str, Any], inner: dict[str, Any]) -> None:
-        """Both manifests are of one case, and that is the one in the pack."""
-        if any(outer.get(key) != inner.get(key) for key in _ABOUT):
-            self.say(INNER, False, "is of another case than the manifest", "与外层清单不是同一案件")
-        if outer.get("kind") == "alert" and ALERT_FILE in self.files:
-            try:
-                named = self._json(ALERT_FILE)["alert"]["alert_id"]
-            except _DAMAGED:
-                return  # said of the alert itself
-            if named != outer.get("subject"):
-                en, zh = "is not the alert that the manifest names", "不是清单所载的告警"
-                self.say(ALERT_FILE, False, en, zh)
 
     def _file(self, name: str) -> bytes:
         if name not in self.files:

@@ -165,8 +165,9 @@ def _opened(
         if not seen:
             raise Damaged("it opens nothing", "其中没有披露任何内容")
         salts = {one["n"]: bytes.fromhex(one["salt"]) for one in told["records"]}
+        proofs = {(one["of"], one["id"]): one for one in told["proofs"]}
         opened = Opened(
-            told["proofs"], {n: sm3(bytes(whole[n])) for n, more in left.items() if not more}
+            list(proofs.values()), {n: sm3(bytes(whole[n])) for n, more in left.items() if not more}
         )
         for number, digest in opened.digests.items():
             sha256 = hashlib.sha256(whole[number]).hexdigest()

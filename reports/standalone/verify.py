@@ -21,11 +21,13 @@ import locale
 import sys
 import zipfile
 
+from reports.standalone.beside import head_at, openings_at
 from reports.standalone.checks import Verifier
 from reports.standalone.contents import MAX_BYTES
 from reports.standalone.words import (
     NO_FINGERPRINT,
     Check,
+    Damaged,
     Outcome,
     fingerprint_in,
     language,
@@ -34,8 +36,6 @@ from reports.standalone.words import (
     why,
 )
 from reports.standalone.zip_checks import around, unpacked
-
-MAX_BESIDE = 1 << 28  # bytes of openings, of a head
 
 
 def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
@@ -96,24 +96,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lang", choices=("zh", "en"))
     options = parser.parse_args(arguments)
     lang = language(options.lang, locale.getlocale()[0])
-    beside: list[bytes] = []
     for path in (options.pack, options.openings, options.given):
         problem = path and unreadable(path)
         if problem:
             print(problem[lang == "zh"], file=sys.stderr)
             return 2
-    for path in (options.openings, options.given):
-        if path:
-            with open(path, "rb") as file:
-                beside.append(file.read(MAX_BESIDE))
-        else:
-            beside.append(b"")
+    try:
+        openings = openings_at(options.openings) if options.openings else b""
+        given = head_at(options.given) if options.given else b""
+    except (Damaged, OSError) as error:
+        print(why(error)[lang == "zh"], file=sys.stderr)
+        return 2
     fingerprint = fingerprint_in(options.fingerprint or "")
     if options.fingerprint is not None and not fingerprint:
         print(NO_FINGERPRINT[lang == "zh"], file=sys.stderr)
         return 2
     try:
-        found = verify(options.pack, fingerprint, *beside)
+        found = verify(options.pack, fingerprint, openings, given)
     except MemoryError:
         en, zh = "this machine has too little memory for this pack", "本机内存不足以校验此证据包"
         print(zh if lang == "zh" else en, file=sys.stderr)

@@ -165,7 +165,7 @@ def _reason(one: dict[str, Any]) -> tuple[str, str]:
     last, standing = one["last"], one["standing"]
     en, zh = "no policy set", "未设留存策略"
     if one["policy"]:
-        en, zh = f"{one['title_en']}, {one['law']}", f"{one['title_zh']}，{one['law']}"
+        en, zh = _rests_on(one, "title_en", ", "), _rests_on(one, "title_zh", "，")
     if last is None:
         en, zh = f"{en}, no end set", f"{zh}，未定期限"
     elif standing in _PERIOD_OVER:
@@ -176,6 +176,13 @@ def _reason(one: dict[str, Any]) -> tuple[str, str]:
         zh = f"{zh}，期限最迟至 {_last_day(last)}"
     more_en, more_zh = _STANDS[standing]
     return en + more_en, zh + more_zh
+
+
+def _rests_on(one: dict[str, Any], title: str, comma: str) -> str:
+    """The policy's title and its law. One without a title of its own is known by its name, which is
+    the company's and says nothing to whoever gets the letter: then the law stands alone."""
+    words = one[title] if one[title] != one["policy"] else ""
+    return comma.join(filter(None, (words, one["law"])))
 
 
 def _earlier(earlier: Sequence[Earlier], language: str) -> list[str]:

@@ -52,6 +52,21 @@ class HeadsDamaged(LedgerDamaged):
         self.usable = list(usable)
 
 
+class HeadForged(HeadsDamaged):
+    """The newest head is not signed as it should be. `note`: that head; `usable`: all there are."""
+
+    def __init__(self, folder: Path, usable: Sequence[Note]) -> None:
+        self.note = usable[-1]
+        size = self.note.checkpoint.size
+        super().__init__(
+            folder,
+            f"its newest signed head ({size:,} entries) is not truly signed: altered, or signed"
+            " with another key than that in keys_dir",
+            f"最新的签名头（{size:,} 条）的签名无效：被改动，或不是用 keys_dir 中的密钥签名的",
+            usable,
+        )
+
+
 def in_use(folder: Path) -> MingjianError:
     """Another process writes this ledger."""
     return MingjianError(

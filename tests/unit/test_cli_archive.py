@@ -268,8 +268,12 @@ def test_an_altered_line_is_named(call, entered, number):
     entered.write_bytes(b"".join(lines))
     code, told = call("shen", "archive", "custody")
     assert code == EXIT_FINDINGS
-    # the last line has none behind it that would show it, but the ledger does
-    assert (f"line {number + 2}" if number < 3 else "1 line is not what was entered") in told
+    # that it is the third and not the fourth, behind which there is none, the ledger shows
+    assert (
+        f"is damaged at line {number + 1}: "
+        if number < 3
+        else "1 line is not what was entered in the ledger, the first is line 4"
+    ) in " ".join(told.split())
 
 
 def test_a_book_written_anew_is_not_the_one_in_the_ledger(call, entered):
@@ -298,7 +302,7 @@ def test_a_book_that_was_cut_off_is_shorter_than_the_ledger_says(call, entered):
 
 def test_a_sound_archive_is_said_to_be(call):
     assert "5 messages in 1 segment" in call("shen", "archive", "check")[1]
-    assert "5 entries, 1 signed head" in call("nobody", "ledger", "verify")[1]
+    assert "5 entries, 1 signed head" in call("shen", "ledger", "verify")[1]
     assert call("guan", "archive", "keys", "check")[0] == 0
 
 
@@ -393,6 +397,35 @@ def test_the_passphrase_is_changed_and_the_archive_opens_with_the_new_one(call, 
     assert (code, "你好" in told) == (0, True)
 
 
+def test_what_a_check_of_the_ledger_found_is_in_the_book(call, tmp_path):
+    (path,) = (tmp_path / "archive" / "ledger").glob("tile/entries/*.p/*")
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(data)
+    assert call("shen", "ledger", "verify")[0] == EXIT_FINDINGS
+    assert book(tmp_path)[-1]["details"] == {"part": "ledger", "faults": 1, "entries": 5}
+
+
+@pytest.mark.parametrize("words", [("prove", "1"), ("hand", "--given", "HEAD")], ids=lambda w: w[0])
+def test_a_proof_overwrites_nothing_unless_that_is_asked_for(call, tmp_path, words):
+    file = tmp_path / "proof.json"
+    file.write_bytes(b"something of somebody")
+    head = str(tmp_path / "archive" / "ledger" / "checkpoint")
+    told_words = ["ledger", *(head if one == "HEAD" else one for one in words), "--out", str(file)]
+    code, told = call("shen", *told_words)
+    assert code == EXIT_USAGE
+    assert f"{file} is there already" in told
+    assert file.read_bytes() == b"something of somebody"
+    assert call("shen", *told_words, "--force")[0] == 0
+    assert json.loads(file.read_bytes())
+    assert file.stat().st_mode & 0o777 == 0o644
+    away = [*told_words[:-1], str(tmp_path / "archive" / "custody.jsonl" / "x")]
+    (tmp_path / "archive" / "custody.jsonl").write_bytes(b"")
+    code, told = call("shen", *away)
+    assert (code, "cannot write" in told) == (EXIT_USAGE, True)
+
+
 def test_a_damaged_ledger_is_named_by_entry(call, tmp_path):
     (path,) = (tmp_path / "archive" / "ledger" / "tile" / "entries").rglob("*.p/5")
     data = bytearray(path.read_bytes())
@@ -404,6 +437,28 @@ def test_a_damaged_ledger_is_named_by_entry(call, tmp_path):
 
 
 # ---- proofs -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_the_ledger_is_checked_by_those_who_check_and_that_is_written_down(call, tmp_path, who):
+    code, told = call(who, "ledger", "verify")
+    last = book(tmp_path)[-1]
+    may = who in ("guan", "shen")
+    assert code == (0 if may else EXIT_USAGE)
+    if may:
+        assert "5 entries, 1 signed head: each extends the one before" in " ".join(told.split())
+        assert (last["who"], last["action"]) == (who, "checked")
+        assert last["details"] == {"part": "ledger", "faults": 0, "entries": 5}
+    else:
+        assert "may not check the archive and the ledger" in told
+        assert (last["who"], last["action"], last["details"]) == (
+            who,
+            "refused",
+            {"right": "check"},
+        )
+    # what holds digests alone and gives a proof is for everybody
+    assert call(who, "ledger", "prove", "1")[0] == call(who, "ledger", "show")[0] == 0
+    assert len(book(tmp_path)) == 1
 
 
 def test_a_proof_is_checked_without_the_ledger_and_every_change_shows(call, tmp_path):

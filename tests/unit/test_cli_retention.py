@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 from config.settings import load
 from jobs.cli import archive, retention
 from jobs.deliver import run
+from jobs.retention import Taken, lines_entered, taken_since
 from rules.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, MingjianError
 from tests.support.disposal import CUSTOMER, record
 from tests.unit.test_cli_archive import book, save, tree_of
@@ -643,3 +646,70 @@ def test_while_the_server_of_the_index_is_away_policies_and_holds_work_and_the_r
     code, said = call("zhao", *words)
     assert (code, "not counted: " in said, "PostgreSQL at 127.0.0.1:1" in said) == (0, True, True)
     assert call("zhao", "retention", "status")[0] == EXIT_OK
+
+
+def test_what_comes_next_is_said_with_the_settings_that_were_given(scheduled, call):
+    _, said = call("zhao", "retention", "plan", "--keep", "--why", "季度清理")
+    config = f"--config {scheduled / 'settings.yaml'}"
+    command = next(line.strip() for line in said.splitlines() if "retention approve" in line)
+    assert command.endswith(f"--why … {config}")
+    plan = command.split()[3]
+    _, said = call("guan", "retention", "approve", plan, "--why", "已复核")
+    assert f"`mingjian deliver {config}` deletes" in said
+
+
+def test_a_delivery_that_deletes_says_so_and_what_its_counts_are_of(approved, folder):
+    def delivered():
+        done = subprocess.run(
+            [sys.executable, "-m", "jobs.cli.main", "deliver",
+             "--config", folder / "settings.yaml"],
+            capture_output=True, text=True, check=False, timeout=60,
+            env={**os.environ, "MINGJIAN_LANG": "en", "COLUMNS": "120"},
+        )  # fmt: skip
+        assert done.returncode == EXIT_OK, done.stderr
+        return " ".join(done.stdout.split())
+
+    said = delivered()
+    assert "archive done 1 4 0" in said  # of these lines of the book four were entered before
+    assert "archive: 5 of these are lines of its custody book; what a deletion had entered" in said
+    assert "The job writes a record again" not in said  # which is not what happened
+    assert f"{approved[:16]} " in said
+    assert "carried out 3 of 3 messages gone" in said
+    said = delivered()
+    assert "archive done 0 0 0" in said
+    assert "custody book" not in said
+
+
+def test_a_line_of_the_book_that_is_delivered_is_called_one(call, folder):
+    call("zhao", "archive", "search", "--text", "保本")
+    before = lines_entered(load(path=folder / "settings.yaml"))
+    deliver(folder)
+    after = taken_since(load(path=folder / "settings.yaml"), before)
+    assert (before, after) == ({"archive": 0}, {"archive": Taken(1, [])})
+
+
+@pytest.mark.parametrize(
+    ("policy", "en", "zh"),
+    [
+        ("{name: hr-internal-7, keep: 99 years, because: 某法第9条, duty: true}",
+         "4: 某法第9条, whose period", "4 条：某法第9条，期限"),
+        ("{name: hr-internal-7, title: 人事记录, keep: 99 years, because: 某法第9条, duty: true}",
+         "4: 人事记录, 某法第9条, whose period", "4 条：人事记录，某法第9条，期限"),
+        ("{name: hr-internal-7, preset: securities}", "4: Securities companies, 证券法",
+         "条：证券公司"),
+    ],
+    ids=["no title", "a title", "a preset"],
+)  # fmt: skip
+def test_a_letter_has_the_words_of_a_policy_and_not_its_name(call, told, folder, policy, en, zh):
+    (folder / "hr.yaml").write_text(f"policies:\n  - {policy}\n")
+    words = ("retention", "policies", folder / "hr.yaml", "--apply", "--why", "合规会")
+    assert call("zhao", *words)[0] == EXIT_OK
+    for ask in ("subject", "erase"):
+        for who in ("zhangsan", CUSTOMER):
+            (answer,) = told("zhao", "retention", ask, who, "--why", "申请 7")
+            for letter in answer["letters"].values():
+                assert "hr-internal-7" not in letter
+    (answer,) = told("zhao", "retention", "subject", "zhangsan", "--why", "申请 7")
+    messages = answer["messages"]
+    assert en.replace("4", str(messages), 1) in answer["letters"]["en"]
+    assert zh.replace("4", str(messages), 1) in answer["letters"]["zh"]

@@ -26,6 +26,7 @@ from sinks.ledger.checkpoint import read_note
 from sinks.ledger.log import Ledger
 from sinks.ledger.reader import LedgerReader
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.unit.test_reports_pack import resealed
 
 ORIGIN = "mingjian/demo/ledger"
@@ -87,10 +88,7 @@ def files(tmp_path_factory, signer):
 @pytest.fixture
 def outcome(tmp_path):
     def run(contents):
-        path = tmp_path / "pack.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in contents.items():
-                archive.writestr(name, data)
+        path = write_pack(tmp_path / "pack.zip", contents)
         return {one.name: (one.ok, one.en) for one in verify(str(path)).checks}
 
     return run

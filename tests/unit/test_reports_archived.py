@@ -27,6 +27,7 @@ from sinks.base import Record
 from sinks.ledger.reader import LedgerReader
 from sinks.sealing import Sealer
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.support.records import write_part
 from tests.support.rule_files import SIMPLE, write
 
@@ -155,9 +156,7 @@ def test_who_looked_at_the_records_before_is_in_the_pack(call, tmp_path):
     files = named(archive)
     files["handling.jsonl"] = files["handling.jsonl"].replace(b"case 7", b"case 8")
     bad = tmp_path / "bad.zip"
-    with zipfile.ZipFile(bad, "w") as whole:
-        for name, data in files.items():
-            whole.writestr(name, data)
+    write_pack(bad, files)
     assert "custody book: the ledger has another" in failed(str(bad))["ledger entries"]
 
 
@@ -203,13 +202,29 @@ def test_what_is_redacted_can_be_opened_with_a_reason_and_that_is_written_down(c
     assert (deed["action"], deed["why"]) == ("unmasked", "court order 9")
     assert deed["details"]["manifest_sm3"] == said["manifest_sm3"]
     code, text = call("zhao", *words, "--reason", "again")
-    assert (code, "cannot be written" in text) == (EXIT_USAGE, True)
+    assert (code, "cannot write" in text) == (EXIT_USAGE, True)
     assert call("zhao", "report", "verify", archive, "--openings", str(out))[0] == 0
     (sealed,) = (tmp_path / "var" / "packs").glob("*.openings")
     assert sample_case.CARD[3:-4].encode() not in sealed.read_bytes()
     sealed.unlink()
     code, text = call("zhao", *words, "--reason", "again")
     assert (code, "nothing was taken out of this pack, or the file" in text) == (EXIT_USAGE, True)
+
+
+def test_nothing_is_said_to_be_opened_that_could_not_be_written(call, tmp_path):
+    """And nobody has the file while the book cannot say so."""
+    said = told_by(pack(call, tmp_path, "zhao", "--redact", "numbers", "--reason", "court"))
+    before = book(tmp_path)
+    words = ("report", "open", said["archive"], "--reason", "court", "--out")
+    code, text = call("zhao", *words, str(tmp_path / "nowhere" / "open.json"))
+    assert (code, "cannot write" in text) == (EXIT_USAGE, True)
+    assert book(tmp_path) == before
+    shutil.move(tmp_path / "archive" / "custody.jsonl", tmp_path / "kept.jsonl")
+    (tmp_path / "archive" / "custody.jsonl").mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    assert call("zhao", *words, str(out / "open.json"))[0] != 0
+    assert list(out.iterdir()) == []
 
 
 def test_redacted_and_unmasked_at_once_makes_no_sense(call, tmp_path):
@@ -222,7 +237,7 @@ def test_a_monthly_report_counts_alerts_looks_and_the_ledger(call, tmp_path):
     said = told_by(
         call("zhao", "report", "month", "2026-06", "--reason", "regulator", "-o", "json")
     )
-    assert (said["name"], said["alerts"]) == ("mj-2026-06", 1)
+    assert (said["name"][:11], said["alerts"]) == ("mj-2026-06-", 1)
     assert failed(said["archive"]) == {}
     told = json.loads(named(said["archive"])["figures.json"])
     assert told["alerts"]["by_item"] == {"A02-03": 1}

@@ -6,7 +6,9 @@ import base64
 import hashlib
 import io
 import json
+import os
 import random
+import re
 import resource
 import struct
 import subprocess
@@ -19,17 +21,19 @@ import typer
 from typer.testing import CliRunner
 
 from jobs.cli import report
-from reports.pack import _zip, build_pack
+from reports.pack import build_pack
 from reports.signing import Signer
 from reports.standalone import single_file
 from reports.standalone.contents import MAX_PARTS, MAX_TEXT, pdf_attachments, too_much
-from reports.standalone.redaction_checks import redaction_checks
+from reports.standalone.redaction_checks import hole_commitment, record_commitment, redaction_checks
 from reports.standalone.verify import read_zip
 from reports.standalone.zip_checks import around
+from reports.zipped import zipped
 from sinks.ledger.canonical import canonical
 from sinks.ledger.sm3 import sm3
 from tests.support import sample_case
 
+UNFIT = "it is not built as such a file is"
 MEMORY, SECONDS = 1_500 << 20, 60
 
 
@@ -49,7 +53,7 @@ def unsigned(files, kind="alert", inner=()):
         rows = listed({name: files[name] for name in inner})
         files = {**files, "inner-manifest.json": canonical({**about, "files": rows})}
     manifest = canonical({**about, "files": listed(files)})
-    return _zip({"manifest.json": manifest, **files}, 1_790_000_000_000), manifest
+    return zipped({"manifest.json": manifest, **files}, 1_790_000_000_000), manifest
 
 
 @pytest.fixture
@@ -199,15 +203,16 @@ def trouble(data):
         return around(data, pack.infolist())
 
 
-def packed_again(archive, name=str, attributes=0o100644 << 16, minutes=0):
+def packed_again(
+    archive, name=str, attributes=0o100644 << 16, seconds=0, method=zipfile.ZIP_DEFLATED
+):
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(buffer, "w") as new:
         for number, one in enumerate(old.infolist()):
-            info = zipfile.ZipInfo(
-                "x" * len(name(one.filename)), (2026, 1, 1, 1, number * minutes, 0)
-            )
+            moment = (2026, 1, 1, 1, 0, number * seconds)
+            info = zipfile.ZipInfo("x" * len(name(one.filename)), moment)
             info.filename = name(one.filename)
-            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, attributes
+            info.compress_type, info.external_attr = method, attributes
             new.writestr(info, old.read(one))
     return buffer.getvalue()
 
@@ -221,9 +226,12 @@ def test_packed_again_as_it_was_it_is_still_a_pack(archive):
     [
         {"name": lambda name: name + "\0hidden" * (name == "VERIFY.md")},
         {"attributes": 0o120777 << 16},
-        {"minutes": 2},
+        {"attributes": 0o600 << 16},
+        {"attributes": 0o600 << 16, "method": zipfile.ZIP_STORED},  # as `writestr` packs
+        {"method": zipfile.ZIP_STORED},
+        {"seconds": 2},
     ],
-    ids=["name", "attributes", "times"],
+    ids=["name", "link", "attributes", "as Python packs", "not packed", "times"],
 )
 def test_no_part_of_an_archive_is_free_to_say_something(change, archive):
     assert trouble(packed_again(archive, **change))
@@ -269,6 +277,90 @@ def test_a_fingerprint_that_is_none_is_refused(fingerprint, verified):
 def test_a_fingerprint_in_groups_is_one(signer, verified):
     groups = ":".join(signer.fingerprint[at : at + 4] for at in range(0, 64, 4)).upper()
     assert verified("--fingerprint", groups).exit_code == 0
+
+
+@pytest.fixture
+def told_of(tmp_path, archive):
+    """What verify.py says of a pack with a file beside it: (exit code, what it complains of)."""
+    program, path = tmp_path / "verify.py", tmp_path / "pack.zip"
+    program.write_bytes(single_file())
+    path.write_bytes(archive)
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+    def run(option, beside):
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(program), str(path), "--lang", "en", option,
+             str(beside)],
+            check=False, capture_output=True, timeout=SECONDS, preexec_fn=limited,
+        )  # fmt: skip
+        return done.returncode, done.stderr.decode()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("option", "size", "start", "says"),
+    [
+        ("--openings", 2 << 30, b"", "too large to be read: more than 256 MiB"),
+        ("--openings", 0, b"[" + b"[]," * (30 << 20) + b"[]]", "it has too many parts"),
+        ("--given", 2 << 30, b"", "too large to be read: more than 64 KiB"),
+        ("--given", 0, b"[" * 60_000, "is no signed head of a ledger"),
+    ],
+    ids=["large openings", "openings of many parts", "large head", "no head"],
+)
+def test_what_is_given_beside_a_pack_is_never_read_without_end(
+    option, size, start, says, told_of, verified, tmp_path
+):
+    beside = tmp_path / "beside"
+    beside.write_bytes(start)
+    if size:
+        os.truncate(beside, size)
+    code, complaint = told_of(option, beside)
+    assert (code, says in complaint, complaint.count("\n")) == (2, True, 1), complaint
+    refused = verified(option, str(beside)).exception
+    assert (refused.exit_code, says in refused.en) == (2, True)
+    assert re.search("[一-鿿]", refused.zh)
+
+
+def test_openings_nested_to_no_end_do_not_fit(wrong, tmp_path):
+    beside = tmp_path / "openings.json"
+    beside.write_bytes(b"[" * (5 << 20))
+    said = wrong(unsigned(redacted(1, 5)[0])[0], "--openings", str(beside))
+    assert said["openings"] == "it is nested without end"
+
+
+def test_proofs_in_openings_that_are_none_are_the_openings_fault(wrong, tmp_path):
+    files, row = redacted(1, 5)
+    salt, value = bytes(32), b"12345"
+    whole = base64.b64decode(row["raw"]).replace(b"*" * 5, value)
+    sha256 = hashlib.sha256(whole).hexdigest()
+    row = {**row, "digest": record_commitment(salt, 1, sm3(whole), sha256)}
+    files["events.jsonl"] = canonical(row) + b"\n"
+    files["redactions.json"] = canonical(
+        {
+            "v": 2,
+            "holes": [
+                {"n": 1, "at": 18, "length": 5, "commitment": hole_commitment(salt, 1, 18, value)}
+            ],
+        }
+    )
+    archive, manifest = unsigned(files)
+    opening = {"hole": 0, "n": 1, "salt": salt.hex(), "value": base64.b64encode(value).decode()}
+    beside = tmp_path / "openings.json"
+    beside.write_bytes(
+        canonical(
+            {
+                "v": 2,
+                "manifest_sm3": sm3(manifest),
+                "openings": [opening],
+                "records": [{"n": 1, "salt": salt.hex()}],
+                "proofs": [{"of": [], "id": 1}],
+            }
+        )
+    )
+    assert wrong(archive, "--openings", str(beside))["openings"] == UNFIT
 
 
 def test_the_head_one_was_given_is_asked_for(verified, tmp_path):

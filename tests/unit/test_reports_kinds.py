@@ -26,6 +26,7 @@ from rules.errors import MingjianError
 from sinks.ledger.canonical import canonical
 from sinks.sealing import Sealer
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.unit.test_reports_pack import resealed
 
 SEALER = Sealer("sample", {"sample": bytes(range(16))})
@@ -86,10 +87,7 @@ def shown(pack):
 @pytest.fixture
 def outcome(tmp_path):
     def run(contents):
-        path = tmp_path / "pack.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in contents.items():
-                archive.writestr(name, data)
+        path = write_pack(tmp_path / "pack.zip", contents)
         return {one.name: (one.ok, one.en) for one in verify(str(path)).checks}
 
     return run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 
 import pypdf
@@ -21,6 +22,7 @@ from reports.standalone.verify import verify
 from sinks.ledger.canonical import canonical
 from sinks.sealing import Sealer
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.unit.test_reports_anchor import Entered
 from tests.unit.test_reports_pack import resealed
 
@@ -89,10 +91,7 @@ def shown(pack):
 @pytest.fixture
 def outcome(tmp_path):
     def run(contents):
-        path = tmp_path / "pack.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in contents.items():
-                archive.writestr(name, data)
+        path = write_pack(tmp_path / "pack.zip", contents)
         return {one.name: (one.ok, one.en) for one in verify(str(path)).checks}
 
     return run
@@ -103,7 +102,8 @@ def test_it_verifies_and_its_figures_are_counted_again(pack, outcome):
     assert all(ok is not False for ok, _ in said.values()), said
     assert said["figures"] == (True, "counted again from 4 alerts, the same")
     assert said["ledger entries"] == (True, "5, each leads to the signed root")
-    assert (pack.name, pack.case) == ("mj-2026-06", "MJ-2026-06")
+    assert re.fullmatch("MJ-2026-06-[0-9A-F]{8}", pack.case)
+    assert pack.name == pack.case.lower()
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_it_verifies_and_its_figures_are_counted_again(pack, outcome):
         "已撤回Takenback1", "误导销售", "A02私收款项", "A07误导销售与违规承诺", "检索归档5",
         "合规官4、reviewer1",
         "序号不连续21", "本应告警1", "新增150条", "签名头12个，其中3个", "每日告警", "机密",
-        "账本签名头", "verify.pymj-2026-06.zip",
+        "账本签名头", "verify.pymj-2026-06-",
     ],
 )  # fmt: skip
 def test_the_report_says_the_figures(pack, fact):
