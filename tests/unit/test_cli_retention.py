@@ -410,7 +410,8 @@ def test_a_prefix_that_is_too_short_says_how_long_and_lists_the_plans(call, told
     for plan in (one, two):
         assert plan["plan"][:16] in said
     folder = scheduled / "archive" / "disposals"
-    same = one["plan"][:8] + "0" * 56
+    other = "1" if one["plan"][8] == "0" else "0"  # so that nine digits tell them apart
+    same = one["plan"][:8] + other * 56
     (folder / f"{same}.plan.json").write_bytes(b"{}")
     code, said = call("qian", "retention", "approve", one["plan"][:8], "--why", "x1")
     assert (code, "more than one plan begins with" in said) == (EXIT_USAGE, True)
