@@ -84,7 +84,7 @@ class Desk:
         if role and right not in _FIND_OUT:
             self._require_whole()
         if not role:
-            self._write(REFUSED, "", "", {"right": right, **wanted})
+            self._write(REFUSED, self.actor.every_role(), "", {"right": right, **wanted})
             raise NotAllowed(self.actor, right)
         return role
 

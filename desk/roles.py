@@ -17,6 +17,7 @@ PUBLISH = "publish"
 SEE_ALERTS, TEST_CHANNELS = "see_alerts", "test_channels"
 ACCESS, FIND_MASKED = "access", "find_masked"
 OPEN = "open"  # the role of everybody where nobody is told apart
+NO_ROLE = "none"  # of who is named nowhere, in the line that says what they wanted
 
 # right -> the roles that have it
 RIGHTS = {
@@ -71,7 +72,9 @@ ROLE_NAMES = {
     AUDITOR: ("auditor", "审计员"),
     OPEN: ("open to all", "未分权"),
     DELIVERER: ("deliverer", "投递进程"),
+    NO_ROLE: ("no role", "无角色"),
 }
+_AND = ", "
 
 
 class Actor(NamedTuple):
@@ -79,6 +82,10 @@ class Actor(NamedTuple):
 
     account: str
     roles: tuple[str, ...]
+
+    def every_role(self) -> str:
+        """All their roles, as a refusal is written down; `NO_ROLE` when they have none."""
+        return _AND.join(self.roles) or NO_ROLE
 
     def acts_as(self, right: str) -> str:
         """The role that gives them this right; "" when none does."""
@@ -95,6 +102,12 @@ def actor_of(access: Access, account: str) -> Actor:
         if person.account == account:
             return Actor(account, person.roles)
     return Actor(account, ())
+
+
+def role_words(role: str) -> tuple[str, str]:
+    """The role of a line of the book, or the roles, in English and Chinese."""
+    named = [ROLE_NAMES.get(one, (one, one)) for one in role.split(_AND)]
+    return ", ".join(en for en, _ in named), "、".join(zh for _, zh in named)
 
 
 class NotAllowed(MingjianError):

@@ -29,6 +29,30 @@ class SetAccess(NamedTuple):
     line: int
 
 
+class AccessDiffers(MingjianError):
+    """The file beside the keys, or that there is none, contradicts the custody book. `entered`:
+    what the book says, which rules."""
+
+    def __init__(self, settings: Settings, entered: SetAccess) -> None:
+        missing = beside_keys(settings.keys_dir) is None
+        how_en = "there is none here" if missing else "it says otherwise now"
+        how_zh = "这里没有该文件" if missing else "现在的内容与之不同"
+        super().__init__(
+            f"line {entered.line} of the custody book says who may do what, as in {FILE} beside the"
+            f" keys; in {settings.keys_dir} {how_en}",
+            f"保管记录第 {entered.line} 行写明了各人的权限，与密钥旁的 {FILE} 相同；而在"
+            f" {settings.keys_dir}，{how_zh}",
+            fix_en="name this archive's own keys_dir, or let an administrator of that line put it"
+            " right: `mingjian archive access` shows them who stands in it, `mingjian archive"
+            " access FILE --apply --why …` puts people in force",
+            fix_zh="请指定该归档自己的 keys_dir，或由该行所列的系统管理员更正："
+            "`mingjian archive access` 向其显示该行所列人员，"
+            "`mingjian archive access 文件 --apply --why …` 启用人员",
+            exit_code=EXIT_USAGE,
+        )
+        self.entered = entered
+
+
 def access_in_force(settings: Settings) -> Access:
     """Who may do what, as far as settings and keys say it.
 
@@ -56,24 +80,12 @@ def access_at(settings: Settings, book: CustodyBook) -> Access:
     """Who may do what with the archive of this book.
 
     Raises:
-        MingjianError: see `access_in_force`; or the book says otherwise.
+        AccessDiffers: the book says otherwise.
+        MingjianError: see `access_in_force`.
     """
     access, entered = access_in_force(settings), access_in(book)
     if entered is not None and not same(access, entered.access):
-        missing = beside_keys(settings.keys_dir) is None
-        how_en = "there is none here" if missing else "it says otherwise now"
-        how_zh = "这里没有该文件" if missing else "现在的内容与之不同"
-        raise MingjianError(
-            f"line {entered.line} of the custody book says who may do what, as in {FILE} beside the"
-            f" keys; in {settings.keys_dir} {how_en}",
-            f"保管记录第 {entered.line} 行写明了各人的权限，与密钥旁的 {FILE} 相同；而在"
-            f" {settings.keys_dir}，{how_zh}",
-            fix_en="name this archive's own keys_dir, or let an administrator of that line put it"
-            " right: `mingjian archive access FILE --apply --why …`",
-            fix_zh="请指定该归档自己的 keys_dir，或由该行所列的系统管理员更正："
-            "`mingjian archive access 文件 --apply --why …`",
-            exit_code=EXIT_USAGE,
-        )
+        raise AccessDiffers(settings, entered)
     return access
 
 

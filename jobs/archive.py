@@ -22,6 +22,7 @@ from reports.signing import PUBLIC_FILE
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.archive.custody import CustodyBook
+from sinks.archive.damaged_index import IndexDamaged
 from sinks.archive.disposing import disposals_of
 from sinks.archive.key_versions import VersionState, version_states
 from sinks.archive.keys import TenantKeys
@@ -206,10 +207,10 @@ def remember_head(settings: Settings, target: Target, head: Checkpoint | None) -
             "the history of signed heads is mended, and the archive's index did not take that"
             f" later heads are lost: {en}",
             f"签名头历史已重建，但归档的索引未能记下更晚的签名头已丢失：{zh}",
-            fix_en="see to the index, then run `mingjian ledger mend` once more; until then"
+            fix_en="see to the index, then run `mingjian ledger mend --why …` once more; until then"
             " `mingjian deliver` misses those heads and does not start",
-            fix_zh="请先处理索引，再次运行 `mingjian ledger mend`；在此之前 `mingjian deliver`"
-            " 会因缺少这些签名头而不启动",
+            fix_zh="请先处理索引，再次运行 `mingjian ledger mend --why …`；在此之前"
+            " `mingjian deliver` 会因缺少这些签名头而不启动",
         ) from None
 
 
@@ -262,10 +263,25 @@ def entered_lines(settings: Settings, target: Target, kind: str = CUSTODY) -> It
     index that can be asked."""
     with ExitStack() as opened:
         try:
-            found = entered_of(opened.enter_context(closing(open_index(settings, target))), kind)
+            found = _answered(
+                entered_of(opened.enter_context(closing(open_index(settings, target))), kind)
+            )
         except (MingjianError, OSError, sqlite3.Error):  # for who looks something up to tell
             found = NOTHING
         yield found
+
+
+def _answered(entered: Entered) -> Entered:
+    """An index that was opened and turns out to be damaged is none that can be asked: it is made
+    again by what has to be written down before."""
+
+    def has(number: int, sm3: str) -> bool:
+        try:
+            return entered.has(number, sm3)
+        except IndexDamaged:
+            return NOTHING.has(number, sm3)
+
+    return entered._replace(has=has)
 
 
 def trusted(settings: Settings) -> tuple[str, bytes]:

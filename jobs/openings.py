@@ -35,7 +35,8 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
         MingjianError: no such pack, nothing was taken out of it or of these records, or what was
             kept of it is not here, damaged, or of another pack.
     """
-    manifest = read_zip(str(pack))[0].get(MANIFEST)
+    files, problems = read_zip(str(pack))
+    manifest = files.get(MANIFEST)
     if manifest is None:
         raise _usage(
             f"{pack} is not an evidence pack, or is not there",
@@ -49,6 +50,13 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
         with kept.open("rb") as file:  # what is larger does not open: it was not sealed here
             sealed = file.read(_MOST_SEALED).decode("ascii")
     except (OSError, UnicodeDecodeError):
+        if problems:  # what its openings are called is not known either
+            raise _usage(
+                f"{pack} is damaged: {problems[0].en}",
+                f"{pack} 已损坏：{problems[0].zh}",
+                "see `mingjian report verify`; open an undamaged copy",
+                "请用 `mingjian report verify` 查看；打开未损坏的副本",
+            ) from None
         raise _usage(
             f"there is no {kept.name} beside {pack.name}: nothing was taken out of this pack, or"
             " the file was moved",

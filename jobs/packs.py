@@ -16,6 +16,7 @@ from jobs.clock import now_ms
 from jobs.pack_sources import Rules, sources_of
 from jobs.stamping import stamp_newest
 from reports.case import ALERT, PERSON, ZH, Bundle, Raised, Request, Subject
+from reports.context_archive import ARCHIVE
 from reports.evidence import build_bundle
 from reports.pack import Pack, build_pack, save
 from reports.redaction import openings_of
@@ -94,6 +95,8 @@ class Made(NamedTuple):
     counts: dict[str, int]  # records by role
     asked_out: bool = False  # whether something was to be taken out
     taken_out: int = 0  # in how many places it was
+    unread: int = 0  # records of what was asked for that could not be read
+    unread_segments: tuple[str, ...] = ()  # of the archive, in which they are
 
 
 class Ready(NamedTuple):
@@ -170,6 +173,7 @@ def make_pack(
         # by the pack it opens: another pack of the same alert must not take its place
         sealed[openings_of(pack.manifest_sm3)] = text.encode()
     packed, pdf = save(pack, wish.folder, **sealed)
+    source = bundle.completeness["source"]
     return Made(
         pack.name,
         pack.case,
@@ -182,6 +186,8 @@ def make_pack(
         bundle.completeness["counts"],
         bool(wish.redact),
         sum(len(item.holes) for item in bundle.items),
+        source["undecodable"] if source["name"].startswith(f"{ARCHIVE}:") else 0,
+        tuple(source.get("unread_segments", ())),
     )
 
 

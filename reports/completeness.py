@@ -51,6 +51,7 @@ def statement(
             "name": found.source,
             "scanned": found.scanned,
             "undecodable": found.bad,
+            **({"unread_segments": sorted(found.segments)} if found.segments else {}),
             "limits": [{"en": en, "zh": zh} for en, zh in found.limits],
         },
         "media": {

@@ -116,7 +116,8 @@ class Found:
     talk: list[ContextRecord] = field(default_factory=list)
     source: str = ""
     scanned: int = 0  # bytes for files, records for Kafka
-    bad: int = 0  # records that held a wanted id but could not be decoded
+    bad: int = 0  # records that held a wanted id but could not be read
+    segments: set[str] = field(default_factory=set)  # of an archive: in which such records are
     limits: list[Said] = field(default_factory=list)  # empty: nothing was cut
     stored_only: int = 0
     deleted: Deleted | None = None

@@ -9,10 +9,13 @@ from reports.context import ACTS, CONVERSATION, TALK, ContextRecord, Found, Span
 from reports.deletions import Deletions
 from rules.alert import Position
 from rules.plural import plural
+from sinks.archive.objects import NoObject
 from sinks.archive.search import ArchiveReader, Query
 from sinks.archive.search import Found as Archived
+from sinks.archive.segment import SegmentDamaged
 
 PAGE = 500
+ARCHIVE = "archive"  # in front of the name of the source
 
 
 class _PassedOver:
@@ -50,10 +53,12 @@ class ArchiveContext:
         self._reader, self._name = reader, name
         self._stored_only, self._deletions = stored_only, deletions
         self._passed = _PassedOver(stored_only)
+        self._unread: dict[int, Archived] = {}  # by its leaf: a record answers several questions
 
     def fetch(self, wanted: Wanted) -> Found:
-        """See `ContextSource`. A record that cannot be opened is counted and named."""
-        found = Found(source=f"archive:{self._name}")
+        """See `ContextSource`. What cannot be opened is counted and named, each once."""
+        found = Found(source=f"{ARCHIVE}:{self._name}")
+        self._unread = {}
         self._passed = _PassedOver(self._stored_only)
         for name, spans in wanted.conversations.items():
             rows = self._all(Query(conversation=name), spans)
@@ -74,11 +79,43 @@ class ArchiveContext:
                     )
                 )
         self._tell_stored_only(wanted, found)
+        self._tell_unread(wanted, found)
         if self._deletions is not None:
             found.deleted, unread = self._deletions.of(wanted)
             found.limits += unread
         found.sort()
         return found
+
+    def _tell_unread(self, wanted: Wanted, found: Found) -> None:
+        """What could not be opened: by segments where these are not there, else one by one. No
+        place of this machine is told: the words go into the pack. Members are in it all the same,
+        by the evidence that is kept with the alert."""
+        gone: dict[str, int] = {}
+        for leaf, one in sorted(self._unread.items()):
+            segment, msgid = one.row.segment, one.row.msgid
+            if msgid in wanted.members:
+                continue
+            found.bad += 1
+            if isinstance(one.damage, NoObject):
+                gone[segment] = gone.get(segment, 0) + 1
+                continue
+            en, zh = f"cannot be opened (segment {segment})", f"无法打开（分段 {segment}）"
+            if one.raw is not None:
+                en, zh = "cannot be decoded", "无法解析"
+            if isinstance(one.damage, SegmentDamaged):
+                en, zh = one.damage.en, one.damage.zh
+            if one.damage is not None:
+                found.segments.add(segment)
+            found.limits.append((f"entry {leaf} ({msgid}): {en}", f"第 {leaf} 条（{msgid}）：{zh}"))
+        for segment, count in gone.items():
+            found.segments.add(segment)
+            found.limits.append(
+                (
+                    f"{plural(count, 'record')} of what was asked for could not be read: segment"
+                    f" {segment} of the archive is not there",
+                    f"检索范围内有 {count} 条记录无法读取：归档分段 {segment} 缺失",
+                )
+            )
 
     def _tell_stored_only(self, wanted: Wanted, found: Found) -> None:
         """How many messages were passed over, each once; members are in the pack all the same, by
@@ -134,16 +171,7 @@ class ArchiveContext:
         for one in rows:
             found.scanned += 1
             if one.raw is None or one.message is None:
-                found.bad += 1
-                en, zh = (
-                    (one.damage.en, one.damage.zh)
-                    if one.damage
-                    else ("cannot be opened", "无法打开")
-                )
-                leaf, msgid = one.row.leaf, one.row.msgid
-                found.limits.append(
-                    (f"entry {leaf} ({msgid}): {en}", f"第 {leaf} 条（{msgid}）：{zh}")
-                )
+                self._unread.setdefault(one.row.leaf, one)
                 continue
             count += 1
             if count > group[2]:

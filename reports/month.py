@@ -20,7 +20,7 @@ from reports.signing import Signer
 from reports.standalone.case_checks import ALERTS_FILE
 from reports.standalone.figures import alert_figures
 from reports.standalone.month_checks import FIGURES
-from reports.words import LEVELS, STATES, Words
+from reports.words import LEVELS, STATE_COUNTS, Words
 from rules.zone import SHANGHAI
 from sinks.ledger.canonical import canonical
 
@@ -50,7 +50,7 @@ class MonthFacts:
         incidents: kind -> (opened, of them still open), of those noticed in the month.
         late: would have alerted ("true", "changed", "false", "unknown") -> count.
         heads: of the ledger; None: there is none.
-        rules: how many rules judge now.
+        rules, waiting: how many rules judge now, and how many wait for a feed.
         titles: kind of incident, action or role -> (English, Chinese).
         items: class of the taxonomy -> (English, Chinese).
     """
@@ -64,6 +64,7 @@ class MonthFacts:
     late: Mapping[str, int]
     heads: Heads | None
     rules: int
+    waiting: int
     titles: Mapping[str, tuple[str, str]]
     items: Mapping[str, tuple[str, str]]
 
@@ -85,6 +86,7 @@ def figures(facts: MonthFacts) -> dict[str, Any]:
         "late": dict(sorted(facts.late.items())),
         "ledger": facts.heads._asdict() if facts.heads else None,
         "rules": facts.rules,
+        "rules_waiting": facts.waiting,
     }
 
 
@@ -175,7 +177,8 @@ def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
         "change": None if running else _change(counts["alerts"], facts.before),
         "levels": [(levels[key], counts["by_response"].get(key, 0)) for key in reversed(used)],
         "states": [
-            (words.of(STATES[key]), number) for key, number in counts["by_state"].items()
+            (words.of(STATE_COUNTS.get(key), key), number)
+            for key, number in counts["by_state"].items()
         ],
         "days_chart": per_day(words("Alerts by day", "每日告警"), days, series, levels),
         "class_chart": ranking(
@@ -184,6 +187,7 @@ def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "rules_table": _rules(facts.alerts, counts["by_rule"], words),
         "rules": facts.rules,
+        "waiting": facts.waiting,
         "deeds": [
             (words.of(facts.titles.get(action), action), sum(by.values()),
              words.listed([f"{words.of(facts.titles.get(role), role)} {count}"

@@ -9,6 +9,7 @@ from reports.case import ALERT, MEMBER, PERSON, Bundle, Finding, Item, by_weight
 from reports.matches import Matches
 from reports.people import People
 from reports.pieces import Whole, plain
+from reports.reasons import why_of
 from reports.rows import Rows, hits_of
 from reports.rule_text import without_tests
 from reports.rule_titles import called
@@ -95,6 +96,7 @@ def _alert(
     ids = {member["msgid"] for member in alert["members"]}
     members = [item for item in bundle.items if item.message.msgid in ids]
     hits = rows.hits(hits_of([alert]), members, alert["rule"]["digest"])
+    others = {key: rows_ for key, rows_ in hits_of(bundle.alerts).items() if key in ids}
     state, level = alert["response_state"], int(alert["rule"]["response"])
     listed = len(alert["members"])
     return {
@@ -111,6 +113,7 @@ def _alert(
         "listed": listed,
         "beyond": alert["count"] - listed,
         "hits": hits[:MOST_HITS],
+        "why": why_of(finding, members, others, words, unmask=bundle.request.unmask),
         "more_hits": max(0, len(hits) - MOST_HITS),
         "numbers": [item.number for item in members],
     }

@@ -54,6 +54,18 @@ STATES = {
     "delegated": ("Left to WeCom to intercept", "已委托企业微信拦截"),
     "enforced": ("Intercepted by this system", "已由本系统拦截"),
 }
+# the same of many alerts, each a sentence in front of a number
+STATE_COUNTS = {
+    "post_hoc": (
+        "found after it was said or done, when nothing could be stopped any more:",
+        "会话送达或行为发生之后才发现，已无从拦截：",
+    ),
+    "delegated": (
+        "left to a rule of WeCom's own to intercept (whether it did, WeCom's records say):",
+        "已委托企业微信的规则拦截（是否拦截以企业微信记录为准）：",
+    ),
+    "enforced": ("stopped by this system before it was sent:", "发出前已由本系统拦截："),
+}
 STATE_TEXTS = {
     "post_hoc": (
         "WeCom hands records over after a message was delivered or a thing was done, so this system"

@@ -13,10 +13,10 @@ from rich.table import Table
 
 from config.access import Access
 from config.access_file import FILE, beside_keys, check_rules, read_rules, same
-from config.settings import Settings
+from config.settings import Settings, Target
 from desk.desk import SET_ACCESS
 from desk.roles import ACCESS, CHECK, ROLE_NAMES
-from jobs.access import access_in, access_in_force, told
+from jobs.access import AccessDiffers, access_in, access_in_force, told
 from jobs.archive import KIND, archive_target, book_of, desk_for, desk_of
 from jobs.cli.app import (
     ConfigOption,
@@ -118,7 +118,11 @@ def access(
 
 def _show(settings: Settings, output: Output) -> None:
     archive = archive_target(settings)
-    desk_of(settings, archive).allow(CHECK)
+    try:
+        desk_of(settings, archive).allow(CHECK)
+    except AccessDiffers as error:
+        _show_book(settings, archive, error, output)
+        raise
     found, entered = access_in_force(settings), access_in(book_of(archive))
     beside = beside_keys(settings.keys_dir) is not None
     line = entered.line if entered else 0
@@ -143,6 +147,20 @@ def _show(settings: Settings, output: Output) -> None:
             " `mingjian archive access --apply --why …` 改由密钥目录决定",
         )
     out.print(with_options(words), style="dim", soft_wrap=True, markup=False)
+
+
+def _show_book(settings: Settings, archive: Target, error: AccessDiffers, output: Output) -> None:
+    """Who stands in the line of the book, for those who by that line may check it: without it they
+    could not put the file right."""
+    access, line = error.entered
+    if not desk_for(settings, archive, access).actor.acts_as(CHECK):
+        return
+    if output is Output.json:
+        emit({"open": False, "people": told(access.people), "line": line, "file": "",
+              "wrong": error.en})  # fmt: skip
+        return
+    out.print(say(f"line {line} of the custody book:", f"保管记录第 {line} 行："), style="bold")
+    _print(access)
 
 
 def _wanted(settings: Settings, file: Path | None) -> Access:

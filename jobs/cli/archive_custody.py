@@ -37,9 +37,11 @@ from reports.masking import mask_numbers
 from rules.alert import sm3_raw
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.archive.custody import BookDamaged, Line, named_leaves
+from sinks.archive.disposing import disposals_of
 from sinks.archive.leaves import CUSTODY, OtherLeaf
 from sinks.archive.renewed_book import Renewal, lost_of
 from sinks.archive.rows import ArchiveIndex
+from sinks.archive.search import as_leaf, leaf_by_id
 
 
 def register(app: typer.Typer) -> None:
@@ -67,9 +69,12 @@ def custody(
         ),
     ] = "",
     message: Annotated[
-        int | None,
-        typer.Option("--message", min=0, help="涉及第几条消息 · about the message of this number"),
-    ] = None,
+        str,
+        typer.Option(
+            "--message",
+            help="涉及此消息：编号或消息编号 · about this message: its number or id",
+        ),
+    ] = "",
     since: SinceOption = "",
     until: UntilOption = "",
     file: Annotated[
@@ -98,16 +103,18 @@ def custody(
     reason = reason_given(why, READ_CUSTODY) if file is not None else " ".join(why.split())
     asked = {"who": who, "action": action, "since": first, "until": last}
     asked = {key: value for key, value in asked.items() if value}
-    if message is not None:
-        asked["of_message"] = message
+    if message:
+        number = as_leaf(message.removeprefix("#"))
+        asked["of_message"] = message if number is None else number
     index = open_index(settings, archive)
+    wanted_message = _Message(index, message) if message else None
     with desk.book.open() as there:
         renewal = desk.book.renewal(there)
     seen = _Seen(index, index.positions().get(CUSTODY, 0), renewal)
     wanted = (
         (line, entered)
         for line, entered in seen.lines(desk.custody(reason, **asked))
-        if _fits(line, who, action, message, first, last)
+        if _fits(line, who, action, wanted_message, first, last)
     )
     if file is not None:
         count = _copied(desk, wanted, file, role, reason, asked)
@@ -177,13 +184,39 @@ class _Seen:
         return self.damaged is not None or bool(self.missing) or self.reached > self.last
 
 
-def _fits(line: Line, who: str, action: str, message: int | None, first: int, last: int) -> bool:
+class _Message:
+    """A message by its number or id, also one that was deleted, or that nobody ever found."""
+
+    def __init__(self, index: ArchiveIndex, given: str) -> None:
+        leaf = as_leaf(given.removeprefix("#"))
+        self._names = {given.removeprefix("#")}
+        self._leaves = {leaf} if leaf is not None else set[int]()
+        if leaf is None:
+            there = leaf_by_id(index, given)
+            self._leaves |= {one.leaf for one in disposals_of(index).buried_as(given)}
+            self._leaves |= set() if there is None else {there}
+        self._names |= {str(one) for one in self._leaves}
+
+    def named_in(self, details: dict[str, Any]) -> bool:
+        """Whether a deed was done with it, or somebody wanted it."""
+        spans = named_leaves(details)
+        if any(first <= leaf <= last for first, last in spans for leaf in self._leaves):
+            return True
+        query = details.get("query")
+        asked = query.get("msgid") if isinstance(query, dict) else None
+        given = (details.get("message"), details.get("msgid"), asked)
+        return any(str(one).removeprefix("#") in self._names for one in given if one is not None)
+
+
+def _fits(
+    line: Line, who: str, action: str, message: _Message | None, first: int, last: int
+) -> bool:
     deed = line.deed
     if who not in ("", deed.who) or deed.at < first or (last and deed.at > last):
         return False
     if action not in ("", deed.action) and not (action == UNMASKED and is_unmasked(deed)):
         return False
-    return message is None or any(a <= message <= b for a, b in named_leaves(deed.details))
+    return message is None or message.named_in(deed.details)
 
 
 def _told(line: Line, *, entered: bool) -> dict[str, Any]:
@@ -260,7 +293,7 @@ def _print_renewal(new: Renewal, lost: list[tuple[int, int]]) -> None:
     gone = say(f"; of its lines not relied on: {which}", f"；其中不再采信的行：{which}")
     err.print(
         say(
-            f"! the custody book was damaged: it {told.wrong}. It was begun anew at line"
+            f"! the custody book before this one {told.wrong}. It was begun anew at line"
             f" {new.number:,} on {when(new.at)} by {who} (because: {why}); the damaged one is kept"
             f" as {told.aside}, SM3 {told.aside_sm3}",
             f"! 保管记录曾损坏；{who} 于 {when(new.at)} 自第 {new.number:,} 行重新开始"

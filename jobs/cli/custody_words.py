@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -55,6 +57,11 @@ _PACKS = {
     "person": ("about a person", "个人期间"),
     "month": ("monthly report", "月报"),
 }
+_BETWEEN = re.compile(r"[^0-9A-Za-z]+")
+# a mobile number; the number of an identity card, with a day of birth in it
+_OF_PERSON = re.compile(
+    r"(?:86)?1[3-9]\d{9}|[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]"
+)
 _SHOWN = 4  # numbers of messages, ids: who wants all asks for JSON
 # Said in other words, or for machines alone.
 _UNSAID = {
@@ -92,6 +99,8 @@ def what(deed: Deed) -> str:
                 shown = str(value)[:SHORT_ID]
             else:  # the name of a pack is no number of a person's, however many digits it has
                 shown = str(value) if key == "pack" else _said(value)
+            if key == "message":
+                shown = message_words(value)
             parts.append(f"{say(en, zh)} {shown}")
     if isinstance(plan := details.get("plan"), str):
         parts.append(say(f"plan {plan[:SHORT]}", f"计划 {plan[:SHORT]}"))
@@ -149,6 +158,15 @@ def _messages(details: dict[str, Any]) -> list[str]:
     return [f"{words} ({', '.join(told[:_SHOWN])}{', …' * (len(told) > _SHOWN)})"]
 
 
+def message_words(value: Any) -> str:
+    """The number or id of a message, as it was given. An id is full of digits and is nobody's
+    number: it is masked when a part of it, or all of it, is a telephone's or a person's."""
+    given = str(value)
+    plain = unicodedata.normalize("NFKC", given)
+    parts = [*_BETWEEN.split(plain), _BETWEEN.sub("", plain)]
+    return mask_numbers(given) if any(map(_OF_PERSON.fullmatch, parts)) else given
+
+
 def _said(value: Any) -> str:
     """A value that somebody gave, numbers of people masked."""
     if isinstance(value, str | int | float):
@@ -182,6 +200,8 @@ def _query(asked: Any) -> str:
         value = asked[key]
         if key in ("since", "until") and isinstance(value, int):
             parts.append(_time(key, value))
+        elif key == "msgid":
+            parts.append(f"{say(*_ASKED[key])} {message_words(value)}")
         elif key == "type":
             parts.append(f"{say(*_ASKED[key])} {message_type(str(value))}")
         else:
@@ -190,7 +210,7 @@ def _query(asked: Any) -> str:
 
 
 def _time(key: str, value: Any) -> str:
-    words = {"since": ("from", "自"), "until": ("until", "至"), "effective": ("from", "自")}[key]
+    words = {"since": ("since", "自"), "until": ("until", "至"), "effective": ("from", "自")}[key]
     shown = when(value) if isinstance(value, int) else _said(value)
     return say(f"{words[0]} {shown}", f"{words[1]} {shown}")
 
@@ -264,7 +284,7 @@ _TOLD: dict[str, Callable[[Any], str]] = {
     "by": _label("by", "署名"),
     "who": _label("of the account", "账号"),
     "action": _label("of the kind", "类别"),
-    "of_message": _label("about message", "涉及消息"),
+    "of_message": lambda value: say("about message ", "涉及消息 ") + message_words(value),
     "people": _people,
     "counted": lambda _value: say("counted the words that were hit", "统计命中的词"),
     "path": _label("path", "路径"),

@@ -38,6 +38,7 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.cli.archive_advice import noting, print_ledger_advice
 from jobs.cli.archive_options import TargetOption
 from jobs.cli.faults import print_faults
 from jobs.cli.ledger_text import print_checked
@@ -133,7 +134,10 @@ def verify(
 
         return audit(folder, lambda note: signed_by(note, name, public), counted, known)
 
-    faults = print_faults(everything, say("entries", "条目"), output)
+    places: set[str] = set()
+    faults = print_faults(
+        lambda told: noting(everything(told), places), say("entries", "条目"), output
+    )
     damage = desk.note_found(CHECKED, role, part="ledger", faults=faults, entries=looked_at)
     if damage is not None:  # of the custody book: that this was looked at stands nowhere
         report(damage)
@@ -141,6 +145,7 @@ def verify(
     if faults:
         if output is not Output.json:
             out.print(say(plural(faults, "damaged place"), f"{faults} 处损坏"), style="bold red")
+            print_ledger_advice(places, folder)
         raise typer.Exit(EXIT_FINDINGS)
     heads = len(read_heads(folder).usable)  # none of them is one that does not count
     if output is Output.json:

@@ -26,9 +26,13 @@ from jobs.cli.app import (
 )
 from reports.signing import PASSPHRASE_VARIABLE, PUBLIC_FILE, Signer, fingerprint
 from reports.standalone.beside import head_at, openings_at
+from reports.standalone.checks import PDF
 from reports.standalone.verify import verify as outcome_of
 from reports.standalone.words import (
+    GIVEN,
     NO_FINGERPRINT,
+    OPENED,
+    PACK,
     Check,
     Damaged,
     Outcome,
@@ -39,6 +43,21 @@ from reports.standalone.words import (
 )
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 
+# of a file that cannot be read: what to do, by how it was named
+_ADVICE = {
+    PACK: (
+        "the signature is in the ZIP of the pack; keep both files together",
+        "签名在证据包的 ZIP 内；两个文件请放在一起",
+    ),
+    OPENED: (
+        "give the file that `mingjian report open` wrote, or leave --openings out",
+        "请给出 `mingjian report open` 写出的文件，或不带 --openings",
+    ),
+    GIVEN: (
+        "give the signed head that was handed out earlier, or leave --given out",
+        "请给出此前取得的账本签名头，或不带 --given",
+    ),
+}
 report_app = typer.Typer(
     name="report",
     no_args_is_help=True,
@@ -92,13 +111,10 @@ def verify(
     """Check a pack and say what is wrong with it."""
     settings = settings_from(profile, config, overrides)
     archive = path.with_suffix(".zip") if path.suffix.lower() == ".pdf" else path
-    for needed in filter(None, (path, archive, openings, given)):
-        if problem := unreadable(str(needed)):
+    for needed, what in ((path, PACK), (archive, PACK), (openings, OPENED), (given, GIVEN)):
+        if needed is not None and (problem := unreadable(str(needed), what)):
             raise MingjianError(
-                *problem,
-                fix_en="the signature is in the ZIP of the pack; keep both files together",
-                fix_zh="签名在证据包的 ZIP 内；两个文件请放在一起",
-                exit_code=EXIT_USAGE,
+                *problem, fix_en=_ADVICE[what][0], fix_zh=_ADVICE[what][1], exit_code=EXIT_USAGE
             )
     mark = fingerprint_in(expected or "")
     if expected is not None and not mark:
@@ -112,7 +128,8 @@ def verify(
     opened = _beside(openings_at, openings)
     found = outcome_of(str(archive), mark or own, opened, _beside(head_at, given))
     if archive != path:
-        found.checks.append(_same_pdf(path, archive))
+        damaged = any(one.name == PDF and one.ok is False for one in found.checks)
+        found.checks.append(_same_pdf(path, archive, damaged=damaged))
     if output is Output.json:
         rows = [check._asdict() for check in found.checks]
         known = {"key_sm3": found.key, "key_known": found.key_known}
@@ -174,10 +191,13 @@ def _own_fingerprint(keys_dir: Path) -> str:
         return ""
 
 
-def _same_pdf(pdf: Path, archive: Path) -> Check:
+def _same_pdf(pdf: Path, archive: Path, *, damaged: bool) -> Check:
     from reports.standalone.verify import read_zip  # noqa: PLC0415
 
-    inside = read_zip(str(archive))[0].get("report.pdf", b"")
+    if damaged:
+        return Check(pdf.name, None, "not compared: report.pdf in the pack is not what was signed",
+                     "未比对：包内 report.pdf 与签名时不同")  # fmt: skip
+    inside = read_zip(str(archive))[0].get(PDF, b"")
     with pdf.open("rb") as file:  # it may be another of any size
         same = file.read(len(inside) + 1) == inside != b""
     if same:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from config.settings import Settings
 from desk.desk import EXPORTED
@@ -24,11 +22,8 @@ from jobs.cli.app import (
     OutputOption,
     ProfileOption,
     SetOption,
-    emit,
     language,
-    out,
     printable,
-    say,
     settings_from,
 )
 from jobs.cli.ledger_outside import given_head
@@ -48,6 +43,7 @@ from jobs.cli.report_options import (
     RuleOption,
     UnmaskOption,
 )
+from jobs.cli.report_told import same_settings, tell
 from rules.errors import EXIT_USAGE, MingjianError
 
 
@@ -251,59 +247,6 @@ def at_the_desk(settings: Settings, wish: Any, about: str) -> tuple[Any, Callabl
         )  # fmt: skip
 
     return replace(wish, reason=reason), note
-
-
-def tell(made: dict[str, Any], seconds: float, same: str, output: Output) -> None:
-    """Say what was made."""
-    if output is Output.json:
-        shown = {key: str(one) if isinstance(one, Path) else one for key, one in made.items()}
-        emit({**shown, "seconds": round(seconds, 2)})
-        return
-    counts = made["counts"]
-    out.print(
-        Text.assemble(
-            ("✓", "bold green"), f" {say('evidence pack', '证据包')} ", (str(made["case"]), "bold")
-        )
-    )
-    records = say(
-        f"{counts.get('member', 0)} members, {counts.get('context', 0)} context,"
-        f" {counts.get('event', 0)} acts",
-        f"命中 {counts.get('member', 0)}，上下文 {counts.get('context', 0)}，"
-        f"行为 {counts.get('event', 0)}",
-    )
-    if counts.get("period"):
-        records += say(f", {counts['period']} of the period", f"，期间往来 {counts['period']}")
-    rows = [("ZIP", made["archive"]), ("PDF", made["pdf"])]
-    if made.get("asked_out"):
-        count = made["taken_out"]
-        rows.append(
-            (
-                say("taken out", "遮盖"),
-                say(f"{count} places", f"{count} 处")
-                if count
-                else say("nothing of that kind was found", "没有此类内容"),
-            )
-        )
-    if made.get("openings"):
-        rows.append((say("openings (sealed)", "披露（已封存）"), made["openings"]))
-    rows += [
-        (say("alerts", "告警"), made["alerts"]),
-        *([(say("records", "记录"), records)] if counts else []),
-        (say("key SM3", "公钥指纹"), made["fingerprint"]),
-        (say("took", "用时"), f"{seconds:.1f} s"),
-    ]
-    for label, value in rows:
-        out.print(Text(f"  {label}  {value}"), soft_wrap=True)  # a path is no markup
-    again = shlex.join(["mingjian", "report", "verify", str(made["archive"])]) + same
-    out.print(Text(f"  {say('verify it', '校验')}  {again}", "dim"), soft_wrap=True)
-
-
-def same_settings(profile: str, config: str, overrides: list[str]) -> str:
-    """The options that make another command use the same settings, "" for the standard ones."""
-    named = ["--config", config] if config else ["--profile", profile]
-    given = [] if named == ["--profile", "embedded"] else named
-    given += [part for override in overrides for part in ("--set", override)]
-    return " " + shlex.join(given) if given else ""
 
 
 def _usage(en: str, zh: str, fix_en: str, fix_zh: str) -> MingjianError:

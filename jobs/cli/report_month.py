@@ -17,8 +17,9 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
-from jobs.cli.report_make import at_the_desk, same_settings, tell, wish_of
+from jobs.cli.report_make import at_the_desk, wish_of
 from jobs.cli.report_options import ByOption, GivenOption, LangOption, OutOption, ReasonOption
+from jobs.cli.report_told import same_settings, tell
 
 
 def register(app: typer.Typer) -> None:

@@ -24,6 +24,7 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.cli.words import plural
 from jobs.openings import opened
 
 
@@ -90,7 +91,7 @@ def open_pack(
         Text.assemble(
             ("✓", "bold green"),
             say(
-                f" {found.holes} places in {count} records opened: ",
+                f" {plural(found.holes, 'place')} in {plural(count, 'record')} opened: ",
                 f" 已披露 {count} 条记录的 {found.holes} 处：",
             ),
             str(target),

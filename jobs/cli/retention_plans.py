@@ -94,12 +94,14 @@ def plan(
     if by is None:
         desk.allow(RETENTION)
     kept = open_kept(settings, archive)
+    unknown: list[int] = []
     made = planned(
         kept.source,
         at=now_ms(),
         by=desk.actor.account,
         why=by.why if by else " ".join(why.split()),
         ledger=kept.index.leaves(),
+        unknown=lambda: unknown.append(1),
     )
     name = ""
     if by is not None and made.messages:
@@ -107,12 +109,20 @@ def plan(
             name = plans_of(archive).keep(made)
             note_plan(desk.book, name, len(made.messages), by)
     if output is Output.json:
-        emit({"plan": name, **_counts(made)})
+        emit({"plan": name, **_counts(made), "department_unknown": len(unknown)})
         return
     if not made.policies:
         out.print(say("no schedule is in force: everything is kept", "尚无留存策略：全部保留"))
         return
     print_plan(out, made)
+    if unknown:
+        count = len(unknown)
+        out.print(
+            say(f"{plural(count, 'message')} kept by a policy of a department only because nobody"
+                " knows in which one their people are: no staff list names them",
+                f"{count:,} 条因无从得知相关人员所属部门（员工名单中没有），按部门策略继续保存"),
+            style="yellow", soft_wrap=True,
+        )  # fmt: skip
     if name:
         print_next(name)
     elif keep:

@@ -14,6 +14,7 @@ from jobs.doctor.observed_archive import (
     TenantKeys,
     Trouble,
 )
+from rules.plural import plural
 from sinks.archive.key_versions import Use
 
 _SAFE = (
@@ -72,7 +73,8 @@ def index(seen: Index) -> list[Finding]:
         return [_one("archive_index", NONE, _joined(head, ("nothing archived yet", "尚未归档")))]
     if seen.signed is not None and seen.entries < seen.signed:
         return [_behind(head, seen.entries, seen.signed)]
-    words = (f"{seen.entries:,} entries of the ledger accounted for, none behind what is signed",
+    entries = plural(seen.entries, "entry", "entries")
+    words = (f"{entries} of the ledger accounted for, none behind what is signed",
              f"已记入账本的 {seen.entries:,} 条，不落后于已签名的部分")  # fmt: skip
     return [_one("archive_index", OK, _joined(head, words))]
 
@@ -166,7 +168,7 @@ def ledger(seen: Ledger, now: int) -> list[Finding]:
         return [_never_signed(seen, name)]
     age = max(0, now - seen.at)
     state, fix = OK, ("", "")
-    en = f"head of {seen.size:,} entries, signed {span_en(age)} ago"
+    en = f"head of {plural(seen.size, 'entry', 'entries')}, signed {span_en(age)} ago"
     zh = f"账本头含 {seen.size:,} 条，{span_zh(age)}前签名"
     waiting = (seen.entries or 0) - seen.size
     if waiting > 0:
@@ -202,7 +204,8 @@ def books(seen: list[Book]) -> list[Finding]:
             found.append(_one("custody", NONE, _joined(name, ("no line yet", "尚无记录"))))
         else:
             waiting = max(0, one.lines - one.entered)
-            en, zh = f"{one.lines:,} lines, an unbroken chain", f"{one.lines:,} 行，链条完整"
+            en = f"{plural(one.lines, 'line')}, an unbroken chain"
+            zh = f"{one.lines:,} 行，链条完整"
             if one.renewed:
                 en = (
                     f"lines {one.renewed:,} to {one.lines:,}, an unbroken chain; the book before"

@@ -34,6 +34,7 @@ _MODULES = (
     "reports/standalone/media_checks.py",
     "reports/standalone/figures.py",
     "reports/standalone/month_checks.py",
+    "reports/standalone/custody_checks.py",
     "reports/standalone/second_opinion.py",
     "reports/standalone/checks.py",
 )

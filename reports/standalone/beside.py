@@ -3,10 +3,14 @@ ledger that was given out earlier. Neither is signed, so neither is read without
 
 from __future__ import annotations
 
+import re
+
 from reports.standalone.contents import MAX_PROOFS, TOO_MANY, too_long, too_many_parts
 from reports.standalone.words import Damaged
 from sinks.ledger.checkpoint import read_note
 
+_SEALED = re.compile(rb"s1\.[0-9A-Za-z]{1,64}\.[0-9A-Za-z_-]")  # see `sinks.sealing`
+_SEALED_HEAD = 128  # bytes
 _MAX_HEAD = 1 << 16  # bytes; one with two signatures has some 400
 
 
@@ -14,9 +18,18 @@ def openings_at(path: str) -> bytes:
     """What was taken out of a pack, as `mingjian report open` writes it.
 
     Raises:
-        Damaged: it is larger than what is taken out of any pack.
+        Damaged: it is larger than what is taken out of any pack, or is still sealed.
         OSError: it cannot be read.
     """
+    with open(path, "rb") as file:
+        if _SEALED.match(file.read(_SEALED_HEAD)):
+            raise Damaged(
+                f"{path} is the sealed file with what was taken out; `mingjian report open`, where"
+                " the pack was made, opens it: give the file that it writes. The pack was not"
+                " checked, and this says nothing against it",
+                f"{path} 是封存的遮盖内容；须由制作单位用 `mingjian report open` 打开，"
+                "请给出该命令写出的文件。本次未校验证据包，证据包本身并无不符",
+            )
     data = _bounded(path, MAX_PROOFS)
     if too_many_parts(data):
         raise _refused(path, TOO_MANY)

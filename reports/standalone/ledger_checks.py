@@ -9,7 +9,7 @@ from typing import Any, Optional
 from reports.standalone.redaction_checks import UNOPENED, Opened
 from reports.standalone.sm2 import sm2_verify
 from reports.standalone.stamp_checks import STAMPS, stamp_checks
-from reports.standalone.words import Check, Damaged, why
+from reports.standalone.words import Check, Damaged, counted, why
 from sinks.ledger.canonical import canonical
 from sinks.ledger.checkpoint import Note, key_id, read_note
 from sinks.ledger.proofs import extends, includes, leaf_hash
@@ -53,7 +53,8 @@ def ledger_checks(
         Check(
             _HEAD,
             True,
-            f"{head.size} entries, root {head.root.hex()}, signed with the pack's key",
+            f"{counted(head.size, 'entry', 'entries')}, root {head.root.hex()},"
+            " signed with the pack's key",
             f"{head.size} 条，根哈希 {head.root.hex()}，由本包密钥签名",
         )
     ]
@@ -164,8 +165,8 @@ def _entries(
     checks = [Check(_ENTRIES, True, f"{count}, each leads to the signed root",
                     f"{count} 条，均可推出所签的根哈希")]  # fmt: skip
     if later:
-        checks.append(Check("ledger gaps", None, f"{later} proofs come when all is opened",
-                            f"{later} 项证明须在全部披露后核对"))  # fmt: skip
+        come = f"{counted(later, 'proof')} {'comes' if later == 1 else 'come'} when all is opened"
+        checks.append(Check("ledger gaps", None, come, f"{later} 项证明须在全部披露后核对"))
     if without:
         en = ", ".join(one for one, _ in without[:_NAMED])
         zh = "、".join(one for _, one in without[:_NAMED])

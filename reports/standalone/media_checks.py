@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any
 
-from reports.standalone.words import Check, Damaged, why
+from reports.standalone.words import Check, Damaged, counted, why
 from sinks.ledger.sm3 import sm3
 
 _MD5 = re.compile("[0-9a-f]{32}")
@@ -42,11 +42,12 @@ def media_checks(files: dict[str, bytes], events: list[dict[str, Any]]) -> list[
         odd.sort(key=lambda one: one[0] is None)
         en, zh = "; ".join(one for _, one, _ in odd), "；".join(one for _, _, one in odd)
         return [Check(_FILES, odd[0][0], en, zh)]
-    en = f"{len(named)} files fit the md5 in their messages"
+    fit = "fits the md5 in its message" if len(named) == 1 else "fit the md5 in their messages"
+    en = f"{counted(len(named), 'file')} {fit}"
     zh = f"{len(named)} 个文件与消息所载 md5 一致"
     if left := len(rows) - len(named):
         en, zh = (
-            f"{en}; {left} are named and not in the pack",
+            f"{en}; {left} {'is' if left == 1 else 'are'} named and not in the pack",
             f"{zh}；另有 {left} 个仅载明、未收录",
         )
     return [Check(_FILES, True, en, zh)]

@@ -94,5 +94,5 @@ def name_checks(files: dict[str, bytes], manifest: dict[str, Any]) -> list[Check
                     raise Damaged("it is not in canonical form", "不是规范形式")
             except _UNREADABLE as error:
                 en, zh = why(error)
-                checks.append(Check(name, False, f"missing or damaged: {en}", f"缺失或损坏：{zh}"))
+                checks.append(Check(name, False, f"damaged: {en}", f"已损坏：{zh}"))
     return checks

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from typing import Any, NamedTuple
 
-from reports.standalone.words import OPENINGS, Check, Damaged, why
+from reports.standalone.words import OPENINGS, Check, Damaged, counted, why
 from sinks.ledger.sm3 import sm3
 
 REDACTIONS = "redactions.json"
@@ -76,13 +76,14 @@ def redaction_checks(
         if REDACTIONS not in files:
             en, zh = f"{REDACTIONS} is missing", f"缺少 {REDACTIONS}"
         return [Check(_HOLES, False, en, zh)], UNOPENED
-    count = f"{len(holes):,}"
+    count = len(holes)
+    places, among = counted(count, "place"), counted(len(rows), "record")
     checks = [
         Check(
             _HOLES,
             True,
-            f"{count} places in {len(rows)} records are taken out, each committed to",
-            f"{len(rows)} 条记录中遮盖 {count} 处，均有承诺值",
+            f"{places} in {among} {'is' if count == 1 else 'are'} taken out, each committed to",
+            f"{len(rows)} 条记录中遮盖 {count:,} 处，均有承诺值",
         )
     ]
     if openings:
@@ -178,10 +179,13 @@ def _opened(
     except _BAD as error:
         return Check(OPENINGS, False, *why(error)), UNOPENED
     done = len(opened.digests)
+    whole_en = "is whole and has its digest" if done == 1 else "are whole and have their digests"
+    fit = "fits" if len(seen) == 1 else "fit"
     check = Check(
         OPENINGS,
         True,
-        f"{len(seen)} of {len(holes)} places fit; {done} records are whole and have their digests",
+        f"{len(seen)} of {counted(len(holes), 'place')} {fit};"
+        f" {counted(done, 'record')} {whole_en}",
         f"{len(holes)} 处中披露 {len(seen)} 处，均相符；{done} 条记录已完整，摘要一致",
     )
     return check, opened

@@ -25,7 +25,10 @@ from reports.standalone.beside import head_at, openings_at
 from reports.standalone.checks import Verifier
 from reports.standalone.contents import MAX_BYTES
 from reports.standalone.words import (
+    GIVEN,
     NO_FINGERPRINT,
+    OPENED,
+    PACK,
     Check,
     Damaged,
     Outcome,
@@ -35,11 +38,12 @@ from reports.standalone.words import (
     unreadable,
     why,
 )
-from reports.standalone.zip_checks import around, unpacked
+from reports.standalone.zip_checks import around, salvaged, unpacked
 
 
 def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
-    """(files by name, what was wrong with the archive itself)."""
+    """(files by name, what was wrong with the archive itself). Of a damaged file there is what can
+    still be read of it."""
     files: dict[str, bytes] = {}
     problems: list[tuple[str, str]] = []
     try:
@@ -51,7 +55,8 @@ def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
                     name = info.filename
                     return {}, [Check("archive", False, f"{name}: beyond 1 GiB unpacked",
                                       f"{name}：解压超过 1 GiB")]  # fmt: skip
-            problems += around(whole.read(MAX_BYTES), members)
+            data = whole.read(MAX_BYTES)
+            problems += around(data, members)
             for info in members:
                 name = info.filename
                 if name in files:
@@ -64,6 +69,7 @@ def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
                 except Exception as error:  # zipfile raises many kinds for damaged members
                     en, zh = why(error)
                     problems.append((f"{name}: {en}", f"{name} 无法解压：{zh}"))
+                    files[name] = salvaged(data, info)  # it is there
     except MemoryError:
         raise
     except Exception:  # and for what is no archive
@@ -96,8 +102,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lang", choices=("zh", "en"))
     options = parser.parse_args(arguments)
     lang = language(options.lang, locale.getlocale()[0])
-    for path in (options.pack, options.openings, options.given):
-        problem = path and unreadable(path)
+    beside = ((options.pack, PACK), (options.openings, OPENED), (options.given, GIVEN))
+    for path, what in beside:
+        problem = path and unreadable(path, what)
         if problem:
             print(problem[lang == "zh"], file=sys.stderr)
             return 2

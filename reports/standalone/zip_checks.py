@@ -13,6 +13,7 @@ _SIGNATURES = (b"PK\x03\x04", b"PK\x01\x02")
 _MADE, _UTF8 = 3 << 8 | 20, 0x800  # by a Unix, version 2.0; flag: a name in UTF-8
 _ATTRIBUTES = 0o100644 << 16  # of every file of a pack; a message would fit into others
 _PIECE = 1 << 20
+_CRUMB = 1 << 10  # what is lost with a damaged byte, at most
 
 
 def around(data: bytes, members: list[zipfile.ZipInfo]) -> list[tuple[str, str]]:
@@ -54,6 +55,31 @@ def unpacked(pack: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         raise NotImplementedError(info.compress_type)
     with pack.open(info) as content:
         return content.read(info.file_size + 1)  # a number: else it inflates whatever there is
+
+
+def salvaged(data: bytes, info: zipfile.ZipInfo) -> bytes:
+    """What can still be read of a damaged file, so that it is not taken for one that is missing;
+    never more than its size as the directory says.
+
+    Args:
+        data: the whole archive.
+    """
+    start = info.header_offset
+    head = data[start : start + _LOCAL.size]
+    if len(head) < _LOCAL.size or info.compress_type != zipfile.ZIP_DEFLATED:
+        return b""
+    start += _LOCAL.size + sum(_LOCAL.unpack(head)[-2:])
+    packed = memoryview(data)[start : start + info.compress_size]
+    inflater, parts, left = zlib.decompressobj(-15), [], info.file_size
+    try:
+        for place in range(0, len(packed), _CRUMB):
+            parts.append(inflater.decompress(packed[place : place + _CRUMB], left + 1))
+            left -= len(parts[-1])
+            if left < 0 or inflater.eof:
+                break
+    except zlib.error:
+        pass  # what came before it is what there is
+    return b"".join(parts)[: info.file_size]
 
 
 def _file(data: bytes, info: zipfile.ZipInfo, place: int) -> int:

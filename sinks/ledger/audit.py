@@ -23,13 +23,15 @@ from sinks.ledger.damage import (
     leading_nowhere,
 )
 from sinks.ledger.hashes import Subtrees, edges_of, read_hashes
-from sinks.ledger.heads import HISTORY
+from sinks.ledger.heads import CHECKPOINT, HISTORY, Heads
 from sinks.ledger.known import NONE_KNOWN, Known, known_heads
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.reader import LedgerReader
 from sinks.ledger.tail import tail_damage, tail_path
 from sinks.ledger.tiles import ENTRIES, WIDTH, bundle, tile_path, tile_root, unbundle
 from sinks.ledger.trouble import LedgerDamaged
+
+_NO_SIGNATURE = ("its signature is not valid", "签名无效")
 
 
 def audit(
@@ -52,16 +54,28 @@ def audit(
     signature = cache(signature)  # milliseconds each
     found = known_heads(Path(folder), known)
     notes = found.usable
-    if found.wrong:
-        if not notes:
-            raise found.wrong
+    if found.wrong and not notes:
+        raise found.wrong
+    newest = found.newest
+    if found.split and newest is not None and not signature(newest):
+        notes = found.notes  # the history is whole
+        yield Damage(CHECKPOINT, -1, *_NO_SIGNATURE)
+    elif found.wrong and not _said_by_signature(found, signature):
         yield Damage(HISTORY, -1, found.wrong.en, found.wrong.zh)
     forged = {number for number, note in enumerate(notes) if not signature(note)}
     for number in sorted(forged):
-        yield Damage(_head(number, notes[number]), -1, "its signature is not valid", "签名无效")
+        yield Damage(_head(number, notes[number]), -1, *_NO_SIGNATURE)
     if len(forged) < len(notes) or not notes:
         reader = LedgerReader(folder, signature, as_it_is=True)
         yield from _Audit(folder, reader, reader.notes, progress).run()
+
+
+def _said_by_signature(found: Heads, signature: Callable[[Note], bool]) -> bool:
+    """Whether the history has the newest head with a signature that was altered, which is told of
+    that head."""
+    same = (note for note in found.notes if found.newest is not None
+            and note.checkpoint == found.newest.checkpoint)  # fmt: skip
+    return found.split and any(not signature(note) for note in same)
 
 
 def newest_from(size: int, most: int) -> int:

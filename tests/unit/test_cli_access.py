@@ -224,6 +224,17 @@ def test_only_administrators_say_who_may_do_what(ruled, call, who):
     assert book(ruled)[-1]["action"] == "refused"
 
 
+@pytest.mark.parametrize("output", ["text", "json"])
+@pytest.mark.parametrize("who", ["guan", "shen", "zhao", "fu"])
+def test_who_stands_in_the_book_is_shown_to_those_who_put_the_file_right(ruled, call, who, output):
+    path = ruled / "keys" / "access.yaml"
+    path.write_text(path.read_text().replace("fu", "mallory"))
+    code, said = call(who, "archive", "access", "-o", output)
+    assert (code, "line 1 of the custody book says" in said) == (EXIT_USAGE, True)
+    assert "`mingjian archive access` shows them who stands in it" in said
+    assert ("reviewer" in said, "mallory" in said) == (who in ("guan", "shen"), False)
+
+
 def test_without_apply_or_reason_nothing_changes(ruled, call):
     people = ruled / "people.yaml"
     people.write_text(yaml.safe_dump(MINE_TOO))

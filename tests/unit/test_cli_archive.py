@@ -128,6 +128,22 @@ def test_what_was_looked_for_is_in_the_book_without_personal_data(call, tmp_path
     assert PHONE.encode() not in (tmp_path / "archive" / "custody.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("6222 0212", 1), ("02 12", 1), ("62220212", 0), ("绝对稳", 1), ("绝对稳赚", 0), ("ABC", 1),
+    ],
+)  # fmt: skip
+def test_words_are_looked_for_as_they_were_written(call, tmp_path, text, found):
+    path = tmp_path / "messages" / "messages-2.jsonl"
+    path.write_bytes(record(9, "卡 6222 0212，绝对稳 赚 ａｂｃ") + b"\n")
+    os.utime(path, (2, 2))
+    deliver(tmp_path)
+    code, told = call("zhao", "archive", "search", "--text", text)
+    assert (code, "绝对稳" in told, "no message" in told) == (0, bool(found), not found)
+    assert ("as it was written" in told) is not bool(found)
+
+
 def test_pages_follow_one_another(call):
     seen, cursor = [], ""
     for _ in range(3):
@@ -171,7 +187,8 @@ def test_each_role_may_do_its_own_and_what_else_was_wanted_is_written_down(call,
         assert code == EXIT_USAGE
         assert "may not" in told
         assert "保本" not in told
-        assert (last["who"], last["role"], last["action"]) == (who, "", "refused")
+        roles = ", ".join(PEOPLE.get(who, [])) or "none"
+        assert (last["who"], last["role"], last["action"]) == (who, roles, "refused")
 
 
 def test_a_machine_of_ones_own_may_be_open_and_the_book_says_so(call, written, tmp_path):

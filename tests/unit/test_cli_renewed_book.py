@@ -92,7 +92,7 @@ def test_the_damaged_book_is_kept_whole_and_the_new_one_tells_of_it_for_ever(
         code, told = call("shen", "archive", "custody")
         assert code == EXIT_OK, told
         assert "began the custody book anew" in told
-        assert "! the custody book was damaged: it " + details["wrong"].partition(":")[0] in told
+        assert "! the custody book before this one " + details["wrong"].partition(":")[0] in told
         assert f"the damaged one is kept as {aside.name}, SM3 {details['aside_sm3']}" in told
         assert call("guan", "deliver", "--once")[0] == EXIT_OK
     ledger = LedgerReader(ledger_of(site))
@@ -187,7 +187,7 @@ def test_nobody_gets_rid_of_lines_by_a_book_that_claims_to_be_begun_anew(call, s
         return
     assert code == EXIT_OK
     code, said = call("shen", "archive", "custody")
-    assert "! the custody book was damaged" in said
+    assert "! the custody book before this one " in said
     assert "not relied on: 1–3" in said
 
 

@@ -228,7 +228,9 @@ def test_each_role_may_do_its_own_and_what_else_was_wanted_is_written_down(
             assert code == EXIT_OK, (what, said)
         else:
             assert (code, "may not" in said) == (EXIT_USAGE, True), what
-            assert (last["who"], last["role"], last["action"]) == (who, "", "refused")
+            assert (last["who"], last["role"], last["action"]) == (
+                who, ", ".join(PEOPLE.get(who, [])) or "none", "refused",
+            )  # fmt: skip
     assert (scheduled / "copy.jsonl").exists() is (who == "qian")
 
 
@@ -342,7 +344,7 @@ def test_what_is_due_goes_what_is_held_stays_and_both_are_proved(call, told, app
     (page,) = told("fu", "archive", "search")
     assert [one["leaf"] for one in page["messages"]] == [3, 2]
     _, said = call("shen", "archive", "check")
-    assert "4 messages, 2 deleted by plan" in said
+    assert "2 messages in 1 segment, 2 deleted by plan" in said
     code, said = call("shen", "retention", "check")
     assert (code, "2 messages deleted by 1 plan" in said) == (EXIT_OK, True)
     # how people see it
@@ -454,6 +456,43 @@ def test_a_policy_for_a_department_is_for_all_below_it_by_the_staff_lists(call, 
     (rules / "lists" / "staff.yaml").write_text(STAFF)
     assert deliver(folder).why == ""
     assert [one["leaf"] for one in told("fu", "archive", "search")[0]["messages"]] == [3, 1, 0]
+
+
+def test_a_department_that_nobody_is_in_is_told_with_the_nearest_one(call, told, folder):
+    rules = folder / "rules"
+    (rules / "lists").mkdir(parents=True)
+    (folder / "of.yaml").write_text(OF_DEPARTMENTS.replace("财富管理部", "财富管理"))
+    words = ("retention", "policies", folder / "of.yaml")
+    save(folder, settings_tree(folder, rules={"path": str(rules)}))
+    assert "no staff list has" not in call("zhao", *words)[1], "there is no staff list"
+    (rules / "lists" / "staff.yaml").write_text(STAFF)
+    code, said = call("zhao", *words)
+    assert code == EXIT_OK
+    assert "! policy sales: no staff list has the department 财富管理; is 财富管理部 meant?" in said
+    (answer,) = told("zhao", *words)
+    assert answer["no_such_department"] == [["sales", "财富管理", "财富管理部"]]
+    for known in ("财富管理部", "财富管理部/一组"):
+        (folder / "of.yaml").write_text(OF_DEPARTMENTS.replace("财富管理部", known))
+        assert "no staff list has" not in call("zhao", *words)[1]
+
+
+def test_what_is_kept_because_nobody_knows_the_department_is_counted(call, told, folder):
+    rules = folder / "rules"
+    (rules / "lists").mkdir(parents=True)
+    known = "".join(line for line in STAFF.splitlines(keepends=True) if "lisi" not in line)
+    (rules / "lists" / "staff.yaml").write_text(known)
+    save(folder, settings_tree(folder, rules={"path": str(rules)}))
+    (folder / "of.yaml").write_text(OF_DEPARTMENTS)
+    words = ("retention", "policies", folder / "of.yaml", "--apply", "--why", "合规会")
+    assert call("zhao", *words)[0] == EXIT_OK
+    (made,) = told("zhao", "retention", "plan")
+    assert (made["going"], made["department_unknown"]) == (0, 1)
+    said = call("zhao", "retention", "plan")[1]
+    assert "1 message kept by a policy of a department only because nobody knows" in said
+    (rules / "lists" / "staff.yaml").write_text(STAFF)
+    (made,) = told("zhao", "retention", "plan")
+    assert (made["going"], made["department_unknown"]) == (1, 0)
+    assert "nobody knows" not in call("zhao", "retention", "plan")[1]
 
 
 # ---- what does not agree is named ---------------------------------------------------------------

@@ -155,6 +155,12 @@ ARCHIVE_TABLE: list[tuple[str, Any, str, str]] = [
         OK,
         "custody.jsonl: lines 8 to 12, an unbroken chain; the book before was damaged and is kept",
     ),
+    (
+        "custody of one",
+        lambda: books(lines=1, entered=1),
+        OK,
+        "custody.jsonl: 1 line, an unbroken chain",
+    ),
     ("custody entered", lambda: books(entered=12), OK, "an unbroken chain"),
     ("no custody", lambda: books(lines=0, entered=0), NONE, "no line yet"),
     ("custody damaged", lambda: books(wrong=WRONG), FAIL, "archive: refused us"),

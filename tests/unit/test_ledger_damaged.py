@@ -223,7 +223,7 @@ def test_the_writer_goes_on_from_no_head_that_is_not_truly_signed(folder):
     forge(folder)
     error = refused(folder, trusts=valid)
     assert "its newest signed head (903 entries) is not truly signed" in error.en
-    assert "`mingjian ledger mend`" in error.fix_en
+    assert "`mingjian ledger mend --why …`" in error.fix_en
     with mending(folder, [], valid, fresh=False) as found:
         assert [note.checkpoint.size for note in found.notes] == [100, 530]
         assert "is not truly signed" in found.wrong.en

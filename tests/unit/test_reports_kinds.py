@@ -264,7 +264,7 @@ def test_what_members_carry_is_in_the_pack_and_fits_their_md5(with_file, tmp_pat
     (name,) = [name for name in files if name.startswith("media-")]
     assert files[name] == PNG
     said = outcome(files)
-    assert said["media"] == (True, "1 files fit the md5 in their messages")
+    assert said["media"] == (True, "1 file fits the md5 in its message")
     assert all(ok is not False for ok, _ in said.values()), said
     assert name in shown(pack)
     stated = json.loads(files["completeness.json"])

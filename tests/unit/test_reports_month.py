@@ -57,6 +57,7 @@ def facts(alerts=ALERTS, language="zh", made_at=UNTIL):
         late={"true": 1},
         heads=Heads(100, 250, 12, 3),
         rules=216,
+        waiting=42,
         titles={"searched": ("searched the archive", "检索归档"),
                 "sequence_gap": ("numbers are missing", "序号不连续"),
                 "officer": ("officer", "合规官")},
@@ -109,7 +110,8 @@ def test_it_verifies_and_its_figures_are_counted_again(pack, outcome):
 @pytest.mark.parametrize(
     "fact",
     [
-        "2026年6月合规月报", "4条告警", "较上月+100%", "2人涉及", "216条规则参与判定", "三级·紧急1",
+        "2026年6月合规月报", "4条告警", "较上月+100%", "2人涉及", "三级·紧急1",
+        "216条规则参与判定，另有42条等待数据来源",
         "已撤回Takenback1", "误导销售", "A02私收款项", "A07误导销售与违规承诺", "检索归档5",
         "合规官4、reviewer1",
         "序号不连续21", "本应告警1", "新增150条", "签名头12个，其中3个", "每日告警", "机密",
@@ -228,6 +230,14 @@ def test_a_month_is_that_of_beijing(month, days):
 def test_what_is_no_month_is_none(month):
     with pytest.raises(ValueError, match=r"."):
         month_of(month)
+
+
+def test_rules_that_wait_for_a_feed_are_not_said_to_judge(signer):
+    told = figures(facts())
+    assert (told["rules"], told["rules_waiting"]) == (216, 42)
+    assert "216rulesjudge,42morewaitforafeed" in shown(
+        month_pack(facts(language="en"), signer, None)
+    )
 
 
 def test_figures_say_the_month_before_without_its_alerts():

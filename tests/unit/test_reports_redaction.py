@@ -180,7 +180,7 @@ def test_openings_make_the_records_whole_again(pack, files, outcome):
     told = json.loads(pack.openings)
     one = canonical({**told, "openings": told["openings"][1:2]})
     assert outcome(files, one)["openings"] == (
-        True, "1 of 4 places fit; 1 records are whole and have their digests",
+        True, "1 of 4 places fits; 1 record is whole and has its digest",
     )  # fmt: skip
 
 
