@@ -76,7 +76,6 @@ def access(
     if file is None and not apply:
         _show(settings, output)
         return
-    new = _wanted(settings, file)
     archive_target(settings)  # there is one
     desks = []
     for target in (one for one in settings.targets if one.kind == KIND):
@@ -84,7 +83,8 @@ def access(
         ruling = entered.access if entered else access_in_force(settings)
         desks.append(desk_for(settings, target, ruling))
     for desk in desks:
-        desk.allow(ACCESS)
+        desk.allow(ACCESS)  # before the file is opened: what is wrong with it is told in its words
+    new = _wanted(settings, file)
     if apply:
         deeds = [desk.by(ACCESS, why) for desk in desks]
         folder = _folder(settings)

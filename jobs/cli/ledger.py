@@ -172,7 +172,6 @@ def prove(
         str, typer.Argument(metavar="MESSAGE", help="编号或消息编号 · its number or id")
     ],
     file: ledger_outside.OutOption = None,
-    force: ledger_outside.ForceOption = False,
     target: TargetOption = "",
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
@@ -188,7 +187,7 @@ def prove(
     if file is None:
         typer.echo(proof.decode())
         return
-    ledger_outside.write_out(file, proof + b"\n", force=force)
+    ledger_outside.write_out(settings, file, proof + b"\n")
 
 
 @ledger_app.command(

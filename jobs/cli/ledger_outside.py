@@ -25,6 +25,7 @@ from jobs.cli.archive_options import TargetOption
 from jobs.cli.words import plural
 from jobs.clock import now_ms
 from jobs.given_file import given_file
+from jobs.handed_file import write_new
 from jobs.stamping import stamp_newest
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.ledger.checkpoint import Note, read_note
@@ -33,12 +34,8 @@ from sinks.ledger.heads import read_heads
 from sinks.ledger.stamps import Stamp, stamps, strangers
 from sinks.ledger.unproven import Unproven
 from sinks.ledger.witness import SAME, compare, read_witness, witness_text
-from sinks.whole_file import write_whole
 
 OutOption = Annotated[Path | None, typer.Option("--out", help="写入文件 · write a file")]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="覆盖已有的文件 · write over a file that is there")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -176,7 +173,6 @@ def hand(
         Path, typer.Option("--given", help="此前给出的签名头或证明 · the head given before")
     ],
     file: OutOption = None,
-    force: ForceOption = False,
     target: TargetOption = "",
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
@@ -192,32 +188,12 @@ def hand(
     if file is None:
         typer.echo(bytes(handed).decode(), nl=False)
         return
-    write_out(file, bytes(handed), force=force)
+    write_out(settings, file, bytes(handed))
 
 
-def write_out(file: Path, data: bytes, *, force: bool) -> None:
-    """Write a proof, and say so.
-
-    Raises:
-        MingjianError: there is such a file and nobody said that it may be written over, or it
-            cannot be written.
-    """
-    if file.exists() and not force:
-        raise MingjianError(
-            f"{file} is there already",
-            f"{file} 已存在",
-            fix_en="give another name, or --force to write over it",
-            fix_zh="请另取文件名，或用 --force 覆盖",
-            exit_code=EXIT_USAGE,
-        )
-    try:
-        write_whole(file, data, mode=0o644)
-    except OSError as error:
-        raise MingjianError(
-            f"cannot write {file}: {error.strerror}",
-            f"无法写入 {file}：{error.strerror}",
-            exit_code=EXIT_USAGE,
-        ) from None
+def write_out(settings: Settings, file: Path, data: bytes) -> None:
+    """Write a proof to a new file, and say so. Raises MingjianError: see `write_new`."""
+    write_new(settings, file, data)
     out.print(f"[green]✓[/] {file}", soft_wrap=True)
 
 

@@ -235,6 +235,16 @@ def test_who_stands_in_the_book_is_shown_to_those_who_put_the_file_right(ruled, 
     assert ("reviewer" in said, "mallory" in said) == (who in ("guan", "shen"), False)
 
 
+@pytest.mark.parametrize("who", ["mallory", "zhao"])
+def test_a_file_is_not_opened_for_who_may_not_give_one(ruled, call, tmp_path, who):
+    secret = tmp_path / "secrets"
+    secret.write_text("MINGJIAN_ARCHIVE_PASSPHRASE=Hunter2\n")
+    code, said = call(who, "archive", "access", secret)
+    assert code != EXIT_OK
+    assert "Hunter2" not in said
+    assert book(tmp_path)[-1]["action"] == "refused"
+
+
 def test_without_apply_or_reason_nothing_changes(ruled, call):
     people = ruled / "people.yaml"
     people.write_text(yaml.safe_dump(MINE_TOO))

@@ -425,7 +425,7 @@ def test_what_a_check_of_the_ledger_found_is_in_the_book(call, tmp_path):
 
 
 @pytest.mark.parametrize("words", [("prove", "1"), ("hand", "--given", "HEAD")], ids=lambda w: w[0])
-def test_a_proof_overwrites_nothing_unless_that_is_asked_for(call, tmp_path, words):
+def test_a_proof_overwrites_nothing_and_goes_nowhere_of_ours(call, tmp_path, words):
     file = tmp_path / "proof.json"
     file.write_bytes(b"something of somebody")
     head = str(tmp_path / "archive" / "ledger" / "checkpoint")
@@ -434,11 +434,18 @@ def test_a_proof_overwrites_nothing_unless_that_is_asked_for(call, tmp_path, wor
     assert code == EXIT_USAGE
     assert f"{file} is there already" in told
     assert file.read_bytes() == b"something of somebody"
-    assert call("shen", *told_words, "--force")[0] == 0
+    assert list(tmp_path.glob(".draft-*")) == []
+    file.unlink()
+    assert call("shen", *told_words)[0] == 0
     assert json.loads(file.read_bytes())
+    for ours in ("keys/access.yaml", "archive/ledger/checkpoint", "archive/x", "keys/x"):
+        kept = tmp_path / ours
+        before = kept.read_bytes() if kept.exists() else None
+        code, told = call("shen", *told_words[:-1], str(kept))
+        assert (code, "where Mingjian keeps its own files" in told) == (EXIT_USAGE, True)
+        assert (kept.read_bytes() if kept.exists() else None) == before
     assert file.stat().st_mode & 0o777 == 0o644
-    away = [*told_words[:-1], str(tmp_path / "archive" / "custody.jsonl" / "x")]
-    (tmp_path / "archive" / "custody.jsonl").write_bytes(b"")
+    away = [*told_words[:-1], str(file / "x")]
     code, told = call("shen", *away)
     assert (code, "cannot write" in told) == (EXIT_USAGE, True)
 
