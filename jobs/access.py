@@ -95,19 +95,19 @@ def access_in(book: CustodyBook) -> SetAccess | None:
     Raises:
         MingjianError: that line is not what was written, or the book cannot be read.
     """
-    last, number = b"", 0
+    last, number = dict[str, Any](), 0
     try:
         with book.open() as file:  # a book is long, and seldom says this
             for at, row in enumerate(whole_rows(file), 1):
                 if _MARK in row and (said := _deed(row)).get("action") == SET_ACCESS:
                     # a book that was begun anew does not begin with line 1
-                    last, number = row, said["n"] if type(said.get("n")) is int else at
+                    last, number = said, said["n"] if type(said.get("n")) is int else at
     except OSError as error:
         raise unusable(error, "nothing is shown", "不予显示") from None
     if not last:
         return None
     try:
-        people = msgspec.convert(_deed(last)["details"]["people"], tuple[Person, ...])
+        people = msgspec.convert(last["details"]["people"], tuple[Person, ...])
     except (KeyError, TypeError, msgspec.ValidationError):
         raise book.damaged(number, "", "") from None
     return SetAccess(Access(people=people), number)

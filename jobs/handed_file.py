@@ -6,13 +6,11 @@ account keeps: nothing that is there is replaced, and nothing is put beside keys
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from config.settings import Settings
 from rules.errors import EXIT_USAGE, MingjianError
-from sinks.whole_file import sync
+from sinks.whole_file import new_file
 
 
 def write_new(settings: Settings, path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -24,17 +22,8 @@ def write_new(settings: Settings, path: Path, data: bytes, *, mode: int = 0o644)
     """
     _outside(settings, path)
     try:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(draft, mode)
-            os.link(draft, path)  # fails where there is one, also one that came meanwhile
-        finally:
-            os.unlink(draft)
-        sync(path.parent)
+        with new_file(path, mode=mode) as file:
+            file.write(data)
     except FileExistsError:
         raise MingjianError(
             f"{path} is there already",

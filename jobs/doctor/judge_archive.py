@@ -129,16 +129,16 @@ def rights(seen: Rights) -> list[Finding]:
     if not seen.people:
         why = ("nobody is named, so nobody can look into it", "未指定人员，无人可以查看")
         return [_one("access", NONE, _joined(name, why), _NAME_PEOPLE)]
-    one = seen.people == 1
+    people = plural(seen.people, "person", "people")
     if not seen.beside_keys:
-        why = (f"{seen.people} {'person' if one else 'people'} named in the settings, where whoever"
+        why = (f"{people} named in the settings, where whoever"
                " may give their own --config can name themselves",
                f"由配置指定 {seen.people} 人；可自行指定 --config 的人可以给自己授权")  # fmt: skip
         run = "mingjian archive access --apply --why …"
         fix = (f"let an administrator put it beside the keys: {run}",
                f"请系统管理员改由密钥目录决定：{run}")  # fmt: skip
         return [_one("access", WARN, _joined(name, why), fix)]
-    why = (f"{seen.people} {'person' if one else 'people'} named beside the keys",
+    why = (f"{people} named beside the keys",
            f"由密钥目录指定 {seen.people} 人")  # fmt: skip
     return [_one("access", OK, _joined(name, why))]
 
