@@ -83,6 +83,8 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
         # a proof of one record tells of its neighbours, so they come when all is opened
         "proofs": told["proofs"] if whole else [],
     }
+    if not whole:
+        shown.pop("extends", None)  # that it goes on from an earlier head tells of them too
     return Opened(canonical(shown), found, len(rows), digest)
 
 

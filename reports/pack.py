@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -241,9 +242,14 @@ def _openings(bundle: Bundle, manifest_sm3: str) -> bytes:
         {"n": item.number, "salt": item.redacted.salt.hex()}
         for item in bundle.items if item.redacted
     ]  # fmt: skip
-    proofs = list(bundle.ledger.withheld) if bundle.ledger else []
-    told = {"v": FORM, "manifest_sm3": manifest_sm3, "openings": rows, "records": records}
-    return canonical({**told, "proofs": proofs})
+    told: dict[str, Any] = {
+        "v": FORM, "manifest_sm3": manifest_sm3, "openings": rows, "records": records, "proofs": [],
+    }  # fmt: skip
+    if bundle.ledger:
+        told["proofs"] = list(bundle.ledger.withheld)
+        if bundle.ledger.extends:
+            told["extends"] = json.loads(bundle.ledger.extends)
+    return canonical(told)
 
 
 def _media(bundle: Bundle) -> dict[str, Any]:

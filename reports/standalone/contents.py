@@ -13,6 +13,12 @@ MAX_PROOFS = 1 << 28  # of one that has something of each record
 _LARGE = ("ledger.json", "redactions.json")
 MAX_PARTS = 40_000_000  # of a JSON file, weighed by the memory they take: < 3 GB
 _PARTS = ((b",", 1), (b":", 1), (b"[", 2), (b"{", 4))
+MAX_WIDE = 3 << 29  # bytes that the texts of all JSON files take in memory, at most
+_WIDE = re.compile(b"[\xf0-\xf4]|\\\\u")  # beside these, each character of a text takes 4 bytes
+TOO_WIDE = (
+    "too large to be read: its texts take too much memory",
+    "过大，不予读取：其文本占用内存过多",
+)
 TOO_MANY = "too large to be read: it has too many parts", "过大，不予读取：所含项目过多"
 _PDF_TOKEN = re.compile(rb" obj|endobj|/EmbeddedFile\b|/FlateDecode|stream\r?\n")
 _PDF_PIECE = 1 << 16
@@ -116,7 +122,7 @@ def too_much(files: dict[str, bytes]) -> list[tuple[str, str, str]]:
     Args:
         files: contents by name.
     """
-    found = []
+    found, wide = [], 0
     for name, data in files.items():
         if not name.endswith((".json", ".jsonl")):
             continue
@@ -128,7 +134,20 @@ def too_much(files: dict[str, bytes]) -> list[tuple[str, str, str]]:
             found.append((name, *too_long(most, each_line=each)))
         elif too_many_parts(data):
             found.append((name, *TOO_MANY))
+        else:
+            wide += sum(map(_memory, data.split(b"\n") if each else [data]))
+            if wide > MAX_WIDE:
+                found.append((name, *TOO_WIDE))
+                break
     return found
+
+
+def _memory(text: bytes) -> int:
+    """Bytes that a JSON text takes as Python keeps it, at most: a string takes as much for each of
+    its characters as for the widest."""
+    if text.isascii() and b"\\u" not in text:
+        return len(text)
+    return len(text) * (4 if _WIDE.search(text) else 2)
 
 
 def too_many_parts(data: bytes) -> bool:

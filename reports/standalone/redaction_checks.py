@@ -43,11 +43,13 @@ def record_commitment(salt: bytes, number: int, sm3_hex: str, sha256_hex: str) -
 
 
 class Opened(NamedTuple):
-    """What openings that fit come to: the proofs of the ledger that come with them, and the SM3 in
-    hex of each record that they make whole, by its number."""
+    """What openings that fit come to: the proofs of the ledger that come with them, the SM3 in hex
+    of each record that they make whole, by its number, and what shows that the ledger goes on from
+    an earlier head (None: nothing does)."""
 
     proofs: list[dict[str, Any]]
     digests: dict[int, str]
+    extends: Any = None
 
 
 UNOPENED = Opened([], {})
@@ -168,7 +170,9 @@ def _opened(
         salts = {one["n"]: bytes.fromhex(one["salt"]) for one in told["records"]}
         proofs = {(one["of"], one["id"]): one for one in told["proofs"]}
         opened = Opened(
-            list(proofs.values()), {n: sm3(bytes(whole[n])) for n, more in left.items() if not more}
+            list(proofs.values()),
+            {n: sm3(bytes(whole[n])) for n, more in left.items() if not more},
+            told.get("extends"),
         )
         for number, digest in opened.digests.items():
             sha256 = hashlib.sha256(whole[number]).hexdigest()

@@ -26,6 +26,7 @@ from reports.signing import Signer
 from reports.standalone import single_file
 from reports.standalone.contents import MAX_PARTS, MAX_TEXT, pdf_attachments, too_much
 from reports.standalone.redaction_checks import hole_commitment, record_commitment, redaction_checks
+from reports.standalone.stamp_checks import MOST_STAMPS, stamp_checks
 from reports.standalone.verify import read_zip
 from reports.standalone.zip_checks import around
 from reports.zipped import zipped
@@ -88,6 +89,91 @@ def redacted(number, stars):
     files = {"events.jsonl": canonical(row) + b"\n",
              "redactions.json": canonical({"v": 2, "holes": [hole]})}  # fmt: skip
     return files, row
+
+
+def named_often(count):
+    """A pack whose manifest names one file very often."""
+    ledger = canonical({"x": ["a" * 80] * 60_000})
+    row = {"name": "ledger.json", "sha256": "", "size": 0, "sm3": ""}
+    about = {"v": 2, "case": "c", "kind": "alert", "subject": "s", "since": 0, "until": 1,
+             "created_at": 0, "unmasked": False, "redacted": [],
+             "files": [row] * count}  # fmt: skip
+    return zipped({"manifest.json": canonical(about), "ledger.json": ledger}, 1_790_000_000_000)
+
+
+def plain_row(**more):
+    return {"n": 1, "raw": base64.b64encode(b'{"msgid":"m"}').decode(), "msgid": "m", "size": 13,
+            "sm3": "", "sha256": "", "evidence": [], "sender": "s", "conversation": "c",
+            "kind": "archive", "type": "", "time": 0, "seq": 0, "role": "context",
+            **more}  # fmt: skip
+
+
+def of_one_file(count):
+    """A pack whose messages all carry one large file."""
+    content = bytes(20 << 20)
+    digest = sm3(content)
+    rows = [{"n": 1, "file": "media-1-1.bin", "md5": "0" * 32, "sm3": digest, "i": number}
+            for number in range(count)]  # fmt: skip
+    files = {"media-1-1.bin": content, "media.json": canonical({"files": rows}),
+             "events.jsonl": canonical(plain_row()) + b"\n"}  # fmt: skip
+    return unsigned(files)[0]
+
+
+def of_many_files(count):
+    """A pack in which one long message carries many files."""
+    raw = b'{"msgid":"m","x":"' + b"a" * (4 << 20) + b'"}'
+    row = plain_row(raw=base64.b64encode(raw).decode(), size=len(raw))
+    files = {f"media-1-{number}.bin": b"%d" % number for number in range(count)}
+    rows = [{"n": 1, "file": name, "md5": "0" * 32, "sm3": sm3(content), "i": 1}
+            for name, content in files.items()]  # fmt: skip
+    files |= {"media.json": canonical({"files": rows}), "events.jsonl": canonical(row) + b"\n"}
+    return unsigned(files)[0]
+
+
+def of_one_rule(count):
+    """A pack whose alerts are all of one large rule, each time with another digest."""
+    names = ["rule-0000000000000000.yaml", "rule-0000000000000000.canonical"]
+    rows = b"".join(
+        canonical({"alert": {"alert_id": str(one), "members": [], "count": 0,
+                             "rule": {"digest": str(one)}},
+                   "evidence": [], "rule_files": names, "rule_text_sm3": ""}) + b"\n"
+        for one in range(count)
+    )  # fmt: skip
+    told = {"counts": dict.fromkeys(("member", "context", "event", "period"), 0),
+            "alerts": {"count": count, "contributing": 0, "listed": 0, "beyond_the_cap": 0},
+            "media": {"named": 0, "included": 0, "left_out": 0},
+            "redacted": {"records": 0, "holes": 0}}  # fmt: skip
+    files = {"alerts.jsonl": rows, "completeness.json": canonical(told), "events.jsonl": b"",
+             names[1]: bytes(20 << 20)}  # fmt: skip
+    return unsigned(files, "case")[0]
+
+
+@pytest.mark.parametrize(
+    ("archive", "said"),
+    [
+        (lambda: named_often(20_000), "manifest.json"),
+        (lambda: of_one_file(20_000), "media"),
+        (lambda: of_many_files(4_000), "media"),
+        (lambda: of_one_rule(10_000), "rule (rule-0000000000000000.yaml)"),
+    ],
+    ids=["a name", "a file", "a message", "a rule"],
+)
+def test_what_is_named_very_often_is_read_once(archive, said, wrong):
+    assert said in wrong(archive())
+
+
+@pytest.mark.parametrize("wide", ["\U0001f600", "\\ud83d\\ude00"], ids=["as it is", "escaped"])
+def test_texts_that_take_four_times_their_bytes_are_not_read(wide, wrong):
+    line = canonical(plain_row(x="#" + "a" * (MAX_TEXT - 4_000)))
+    line = line.replace(b"#", wide.encode()) + b"\n"
+    said = wrong(unsigned({"events.jsonl": line * 26})[0])
+    assert said == {"events.jsonl": "too large to be read: its texts take too much memory"}
+
+
+def test_more_time_stamps_than_any_pack_has_are_not_given_to_openssl(tmp_path):
+    told = canonical({"v": 1, "stamps": [{}] * (MOST_STAMPS + 1)})
+    (said,) = stamp_checks({"timestamps.json": told}, None)
+    assert (said.ok, "more than 100 time stamps" in said.en) == (False, True)
 
 
 def test_a_time_that_no_calendar_has_is_a_failed_check(wrong):
