@@ -125,7 +125,9 @@ def make_month(
 def _subject(month: str, now: int) -> Subject:
     try:
         since, until = month_of(month)
-    except ValueError:
+        if since < 0:
+            raise ValueError("there was no WeCom then")
+    except (ValueError, OverflowError):
         raise MingjianError(
             f"'{month}' is no month",
             f"“{month}”不是月份",

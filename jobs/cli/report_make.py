@@ -45,6 +45,7 @@ from jobs.cli.report_options import (
 )
 from jobs.cli.report_told import same_settings, tell
 from rules.errors import EXIT_USAGE, MingjianError
+from sinks.ledger.checkpoint import Note
 
 
 def register(app: typer.Typer) -> None:
@@ -100,10 +101,11 @@ def pack(
         Subject(CASE, printable(" ".join(case.split())) or "、".join(sorted(alert))) if several
         else Subject(ALERT, alert[0]),
         wish_of(
-            settings, folder, reason, created_by, lang, unmask=unmask, redact=redact, given=given,
+            settings, folder, reason, created_by, lang, unmask=unmask, redact=redact,
             rule_file=rule_file or "", with_context=context, with_media=media,
         ),
         alerts=alert,
+        given=given,
         same=same_settings(profile, config, overrides),
         output=output,
     )  # fmt: skip
@@ -151,9 +153,10 @@ def person(
         settings,
         Subject(PERSON, who.strip(), start, end),
         wish_of(
-            settings, folder, reason, created_by, lang, unmask=unmask, redact=redact, given=given,
+            settings, folder, reason, created_by, lang, unmask=unmask, redact=redact,
             rule_file=rule_file or "", with_media=media, limit=limit,
         ),
+        given=given,
         same=same_settings(profile, config, overrides),
         output=output,
     )  # fmt: skip
@@ -168,7 +171,6 @@ def wish_of(
     *,
     unmask: bool = False,
     redact: list[Redact] = [],  # noqa: B006 - never changed
-    given: Path | None = None,
     **more: Any,
 ) -> Any:
     """The options as a `jobs.packs.Wish`. Raises MingjianError: they contradict each other."""
@@ -189,7 +191,6 @@ def wish_of(
         language=lang.value if lang else language(),
         unmask=unmask,
         redact=frozenset(one.value for one in redact),
-        given=given_head(given) if given else None,
         **more,
     )
 
@@ -202,19 +203,23 @@ def make(
     same: str,
     output: Output,
     alerts: list[str] = [],  # noqa: B006 - never changed
+    given: Path | None = None,
 ) -> None:
     """Make a pack at the desk, where there is one, and say where it is."""
     from jobs.packs import make_pack  # noqa: PLC0415
 
     started = time.monotonic()
-    wish, before = at_the_desk(settings, wish, subject.id)
+    wish, before = at_the_desk(settings, wish, subject.id, given)
     made = make_pack(settings, subject, wish, alerts=alerts, before_saving=before)
     tell(made._asdict(), time.monotonic() - started, same, output)
 
 
-def at_the_desk(settings: Settings, wish: Any, about: str) -> tuple[Any, Callable[..., None]]:
-    """The wish with its reason as it is kept, and what writes the export into the custody book
-    before there is a file; without an archive there is no book, and the wish is as it was.
+def at_the_desk(
+    settings: Settings, wish: Any, about: str, given: Path | None
+) -> tuple[Any, Callable[..., None]]:
+    """The wish with its reason as it is kept and the head that was given out, whose file is read
+    only for who may export; and what writes the export into the custody book before there is a
+    file. Without an archive there is no book.
 
     Raises:
         MingjianError: they may not, or a reason is needed.
@@ -224,7 +229,7 @@ def at_the_desk(settings: Settings, wish: Any, about: str) -> tuple[Any, Callabl
     archive = written_archive(settings)
     if archive is None:
         must_be_allowed(settings, UNMASK if wish.unmask else EXPORT)
-        return wish, nothing_before
+        return replace(wish, given=_head_in(given)), nothing_before
     desk = desk_of(settings, archive)
     role = desk.allow(EXPORT, about=about)
     if wish.unmask:
@@ -246,7 +251,11 @@ def at_the_desk(settings: Settings, wish: Any, about: str) -> tuple[Any, Callabl
             unmasked=wish.unmask, redacted=sorted(bundle.request.redact), **details,
         )  # fmt: skip
 
-    return replace(wish, reason=reason), note
+    return replace(wish, reason=reason, given=_head_in(given)), note
+
+
+def _head_in(file: Path | None) -> Note | None:
+    return given_head(file) if file else None
 
 
 def _usage(en: str, zh: str, fix_en: str, fix_zh: str) -> MingjianError:

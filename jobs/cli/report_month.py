@@ -52,8 +52,8 @@ def month(
 
     started = time.monotonic()
     settings = settings_from(profile, config, overrides)
-    wish = wish_of(settings, folder, reason, created_by, lang, given=given)
-    wish, before = at_the_desk(settings, wish, which)
+    wish = wish_of(settings, folder, reason, created_by, lang)
+    wish, before = at_the_desk(settings, wish, which, given)
     made = make_month(settings, which, wish, before)
     if not made.alerts:
         err.print(

@@ -85,10 +85,10 @@ def _extends(
 ) -> list[Check]:
     """Whether it is shown that the ledger goes on from an earlier head, in the pack or in what was
     opened; none where nobody asks and nothing says so."""
-    file, shown = (CONSISTENCY, None) if CONSISTENCY in files else (OPENINGS, opened.extends)
+    file = CONSISTENCY if CONSISTENCY in files else OPENINGS
     try:
-        if file == CONSISTENCY or shown is not None:
-            told = json.loads(files[CONSISTENCY]) if file == CONSISTENCY else shown
+        told = json.loads(files[file]) if file in files else opened.extends
+        if told is not None:
             return [_extension(told, note, key, given)]
     except _WRONG as error:
         return [_failed(_EXTENDS, file, error)]

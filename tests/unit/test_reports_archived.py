@@ -256,8 +256,9 @@ def test_a_monthly_report_counts_alerts_looks_and_the_ledger(call, tmp_path):
     assert book(tmp_path)[-1]["details"]["kind"] == "month"
     code, text = call("zhao", "report", "month", "2099-01", "--reason", "x")
     assert (code, "has not begun" in text) == (EXIT_USAGE, True)
-    code, text = call("zhao", "report", "month", "june", "--reason", "x")
-    assert (code, "'june' is no month" in text) == (EXIT_USAGE, True)
+    for which in ("june", "9999-12", "1066-10", "0001-01"):
+        code, text = call("zhao", "report", "month", which, "--reason", "x")
+        assert (code, f"'{which}' is no month" in text) == (EXIT_USAGE, True)
     assert call("shen", "report", "month", "2026-06")[0] == EXIT_USAGE
 
 
@@ -337,6 +338,7 @@ def test_a_later_pack_goes_on_from_the_head_of_an_earlier_one(call, tmp_path):
     [
         ("shen", (), "may not export messages"),
         ("nobody", (), "may not export messages"),
+        ("nobody", ("--given", "/nowhere"), "may not export messages"),
         ("zhao", ("--no-reason",), "a reason is needed"),
         ("zhao", ("--unmask", "--no-reason"), "a reason is needed"),
         ("zhao", ("--unmask", "--reason", " "), "a reason is needed"),
