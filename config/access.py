@@ -42,18 +42,23 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     people: tuple[Person, ...] = ()
 
 
-def check_access(access: Access, written: Written | None = None) -> None:
+def check_access(
+    access: Access, written: Written | None = None, section: Key = ("access",)
+) -> None:
     """Refuse roles that do not exist, or that one person must not hold together.
+
+    Args:
+        section: where it stands in what was written.
 
     Raises:
         MingjianError: names the key, what was given and what is allowed.
     """
     written = written or Written("", None)
-    people = ("access", "people")
+    people = (*section, "people")
     if access.open and access.people:
         raise refusal(
-            written.place(("access", "open")),
-            ("access", "open"),
+            written.place((*section, "open")),
+            (*section, "open"),
             True,
             ("false, where people are named", "指定了人员时只能是 false"),
         )

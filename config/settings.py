@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 
 from config.access import Access
+from config.access_file import FILE as ACCESS_FILE
+from config.access_file import decides
 from config.channels import Channel
 from config.checks import CHOICES, check
 from config.stamps import Stamps
@@ -19,6 +21,7 @@ from config.written import check_shape, nearest, read, shown, usage
 from rules.bounds import KEY_BYTES
 
 PROFILES = CHOICES["profile"]
+KEYS_DIR = "var/keys"
 _HERE = Path(__file__).parent
 
 
@@ -192,7 +195,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tenant: str
     tenant_name: str = ""
     data_dir: str = "var"
-    keys_dir: str = "var/keys"
+    keys_dir: str = KEYS_DIR
     source: Source
     outputs: Outputs
     kafka: Kafka = Kafka()
@@ -208,7 +211,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 # what decides who may see what, and which book it is written into
-_OF_ACCESS = ("access", "data_dir", "keys_dir", "outputs", "profile", "source", "targets", "tenant")
+_OF_ACCESS = (
+    "access", "data_dir", "keys", "keys_dir", "outputs", "profile", "source", "targets", "tenant",
+)  # fmt: skip
 
 
 def _must_be_open(override: str) -> None:
@@ -216,10 +221,11 @@ def _must_be_open(override: str) -> None:
     key = override.partition("=")[0].strip().partition(".")[0]
     if key in _OF_ACCESS:
         raise usage(
-            f"--set: {key} cannot be given here: the settings name in access.people who may do"
-            " what, and it decides who is asked and where it is written down",
-            f"--set：此处不能指定 {key}：配置已在 access.people 中指定了各人的权限，而该项决定"
-            "由谁核准、记入哪本保管记录",
+            f"--set: {key} cannot be given here: access.people in the settings, or {ACCESS_FILE} in"
+            " keys_dir, names who may do what, and it decides who is asked and where it is written"
+            " down",
+            f"--set：此处不能指定 {key}：配置的 access.people 或 keys_dir 中的 {ACCESS_FILE} 已指定"
+            "各人的权限，而该项决定由谁核准、记入哪本保管记录",
             "change the settings file, or ask who keeps it",
             "请修改配置文件，或联系保管该文件的人",
         )
@@ -254,7 +260,8 @@ def load(
         ends = read(_built_in(named if named in PROFILES else "embedded")).values
         for key in ("source", "outputs", "targets"):
             written.values.setdefault(key, ends[key])
-    closed = bool((written.values.get("access") or {}).get("people"))
+    named_keys = written.values.get("keys_dir", KEYS_DIR)
+    closed = bool((written.values.get("access") or {}).get("people")) or decides(named_keys)
     for override in overrides:
         if closed:
             _must_be_open(override)

@@ -142,9 +142,10 @@ def read(file: Path) -> Written:
     if not documents or documents[0].value is None:
         return Written(str(file), None)
     if not isinstance(documents[0].value, dict):
+        # what another file holds is not for whoever can only name it
         raise usage(
-            f"{file}: is {shown(documents[0].value)}; allowed: settings as 'key: value'",
-            f"{file}：内容是 {shown(documents[0].value)}；允许：“键: 值”形式的设置",
+            f"{file}: holds no settings; allowed: settings as 'key: value'",
+            f"{file}：内容不是设置；允许：“键: 值”形式的设置",
         )
     return Written(str(file), documents[0])
 

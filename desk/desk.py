@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 from desk import roles
 from desk.roles import Actor, NotAllowed, reason_given
-from desk.shown import Gone, Shown, gone, shown
+from desk.shown import Gone, Shown, gone, says_masked, shown
 from reports.masking import mask_numbers
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.archive.custody import BookDamaged, CustodyBook, Deed, Line
 from sinks.archive.disposable import Tombstone
 from sinks.archive.hold_book import By
-from sinks.archive.search import ArchiveReader, Found, Query, as_leaf
+from sinks.archive.search import ArchiveReader, Found, Hits, Query, as_leaf
 from sinks.archive.subjects import StoredOnly
 from sinks.archive.whole_book import LookUp, WholeBook, nothing_entered
 
@@ -28,14 +28,15 @@ SAW_ALERTS, TESTED = "saw_alerts", "tested_channels"
 REFUSED, READ_BOOK, EXPORTED_BOOK = "refused", "read_custody", "exported_custody"
 READ_HOLDS, LOOKED_UP = "read_holds", "looked_up_person"
 CHECKED, ROTATED, RESEALED = "checked", "rotated_keys", "changed_passphrase"
-MENDED = "mended_heads"
+MENDED, SET_ACCESS = "mended_heads", "set_access"
 MAX_PAGE = 1_000
 _FIND_OUT = (roles.READ_CUSTODY, roles.CHECK)  # what is wrong, also of a damaged book
 
 
 class Page(NamedTuple):
     """What was found, where the next page begins (None: there is no more), and how many that may be
-    meant were passed over, because they may only be stored."""
+    meant were passed over, because they may only be stored: all of them where anything else would
+    tell what they say."""
 
     messages: list[Shown]
     cursor: int | None
@@ -83,7 +84,7 @@ class Desk:
         if role and right not in _FIND_OUT:
             self._require_whole()
         if not role:
-            self._write(REFUSED, "", "", {"right": right, **wanted})
+            self._write(REFUSED, self.actor.every_role(), "", {"right": right, **wanted})
             raise NotAllowed(self.actor, right)
         return role
 
@@ -108,7 +109,7 @@ class Desk:
         try:
             yield
         except OSError as error:
-            raise _unwritten(error, "nothing was done", "未作任何改动") from None
+            raise unusable(error, "nothing was done", "未作任何改动") from None
 
     def note_found(self, action: str, role: str, **details: Any) -> BookDamaged | None:
         """Write into the book what somebody looked for and found wrong. A book that is damaged is
@@ -133,7 +134,8 @@ class Desk:
 
     def search(self, query: Query, limit: int, before: int | None = None, why: str = "") -> Page:
         """Find messages, the last archived first, masked. Those that may only be stored (art. 47)
-        are passed over unopened.
+        are passed over unopened. Whoever may not see what is masked finds words only where they
+        can be seen (ADR 0026).
 
         Raises:
             NotAllowed: see `allow`.
@@ -141,8 +143,9 @@ class Desk:
         """
         asked = _asked(query)
         role = self.allow(roles.SEARCH, query=asked)
-        stored_only = self.stored_only()
-        hits = self._reader().search_but(query, min(limit, MAX_PAGE), before, stored_only)
+        if mask_numbers(query.text) != query.text:
+            self.allow(roles.FIND_MASKED, query=asked)
+        hits = self._hits(query, min(limit, MAX_PAGE), before)
         leaves = [one.row.leaf for one in hits.found]
         details: dict[str, Any] = {"query": asked, "leaves": leaves}
         if before is not None:
@@ -212,7 +215,21 @@ class Desk:
         try:
             return self._restricted.leaves()
         except OSError as error:
-            raise _unwritten(error, "nothing is shown", "不予显示") from None
+            raise unusable(error, "nothing is shown", "不予显示") from None
+
+    def _hits(self, query: Query, limit: int, before: int | None) -> Hits:
+        reader, stored_only = self._reader(), self.stored_only()
+        if not query.text or self.actor.acts_as(roles.FIND_MASKED):
+            return reader.search_but(query, limit, before, stored_only)
+        found: list[Found] = []
+        while True:
+            hits = reader.search_but(query, limit + 1, before, stored_only)
+            found += (one for one in hits.found if says_masked(one, query.text))
+            # which of those that may only be stored have the words would tell what they say
+            if len(found) > limit:
+                return Hits(found[:limit], found[limit - 1].row.leaf, len(stored_only))
+            if (before := hits.cursor) is None:
+                return Hits(found, None, len(stored_only))
 
     def _reader(self) -> ArchiveReader:
         if self._archive is None:
@@ -242,7 +259,7 @@ class Desk:
         try:
             self._whole.require()
         except OSError as error:
-            raise _unwritten(error, "nothing is shown", "不予显示") from None
+            raise unusable(error, "nothing is shown", "不予显示") from None
 
     def _write(self, action: str, role: str, why: str, details: dict[str, Any]) -> Line:
         self._require_whole()
@@ -250,10 +267,11 @@ class Desk:
         try:
             return self._book.write(deed)
         except OSError as error:
-            raise _unwritten(error, "nothing is shown", "不予显示") from None
+            raise unusable(error, "nothing is shown", "不予显示") from None
 
 
-def _unwritten(error: OSError, en: str, zh: str) -> MingjianError:
+def unusable(error: OSError, en: str, zh: str) -> MingjianError:
+    """That the book cannot be read or written, and what therefore is not done."""
     return MingjianError(
         f"the custody book cannot be used ({error.strerror}), so {en}",
         f"保管记录无法使用（{error.strerror}），因此{zh}",

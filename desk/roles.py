@@ -15,7 +15,9 @@ RETENTION, SEE_RETENTION, DISPOSE = "retention", "see_retention", "dispose"
 SUBJECT, SEE_RESTRICTED = "subject", "see_restricted"
 PUBLISH = "publish"
 SEE_ALERTS, TEST_CHANNELS = "see_alerts", "test_channels"
+ACCESS, FIND_MASKED = "access", "find_masked"
 OPEN = "open"  # the role of everybody where nobody is told apart
+NO_ROLE = "none"  # of who is named nowhere, in the line that says what they wanted
 
 # right -> the roles that have it
 RIGHTS = {
@@ -36,6 +38,8 @@ RIGHTS = {
     PUBLISH: (OFFICER,),
     SEE_ALERTS: (OFFICER, REVIEWER),
     TEST_CHANNELS: (ADMINISTRATOR, OFFICER),
+    ACCESS: (ADMINISTRATOR,),
+    FIND_MASKED: (OFFICER,),
 }
 RIGHT_NAMES = {
     SEARCH: ("search the archive", "检索归档"),
@@ -53,6 +57,8 @@ RIGHT_NAMES = {
     PUBLISH: ("publish rules", "发布规则"),
     SEE_ALERTS: ("see alerts", "查看告警"),
     TEST_CHANNELS: ("test notification channels", "测试通知渠道"),
+    ACCESS: ("say who may do what", "设定各人的权限"),
+    FIND_MASKED: ("look for what is masked for them", "检索对其脱敏的内容"),
     SUBJECT: ("answer requests of persons", "处理个人的查阅与删除请求"),
     SEE_RESTRICTED: (
         "see messages that may only be stored (PIPL art. 47)",
@@ -66,7 +72,9 @@ ROLE_NAMES = {
     AUDITOR: ("auditor", "审计员"),
     OPEN: ("open to all", "未分权"),
     DELIVERER: ("deliverer", "投递进程"),
+    NO_ROLE: ("no role", "无角色"),
 }
+_AND = ", "
 
 
 class Actor(NamedTuple):
@@ -74,6 +82,10 @@ class Actor(NamedTuple):
 
     account: str
     roles: tuple[str, ...]
+
+    def every_role(self) -> str:
+        """All their roles, as a refusal is written down; `NO_ROLE` when they have none."""
+        return _AND.join(self.roles) or NO_ROLE
 
     def acts_as(self, right: str) -> str:
         """The role that gives them this right; "" when none does."""
@@ -90,6 +102,12 @@ def actor_of(access: Access, account: str) -> Actor:
         if person.account == account:
             return Actor(account, person.roles)
     return Actor(account, ())
+
+
+def role_words(role: str) -> tuple[str, str]:
+    """The role of a line of the book, or the roles, in English and Chinese."""
+    named = [ROLE_NAMES.get(one, (one, one)) for one in role.split(_AND)]
+    return ", ".join(en for en, _ in named), "、".join(zh for _, zh in named)
 
 
 class NotAllowed(MingjianError):

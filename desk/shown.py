@@ -9,7 +9,7 @@ import msgspec
 from reports.masking import mask_numbers
 from rules.errors import MingjianError
 from sinks.archive.disposable import Tombstone
-from sinks.archive.search import Found
+from sinks.archive.search import Found, says
 
 _DIGESTS = (".md5", "md5sum")  # name a file, and are long codes
 
@@ -92,6 +92,16 @@ def shown(found: Found, *, masked: bool) -> Shown:
         sm3=row.sm3.hex(),
         damage=_words(found.damage),
     )
+
+
+def says_masked(found: Found, text: str) -> bool:
+    """Whether a message that was found says `text` in what is left of it when it is masked; of one
+    that cannot be opened nobody can see that."""
+    if found.message is None:
+        return False
+    message = found.message
+    clean = {name: _masked(getattr(message, name)) for name in ("text", "quoted", "fields")}
+    return says(msgspec.structs.replace(message, **clean), text)
 
 
 def _masked(value: Any) -> Any:

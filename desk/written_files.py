@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rules.errors import EXIT_USAGE, MingjianError
-from sinks.whole_file import sync
+from sinks.whole_file import new_file
 
 
 def write_noted(path: Path, lines: Iterable[bytes], note: Callable[[str], None]) -> str:
@@ -23,29 +22,19 @@ def write_noted(path: Path, lines: Iterable[bytes], note: Callable[[str], None])
     Raises:
         MingjianError: there is such a file, or it cannot be written.
     """
-    if path.exists():
-        raise _not_there(path, "there is something already", "该位置已有文件")
+    hashed = hashlib.new("sm3")
     try:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")  # 0600
-    except OSError as error:
-        raise _not_there(path, error.strerror or "", error.strerror or "") from None
-    try:
-        hashed = hashlib.new("sm3")
-        with os.fdopen(handle, "wb") as file:
+        with new_file(path, mode=0o600) as file:
             for line in lines:
                 file.write(line + b"\n")
                 hashed.update(line + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        note(hashed.hexdigest())
-        os.replace(draft, path)
-        sync(path.parent)
+            note(hashed.hexdigest())
+    except FileExistsError:
+        raise _not_there(path, "there is something already", "该位置已有文件") from None
     except OSError as error:
-        Path(draft).unlink(missing_ok=True)
         raise _not_there(path, error.strerror or "", error.strerror or "") from None
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
     return hashed.hexdigest()
 
 

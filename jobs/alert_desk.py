@@ -22,6 +22,7 @@ from desk.roles import (
     actor_of,
     reason_given,
 )
+from jobs.access import access_in_force
 from jobs.account import account
 from jobs.archive import desk_of, open_index, written_archive
 from reports.masking import mask_numbers
@@ -59,8 +60,7 @@ def listing(settings: Settings, kind: str = "alerts", **asked: Any) -> Note:
     Raises:
         MingjianError: they may not see alerts, or nobody was told who may.
     """
-    query = {key: mask_numbers(one) if isinstance(one, str) else one
-             for key, one in asked.items() if one}  # fmt: skip
+    query = _query(asked)
     seat = _seat(settings, SEE_ALERTS, **({"query": query} if query else {}))
 
     def note(rows: Sequence[Row]) -> list[Row]:
@@ -68,17 +68,41 @@ def listing(settings: Settings, kind: str = "alerts", **asked: Any) -> Note:
             return list(rows)
         told = {"query": query, kind: [row[_IDS[kind]] for row in rows]}
         seat.desk.note(SAW_ALERTS, seat.role, **told)
-        stored_only = seat.desk.stored_only()
-        if not stored_only:
-            return list(rows)
-        return [
-            {key: _HIDDEN.get(key, one) for key, one in row.items()}
-            if stored_only & _leaves(settings, seat.archive, _named(row))
-            else row
-            for row in rows
-        ]
+        return _as_may_be(settings, seat, rows)
 
     return note
+
+
+def counting_hits(settings: Settings, **asked: Any) -> Note:
+    """Note that words which alerts hit are about to be counted, without which alerts: what comes
+    back gives the alerts of each page as they may be, see `listing`.
+
+    Raises:
+        MingjianError: see `listing`.
+    """
+    query = _query(asked)
+    seat = _seat(settings, SEE_ALERTS, query=query)
+    if seat is None:
+        return list
+    seat.desk.note(SAW_ALERTS, seat.role, query=query, counted="hits")
+    return lambda rows: _as_may_be(settings, seat, rows)
+
+
+def _query(asked: Mapping[str, Any]) -> dict[str, Any]:
+    told = {key: one for key, one in asked.items() if one}
+    return {key: mask_numbers(one) if isinstance(one, str) else one for key, one in told.items()}
+
+
+def _as_may_be(settings: Settings, seat: _Seat, rows: Sequence[Row]) -> list[Row]:
+    stored_only = seat.desk.stored_only()
+    if not stored_only:
+        return list(rows)
+    return [
+        {key: _HIDDEN.get(key, one) for key, one in row.items()}
+        if stored_only & _leaves(settings, seat.archive, _named(row))
+        else row
+        for row in rows
+    ]
 
 
 def _named(row: Row) -> Sequence[Mapping[str, Any]]:
@@ -148,9 +172,10 @@ def before_testing(settings: Settings, channels: Sequence[str]) -> None:
 def must_be_allowed(settings: Settings, *rights: str) -> None:
     """For what is done where no archive is. Raises MingjianError: people are named, and who runs
     this may not."""
-    actor = actor_of(settings.access, account())
+    access = access_in_force(settings)
+    actor = actor_of(access, account())
     for right in rights:
-        if settings.access.people and not actor.acts_as(right):
+        if access.people and not actor.acts_as(right):
             raise NotAllowed(actor, right, noted=False)
 
 

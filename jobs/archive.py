@@ -8,9 +8,11 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from config.access import Access
 from config.settings import Settings, Target
 from desk.desk import Desk
 from desk.roles import actor_of
+from jobs.access import access_at
 from jobs.account import account
 from jobs.clock import now_ms
 from jobs.ledger_signer import signed_by
@@ -20,6 +22,7 @@ from reports.signing import PUBLIC_FILE
 from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.archive.custody import CustodyBook
+from sinks.archive.damaged_index import IndexDamaged
 from sinks.archive.disposing import disposals_of
 from sinks.archive.key_versions import VersionState, version_states
 from sinks.archive.keys import TenantKeys
@@ -81,13 +84,17 @@ def open_index(settings: Settings, target: Target) -> ArchiveIndex:
     except NoIndexYet:
         raise no_index(target) from None
     except (OSError, sqlite3.Error) as error:
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        why = _why(error)
         raise MingjianError(
             f"the index of the archive {target.name} cannot be read: {why}",
             f"归档 {target.name} 的索引无法读取：{why}",
             fix_en="see whether its server runs and can be reached, then ask again",
             fix_zh="请检查其服务器是否在运行、可否连接，然后重试",
         ) from None
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def no_index(target: Target) -> MingjianError:
@@ -104,9 +111,10 @@ def no_index(target: Target) -> MingjianError:
 
 def nothing_yet(target: Target) -> MingjianError:
     """The error of an archive that was never written to."""
+    place = Path(target.path).absolute()
     return MingjianError(
-        f"the archive {target.path} holds nothing yet",
-        f"归档 {target.path} 中还没有内容",
+        f"the archive {place} holds nothing yet",
+        f"归档 {place} 中还没有内容",
         fix_en="run `mingjian deliver`: it archives every message of the source",
         fix_zh="请运行 `mingjian deliver`，它会归档来源中的每条消息",
     )
@@ -187,10 +195,23 @@ def remember_head(settings: Settings, target: Target, head: Checkpoint | None) -
     """Let the index know no later head than this; while nobody delivers into the archive.
 
     Raises:
-        MingjianError, OSError, sqlite3.Error: the index did not take it.
+        MingjianError: the index did not take it.
     """
-    with closing(index_of(target, settings.tenant, writes=True)) as index:
-        index.store(Stored((), (), (), (), known_of(head).positions(), index.leaves()))
+    try:
+        with closing(index_of(target, settings.tenant, writes=True)) as index:
+            index.store(Stored((), (), (), (), known_of(head).positions(), index.leaves()))
+    except (MingjianError, OSError, sqlite3.Error) as error:
+        en = error.en if isinstance(error, MingjianError) else _why(error)
+        zh = error.zh if isinstance(error, MingjianError) else _why(error)
+        raise MingjianError(
+            "the history of signed heads is mended, and the archive's index did not take that"
+            f" later heads are lost: {en}",
+            f"签名头历史已重建，但归档的索引未能记下更晚的签名头已丢失：{zh}",
+            fix_en="see to the index, then run `mingjian ledger mend --why …` once more; until then"
+            " `mingjian deliver` misses those heads and does not start",
+            fix_zh="请先处理索引，再次运行 `mingjian ledger mend --why …`；在此之前"
+            " `mingjian deliver` 会因缺少这些签名头而不启动",
+        ) from None
 
 
 def book_of(target: Target) -> CustodyBook:
@@ -207,9 +228,10 @@ def desk_of(settings: Settings, target: Target) -> Desk:
     """The desk of whoever runs this process.
 
     Raises:
-        MingjianError: nobody was told who may look into the archive.
+        MingjianError: nobody was told who may look into the archive, there is no folder where it
+            should be, or see `access_at`.
     """
-    access = settings.access
+    access = access_at(settings, book_of(target))
     if not access.open and not access.people:
         raise MingjianError(
             "the settings do not say who may look into the archive",
@@ -219,9 +241,15 @@ def desk_of(settings: Settings, target: Target) -> Desk:
             fix_zh="请在 access.people 中写明人员及角色；在自己的机器上可用 access.open: true",
             exit_code=EXIT_USAGE,
         )
-    actor = actor_of(access, account())
+    if not Path(target.path).exists():  # what was looked for elsewhere is in no book
+        raise nothing_yet(target)
+    return desk_for(settings, target, access)
+
+
+def desk_for(settings: Settings, target: Target, access: Access) -> Desk:
+    """The desk of whoever runs this process, with the roles that `access` gives them."""
     return Desk(
-        actor,
+        actor_of(access, account()),
         book_of(target),
         lambda: open_reader(settings, target),
         now_ms,
@@ -235,10 +263,25 @@ def entered_lines(settings: Settings, target: Target, kind: str = CUSTODY) -> It
     index that can be asked."""
     with ExitStack() as opened:
         try:
-            found = entered_of(opened.enter_context(closing(open_index(settings, target))), kind)
+            found = _answered(
+                entered_of(opened.enter_context(closing(open_index(settings, target))), kind)
+            )
         except (MingjianError, OSError, sqlite3.Error):  # for who looks something up to tell
             found = NOTHING
         yield found
+
+
+def _answered(entered: Entered) -> Entered:
+    """An index that was opened and turns out to be damaged is none that can be asked: it is made
+    again by what has to be written down before."""
+
+    def has(number: int, sm3: str) -> bool:
+        try:
+            return entered.has(number, sm3)
+        except IndexDamaged:
+            return NOTHING.has(number, sm3)
+
+    return entered._replace(has=has)
 
 
 def trusted(settings: Settings) -> tuple[str, bytes]:

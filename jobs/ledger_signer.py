@@ -15,7 +15,7 @@ from sinks.ledger.heads import ever_signed
 
 
 class NoteSigner:
-    """See `sinks.ledger.checkpoint.Signs`."""
+    """See `sinks.ledger.checkpoint.HeadSigner`."""
 
     def __init__(self, signer: Signer, name: str) -> None:
         self.name = name
@@ -25,6 +25,10 @@ class NoteSigner:
     def sign(self, text: bytes) -> bytes:
         """SM2 over the text, as DER."""
         return self._signer.sign(text)
+
+    def signed(self, note: Note) -> bool:
+        """See `signed_by`."""
+        return signed_by(note, self.name, self._signer.public_pem)
 
 
 def note_signer(settings: Settings) -> NoteSigner:

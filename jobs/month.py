@@ -19,13 +19,13 @@ from jobs.archive import (
     written_archive,
 )
 from jobs.clock import now_ms
-from jobs.packs import Made, Ready, Wish, alerts_between, free, nothing_before
-from jobs.registry import chosen_rules
+from jobs.packs import Made, Ready, Wish, alerts_between, nothing_before, taken_in
+from jobs.rules_now import rules_now
 from jobs.stamping import stamp_newest
 from reports.case import MONTH, Bundle, Subject
 from reports.month import Heads, MonthFacts, month_pack
 from reports.pack import save
-from reports.rule_catalogue import CLASSES
+from reports.rule_titles import CLASSES
 from reports.signing import PASSPHRASE_VARIABLE, Signer
 from reports.standalone.figures import month_of
 from rules.alert import RETRACTED
@@ -46,6 +46,8 @@ DEEDS = {
     "exported": ("exported messages or a pack", "导出消息或证据包"),
     "saw_alerts": ("saw alerts", "查看告警"),
     "tested_channels": ("tested notification channels", "测试通知渠道"),
+    "set_access": ("said who may do what", "设定各人的权限"),
+    "renewed_custody": ("began the damaged custody book anew", "重新开始已损坏的保管记录"),
     _UNMASKED_PACK: ("exported messages or a pack, not masked", "导出未脱敏的消息或证据包"),
     "refused": ("was refused", "无权而被拒绝"),
     "published_rules": ("published rules", "发布规则"),
@@ -94,8 +96,9 @@ def make_month(
         anchors = anchors_of(settings, archive, open_parts(settings, archive), wish.given)
         heads = _heads(settings, archive, subject)
         deeds = _deeds(archive, subject)
+    judge, waiting = _rules(settings)
     facts = MonthFacts(
-        request=free(wish.request(settings), subject, wish.folder),
+        request=wish.request(settings),
         subject=subject,
         alerts=alerts,
         before=_standing(reader, _month_before(subject)),
@@ -103,12 +106,13 @@ def make_month(
         incidents=_incidents(reader, subject),
         late=_late(reader, subject),
         heads=heads,
-        rules=_rules(settings),
+        rules=judge,
+        waiting=waiting,
         titles=DEEDS | ROLE_NAMES | {key: (one.en, one.zh) for key, one in INCIDENTS.items()},
         items=CLASSES,
     )
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
-    pack = month_pack(facts, signer, anchors)
+    pack = month_pack(facts, signer, anchors, taken_in(wish.folder))
     bundle = Bundle(facts.request, subject, (), (), (), (), {})
     before_saving(Ready(bundle, pack, []))
     packed, pdf = save(pack, wish.folder)
@@ -121,7 +125,9 @@ def make_month(
 def _subject(month: str, now: int) -> Subject:
     try:
         since, until = month_of(month)
-    except ValueError:
+        if since < 0:
+            raise ValueError("there was no WeCom then")
+    except (ValueError, OverflowError):
         raise MingjianError(
             f"'{month}' is no month",
             f"“{month}”不是月份",
@@ -150,11 +156,13 @@ def _standing(reader: AlertReader, subject: Subject) -> int:
     return sum(one["status"] != RETRACTED for one in alerts_between(reader, subject))
 
 
-def _rules(settings: Settings) -> int:
-    """How many rules alert: those that only feed others are not counted."""
-    ruleset = chosen_rules(settings)
+def _rules(settings: Settings) -> tuple[int, int]:
+    """(how many rules judge now, how many wait for a feed), as `mingjian doctor` counts them: those
+    that only feed others are not counted."""
+    ruleset = rules_now(settings, now_ms())
     mains = [file.main.ref.name for file in ruleset.files if file.main is not None]
-    return sum(name in ruleset.detections or name in ruleset.correlations for name in mains)
+    judge = sum(name in ruleset.detections or name in ruleset.correlations for name in mains)
+    return judge, len(mains) - judge
 
 
 def _heads(settings: Settings, archive: Target, subject: Subject) -> Heads:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +15,8 @@ from rules.alert import sm3_raw
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.ledger.canonical import canonical
 from sinks.sealing import Sealer, binding
+
+_MOST_SEALED = 1 << 27  # bytes: more than what `Sealer.open` opens
 
 
 class Opened(NamedTuple):
@@ -35,7 +35,8 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
         MingjianError: no such pack, nothing was taken out of it or of these records, or what was
             kept of it is not here, damaged, or of another pack.
     """
-    manifest = read_zip(str(pack))[0].get(MANIFEST)
+    files, problems = read_zip(str(pack))
+    manifest = files.get(MANIFEST)
     if manifest is None:
         raise _usage(
             f"{pack} is not an evidence pack, or is not there",
@@ -46,8 +47,16 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
     digest = sm3_raw(manifest)
     kept = pack.with_suffix(f".{openings_of(digest)}")
     try:
-        sealed = kept.read_text("ascii")
+        with kept.open("rb") as file:  # what is larger does not open: it was not sealed here
+            sealed = file.read(_MOST_SEALED).decode("ascii")
     except (OSError, UnicodeDecodeError):
+        if problems:  # what its openings are called is not known either
+            raise _usage(
+                f"{pack} is damaged: {problems[0].en}",
+                f"{pack} 已损坏：{problems[0].zh}",
+                "see `mingjian report verify`; open an undamaged copy",
+                "请用 `mingjian report verify` 查看；打开未损坏的副本",
+            ) from None
         raise _usage(
             f"there is no {kept.name} beside {pack.name}: nothing was taken out of this pack, or"
             " the file was moved",
@@ -74,32 +83,9 @@ def opened(settings: Settings, pack: Path, records: Collection[int] = ()) -> Ope
         # a proof of one record tells of its neighbours, so they come when all is opened
         "proofs": told["proofs"] if whole else [],
     }
+    if not whole:
+        shown.pop("extends", None)  # that it goes on from an earlier head tells of them too
     return Opened(canonical(shown), found, len(rows), digest)
-
-
-def write_opened(found: Opened, target: Path) -> None:
-    """Write the file, readable by its owner alone. Raises MingjianError: it cannot be written."""
-    try:
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(found.data)
-    except OSError as error:
-        raise _not_written(target, error.strerror) from None
-
-
-def must_be_free(target: Path) -> None:
-    """Raise MingjianError: there is something of that name already."""
-    if target.exists():
-        raise _not_written(target, os.strerror(errno.EEXIST))
-
-
-def _not_written(target: Path, why: str | None) -> MingjianError:
-    return _usage(
-        f"{target} cannot be written: {why}",
-        f"{target} 无法写入：{why}",
-        "name a file that is not there yet, in a folder that is",
-        "请给出已有目录中尚不存在的文件名",
-    )
 
 
 def _usage(en: str, zh: str, fix_en: str, fix_zh: str) -> MingjianError:

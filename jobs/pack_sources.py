@@ -14,6 +14,7 @@ from reports.anchor import Anchors, HandlingLine
 from reports.context import ContextSource, NoContext
 from reports.context_archive import ArchiveContext
 from reports.context_files import FileContext
+from reports.deletions import Deletions
 from reports.media import Content, MediaSource
 from reports.rule_text import RuleText, rule_text
 from rules.alert import sm3_raw
@@ -21,10 +22,13 @@ from rules.decode import Decoder
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.published import find
 from sinks.archive.custody import CustodyBook, named_leaves
+from sinks.archive.disposing import disposals_of
 from sinks.archive.leaves import CUSTODY, OtherLeaf
 from sinks.archive.media import MediaStore
 from sinks.archive.media_book import MediaBook
 from sinks.archive.media_rows import STORED
+from sinks.archive.plans import Plans
+from sinks.archive.renewed_book import RENEWED
 from sinks.archive.rows import ArchiveIndex
 from sinks.archive.subjects import StoredOnly
 from sinks.ledger.checkpoint import Note
@@ -73,7 +77,8 @@ def sources_of(
         ) from None
     anchors = anchors_of(settings, archive, parts, given)
     reader = reader_of(parts)
-    context = ArchiveContext(reader, archive.name, stored_only)
+    deletions = Deletions(Plans(archive.path), disposals_of(parts.index))
+    context = ArchiveContext(reader, archive.name, stored_only, deletions)
 
     def entered(time: int, msgid: str) -> int | None:
         """Also of a message that was deleted: its entry stays."""
@@ -91,7 +96,8 @@ def sources_of(
 
 
 def handled(book: CustodyBook, index: ArchiveIndex, leaves: Collection[int]) -> list[HandlingLine]:
-    """The lines of the custody book that tell of these messages.
+    """The lines of the custody book that tell of these messages, and any that tells that the book
+    was damaged and begun anew: what is missing may have told of them.
 
     Raises:
         BookDamaged: the book is not what was written.
@@ -101,7 +107,8 @@ def handled(book: CustodyBook, index: ArchiveIndex, leaves: Collection[int]) -> 
         line
         for line in book.lines()
         for spans in [named_leaves(line.deed.details)]
-        if any(leaf in wanted for first, last in spans for leaf in range(first, last + 1))
+        if line.deed.action == RENEWED
+        or any(leaf in wanted for first, last in spans for leaf in range(first, last + 1))
     ]
     entries = [OtherLeaf(CUSTODY, str(line.number), sm3_raw(line.raw)) for line in found]
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,8 @@ from jobs.archive import written_archive
 from jobs.clock import now_ms
 from jobs.pack_sources import Rules, sources_of
 from jobs.stamping import stamp_newest
-from reports.case import ALERT, PERSON, ZH, Bundle, Raised, Request, Subject, pack_name
+from reports.case import ALERT, PERSON, ZH, Bundle, Raised, Request, Subject
+from reports.context_archive import ARCHIVE
 from reports.evidence import build_bundle
 from reports.pack import Pack, build_pack, save
 from reports.redaction import openings_of
@@ -94,6 +95,8 @@ class Made(NamedTuple):
     counts: dict[str, int]  # records by role
     asked_out: bool = False  # whether something was to be taken out
     taken_out: int = 0  # in how many places it was
+    unread: int = 0  # records of what was asked for that could not be read
+    unread_segments: tuple[str, ...] = ()  # of the archive, in which they are
 
 
 class Ready(NamedTuple):
@@ -147,7 +150,7 @@ def make_pack(
         with_context=wish.with_context, with_media=wish.with_media, given=wish.given,
     )  # fmt: skip
     sealer = Sealer.from_dir(settings.keys_dir, create=False)
-    request = free(wish.request(settings), subject, wish.folder)
+    request = wish.request(settings)
     bundle = build_bundle(
         subject,
         raised,
@@ -161,7 +164,7 @@ def make_pack(
     if not bundle.items:
         raise _empty(subject)
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
-    pack = build_pack(bundle, signer)
+    pack = build_pack(bundle, signer, taken_in(wish.folder))
     leaves = bundle.ledger.leaves.values() if bundle.ledger else ()
     before_saving(Ready(bundle, pack, sorted(set(leaves) & set(sources.stored_only))))
     sealed = {}
@@ -170,6 +173,7 @@ def make_pack(
         # by the pack it opens: another pack of the same alert must not take its place
         sealed[openings_of(pack.manifest_sm3)] = text.encode()
     packed, pdf = save(pack, wish.folder, **sealed)
+    source = bundle.completeness["source"]
     return Made(
         pack.name,
         pack.case,
@@ -182,15 +186,14 @@ def make_pack(
         bundle.completeness["counts"],
         bool(wish.redact),
         sum(len(item.holes) for item in bundle.items),
+        source["undecodable"] if source["name"].startswith(f"{ARCHIVE}:") else 0,
+        tuple(source.get("unread_segments", ())),
     )
 
 
-def free(request: Request, subject: Subject, folder: str | Path) -> Request:
-    """The request with the number of a copy that is not in the folder: no pack takes another's
-    place, which somebody may have been given."""
-    while (Path(folder) / f"{pack_name(subject, request)}.zip").exists():
-        request = replace(request, copy=request.copy + 1)
-    return request
+def taken_in(folder: str | Path) -> Callable[[str], bool]:
+    """Says whether there is a pack of a name in a folder."""
+    return lambda name: (Path(folder) / f"{name}.zip").exists()
 
 
 def alert_of(reader: AlertReader, alert_id: str) -> dict[str, Any]:

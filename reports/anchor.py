@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from reports.standalone.ledger_checks import CHECKPOINT, CONSISTENCY, HANDLING, LEDGER
+from reports.standalone.ledger_checks import CHECKPOINT, CONSISTENCY, HANDLING, HEAD, LEDGER
 from reports.standalone.stamp_checks import STAMPS
 from reports.withheld import Guard
 from rules.errors import EXIT_USAGE, MingjianError
@@ -98,6 +98,7 @@ class Anchored(NamedTuple):
     stamps: Sequence[Stamped]
     handling: Sequence[HandlingLine] = ()
     withheld: Sequence[dict[str, Any]] = ()  # entries that come with the openings alone
+    extends: bytes = b""  # what shows that it goes on from `given`, where that comes with them too
 
 
 def anchored(
@@ -145,17 +146,20 @@ def anchored(
         path = [places.setdefault(one, len(places)) for one in ledger.inclusion(leaf)]
         entry = ledger.entry(leaf).decode()
         entries.append({"of": of, "id": which, "leaf": leaf, "entry": entry, "path": path})
-    told = {"v": 1, "hashes": [one.hex() for one in places], "entries": entries,
+    told: dict[str, Any] = {"v": 1, "hashes": [one.hex() for one in places], "entries": entries,
             "missing": missing,
             "withheld": [{"of": one["of"], "id": one["id"]} for one in withheld]}  # fmt: skip
-    files = {LEDGER: canonical(told), CHECKPOINT: bytes(ledger.note)}
+    files = {CHECKPOINT: bytes(ledger.note)}
     if handling:
         files[HANDLING] = b"".join(line.raw + b"\n" for line in handling)
-    given = anchors.given
-    if given is not None and not guard.may_extend(given.checkpoint.size):
-        given = None
+    given, extends = anchors.given, b""
     if given is not None:
-        files[CONSISTENCY] = _extension(ledger, given)
+        extends = _extension(ledger, given)
+        if guard.may_extend(given.checkpoint.size):
+            files[CONSISTENCY], extends = extends, b""
+        else:
+            told["withheld"].append({"of": HEAD, "id": given.checkpoint.size})
+    files[LEDGER] = canonical(told)
     stamps = [one for one in anchors.stamps if guard.may_extend(one.head.checkpoint.size)]
     if stamps:
         files |= _stamps(ledger, stamps)
@@ -163,7 +167,7 @@ def anchored(
     leaves = {one["id"]: one["leaf"] for one in (*entries, *withheld) if one["of"] == RECORD}
     return Anchored(
         files, sum(one["of"] in mine for one in entries), sum(one["of"] in mine for one in missing),
-        leaves, ledger.note, given, stamps, handling, withheld,
+        leaves, ledger.note, given, stamps, handling, withheld, extends,
     )  # fmt: skip
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from unicodedata import east_asian_width
 
 from reports.case import Item
 from reports.masking import mask_hits
-from reports.pieces import Piece, patterns, pieces, plain
+from reports.pieces import Piece, pieces, plain
 from reports.redaction import OTHERS
 from reports.words import Words
 
@@ -61,7 +62,7 @@ _CALLS = {
 
 
 class Bubble(NamedTuple):
-    """What the template draws. `side` is right (employee), left (customer, bot) or line."""
+    """What the template draws. `side` is right, left or line (`reports.people.People.right`)."""
 
     number: int
     role: str
@@ -74,7 +75,8 @@ class Bubble(NamedTuple):
     text: list[Piece]
     quoted: list[Piece]
     rows: list[tuple[str, list[Piece]]]
-    patterns: list[str]
+    reasons: list[str]
+    colleague: bool
     recalled_at: int
     line: str
     unknown_time: bool
@@ -88,7 +90,10 @@ def bubble(
     recalled_at: int,
     who: str,
     words: Words,
+    reason: Callable[[str], str],
     *,
+    right: bool,
+    colleague: bool,
     unmask: bool,
 ) -> Bubble:
     """The view of one archived message.
@@ -98,6 +103,8 @@ def bubble(
         recalled_at: when it was recalled, 0 if it was not (or not within the pack).
         who: display name of the sender.
         words: of the report's language.
+        reason: what to call a condition that a hit meets, by its pattern.
+        right, colleague: where it stands, and whether it is of staff whom this is not about.
     """
     message = item.message
     kind = kind_name(message.type, words)
@@ -120,12 +127,11 @@ def bubble(
         line = words(f"{who} recalled a message", f"{who} 撤回了一条消息")
     elif message.type in SYSTEM:
         line = f"{who} {words.of(SYSTEM[message.type])}"
-    named = [piece for _, row in rows for piece in row]
-    left = message.sender_kind in ("customer", "bot")
+    found = [hit["pattern"] for hit in hits if hit in own or hit["field"] in LABELS]
     return Bubble(
         number=item.number,
         role=item.role,
-        side="line" if line else "left" if left else "right",
+        side="line" if line else "right" if right else "left",
         who=who,
         kind=kind,
         badge=badge,
@@ -134,7 +140,8 @@ def bubble(
         text=[] if withheld else text,
         quoted=[] if withheld else quoted,
         rows=rows,
-        patterns=patterns([*text, *quoted, *named]),
+        reasons=[reason(one) for one in dict.fromkeys(found)],
+        colleague=colleague,
         recalled_at=recalled_at,
         line=line,
         unknown_time="time_unknown" in message.flags,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from reports.anchor import Anchored
 from reports.media import MOST_BYTES, MediaFile
 from reports.redaction import Hole, Redacted
 from reports.rule_text import RuleText
-from rules.alert import Position, sm3_raw
+from rules.alert import RETRACTED, Position
 from rules.message import Message
 from rules.zone import SHANGHAI
 
@@ -37,7 +37,6 @@ class Request:
         limit: most records that a person's period may have; what is beyond is named.
         media_bytes: most bytes of files sent that are taken in.
         unmask: show identity and card numbers in the readable part.
-        copy: the number of this pack among those of the same name.
         redact: what is taken out of the raw records too: see `reports.redaction`.
         names: display names by id.
     """
@@ -55,7 +54,6 @@ class Request:
     media_bytes: int = MOST_BYTES
     unmask: bool = False
     redact: frozenset[str] = frozenset()
-    copy: int = 1
     names: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,6 +82,17 @@ class Finding(NamedTuple):
     alert: dict[str, Any]
     evidence: tuple[dict[str, Any], ...]
     rule: RuleText
+
+
+def by_weight(findings: Sequence[Finding]) -> list[Finding]:
+    """The heaviest first, those taken back last."""
+
+    def weight(finding: Finding) -> tuple[bool, int, int, str]:
+        alert = finding.alert
+        taken_back = alert["status"] == RETRACTED
+        return taken_back, -int(alert["rule"]["response"]), alert["time"], alert["alert_id"]
+
+    return sorted(findings, key=weight)
 
 
 @dataclass(frozen=True)
@@ -131,34 +140,29 @@ class Bundle:
         """Every alert, as it stands in the pack."""
         return [finding.alert for finding in self.findings]
 
-    @property
-    def case(self) -> str:
-        """The number people quote."""
-        single = self.findings[0].alert if self.subject.kind == ALERT else None
-        return case_id(self.subject, self.request, single)
 
-    @property
-    def name(self) -> str:
-        """What the pack's files are called, without their ending."""
-        return pack_name(self.subject, self.request)
-
-
-def pack_name(subject: Subject, request: Request) -> str:
-    """What the files of such a pack are called, without their ending."""
-    name = subject.id if subject.kind == ALERT else case_id(subject, request).lower()
-    return name if request.copy == 1 else f"{name}-{request.copy}"
-
-
-def case_id(subject: Subject, request: Request, alert: dict[str, Any] | None = None) -> str:
-    """The number people quote: a date (Beijing) and the head of a digest of what it is about. Of an
-    alert its own date and id; of a month the month; of all else the day on which it is made."""
-    if subject.kind == ALERT and alert is not None:
-        return f"MJ-{moment(alert['time'], '%Y%m%d')}-{subject.id[:8].upper()}"
+def case_day(subject: Subject, request: Request, alerts: Sequence[Mapping[str, Any]]) -> str:
+    """The first part of the number that people quote: of an alert its own day (Beijing), of a month
+    the month, of all else the day on which the pack is made."""
     if subject.kind == MONTH:
-        return f"MJ-{subject.id}"
-    told = f"{subject.kind}\n{subject.id}\n{subject.since}\n{subject.until}"
-    day = moment(request.created_at, "%Y%m%d")
-    return f"MJ-{day}-{sm3_raw(told.encode())[:8].upper()}"
+        return subject.id
+    time = alerts[0]["time"] if subject.kind == ALERT else request.created_at
+    return moment(time, "%Y%m%d")
+
+
+def pack_name(subject: Subject, case: str, taken: Callable[[str], bool]) -> str:
+    """What the files of a pack are called, without their ending: of an alert by its id, else by the
+    case's number. No pack takes another's place, which somebody may have been given.
+
+    Args:
+        taken: whether there is a pack of such a name already.
+    """
+    name = subject.id if subject.kind == ALERT else case.lower()
+    number, free = 1, name
+    while taken(free):
+        number += 1
+        free = f"{name}-{number}"
+    return free
 
 
 def moment(time: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 from reports.anchor import Anchored
 from reports.case import CONTEXT, EVENT, MEMBER, PERIOD, PERSON, Item, Request, Subject
-from reports.context import Found, Spans, Wanted
+from reports.context import Deleted, Found, Spans, Wanted
 from reports.media import LEFT_OUT, STORED, MediaFile
 
 _INCLUSION, _TIMESTAMP, _MEDIA, _REDACTED = "ledger_inclusion", "timestamp", "media", "redaction"
-_HANDLING, _NO_HANDLING, _PERIOD = "handling", "handling_left_out", "period"
+_HANDLING, _NO_HANDLING = "handling", "handling_left_out"
+_PERIOD, _COUNTED = "period", "period.counted"
 
 
 def statement(
@@ -50,6 +51,7 @@ def statement(
             "name": found.source,
             "scanned": found.scanned,
             "undecodable": found.bad,
+            **({"unread_segments": sorted(found.segments)} if found.segments else {}),
             "limits": [{"en": en, "zh": zh} for en, zh in found.limits],
         },
         "media": {
@@ -57,8 +59,12 @@ def statement(
             "included": sum(bool(one.file) for one in media),
             "left_out": sum(one.state == LEFT_OUT for one in media),
         },
+        "left_out": {"stored_only": found.stored_only},
+        **({"deleted": _deleted(found.deleted)} if found.deleted else {}),
         "redacted": {"records": sum(bool(item.holes) for item in items), "holes": len(holes)},
-        "not_covered": not_covered(subject, ledger, media, redacted=bool(holes)),
+        "not_covered": not_covered(
+            subject, ledger, media, redacted=bool(holes), deleted=found.deleted is not None
+        ),
     }
 
 
@@ -68,9 +74,11 @@ def not_covered(
     media: Sequence[MediaFile] = (),
     *,
     redacted: bool = False,
+    deleted: bool = False,
 ) -> list[dict[str, str]]:
-    """What such a pack cannot show, each with its id and in both languages."""
-    shown = set()
+    """What such a pack cannot show, each with its id and in both languages. `deleted`: whether it
+    counts what was deleted."""
+    shown = {_PERIOD if deleted else _COUNTED}
     if ledger and not ledger.missing:
         shown.add(_INCLUSION)
     if ledger and ledger.stamps:
@@ -82,8 +90,32 @@ def not_covered(
     if not redacted:
         shown |= {_REDACTED, _NO_HANDLING}
     if subject.kind != PERSON:
-        shown.add(_PERIOD)
-    return [{"id": key, "en": en, "zh": zh} for key, en, zh in _NOT_COVERED if key not in shown]
+        shown |= {_PERIOD, _COUNTED}
+    return [
+        {"id": key.split(".")[0], "en": en, "zh": zh}
+        for key, en, zh in _NOT_COVERED
+        if key not in shown
+    ]
+
+
+def _deleted(found: Deleted) -> dict[str, Any]:
+    rows = [
+        {
+            "policy": one.policy,
+            "title_en": one.title[0],
+            "title_zh": one.title[1],
+            "law": one.law,
+            "basis": one.basis,
+            "count": one.messages,
+            "said_first": one.said[0],
+            "said_last": one.said[1],
+            "deleted_first": one.removed[0],
+            "deleted_last": one.removed[1],
+            "plans": list(one.plans),
+        }
+        for one in found.groups
+    ]
+    return {"count": found.messages, "unknown": found.unknown, "by_policy": rows}
 
 
 def _spans(name: str, asked: Any) -> list[dict[str, Any]]:
@@ -140,6 +172,14 @@ _NOT_COVERED = (
         "Of a person's period the pack holds what the archive holds: what was not archived, or was "
         "deleted by its retention period before, is not in it.",
         "期间内的消息以归档所存为准：未进入存档的、此前已按留存期限删除的，不在包内。",
+    ),
+    (
+        _COUNTED,
+        "Of a person's period the pack holds what the archive holds: what was not archived is not"
+        " in it; what was deleted is counted by the plans and tombstones that are left, and is"
+        " not in it.",
+        "期间内的消息以归档所存为准：未进入存档的不在包内；"
+        "已删除的依留存的删除计划与墓碑计数，不在包内。",
     ),
     (
         "lexicons",

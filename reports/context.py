@@ -82,17 +82,45 @@ def within(time: int, spans: Spans) -> bool:
     return any(start <= time <= end for start, end in spans)
 
 
+class DeletedBy(NamedTuple):
+    """Messages that were deleted by one policy: its name ("": none kept them any more), titles
+    (English, Chinese) and law, the basis of the deletion (`sinks.archive.due`), how many, when the
+    first and the last were said and were deleted (UTC ms), by which plans."""
+
+    policy: str
+    title: Said
+    law: str
+    basis: str
+    messages: int
+    said: tuple[int, int]
+    removed: tuple[int, int]
+    plans: tuple[str, ...]
+
+
+class Deleted(NamedTuple):
+    """What was deleted of what is asked for; `unknown` more may be of it, or of something else."""
+
+    groups: tuple[DeletedBy, ...]
+    messages: int
+    unknown: int
+
+
 @dataclass
 class Found:
-    """What a source gave, and what it did not: `scanned` and `limits` go into the pack."""
+    """What a source gave, and what it did not: `scanned` and `limits` go into the pack;
+    `stored_only` messages may not be used (个人信息保护法 art. 47); `deleted` is None where the
+    source cannot say."""
 
     messages: list[ContextRecord] = field(default_factory=list)
     events: list[ContextRecord] = field(default_factory=list)
     talk: list[ContextRecord] = field(default_factory=list)
     source: str = ""
     scanned: int = 0  # bytes for files, records for Kafka
-    bad: int = 0  # records that held a wanted id but could not be decoded
+    bad: int = 0  # records that held a wanted id but could not be read
+    segments: set[str] = field(default_factory=set)  # of an archive: in which such records are
     limits: list[Said] = field(default_factory=list)  # empty: nothing was cut
+    stored_only: int = 0
+    deleted: Deleted | None = None
 
     def sort(self) -> None:
         """Bring everything into event-time order, ties by archive sequence."""

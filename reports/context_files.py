@@ -33,7 +33,7 @@ class FileContext:
                 fix_en="set source.path to the directory the alert was judged from",
                 fix_zh="请将 source.path 设为产生该告警的会话目录",
             )
-        found = Found(source=f"file:{self._folder}")
+        found = Found(source=f"file:{self._folder.resolve().name}")  # no path of this machine
         sieve = Sieve(wanted, self._decoder, found)
         paths = sorted(
             path
@@ -42,21 +42,27 @@ class FileContext:
             if path.is_file()
         )
         for path in paths:
+            name = path.relative_to(self._folder)
             try:
                 lines = _packed if path.suffix == ".gz" else _plain
                 for line, offset, number in lines(path, sieve.needles, found):
                     if sieve.may_matter(line):
-                        where = Position(source=f"file:{path}", offset=offset, line=number)
+                        where = Position(source=f"file:{name}", offset=offset, line=number)
                         sieve.take(line, where)
             except (OSError, EOFError, ValueError) as error:
                 found.limits.append(
                     (
-                        f"{path.name}: reading broke off ({error}), what follows was not read",
-                        f"{path.name}：读取中断（{error}），其后内容未读取",
+                        f"{name}: reading broke off ({_short(error)}), what follows was not read",
+                        f"{name}：读取中断（{_short(error)}），其后内容未读取",
                     )
                 )
         found.sort()
         return found
+
+
+def _short(error: Exception) -> str:
+    """An error without the path that the system puts behind it."""
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
 
 
 def _plain(

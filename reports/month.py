@@ -5,21 +5,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reports.anchor import Anchors, anchored
-from reports.case import MONTH, Request, Subject, case_id, moment, pack_name
+from reports.case import MONTH, Request, Subject, case_day, moment
 from reports.charts import LEVEL_COLOURS, per_day, ranking
 from reports.completeness import not_covered
 from reports.custody import Custody
-from reports.pack import VERSION, Pack, sealed
+from reports.pack import VERSION, Pack, nothing_there, sealed
+from reports.rule_titles import called
 from reports.signing import Signer
 from reports.standalone.case_checks import ALERTS_FILE
 from reports.standalone.figures import alert_figures
 from reports.standalone.month_checks import FIGURES
-from reports.words import LEVELS, STATES, Words
+from reports.words import LEVELS, STATE_COUNTS, Words
 from rules.zone import SHANGHAI
 from sinks.ledger.canonical import canonical
 
@@ -49,7 +50,7 @@ class MonthFacts:
         incidents: kind -> (opened, of them still open), of those noticed in the month.
         late: would have alerted ("true", "changed", "false", "unknown") -> count.
         heads: of the ledger; None: there is none.
-        rules: how many rules judge now.
+        rules, waiting: how many rules judge now, and how many wait for a feed.
         titles: kind of incident, action or role -> (English, Chinese).
         items: class of the taxonomy -> (English, Chinese).
     """
@@ -63,6 +64,7 @@ class MonthFacts:
     late: Mapping[str, int]
     heads: Heads | None
     rules: int
+    waiting: int
     titles: Mapping[str, tuple[str, str]]
     items: Mapping[str, tuple[str, str]]
 
@@ -84,11 +86,17 @@ def figures(facts: MonthFacts) -> dict[str, Any]:
         "late": dict(sorted(facts.late.items())),
         "ledger": facts.heads._asdict() if facts.heads else None,
         "rules": facts.rules,
+        "rules_waiting": facts.waiting,
     }
 
 
-def month_pack(facts: MonthFacts, signer: Signer, anchors: Anchors | None) -> Pack:
-    """The report and its data as a pack."""
+def month_pack(
+    facts: MonthFacts,
+    signer: Signer,
+    anchors: Anchors | None,
+    taken: Callable[[str], bool] = nothing_there,
+) -> Pack:
+    """The report and its data as a pack. `taken`: see `reports.pack.build_pack`."""
     request, subject = facts.request, facts.subject
     told = figures(facts)
     custody = Custody(request.created_at, request.created_by, request.tool)
@@ -116,8 +124,10 @@ def month_pack(facts: MonthFacts, signer: Signer, anchors: Anchors | None) -> Pa
         "not_covered": beyond,
         "signer": signer.info(),
     }
-    case = case_id(subject, request)
-    return sealed(subject, case, inside, {}, custody.lines, request, signer, "month.html.j2", drawn)
+    return sealed(
+        subject, case_day(subject, request, ()), inside, lambda case: {}, custody.lines, request,
+        signer, "month.html.j2", drawn, taken,
+    )  # fmt: skip
 
 
 def _not_covered(ledger: Any) -> list[dict[str, str]]:
@@ -141,7 +151,7 @@ def _not_covered(ledger: Any) -> list[dict[str, str]]:
 
 
 def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
-    """Variables of templates/month.html.j2."""
+    """Variables of templates/month.html.j2 but for the case's number and the pack's name."""
     request, subject = facts.request, facts.subject
     words = Words(request.language)
     counts = told["alerts"]
@@ -154,8 +164,6 @@ def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "t": words,
         "language": request.language,
-        "case": case_id(subject, request),
-        "name": pack_name(subject, request),
         "kind": MONTH,
         "title": words(
             f"Monthly compliance report {subject.id}", f"{year}年{int(month)}月合规月报"
@@ -169,7 +177,8 @@ def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
         "change": None if running else _change(counts["alerts"], facts.before),
         "levels": [(levels[key], counts["by_response"].get(key, 0)) for key in reversed(used)],
         "states": [
-            (words.of(STATES[key]), number) for key, number in counts["by_state"].items()
+            (words.of(STATE_COUNTS.get(key), key), number)
+            for key, number in counts["by_state"].items()
         ],
         "days_chart": per_day(words("Alerts by day", "每日告警"), days, series, levels),
         "class_chart": ranking(
@@ -178,6 +187,7 @@ def month_view(facts: MonthFacts, told: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "rules_table": _rules(facts.alerts, counts["by_rule"], words),
         "rules": facts.rules,
+        "waiting": facts.waiting,
         "deeds": [
             (words.of(facts.titles.get(action), action), sum(by.values()),
              words.listed([f"{words.of(facts.titles.get(role), role)} {count}"
@@ -231,7 +241,7 @@ def _rules(
         {
             "count": count,
             "item": refs[name]["item"],
-            "title": refs[name]["title"],
+            "title": called(refs[name], words),
             "name": name,
             "level": int(refs[name]["response"]),
             "level_text": words.of(LEVELS[int(refs[name]["response"])]),

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import hashlib
-import io
+import json
 import os
 import tempfile
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reports.case import ALERT, Bundle, Finding, Item, Request, Subject, pack_name
+from reports.case import (
+    ALERT,
+    Bundle,
+    Finding,
+    Item,
+    Request,
+    Subject,
+    case_day,
+    pack_name,
+)
 from reports.custody import head
 from reports.pdf import render
 from reports.readable import readable
@@ -22,8 +29,10 @@ from reports.standalone import single_file
 from reports.standalone.case_checks import ALERT_FILE, ALERTS_FILE
 from reports.standalone.checks import INNER, KEY, MANIFEST, PDF, SIGNATURE, SIGNER
 from reports.standalone.media_checks import MEDIA
+from reports.standalone.name_checks import case_mark
 from reports.standalone.redaction_checks import FORM, REDACTIONS
 from reports.view import view
+from reports.zipped import zipped
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
 from sinks.ledger.canonical import canonical
@@ -46,8 +55,19 @@ class Pack(NamedTuple):
     openings: bytes = b""
 
 
-def build_pack(bundle: Bundle, signer: Signer) -> Pack:
-    """The pack of a bundle. Equal bundles and keys give equal bytes."""
+def nothing_there(name: str) -> bool:
+    """No pack has this name."""
+    return False
+
+
+def build_pack(
+    bundle: Bundle, signer: Signer, taken: Callable[[str], bool] = nothing_there
+) -> Pack:
+    """The pack of a bundle. Equal bundles, keys and names give equal bytes.
+
+    Args:
+        taken: whether there is a pack of such a name already.
+    """
     inside = {
         **_alerts(bundle),
         "events.jsonl": b"".join(canonical(event_row(item)) + b"\n" for item in bundle.items),
@@ -58,36 +78,41 @@ def build_pack(bundle: Bundle, signer: Signer) -> Pack:
     }
     if bundle.media:
         inside[MEDIA] = canonical(_media(bundle))
-    beside = {one.file: one.data for one in bundle.media if one.file}
     drawn = view(bundle, signer.info())
-    if not drawn["whole"]:
-        beside["records.html"] = readable(bundle)
+
+    def beside(case: str) -> dict[str, bytes]:
+        found = {one.file: one.data for one in bundle.media if one.file}
+        return found if drawn["whole"] else {**found, "records.html": readable(bundle, case)}
+
     pack = sealed(
-        bundle.subject, bundle.case, inside, beside, bundle.custody, bundle.request, signer,
-        "report.html.j2", drawn,
+        bundle.subject, case_day(bundle.subject, bundle.request, bundle.alerts), inside, beside,
+        bundle.custody, bundle.request, signer, "report.html.j2", drawn, taken,
     )  # fmt: skip
     return pack._replace(openings=_openings(bundle, pack.manifest_sm3))
 
 
 def sealed(
     subject: Subject,
-    case: str,
+    day: str,
     inside: Mapping[str, bytes],
-    beside: Mapping[str, bytes],
+    beside: Callable[[str], Mapping[str, bytes]],
     custody: Sequence[bytes],
     request: Request,
     signer: Signer,
     template: str,
     drawn: Mapping[str, Any],
+    taken: Callable[[str], bool],
 ) -> Pack:
-    """A pack of these files.
+    """A pack of these files. Its case number, which people quote, ends with the head of a digest of
+    all that the pack says (`reports.standalone.name_checks.case_mark`).
 
     Args:
-        case: the number people quote.
+        day: the first part of the case number.
         inside: files that are attached to the PDF too.
-        beside: files that are in the pack alone.
+        beside: files that are in the pack alone, which may name the case.
         custody: lines of custody.jsonl.
         template, drawn: what the PDF is made from; see `reports.pdf.render`.
+        taken: whether there is a pack of such a name already.
     """
     files = {
         **inside,
@@ -95,26 +120,30 @@ def sealed(
         SIGNER: canonical(signer.info()),
     }
     told = {
-        "v": VERSION, "case": case, "kind": subject.kind, "subject": subject.id,
+        "v": VERSION, "kind": subject.kind, "subject": subject.id,
         "since": subject.since, "until": subject.until, "created_at": request.created_at,
         "unmasked": request.unmask, "redacted": sorted(request.redact),
+        "language": request.language,
     }  # fmt: skip
-    inner = canonical({**told, "custody": head(tuple(custody)), "files": _rows(files)})
+    listing = {"custody": head(tuple(custody)), "files": _rows(files)}
+    case = told["case"] = f"MJ-{day}-{case_mark({**told, **listing})}"
+    name = pack_name(subject, case, taken)
+    inner = canonical({**told, **listing})
     attached = {INNER: inner, **files}
-    variables = {**drawn, "inner_sm3": sm3_raw(inner)}
+    variables = {**drawn, "case": case, "name": name, "inner_sm3": sm3_raw(inner)}
     pdf = render(template, variables, attached, request.created_at)
     files = {
         PDF: pdf,
         **attached,
-        **beside,
+        **beside(case),
         KEY: signer.public_pem,
         VERIFIER: single_file(),
         HOWTO: _HOWTO.read_bytes(),
     }
     manifest = canonical({**told, "tool": request.tool, "files": _rows(files)})
     signed = {MANIFEST: manifest, SIGNATURE: signer.sign_repeatably(manifest), **files}
-    archive = _zip(signed, request.created_at)
-    return Pack(pack_name(subject, request), case, archive, pdf, sm3_raw(manifest))
+    archive = zipped(signed, request.created_at)
+    return Pack(name, case, archive, pdf, sm3_raw(manifest))
 
 
 def _alerts(bundle: Bundle) -> dict[str, bytes]:
@@ -213,9 +242,14 @@ def _openings(bundle: Bundle, manifest_sm3: str) -> bytes:
         {"n": item.number, "salt": item.redacted.salt.hex()}
         for item in bundle.items if item.redacted
     ]  # fmt: skip
-    proofs = list(bundle.ledger.withheld) if bundle.ledger else []
-    told = {"v": FORM, "manifest_sm3": manifest_sm3, "openings": rows, "records": records}
-    return canonical({**told, "proofs": proofs})
+    told: dict[str, Any] = {
+        "v": FORM, "manifest_sm3": manifest_sm3, "openings": rows, "records": records, "proofs": [],
+    }  # fmt: skip
+    if bundle.ledger:
+        told["proofs"] = list(bundle.ledger.withheld)
+        if bundle.ledger.extends:
+            told["extends"] = json.loads(bundle.ledger.extends)
+    return canonical(told)
 
 
 def _media(bundle: Bundle) -> dict[str, Any]:
@@ -271,16 +305,3 @@ def _rows(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
         }
         for name, data in sorted(files.items())
     ]
-
-
-def _zip(files: Mapping[str, bytes], created_at: int) -> bytes:
-    moment = dt.datetime.fromtimestamp(created_at / 1000, dt.UTC)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, data in files.items():
-            info = zipfile.ZipInfo(name, moment.timetuple()[:6])
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.create_system = 3  # the same bytes on every system
-            info.external_attr = 0o100644 << 16
-            archive.writestr(info, data)
-    return buffer.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reports.case import PERSON, Bundle
 from reports.words import PARTIES, Words
 from rules.decode import party_kind
+from rules.message import Message
 
 _SHORT = 10  # characters of an id that are shown whole
 
@@ -25,6 +26,42 @@ class People:
             if item.message.sender:
                 ids[item.message.sender] += 1
         self._ids = ids
+        self._talked = {
+            (item.message.conversation, item.message.sender)
+            for item in bundle.items
+            if item.message.kind == "archive"
+        }
+
+    def right(self, message: Message) -> bool:
+        """Whether a message stands on the right: those of whom the report is about, and where none
+        of them speaks in the conversation, those of staff."""
+        if self._speaks(message.conversation):
+            return message.sender in self._subjects
+        return message.sender_kind == "employee"
+
+    def colleague(self, message: Message) -> bool:
+        """Whether it is of staff whom the report is not about."""
+        return message.sender_kind == "employee" and message.sender not in self._subjects
+
+    def legend(self, conversation: str) -> str:
+        """Who stands on which side of a conversation."""
+        say, speaks = self._words, self._speaks(conversation)
+        if not speaks:
+            return say(
+                "Right: staff of the company. Left: everybody else. Whom the report is about says"
+                " nothing here.",
+                "右侧为本单位员工，左侧为其他人；当事人在此会话中没有发言。",
+            )
+        names = say.listed([self.name(one) for one in speaks])
+        return say(
+            f"Right: {names}, whom the report is about. Left: everybody else; colleagues are"
+            " marked.",
+            f"右侧为当事人（{names}），左侧为其他人，其中本单位同事另有标注。",
+        )
+
+    def _speaks(self, conversation: str) -> list[str]:
+        """Of those whom the report is about, who says something in a conversation."""
+        return sorted(one for one in self._subjects if (conversation, one) in self._talked)
 
     def name(self, one: str) -> str:
         """A short display name; the full id stands in the table of people."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from reports.masking import mask_hits
@@ -94,8 +94,3 @@ def _hidden(character: str) -> bool:
         or ord(character) in _EMOJI
         or character in _NO_WIDTH
     )
-
-
-def patterns(found: Sequence[Piece]) -> list[str]:
-    """Names of the patterns that hit anywhere in a text."""
-    return list(dict.fromkeys(piece.hit for piece in found if piece.hit))

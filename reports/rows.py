@@ -9,13 +9,14 @@ from reports import devices
 from reports.anchor import Anchored
 from reports.bubbles import bubble, summary
 from reports.case import EVENT, MEMBER, Bundle, Item, moment
+from reports.device_table import device_row
+from reports.matches import Matches, found_words
 from reports.people import People
 from reports.pieces import plain
-from reports.words import ROLES, Words
+from reports.words import FIELDS, ROLES, Words
 from rules.alert import FINAL, RETRACTED, sm3_raw
 from rules.speculation import RETRACTIONS
 
-_MOST_PATTERN = 24  # characters
 _MOST_TO = 3  # receivers named in a row
 Hits = dict[str, list[dict[str, Any]]]  # by message id
 
@@ -31,16 +32,12 @@ def hits_of(alerts: Iterable[dict[str, Any]]) -> Hits:
     return found
 
 
-def shortened(pattern: str) -> str:
-    """A pattern as people can read it: of a long expression the beginning."""
-    return pattern if len(pattern) <= _MOST_PATTERN else f"{pattern[:_MOST_PATTERN]}…"
-
-
 class Rows:
     """Makes rows in the report's language."""
 
-    def __init__(self, bundle: Bundle, people: People, words: Words) -> None:
+    def __init__(self, bundle: Bundle, people: People, words: Words, matches: Matches) -> None:
         self._bundle, self._people, self._words = bundle, people, words
+        self._matches = matches
         self._unmask = bundle.request.unmask
         margin = bundle.request.margin
         self._near = [(one["first_time"] - margin, one["time"] + margin) for one in bundle.alerts]
@@ -61,18 +58,20 @@ class Rows:
         told = say(f" ({instead})", f"（{instead}）") if instead else ""
         return say(f"taken back: {reason}{told}", f"已撤回：{reason}{told}")
 
-    def hits(self, hits: Hits, items: Sequence[Item]) -> list[dict[str, Any]]:
-        """A row for each hit, in the order of the records."""
+    def hits(self, hits: Hits, items: Sequence[Item], digest: str) -> list[dict[str, Any]]:
+        """A row for each hit, in the order of the records; `digest` is that of the rule."""
+        say = self._words
         return [
             {
                 "number": item.number,
                 "time": item.message.time,
                 "who": self._people.name(item.message.sender),
-                "pattern": shortened(hit["pattern"]),
-                "field": hit["field"],
-                "span": f"{hit['start']}–{hit['end']}",
+                "found": found_words(item, hit, unmask=self._unmask),
+                "condition": self._matches.condition(digest, hit["pattern"]),
+                "field": say.of(FIELDS.get(hit["field"]), hit["field"]),
+                "span": f"{hit['start'] + 1}–{hit['end']}",
                 "excerpt": plain(hit["excerpt"]),
-                "variant": self._words.listed(list(hit.get("variant") or ())),
+                "variant": say.disguises(hit.get("variant") or ()),
                 "confidence": hit.get("confidence", 0),
             }
             for item in items
@@ -94,6 +93,7 @@ class Rows:
             {
                 "id": name,
                 "title": self._people.conversation(name),
+                "sides": self._people.legend(name),
                 "days": self._days(own, hits, recalled),
                 "members": sum(item.role == MEMBER for item in own),
                 "others": sum(item.role != MEMBER for item in own),
@@ -110,7 +110,9 @@ class Rows:
             message = item.message
             shown = bubble(
                 item, hits.get(message.msgid, []), recalled.get(message.msgid, 0),
-                self._people.name(message.sender), self._words, unmask=self._unmask,
+                self._people.name(message.sender), self._words, self._matches.short,
+                right=self._people.right(message),
+                colleague=self._people.colleague(message), unmask=self._unmask,
             )  # fmt: skip
             days.setdefault(moment(message.time, form), []).append(shown)
         return list(days.items())
@@ -162,7 +164,9 @@ class Rows:
 
     def devices(self) -> list[dict[str, Any]]:
         """Device and network facts."""
-        return [self._device(row) for row in self._bundle.devices]
+        return [
+            device_row(row, self._bundle, self._people, self._words) for row in self._bundle.devices
+        ]
 
     def digests(self, items: Sequence[Item], ledger: Anchored | None) -> list[dict[str, Any]]:
         """Digest and place of each record."""
@@ -211,58 +215,3 @@ class Rows:
                 shown = str(value) if name == "file.name" else self._people.name(str(value))
                 parts.append(shown if shown.startswith(label) else f"{label} {shown}")
         return say(", ", "，").join(parts)
-
-    def _device(self, row: dict[str, Any]) -> dict[str, Any]:
-        say = self._words
-        shown: dict[str, Any] = {"record": 0, "time": 0}
-        shown |= {key: say.of(_FACTS.get(str(value)), value) for key, value in row.items()}
-        shown["about"] = say.of(devices.TYPES.get(row["about"]), shown["about"])
-        shown["source"] = say.of(devices.SOURCES.get(row["source"]), shown["source"])
-        shown["who"] = self._people.name(row.get("actor", ""))
-        told = row.get("detail", "")
-        if told and row.get("record"):  # device.json has it in Chinese
-            event = self._bundle.items[row["record"] - 1].message
-            told = devices.detail(event, chinese=say.language == "zh")
-        shown["detail"] = plain(told, unmask=self._unmask)
-        parts = [part.partition(" ") for part in shown["device"].split(", ")]
-        shown["device"] = say(", ", "，").join(
-            f"{say.of(_DEVICE_PARTS[name])} {value}"
-            if name in _DEVICE_PARTS
-            else name + between + value
-            for name, between, value in parts
-        )
-        for key in ("ip", "ip_granularity", "device", "device_granularity"):
-            shown[f"no_{key}"] = row[key] == devices.NOT_AVAILABLE
-        return shown
-
-
-_FACTS = {
-    devices.NOT_AVAILABLE: ("not available", "不可得"),
-    "network /24, masked by WeCom": (
-        "network (the last part is hidden by WeCom)",
-        "网段级（末段由企业微信隐去）",
-    ),
-    "full address": ("full address", "完整地址"),
-    "one device, by WeCom's device code": (
-        "one device (WeCom's device code)",
-        "单台设备（企业微信设备编号）",
-    ),
-    "kind of device only": ("kind of device only", "仅设备类别"),
-    "archived messages": ("archived messages", "会话消息本身"),
-    "trusted device list": ("trusted device list", "可信设备台账"),
-    "WeCom session archive": ("WeCom session archive", "企业微信会话存档"),
-    "WeCom trusted devices (MAC, board, disk)": (
-        "WeCom trusted devices (MAC, board, disk)",
-        "可信设备（MAC、主板、硬盘）",
-    ),
-    "WeCom does not record the device or the network address of a message": (
-        "archived messages carry neither device nor address",
-        "存档消息不携带设备与地址",
-    ),
-    "not collected: this installation does not read that list": (
-        "not collected: this system does not read that list",
-        "未采集：系统未接入该台账",
-    ),
-    "same person, near in time; does not show what a message was sent from": ("", ""),
-}
-_DEVICE_PARTS = {"type": ("type", "类别"), "code": ("code", "编号"), "system": ("system", "系统")}

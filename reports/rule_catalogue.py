@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from reports.rule_titles import CLASSES
 from rules.expectations import wanted_alerts
 from rules.feeds import feeds
 from rules.filters import GlobalFilter
@@ -19,21 +20,6 @@ from rules.spans import span_text
 from rules.yaml_source import load_documents
 
 TEMPLATES = Path(__file__).parent / "templates"
-# classes of violations: first part of `item` -> (English, Chinese)
-CLASSES: Mapping[str, tuple[str, str]] = {
-    "A01": ("Orders diverted past the company", "飞单与绕单"),
-    "A02": ("Private collection of payments", "私收款项"),
-    "A03": ("Leaks of customer data", "客户数据泄露"),
-    "A04": ("Customers drawn off the channel", "私域外引流"),
-    "A05": ("Destroyed records and evasion of supervision", "记录销毁与规避监管"),
-    "A06": ("Customers taken or moved improperly", "客户资源侵占与异常转移"),
-    "A07": ("Mis-selling and forbidden promises", "误导销售与违规承诺"),
-    "A08": ("Sensitive personal data", "敏感个人信息违规处理"),
-    "A09": ("Inside information and trade secrets", "内幕信息与商业秘密"),
-    "A10": ("Bribery and conflicts of interest", "商业贿赂与利益输送"),
-    "A11": ("Nuisance marketing and misconduct in service", "骚扰营销与服务失范"),
-    "A12": ("Anomalies of accounts, devices and rights", "账号设备与权限异常"),
-}
 COLUMNS = ("class", "count_rules", "levels", "waiting", "count_cases")
 _OTHER = ("Other", "其他")
 LABELS: Mapping[str, tuple[str, str]] = {

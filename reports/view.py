@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reports.case import ALERT, MEMBER, PERSON, Bundle, Finding, Item, moment
+from reports.case import ALERT, MEMBER, PERSON, Bundle, Finding, Item, by_weight, moment
+from reports.matches import Matches
 from reports.people import People
 from reports.pieces import Whole, plain
+from reports.reasons import why_of
 from reports.rows import Rows, hits_of
 from reports.rule_text import without_tests
+from reports.rule_titles import called
 from reports.timeline import axis
 from reports.words import LEVELS, SEVERITIES, STATE_TEXTS, STATES, Words
 from rules.alert import RETRACTED
@@ -23,22 +26,22 @@ _OMITTED: dict[str, Any] = {"window_start": 0, "counterparties": [], "hits": [],
 
 
 def view(bundle: Bundle, signer: dict[str, Any]) -> dict[str, Any]:
-    """Variables of templates/report.html.j2. `whole`: whether every record is drawn."""
+    """Variables of templates/report.html.j2 but for the case's number and the pack's name. `whole`:
+    whether every record is drawn."""
     request, subject = bundle.request, bundle.subject
     words = Words(request.language)
     people = People(bundle, words)
-    rows = Rows(bundle, people, words)
+    findings = by_weight(bundle.findings)
+    matches = Matches(findings, words)
+    rows = Rows(bundle, people, words, matches)
     drawn = _drawn(bundle.items, rows)
     hits = hits_of(bundle.alerts)
-    findings = sorted(bundle.findings, key=_by_weight)
     alerts = [_alert(one, bundle, people, rows, words) for one in findings[:MOST_ALERTS]]
     times = [one["first_time"] for one in bundle.alerts] + [one["time"] for one in bundle.alerts]
     level = max((int(one["rule"]["response"]) for one in bundle.alerts), default=0)
     return {
         "t": words,
         "language": request.language,
-        "case": bundle.case,
-        "name": bundle.name,
         "kind": subject.kind,
         "title": _title(bundle, people, words),
         "company": request.company,
@@ -50,11 +53,13 @@ def view(bundle: Bundle, signer: dict[str, Any]) -> dict[str, Any]:
         "alerts": alerts,
         "list": [_listed(one, people, words) for one in findings[:MOST_LISTED]],
         "count": len(bundle.findings),
-        "rules": _rules(bundle.findings, words),
+        "rules": _rules(bundle.findings, words, matches),
         "people": people.rows(),
         "conversations": rows.conversations(drawn, hits),
         "timeline": rows.timeline(drawn, hits),
-        "axis": axis([item for item in bundle.items if subject.since or rows.near(item)]),
+        "axis": axis(
+            [item for item in bundle.items if subject.since or rows.near(item)], people.right
+        ),
         "deeds": rows.deeds(drawn),
         "devices": rows.devices(),
         "digests": rows.digests(drawn, bundle.ledger),
@@ -71,13 +76,6 @@ def view(bundle: Bundle, signer: dict[str, Any]) -> dict[str, Any]:
         "moment": moment,
         "unmask": request.unmask,
     }
-
-
-def _by_weight(finding: Finding) -> tuple[bool, int, int, str]:
-    """The heaviest first, those taken back last."""
-    alert = finding.alert
-    taken_back = alert["status"] == RETRACTED
-    return taken_back, -int(alert["rule"]["response"]), alert["time"], alert["alert_id"]
 
 
 def _drawn(items: Sequence[Item], rows: Rows) -> list[Item]:
@@ -97,11 +95,13 @@ def _alert(
     alert = {**_OMITTED, **finding.alert}
     ids = {member["msgid"] for member in alert["members"]}
     members = [item for item in bundle.items if item.message.msgid in ids]
-    hits = rows.hits(hits_of([alert]), members)
+    hits = rows.hits(hits_of([alert]), members, alert["rule"]["digest"])
+    others = {key: rows_ for key, rows_ in hits_of(bundle.alerts).items() if key in ids}
     state, level = alert["response_state"], int(alert["rule"]["response"])
     listed = len(alert["members"])
     return {
         **alert,
+        "called": called(alert["rule"], words),
         "actor": people.label(alert["actor"]),
         "lead": plain(alert["summary"], unmask=bundle.request.unmask),
         "state": words.of(STATES[state]),
@@ -113,6 +113,7 @@ def _alert(
         "listed": listed,
         "beyond": alert["count"] - listed,
         "hits": hits[:MOST_HITS],
+        "why": why_of(finding, members, others, words, unmask=bundle.request.unmask),
         "more_hits": max(0, len(hits) - MOST_HITS),
         "numbers": [item.number for item in members],
     }
@@ -124,6 +125,7 @@ def _listed(finding: Finding, people: People, words: Words) -> dict[str, Any]:
         "id": alert["alert_id"],
         "time": alert["time"],
         "rule": alert["rule"],
+        "called": called(alert["rule"], words),
         "level": int(alert["rule"]["response"]),
         "level_text": words.of(LEVELS[int(alert["rule"]["response"])]),
         "actor": people.name(alert["actor"]),
@@ -132,7 +134,7 @@ def _listed(finding: Finding, people: People, words: Words) -> dict[str, Any]:
     }
 
 
-def _rules(findings: Sequence[Finding], words: Words) -> list[dict[str, Any]]:
+def _rules(findings: Sequence[Finding], words: Words, matches: Matches) -> list[dict[str, Any]]:
     """Each rule once, with what it is founded on and its text."""
     found: dict[str, dict[str, Any]] = {}
     for one in findings:
@@ -142,6 +144,8 @@ def _rules(findings: Sequence[Finding], words: Words) -> list[dict[str, Any]]:
             ref["digest"],
             {
                 **ref,
+                "called": called(ref, words),
+                "expressions": matches.expressions(ref["digest"]),
                 "ruleset": one.alert["ruleset"],
                 "legal": one.rule.legal,
                 "text": Whole(text),
@@ -163,7 +167,7 @@ def _severity(level: str, words: Words) -> str:
 def _title(bundle: Bundle, people: People, words: Words) -> str:
     subject, count = bundle.subject, len(bundle.findings)
     if subject.kind == ALERT:
-        return str(bundle.findings[0].alert["rule"]["title"])
+        return called(bundle.findings[0].alert["rule"], words)
     if subject.kind == PERSON:
         name = people.label(subject.id)
         return words(f"Conversations and alerts of {name}", f"{name} 的会话与告警")

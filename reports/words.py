@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from reports.case import EN
@@ -24,6 +25,10 @@ class Words(NamedTuple):
     def many(self, count: int, one: str, zh: str, more: str = "") -> str:
         """ "1 member", "2 members"; `more` where an s does not make the plural; `zh` has a %d."""
         return self(plural(count, one, more), zh % count)
+
+    def disguises(self, names: Iterable[str]) -> str:
+        """How a text was disguised (`rules.variant_names`), one after another."""
+        return self.listed([self.of(DISGUISES.get(name), name) for name in names])
 
     def listed(self, names: list[str]) -> str:
         """Names one after another."""
@@ -48,6 +53,18 @@ STATES = {
     "post_hoc": ("Found afterwards", "事后发现"),
     "delegated": ("Left to WeCom to intercept", "已委托企业微信拦截"),
     "enforced": ("Intercepted by this system", "已由本系统拦截"),
+}
+# the same of many alerts, each a sentence in front of a number
+STATE_COUNTS = {
+    "post_hoc": (
+        "found after it was said or done, when nothing could be stopped any more:",
+        "会话送达或行为发生之后才发现，已无从拦截：",
+    ),
+    "delegated": (
+        "left to a rule of WeCom's own to intercept (whether it did, WeCom's records say):",
+        "已委托企业微信的规则拦截（是否拦截以企业微信记录为准）：",
+    ),
+    "enforced": ("stopped by this system before it was sent:", "发出前已由本系统拦截："),
 }
 STATE_TEXTS = {
     "post_hoc": (
@@ -76,4 +93,31 @@ PARTIES = {
     "customer": ("customer", "客户"),
     "bot": ("robot", "机器人"),
     "system": ("system", "系统"),
+}
+DISGUISES = {
+    "chaizi": ("characters taken apart", "拆字"),
+    "chinese_digit": ("numbers in characters", "汉字数字"),
+    "circled": ("circled characters", "带圈字符"),
+    "combining": ("added marks", "附加符号"),
+    "compat": ("compatibility forms", "兼容字形"),
+    "confusable": ("look-alike characters", "形近字符"),
+    "digit_form": ("other forms of digits", "数字异体"),
+    "emoji": ("emoji read as words", "表情"),
+    "fullwidth": ("full-width characters", "全角字符"),
+    "gap": ("separated by signs", "符号分隔"),
+    "math": ("mathematical letters", "数学字母"),
+    "pinyin": ("pinyin or homophones", "拼音或谐音"),
+    "repeat": ("repeated characters", "重复字符"),
+    "split_msg": ("sent in pieces", "分条发送"),
+    "trad": ("traditional characters", "繁体字"),
+    "zero_width": ("invisible characters", "隐形字符"),
+}
+FIELDS = {
+    "text": ("text", "正文"),
+    "quoted": ("quoted text", "引用"),
+    "file.name": ("file name", "文件名"),
+    "link.title": ("link title", "链接标题"),
+    "link.url": ("link", "链接"),
+    "card.corpname": ("contact card", "名片"),
+    "sph.name": ("channel", "视频号"),
 }

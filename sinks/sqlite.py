@@ -22,6 +22,7 @@ from rules.operations import Handled, Incident, rank
 from sinks import rejected_table
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.fulltext import index_terms
+from sinks.own_file import keep_private
 
 SCHEMA_VERSION = 1
 _BUSY_MS = 5000
@@ -91,6 +92,7 @@ class SqliteSink:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            keep_private(self.path)  # evidence quotes what people wrote
             self._lock = self.path.with_name(self.path.name + ".lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

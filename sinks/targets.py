@@ -18,26 +18,28 @@ from sinks.archive.staff import departments_of
 from sinks.base import Sink
 from sinks.channels.made import sink_of
 from sinks.elasticsearch import ElasticsearchSink
-from sinks.ledger.checkpoint import Signs
+from sinks.ledger.checkpoint import HeadSigner
 from sinks.ledger.heads import ever_signed
 from sinks.redis import RedisSink
 from sinks.sqlite import SqliteSink
 from sinks.tenant_keys import tenant_keys
 
 
-def _nobody_signs() -> Signs:
+def _nobody_signs() -> HeadSigner:
     raise MingjianError(
         "only `mingjian deliver` writes to the archive",
         "只有 `mingjian deliver` 可以写归档",
     )
 
 
-def open_sinks(settings: Settings, open_signer: Callable[[], Signs] = _nobody_signs) -> list[Sink]:
+def open_sinks(
+    settings: Settings, open_signer: Callable[[], HeadSigner] = _nobody_signs
+) -> list[Sink]:
     """One sink for each target and each channel, not yet connected: `Sink.open` does that, each at
     its own time.
 
     Args:
-        open_signer: gives what an archive signs its ledger with.
+        open_signer: gives what an archive signs its ledger with, and knows its heads by.
 
     Raises:
         MingjianError: a kind that does not exist, two targets of one name, an address or a
@@ -52,7 +54,9 @@ def open_sinks(settings: Settings, open_signer: Callable[[], Signs] = _nobody_si
     ]
 
 
-def _archive(target: Target, settings: Settings, open_signer: Callable[[], Signs]) -> ArchiveSink:
+def _archive(
+    target: Target, settings: Settings, open_signer: Callable[[], HeadSigner]
+) -> ArchiveSink:
     return ArchiveSink(
         target.name,
         target.path,
@@ -71,7 +75,7 @@ def _archive(target: Target, settings: Settings, open_signer: Callable[[], Signs
     )
 
 
-def _sink(target: Target, settings: Settings, open_signer: Callable[[], Signs]) -> Sink:
+def _sink(target: Target, settings: Settings, open_signer: Callable[[], HeadSigner]) -> Sink:
     tenant = settings.tenant
     if target.kind == "sqlite":
         return SqliteSink(target.name, target.path)

@@ -13,6 +13,7 @@ import re
 import shlex
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -77,7 +78,11 @@ CursorOption = Annotated[
     str, typer.Option("--cursor", help="上一页给出的游标 · cursor the page before gave")
 ]
 _given: list[str] = []  # the common options of this run, for the commands that hints name
-_HINTED = re.compile(r"`(mingjian (?:alerts|deliver|detect|incidents|quarantine|report)\b[^`]*)`")
+_elsewhere: list[tuple[str, str]] = []  # what to say when its folders may be those of another place
+_HINTED = re.compile(
+    r"`(mingjian (?!ledger check|report verify|retention presets)"  # which take no settings
+    r"(?:alerts|archive|deliver|detect|incidents|ledger|quarantine|report|retention)\b[^`]*)`"
+)
 
 
 def language() -> str:
@@ -97,7 +102,25 @@ def say(en: str, zh: str) -> str:
 def settings_from(profile: str, config: str, overrides: list[str]) -> Settings:
     """Settings of the common options; what was given is said again in hints."""
     _given[:] = options_given(profile, config, overrides)
-    return load(profile, config or None, tuple(overrides))
+    settings = load(profile, config or None, tuple(overrides))
+    _elsewhere[:] = _missing_here(config, settings.data_dir)
+    return settings
+
+
+def _missing_here(config: str, data_dir: str) -> list[tuple[str, str]]:
+    """That the paths of a settings file lead nowhere from here, as they do from a wrong folder."""
+    place = Path(data_dir)
+    if not config or place.is_absolute() or place.exists():
+        return []
+    if Path(config).absolute().parent == Path.cwd():
+        return []
+    return [
+        (
+            f"relative paths in {config} count from the current folder; from here data_dir is"
+            f" {place.absolute()}, which is not there",
+            f"{config} 中的相对路径以当前目录为准；在这里 data_dir 是 {place.absolute()}，并不存在",
+        )
+    ]
 
 
 def options_given(profile: str, config: str, overrides: list[str]) -> list[str]:
@@ -137,5 +160,7 @@ def report(error: MingjianError) -> None:
     """Print an error for a person: what was wrong, then what to do."""
     what, fix = error.text(language())
     err.print(f"[bold red]✗[/] {escape(what)}", soft_wrap=True)
-    if fix:
-        err.print(f"  [dim]→[/] {escape(with_options(fix))}", soft_wrap=True)
+    more = [say(*words) for words in _elsewhere]
+    for one in (with_options(fix) if fix else "", *more):
+        if one:
+            err.print(f"  [dim]→[/] {escape(one)}", soft_wrap=True)

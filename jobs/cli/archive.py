@@ -11,8 +11,14 @@ import typer
 from desk.desk import CHECKED, MAX_PAGE
 from desk.roles import CHECK
 from desk.shown import Gone
-from jobs.archive import archive_target, desk_of, open_ledger, open_parts
-from jobs.cli import archive_custody, archive_keys, archive_media, archive_rebuild
+from jobs.archive import archive_target, desk_of, ledger_folder, open_ledger, open_parts
+from jobs.cli import (
+    archive_custody,
+    archive_keys,
+    archive_media,
+    archive_rebuild,
+    archive_renew,
+)
 from jobs.cli.alert_list import milliseconds
 from jobs.cli.app import (
     ConfigOption,
@@ -30,6 +36,7 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.cli.archive_advice import noting, print_archive_advice
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.archive_text import print_message, print_messages
 from jobs.cli.faults import print_faults
@@ -59,6 +66,7 @@ def register(app: typer.Typer) -> None:
     archive_keys.register(archive_app)
     archive_media.register(archive_app)
     archive_rebuild.register(archive_app)
+    archive_renew.register(archive_app)
     app.add_typer(archive_app)
 
 
@@ -71,7 +79,10 @@ def register(app: typer.Typer) -> None:
 def search(
     *,
     text: Annotated[
-        str, typer.Option("--text", "-t", help="其中的文字，至少两字 · words in it, two or more")
+        str,
+        typer.Option(
+            "--text", "-t", help="其中的文字，至少两个字 · words in it: two letters at least"
+        ),
     ] = "",
     sender: Annotated[str, typer.Option("--from", help="发送者 · sender")] = "",
     receiver: Annotated[str, typer.Option("--to", help="接收者 · receiver")] = "",
@@ -131,6 +142,8 @@ def search(
         )
     if not page.messages:
         out.print(say("no message", "没有消息"))
+        if text:
+            err.print(say(*_AS_WRITTEN), style="dim", soft_wrap=True)
         return
     print_messages(out, page.messages)
     if following:
@@ -228,7 +241,10 @@ def check(
             told=lambda stored, _lines: files.append(stored),
         )
 
-    faults = print_faults(everything, say("messages", "消息"), output)
+    places: set[str] = set()
+    faults = print_faults(
+        lambda told: noting(everything(told), places), say("messages", "消息"), output
+    )
     seen = sound[0]
     damage = desk.note_found(
         CHECKED, role, faults=faults, messages=seen.messages, files=files[0], size=seen.signed
@@ -240,15 +256,16 @@ def check(
         emit({"faults": faults, **seen._asdict(), "files": files[0]})
     elif faults:
         out.print(say(f"{plural(faults, 'fault')}", f"{faults} 处不符"), style="bold red")
+        print_archive_advice(places, ledger_folder(archive))
     else:
-        count = f"{seen.deleted:,}"
-        went = say(f", {count} deleted by plan", f"（其中 {count} 条已按计划删除）")
+        there, count = seen.messages - seen.deleted, f"{seen.deleted:,}"
+        went = say(f", {count} deleted by plan", f"，按计划删除 {count} 条")
         gone = went if seen.deleted else ""
         out.print(
             say(
-                f"[green]✓[/] {plural(seen.messages, 'message')}{gone} in"
-                f" {plural(seen.segments, 'segment')}: ledger, index and segments agree",
-                f"[green]✓[/] {seen.messages:,} 条消息{gone}、{seen.segments:,} 个分段："
+                f"[green]✓[/] {plural(there, 'message')} in"
+                f" {plural(seen.segments, 'segment')}{gone}: ledger, index and segments agree",
+                f"[green]✓[/] {there:,} 条消息、{seen.segments:,} 个分段{gone}："
                 "账本、索引与分段一致",
             ),
             soft_wrap=True,
@@ -262,6 +279,15 @@ def check(
             )
     if faults:
         raise typer.Exit(EXIT_FINDINGS)
+
+
+_AS_WRITTEN = (
+    "looked for in the text as it was written; case and width of letters do not matter. What is set"
+    " between letters hides words (6222 0212, 稳 赚, characters that are not seen): look for a part"
+    " of them, or with --hit for what a rule found",
+    "按原文检索，不分大小写与全半角。字间夹有其他字符（6222 0212、稳 赚、不可见字符）便找不到："
+    "请检索其中一段，或用 --hit 查找被规则命中的消息",
+)
 
 
 def _before(cursor: str) -> int | None:

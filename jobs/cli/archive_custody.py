@@ -13,7 +13,7 @@ from desk.desk import EXPORTED_BOOK, UNMASKED, Desk
 from desk.roles import READ_CUSTODY, reason_given
 from desk.written_files import write_noted
 from jobs.archive import archive_target, desk_of, open_index
-from jobs.cli.alert_list import milliseconds
+from jobs.cli.alert_list import milliseconds, when
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -32,12 +32,16 @@ from jobs.cli.app import (
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.custody_table import CustodyTable
 from jobs.cli.custody_words import ACTIONS, is_unmasked
-from jobs.cli.words import plural
+from jobs.cli.words import plural, visible
+from reports.masking import mask_numbers
 from rules.alert import sm3_raw
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.archive.custody import BookDamaged, Line, named_leaves
+from sinks.archive.disposing import disposals_of
 from sinks.archive.leaves import CUSTODY, OtherLeaf
+from sinks.archive.renewed_book import Renewal, lost_of
 from sinks.archive.rows import ArchiveIndex
+from sinks.archive.search import as_leaf, leaf_by_id
 
 
 def register(app: typer.Typer) -> None:
@@ -65,9 +69,12 @@ def custody(
         ),
     ] = "",
     message: Annotated[
-        int | None,
-        typer.Option("--message", min=0, help="涉及第几条消息 · about the message of this number"),
-    ] = None,
+        str,
+        typer.Option(
+            "--message",
+            help="涉及此消息：编号或消息编号 · about this message: its number or id",
+        ),
+    ] = "",
     since: SinceOption = "",
     until: UntilOption = "",
     file: Annotated[
@@ -96,14 +103,18 @@ def custody(
     reason = reason_given(why, READ_CUSTODY) if file is not None else " ".join(why.split())
     asked = {"who": who, "action": action, "since": first, "until": last}
     asked = {key: value for key, value in asked.items() if value}
-    if message is not None:
-        asked["of_message"] = message
+    if message:
+        number = as_leaf(message.removeprefix("#"))
+        asked["of_message"] = message if number is None else number
     index = open_index(settings, archive)
-    seen = _Seen(index, index.positions().get(CUSTODY, 0))
+    wanted_message = _Message(index, message) if message else None
+    with desk.book.open() as there:
+        renewal = desk.book.renewal(there)
+    seen = _Seen(index, index.positions().get(CUSTODY, 0), renewal)
     wanted = (
         (line, entered)
         for line, entered in seen.lines(desk.custody(reason, **asked))
-        if _fits(line, who, action, message, first, last)
+        if _fits(line, who, action, wanted_message, first, last)
     )
     if file is not None:
         count = _copied(desk, wanted, file, role, reason, asked)
@@ -130,39 +141,82 @@ def custody(
 class _Seen:
     """Counts the book's lines while they are read, and compares each with the ledger.
 
-    `reached` is how many lines the ledger has.
+    `reached` is how many lines the ledger has; `renewal`: that the book was begun anew.
     """
 
-    def __init__(self, index: ArchiveIndex, reached: int) -> None:
-        self._index, self.reached = index, reached
-        self.count = self.missing = self.waiting = 0
+    def __init__(self, index: ArchiveIndex, reached: int, renewal: Renewal | None) -> None:
+        self._index, self.reached, self.renewal = index, reached, renewal
+        self.count = self.missing = self.waiting = self.last = self.first_missing = 0
+        self.numbers: list[int] = []  # of a book begun anew
         self.damaged: BookDamaged | None = None
 
     def lines(self, book: Iterator[Line]) -> Iterator[tuple[Line, bool]]:
         """Each line, and whether it is in the ledger; up to where the book is damaged."""
         try:
             for line in book:
-                self.count += 1
+                self.count, self.last = self.count + 1, line.number
+                if self.renewal is not None:
+                    self.numbers.append(line.number)
                 leaf = OtherLeaf(CUSTODY, str(line.number), sm3_raw(line.raw))
                 entered = bool(self._index.entered([leaf]))
-                self.missing += not entered and line.number <= self.reached
+                if not entered and self._due(line.number):
+                    self.missing += 1
+                    self.first_missing = self.first_missing or line.number
                 self.waiting += not entered and line.number > self.reached
                 yield line, entered
         except BookDamaged as error:
-            self.damaged = error
+            self.damaged = error.sure(
+                self.reached,
+                lambda number, sm3: bool(
+                    self._index.entered([OtherLeaf(CUSTODY, str(number), sm3)])
+                ),
+            )
+
+    def _due(self, number: int) -> bool:
+        """Whether the ledger has to have a line of this number."""
+        new = self.renewal
+        if new and new.told.entered < number < new.number:
+            return False  # it was written behind the damage, where nothing was entered any more
+        return number <= self.reached
 
     def wrong(self) -> bool:
         """Whether the book is not what was written."""
-        return self.damaged is not None or bool(self.missing) or self.reached > self.count
+        return self.damaged is not None or bool(self.missing) or self.reached > self.last
 
 
-def _fits(line: Line, who: str, action: str, message: int | None, first: int, last: int) -> bool:
+class _Message:
+    """A message by its number or id, also one that was deleted, or that nobody ever found."""
+
+    def __init__(self, index: ArchiveIndex, given: str) -> None:
+        leaf = as_leaf(given.removeprefix("#"))
+        self._names = {given.removeprefix("#")}
+        self._leaves = {leaf} if leaf is not None else set[int]()
+        if leaf is None:
+            there = leaf_by_id(index, given)
+            self._leaves |= {one.leaf for one in disposals_of(index).buried_as(given)}
+            self._leaves |= set() if there is None else {there}
+        self._names |= {str(one) for one in self._leaves}
+
+    def named_in(self, details: dict[str, Any]) -> bool:
+        """Whether a deed was done with it, or somebody wanted it."""
+        spans = named_leaves(details)
+        if any(first <= leaf <= last for first, last in spans for leaf in self._leaves):
+            return True
+        query = details.get("query")
+        asked = query.get("msgid") if isinstance(query, dict) else None
+        given = (details.get("message"), details.get("msgid"), asked)
+        return any(str(one).removeprefix("#") in self._names for one in given if one is not None)
+
+
+def _fits(
+    line: Line, who: str, action: str, message: _Message | None, first: int, last: int
+) -> bool:
     deed = line.deed
     if who not in ("", deed.who) or deed.at < first or (last and deed.at > last):
         return False
     if action not in ("", deed.action) and not (action == UNMASKED and is_unmasked(deed)):
         return False
-    return message is None or any(a <= message <= b for a, b in named_leaves(deed.details))
+    return message is None or message.named_in(deed.details)
 
 
 def _told(line: Line, *, entered: bool) -> dict[str, Any]:
@@ -202,12 +256,12 @@ def _sum(seen: _Seen, *, quiet: bool) -> None:
         err.print(
             say(
                 f"✗ {plural(missing, 'line')} {'is' if missing == 1 else 'are'} not what was"
-                " entered in the ledger",
-                f"✗ 有 {missing} 行与账本中登记的不同",
+                f" entered in the ledger, the first is line {seen.first_missing:,}",
+                f"✗ 有 {missing} 行与账本中登记的不同，最早的是第 {seen.first_missing:,} 行",
             ),
             style="bold red",
         )
-    if seen.damaged is None and reached > lines:
+    if seen.damaged is None and reached > seen.last:
         err.print(
             say(
                 f"✗ the ledger has {plural(reached, 'line')} of this book, and it has {lines}: its"
@@ -216,12 +270,40 @@ def _sum(seen: _Seen, *, quiet: bool) -> None:
             ),
             style="bold red",
         )
+    if seen.renewal is not None and seen.damaged is None:
+        _print_renewal(seen.renewal, lost_of(seen.renewal.number, seen.numbers))
     if quiet or seen.wrong():
         return
     words = say(f"{plural(lines, 'line')}, an unbroken chain", f"{lines} 行，链条完整")
+    if (new := seen.renewal) is not None:
+        words = say(
+            f"{plural(lines, 'line')}; an unbroken chain from line {new.number:,} on, and in front"
+            " of it what is still relied on",
+            f"{lines} 行；自第 {new.number:,} 行起链条完整，之前的为仍可采信的行",
+        )
     if seen.waiting:
         words += say(f"; {seen.waiting} not in the ledger yet", f"；{seen.waiting} 行尚未登入账本")
     err.print(words, style="dim")
+
+
+def _print_renewal(new: Renewal, lost: list[tuple[int, int]]) -> None:
+    """That the book before was damaged, for as long as this one lasts."""
+    which = ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in lost)
+    who, why, told = visible(new.who), visible(mask_numbers(new.why)), new.told
+    gone = say(f"; of its lines not relied on: {which}", f"；其中不再采信的行：{which}")
+    err.print(
+        say(
+            f"! the custody book before this one {told.wrong}. It was begun anew at line"
+            f" {new.number:,} on {when(new.at)} by {who} (because: {why}); the damaged one is kept"
+            f" as {told.aside}, SM3 {told.aside_sm3}",
+            f"! 保管记录曾损坏；{who} 于 {when(new.at)} 自第 {new.number:,} 行重新开始"
+            f"（事由：{why}）；损坏的一本存为 {told.aside}，SM3 {told.aside_sm3}",
+        )
+        + (gone if lost else ""),
+        style="bold yellow",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _no_action(given: str) -> MingjianError:

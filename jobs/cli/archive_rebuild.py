@@ -12,7 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from config.settings import Settings, Target
 from desk.roles import KEYS
-from jobs.archive import archive_target, desk_of, ledger_folder, nothing_yet
+from jobs.archive import (
+    archive_target,
+    desk_of,
+    known_head,
+    ledger_folder,
+    nothing_yet,
+    trusted,
+)
 from jobs.cli.app import (
     ConfigOption,
     Output,
@@ -28,6 +35,7 @@ from jobs.cli.app import (
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.words import plural
+from jobs.ledger_signer import signed_by
 from rules.decode import Decoder
 from rules.errors import EXIT_FINDINGS, MingjianError
 from sinks.archive.check import Fault
@@ -35,7 +43,7 @@ from sinks.archive.key_versions import require_versions
 from sinks.archive.keys import KeyMissing, KeyRefused, TenantKeys
 from sinks.archive.places import fresh_index_of, index_of, objects_of
 from sinks.archive.rebuilding import Rebuilt, rebuild
-from sinks.archive.sink import INDEX_FILE, origin_of
+from sinks.archive.sink import INDEX_FILE
 from sinks.ledger.heads import ever_signed
 from sinks.ledger.log import Ledger
 from sinks.tenant_keys import tenant_keys
@@ -68,10 +76,12 @@ def rebuild_index(
     archive = archive_target(settings, target)
     desk = desk_of(settings, archive)
     role = desk.allow(KEYS)
-    if not ever_signed(ledger_folder(archive)):
+    head = known_head(settings, archive)
+    if not ever_signed(ledger_folder(archive)) and not head.size:
         raise nothing_yet(archive)
     keys = tenant_keys(settings)
     known = _known(settings, archive, keys)
+    name, public = trusted(settings)
     faults: list[Fault] = []
 
     def wrong(fault: Fault) -> None:
@@ -79,8 +89,15 @@ def rebuild_index(
         _print(fault, output)
 
     reason = " ".join(why.split())
-    folder, origin = ledger_folder(archive), origin_of(settings.tenant)
-    with closing(Ledger(folder, origin, at_least=known)) as ledger:
+    with closing(
+        Ledger(
+            ledger_folder(archive),
+            name,
+            at_least=known,
+            known=head,
+            trusts=lambda note: signed_by(note, name, public),
+        )
+    ) as ledger:
         desk.note(REBUILDING, role, reason, entries=ledger.size)
         made = _made(settings, archive, keys, ledger, wrong)
         counts = made.counts._asdict()

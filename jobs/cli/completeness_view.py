@@ -72,6 +72,17 @@ def show(found: Completeness, by: str) -> None:
                 Text(f"  ? {name.removeprefix('delivered ')}: {say(why, why_zh(why))}", "yellow"),
                 soft_wrap=True,
             )
+    if not lines and not found.unreadable:
+        out.print(
+            Text(
+                say(
+                    "  – nothing was collected, read or told in these hours: there is nothing to"
+                    " compare",
+                    "  – 这段时间内没有采集、读取或输出任何记录：没有可核对的内容",
+                )
+            ),
+            soft_wrap=True,
+        )
     _print_rest(found)
 
 

@@ -14,13 +14,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from desk.roles import ROLE_NAMES
+from desk.roles import role_words
 from jobs.cli.alert_list import when
 from jobs.cli.app import say
 from jobs.cli.custody_words import action_words, details_words, is_unmasked, what, why_words
 from jobs.cli.words import visible
 from rules.zone import SHANGHAI
 from sinks.archive.custody import Line
+from sinks.archive.renewed_book import RENEWED
 
 _TABLE = 140  # cells that make a table worth it
 _AT_ONCE = 500  # rows whose columns are made equally wide
@@ -33,6 +34,7 @@ _STYLES = {
     "hold_lifted": "yellow",
     "disposal_approved": "yellow",
     "messages_deleted": "bold yellow",
+    RENEWED: "bold red",
 }
 
 
@@ -113,7 +115,7 @@ def _headings() -> tuple[str, ...]:
 
 def _cells(line: Line) -> _Cells:
     deed = line.deed
-    role = say(*ROLE_NAMES.get(deed.role, (deed.role, deed.role))) if deed.role else "-"
+    role = say(*role_words(deed.role)) if deed.role else "-"
     style = "bold yellow" if is_unmasked(deed) else _STYLES.get(deed.action, "cyan")
     return _Cells(
         Text(str(line.number), "dim"),

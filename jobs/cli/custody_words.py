@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from desk.desk import EXPORTED, UNMASKED
-from desk.roles import RIGHT_NAMES
+from desk.roles import RIGHT_NAMES, ROLE_NAMES
 from jobs.cli.alert_list import SHORT_ID, when
 from jobs.cli.app import say
 from jobs.cli.retention_text import SHORT, scope_words
@@ -17,6 +19,7 @@ from jobs.cli.words import message_type, plural, visible
 from reports.masking import mask_numbers
 from rules.retention.holds import HoldScope
 from sinks.archive.custody import Deed, named_leaves
+from sinks.archive.renewed_book import RENEWED
 
 ACTIONS = {
     "searched": ("searched", "检索"),
@@ -32,7 +35,9 @@ ACTIONS = {
     "checked": ("checked", "核查"),
     "rotated_keys": ("rotated keys", "轮换密钥"),
     "changed_passphrase": ("changed the passphrase", "更换口令"),
+    "set_access": ("said who may do what", "设定各人的权限"),
     "mended_heads": ("mended the ledger's history of heads", "重建账本签名头历史"),
+    RENEWED: ("began the custody book anew", "重新开始保管记录"),
     "rebuilding_index": ("began to rebuild the index", "开始重建索引"),
     "rebuilt_index": ("rebuilt the index", "重建索引"),
     "retention_set": ("set the retention schedule", "启用留存策略"),
@@ -52,12 +57,17 @@ _PACKS = {
     "person": ("about a person", "个人期间"),
     "month": ("monthly report", "月报"),
 }
+_BETWEEN = re.compile(r"[^0-9A-Za-z]+")
+# a mobile number; the number of an identity card, with a day of birth in it
+_OF_PERSON = re.compile(
+    r"(?:86)?1[3-9]\d{9}|[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]"
+)
 _SHOWN = 4  # numbers of messages, ids: who wants all asks for JSON
 # Said in other words, or for machines alone.
 _UNSAID = {
     "leaf", "leaves", "file", "pack", "plan", "hold", "about", "message", "alert", "alerts",
     "msgid", "sm3", "manifest_sm3", "file_sm3", "file_sha256", "object", "unmasked", "digest",
-    "request", "size",
+    "request", "size", "aside_sm3", "relied_on", "entered", "by_ledger",
 }  # fmt: skip
 
 
@@ -89,6 +99,8 @@ def what(deed: Deed) -> str:
                 shown = str(value)[:SHORT_ID]
             else:  # the name of a pack is no number of a person's, however many digits it has
                 shown = str(value) if key == "pack" else _said(value)
+            if key == "message":
+                shown = message_words(value)
             parts.append(f"{say(en, zh)} {shown}")
     if isinstance(plan := details.get("plan"), str):
         parts.append(say(f"plan {plan[:SHORT]}", f"计划 {plan[:SHORT]}"))
@@ -146,6 +158,15 @@ def _messages(details: dict[str, Any]) -> list[str]:
     return [f"{words} ({', '.join(told[:_SHOWN])}{', …' * (len(told) > _SHOWN)})"]
 
 
+def message_words(value: Any) -> str:
+    """The number or id of a message, as it was given. An id is full of digits and is nobody's
+    number: it is masked when a part of it, or all of it, is a telephone's or a person's."""
+    given = str(value)
+    plain = unicodedata.normalize("NFKC", given)
+    parts = [*_BETWEEN.split(plain), _BETWEEN.sub("", plain)]
+    return mask_numbers(given) if any(map(_OF_PERSON.fullmatch, parts)) else given
+
+
 def _said(value: Any) -> str:
     """A value that somebody gave, numbers of people masked."""
     if isinstance(value, str | int | float):
@@ -179,6 +200,8 @@ def _query(asked: Any) -> str:
         value = asked[key]
         if key in ("since", "until") and isinstance(value, int):
             parts.append(_time(key, value))
+        elif key == "msgid":
+            parts.append(f"{say(*_ASKED[key])} {message_words(value)}")
         elif key == "type":
             parts.append(f"{say(*_ASKED[key])} {message_type(str(value))}")
         else:
@@ -187,7 +210,7 @@ def _query(asked: Any) -> str:
 
 
 def _time(key: str, value: Any) -> str:
-    words = {"since": ("from", "自"), "until": ("until", "至"), "effective": ("from", "自")}[key]
+    words = {"since": ("since", "自"), "until": ("until", "至"), "effective": ("from", "自")}[key]
     shown = when(value) if isinstance(value, int) else _said(value)
     return say(f"{words[0]} {shown}", f"{words[1]} {shown}")
 
@@ -213,6 +236,17 @@ def _count(one: str, zh: str, many: str = "") -> Callable[[Any], str]:
 
 def _label(en: str, zh: str) -> Callable[[Any], str]:
     return lambda value: say(f"{en} {_list(value)}", f"{zh} {_list(value)}")
+
+
+def _people(value: Any) -> str:
+    named = [
+        (
+            _said(one["account"]),
+            say("/", "／").join(say(*ROLE_NAMES[role]) for role in one["roles"]),
+        )
+        for one in value
+    ]
+    return say(", ", "、").join(f"{account} {roles}" for account, roles in named)
 
 
 _TOLD: dict[str, Callable[[Any], str]] = {
@@ -250,7 +284,12 @@ _TOLD: dict[str, Callable[[Any], str]] = {
     "by": _label("by", "署名"),
     "who": _label("of the account", "账号"),
     "action": _label("of the kind", "类别"),
-    "of_message": _label("about message", "涉及消息"),
+    "of_message": lambda value: say("about message ", "涉及消息 ") + message_words(value),
+    "people": _people,
+    "counted": lambda _value: say("counted the words that were hit", "统计命中的词"),
     "path": _label("path", "路径"),
+    "aside": lambda value: say(f"the damaged one is kept as {value}", f"损坏的一本存为 {value}"),
+    "wrong": lambda value: say(f"which {value}", str(value)),
+    "part": lambda value: say(f"the {value}", {"ledger": "账本"}.get(value, value)),
     "to": _label("into", "写入"),
 }  # fmt: skip

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -30,8 +30,10 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
+from jobs.cli.retention_text import print_state
 from jobs.delivery.lane import LaneState
 from jobs.logs import configure
+from jobs.retention import Taken, lines_entered, taken_since
 from rules.errors import EXIT_FINDINGS
 
 _STATES = {
@@ -103,6 +105,7 @@ def deliver(
         if any(state.state in ("stopped", "faulty") for state in report.targets):
             raise typer.Exit(EXIT_FINDINGS)
         return
+    before = lines_entered(settings)
     if sys.stderr.isatty() and not json_logs:
         # drawn when something changed, so that a recorded session is not one table after another
         with Live(console=err, auto_refresh=False) as live:
@@ -122,13 +125,20 @@ def deliver(
                 out.print(_table(seen.states))
         if json_logs:
             out.print(_table(report.targets))
-    conclude(report)
+    taken = taken_since(settings, before)
+    _of_books(taken)
+    conclude(report, {name: one.lines for name, one in taken.items() if one.plans})
 
 
-def conclude(report: delivery.DeliverReport) -> None:
+def conclude(report: delivery.DeliverReport, of_books: Mapping[str, int] | None = None) -> None:
     """What is to be said below the table. Raises typer.Exit(1) when a target was given up, or
-    something is wrong with one."""
-    if any(state.duplicates for state in report.targets):
+    something is wrong with one.
+
+    Args:
+        of_books: how many of what was there already may be lines of its custody book, by target.
+    """
+    of_books = of_books or {}
+    if any(state.duplicates > of_books.get(state.target, 0) for state in report.targets):
         out.print(say(*_REPEATS), style="dim")
     faulty = [state for state in report.targets if state.state == "faulty"]
     for state in faulty:  # whole: the table cuts it where the line ends
@@ -149,6 +159,24 @@ def conclude(report: delivery.DeliverReport) -> None:
         )
         raise typer.Exit(EXIT_FINDINGS)
     out.print(say(f"delivered in {report.seconds:.1f} s", f"投递用时 {report.seconds:.1f} 秒"))
+
+
+def _of_books(taken: Mapping[str, Taken]) -> None:
+    """What of the counts are lines of a custody book, and what deletions did: they enter lines by
+    themselves, which are there already when the book is read."""
+    for name, one in taken.items():
+        en, zh = "", ""
+        if one.plans:
+            en = "; what a deletion had entered by itself was already there"
+            zh = "；删除时自行登记过的计入“已存在”"
+        lines = "is a line" if one.lines == 1 else "are lines"
+        words = say(
+            f"{name}: {one.lines:,} of these {lines} of its custody book{en}",
+            f"{name}：其中 {one.lines:,} 条是保管记录的行{zh}",
+        )
+        out.print(words, style="dim", soft_wrap=True, markup=False)
+        for state in one.plans:
+            print_state(out, state)
 
 
 class _Seen:

@@ -32,7 +32,7 @@ COMMANDS = {
     "canary": ("canary",),
     "completeness": ("completeness",),
     "doctor": ("doctor",),
-    "archive": ("archive",),
+    "archive": ("archive", "archive_access"),
     "ledger": ("ledger",),
     "retention": ("retention",),
     "report": ("report",),

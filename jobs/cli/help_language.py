@@ -12,10 +12,11 @@ import re
 from typing import Any
 
 import typer
-from rich.cells import cell_len
+from rich.text import Text
 from typer import rich_utils
 
-_NARROW = 24  # cells that the narrowest table has
+_MAKES_TEXT = "_make_rich_text"
+_as_typer_makes_it = getattr(rich_utils, _MAKES_TEXT)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _EXAMPLES = re.compile(r"例 · examples?[:：]\s*(.*)", re.DOTALL)
 _TITLES = {
@@ -34,6 +35,7 @@ def translate(command: Any, language: str) -> None:
     if language == "zh":
         for name, words in _TITLES.items():
             setattr(rich_utils, name, words)
+        setattr(rich_utils, _MAKES_TEXT, _folded)
     _translate(command, language)
 
 
@@ -65,11 +67,13 @@ def _part(paragraph: str, language: str) -> str:
     return paragraph if bool(_HAN.search(paragraph)) == (language == "zh") else ""
 
 
-def _breakable(text: str) -> str:
-    """Chinese that may be broken after a clause: a table cuts off a word that is too long."""
-    if cell_len(text) <= _NARROW:
-        return text
-    return re.sub(r"(?<=[，；])(?=\S)|(?=（)", " ", text)
+def _folded(**given: Any) -> Any:
+    """Text of a help that may be broken anywhere: Chinese has no blanks between words, and a table
+    would cut off what is one word to it."""
+    text = _as_typer_makes_it(**given)
+    if isinstance(text, Text):
+        text.overflow = "fold"
+    return text
 
 
 def _translate(command: Any, language: str) -> None:
@@ -78,10 +82,10 @@ def _translate(command: Any, language: str) -> None:
             words = in_language(text, language)
             setattr(command, name, words[:1].upper() + words[1:])
     if command.help and not command.short_help:  # what a list of commands shows
-        command.short_help = _breakable(command.help.partition("\n\n")[0])
+        command.short_help = command.help.partition("\n\n")[0]
     for parameter in command.params:
         if text := getattr(parameter, "help", None):
-            parameter.help = _breakable(in_language(text, language))
+            parameter.help = in_language(text, language)
     show_help = command.get_help_option(typer.Context(command))
     if show_help is not None:
         show_help.help = _SHOW_HELP[language]

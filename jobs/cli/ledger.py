@@ -1,18 +1,23 @@
 """`mingjian ledger …`: what was signed, whether it is whole, and proofs for whoever asks.
 
-The ledger holds digests and no content, so nobody's right to look is asked for here.
+The ledger holds digests and no content, so what shows heads and gives proofs asks nobody's right.
+Checking it is for the auditor and the administrator, and a line of the custody book.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from config.settings import Settings
+from desk.desk import CHECKED
+from desk.roles import CHECK
 from jobs.archive import (
     archive_target,
+    desk_of,
     known_head,
     ledger_folder,
     open_index,
@@ -29,9 +34,11 @@ from jobs.cli.app import (
     SetOption,
     emit,
     out,
+    report,
     say,
     settings_from,
 )
+from jobs.cli.archive_advice import noting, print_ledger_advice
 from jobs.cli.archive_options import TargetOption
 from jobs.cli.faults import print_faults
 from jobs.cli.ledger_text import print_checked
@@ -43,7 +50,8 @@ from rules.errors import EXIT_FINDINGS
 from sinks.archive.search import as_leaf, leaf_by_id
 from sinks.archive.sink import origin_of
 from sinks.ledger.audit import audit
-from sinks.whole_file import write_whole
+from sinks.ledger.damage import Damage
+from sinks.ledger.heads import read_heads
 
 ledger_app = typer.Typer(
     name="ledger",
@@ -83,7 +91,7 @@ def show(
     settings = settings_from(profile, config, overrides)
     archive = archive_target(settings, target)
     ledger = open_ledger(settings, archive, as_it_is=True)
-    for note in reversed(ledger.notes[-limit:]):
+    for note in ledger.newest(limit):
         head = note.checkpoint
         if output is Output.json:
             emit({"origin": head.origin, "size": head.size, "root": head.root.hex(),
@@ -111,27 +119,43 @@ def verify(
 ) -> None:
     """Audit it."""
     settings = settings_from(profile, config, overrides)
-    name, public = _trusted(settings, key)
     archive = archive_target(settings, target)
+    desk = desk_of(settings, archive)
+    role = desk.allow(CHECK)
+    name, public = _trusted(settings, key)
     folder, known = ledger_folder(archive), known_head(settings, archive)
+    looked_at = 0
+
+    def everything(progress: Callable[[int, int], None]) -> Iterator[Damage]:
+        def counted(done: int, of: int) -> None:
+            nonlocal looked_at
+            looked_at = done
+            progress(done, of)
+
+        return audit(folder, lambda note: signed_by(note, name, public), counted, known)
+
+    places: set[str] = set()
     faults = print_faults(
-        lambda progress: audit(folder, lambda note: signed_by(note, name, public), progress, known),
-        say("entries", "条目"),
-        output,
+        lambda told: noting(everything(told), places), say("entries", "条目"), output
     )
+    damage = desk.note_found(CHECKED, role, part="ledger", faults=faults, entries=looked_at)
+    if damage is not None:  # of the custody book: that this was looked at stands nowhere
+        report(damage)
+        faults += 1
     if faults:
         if output is not Output.json:
             out.print(say(plural(faults, "damaged place"), f"{faults} 处损坏"), style="bold red")
+            print_ledger_advice(places, folder)
         raise typer.Exit(EXIT_FINDINGS)
-    ledger = open_ledger(settings, archive_target(settings, target))
+    heads = len(read_heads(folder).usable)  # none of them is one that does not count
     if output is Output.json:
-        emit({"faults": 0, "size": ledger.size, "heads": len(ledger.notes)})
+        emit({"faults": 0, "size": looked_at, "heads": heads})
         return
     out.print(
         say(
-            f"[green]✓[/] {plural(ledger.size, 'entry', 'entries')},"
-            f" {plural(len(ledger.notes), 'signed head')}: each extends the one before",
-            f"[green]✓[/] {ledger.size:,} 条，{len(ledger.notes)} 个签名头，逐一延续",
+            f"[green]✓[/] {plural(looked_at, 'entry', 'entries')},"
+            f" {plural(heads, 'signed head')}: each extends the one before",
+            f"[green]✓[/] {looked_at:,} 条，{heads} 个签名头，逐一延续",
         )
     )
 
@@ -147,7 +171,7 @@ def prove(
     which: Annotated[
         str, typer.Argument(metavar="MESSAGE", help="编号或消息编号 · its number or id")
     ],
-    file: Annotated[Path | None, typer.Option("--out", help="写入文件 · write a file")] = None,
+    file: ledger_outside.OutOption = None,
     target: TargetOption = "",
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
@@ -163,8 +187,7 @@ def prove(
     if file is None:
         typer.echo(proof.decode())
         return
-    write_whole(file, proof + b"\n", mode=0o644)
-    out.print(say(f"[green]✓[/] {file}", f"[green]✓[/] {file}"), soft_wrap=True)
+    ledger_outside.write_out(settings, file, proof + b"\n")
 
 
 @ledger_app.command(

@@ -25,6 +25,7 @@ from jobs.cli.archive_options import TargetOption
 from jobs.cli.words import plural
 from jobs.clock import now_ms
 from jobs.given_file import given_file
+from jobs.handed_file import write_new
 from jobs.stamping import stamp_newest
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.ledger.checkpoint import Note, read_note
@@ -33,7 +34,8 @@ from sinks.ledger.heads import read_heads
 from sinks.ledger.stamps import Stamp, stamps, strangers
 from sinks.ledger.unproven import Unproven
 from sinks.ledger.witness import SAME, compare, read_witness, witness_text
-from sinks.whole_file import write_whole
+
+OutOption = Annotated[Path | None, typer.Option("--out", help="写入文件 · write a file")]
 
 
 def register(app: typer.Typer) -> None:
@@ -170,7 +172,7 @@ def hand(
     given: Annotated[
         Path, typer.Option("--given", help="此前给出的签名头或证明 · the head given before")
     ],
-    file: Annotated[Path | None, typer.Option("--out", help="写入文件 · write a file")] = None,
+    file: OutOption = None,
     target: TargetOption = "",
     profile: ProfileOption = "embedded",
     config: ConfigOption = "",
@@ -186,7 +188,12 @@ def hand(
     if file is None:
         typer.echo(bytes(handed).decode(), nl=False)
         return
-    write_whole(file, bytes(handed), mode=0o644)
+    write_out(settings, file, bytes(handed))
+
+
+def write_out(settings: Settings, file: Path, data: bytes) -> None:
+    """Write a proof to a new file, and say so. Raises MingjianError: see `write_new`."""
+    write_new(settings, file, data)
     out.print(f"[green]✓[/] {file}", soft_wrap=True)
 
 

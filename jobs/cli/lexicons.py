@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from jobs.alert_desk import Note, counting_hits
 from jobs.cli.alert_list import milliseconds
 from jobs.cli.app import (
     ConfigOption,
@@ -99,8 +100,10 @@ def hits(
     output: OutputOption = Output.text,
 ) -> None:
     """每个词命中了多少条告警，哪些词从未命中 · in how many alerts each word was hit."""
-    reader = open_reader(settings_from(profile, config, overrides))
-    alerts = _alerts(reader, milliseconds(since), milliseconds(until, end=True))
+    settings = settings_from(profile, config, overrides)
+    span = {"since": milliseconds(since), "until": milliseconds(until, end=True)}
+    may_be = counting_hits(settings, **span)
+    alerts = _alerts(open_reader(settings), may_be, **span)
     found = hits_by_word(load_rules(path), alerts)
     if output is Output.json:
         emit(
@@ -126,10 +129,12 @@ def _top(words: Counter[str]) -> str:
     return say(", ", "、").join(f"{w} {n}" for w, n in words.most_common(_SHOWN) if n)
 
 
-def _alerts(reader: AlertReader, since: int, until: int) -> Iterator[dict[str, Any]]:
+def _alerts(
+    reader: AlertReader, may_be: Note, *, since: int, until: int
+) -> Iterator[dict[str, Any]]:
     cursor = ""
     while True:
         rows, cursor = reader.alerts(since=since, until=until, limit=_PAGE, cursor=cursor)
-        yield from rows
+        yield from may_be(rows)
         if not cursor:
             return

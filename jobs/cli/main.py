@@ -27,9 +27,28 @@ def _called(words: list[str]) -> tuple[str, ...]:
     return () if first == "--version" else tuple(COMMANDS)
 
 
+def _utf8(words: list[str]) -> None:
+    """That every word of the command line can be written down: most end in a book or a log.
+
+    Raises:
+        MingjianError: one is no UTF-8.
+    """
+    for word in words:
+        told = word.encode("utf-8", "backslashreplace").decode()
+        if told != word:
+            raise MingjianError(
+                f"{told} is not UTF-8 text",
+                f"{told} 不是 UTF-8 文本",
+                fix_en="write it as UTF-8; a file with such a name has to be renamed first",
+                fix_zh="请以 UTF-8 编码书写；文件名若如此，请先改名",
+                exit_code=EXIT_USAGE,
+            )
+
+
 def main() -> None:
     """Run the command line; never a traceback unless MINGJIAN_DEBUG is set."""
     try:
+        _utf8(sys.argv[1:])
         command = typer.main.get_command(assembled(_called(sys.argv[1:])))
         translate(command, language())
         code = command.main(prog_name="mingjian", standalone_mode=False)

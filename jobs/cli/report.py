@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,17 +25,39 @@ from jobs.cli.app import (
     settings_from,
 )
 from reports.signing import PASSPHRASE_VARIABLE, PUBLIC_FILE, Signer, fingerprint
+from reports.standalone.beside import head_at, openings_at
+from reports.standalone.checks import PDF
 from reports.standalone.verify import verify as outcome_of
 from reports.standalone.words import (
+    GIVEN,
     NO_FINGERPRINT,
+    OPENED,
+    PACK,
     Check,
+    Damaged,
     Outcome,
     fingerprint_in,
     shown,
     unreadable,
+    why,
 )
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 
+# of a file that cannot be read: what to do, by how it was named
+_ADVICE = {
+    PACK: (
+        "the signature is in the ZIP of the pack; keep both files together",
+        "签名在证据包的 ZIP 内；两个文件请放在一起",
+    ),
+    OPENED: (
+        "give the file that `mingjian report open` wrote, or leave --openings out",
+        "请给出 `mingjian report open` 写出的文件，或不带 --openings",
+    ),
+    GIVEN: (
+        "give the signed head that was handed out earlier, or leave --given out",
+        "请给出此前取得的账本签名头，或不带 --given",
+    ),
+}
 report_app = typer.Typer(
     name="report",
     no_args_is_help=True,
@@ -88,13 +111,10 @@ def verify(
     """Check a pack and say what is wrong with it."""
     settings = settings_from(profile, config, overrides)
     archive = path.with_suffix(".zip") if path.suffix.lower() == ".pdf" else path
-    for needed in filter(None, (path, archive, openings, given)):
-        if problem := unreadable(str(needed)):
+    for needed, what in ((path, PACK), (archive, PACK), (openings, OPENED), (given, GIVEN)):
+        if needed is not None and (problem := unreadable(str(needed), what)):
             raise MingjianError(
-                *problem,
-                fix_en="the signature is in the ZIP of the pack; keep both files together",
-                fix_zh="签名在证据包的 ZIP 内；两个文件请放在一起",
-                exit_code=EXIT_USAGE,
+                *problem, fix_en=_ADVICE[what][0], fix_zh=_ADVICE[what][1], exit_code=EXIT_USAGE
             )
     mark = fingerprint_in(expected or "")
     if expected is not None and not mark:
@@ -105,10 +125,11 @@ def verify(
             exit_code=EXIT_USAGE,
         )
     own = "" if mark else _own_fingerprint(Path(settings.keys_dir))
-    opened, head = (one.read_bytes() if one else b"" for one in (openings, given))
-    found = outcome_of(str(archive), mark or own, opened, head)
+    opened = _beside(openings_at, openings)
+    found = outcome_of(str(archive), mark or own, opened, _beside(head_at, given))
     if archive != path:
-        found.checks.append(_same_pdf(path, archive))
+        damaged = any(one.name == PDF and one.ok is False for one in found.checks)
+        found.checks.append(_same_pdf(path, archive, damaged=damaged))
     if output is Output.json:
         rows = [check._asdict() for check in found.checks]
         known = {"key_sm3": found.key, "key_known": found.key_known}
@@ -145,6 +166,23 @@ def keys(
     out.print(info["public_pem"].rstrip(), soft_wrap=True)
 
 
+def _beside(read: Callable[[str], bytes], path: Path | None) -> bytes:
+    """A file that is given together with the pack; b"" where none is."""
+    if path is None:
+        return b""
+    try:
+        return read(str(path))
+    except (Damaged, OSError) as error:
+        raise MingjianError(
+            *why(error),
+            fix_en="give the file that `mingjian report open` wrote with --openings, a signed head"
+            " of the ledger with --given",
+            fix_zh="--openings 请给出 `mingjian report open` 所写的文件，"
+            "--given 请给出账本的签名头",
+            exit_code=EXIT_USAGE,
+        ) from None
+
+
 def _own_fingerprint(keys_dir: Path) -> str:
     """Of the key on this machine, if there is one; "" leaves the question open."""
     try:
@@ -153,11 +191,16 @@ def _own_fingerprint(keys_dir: Path) -> str:
         return ""
 
 
-def _same_pdf(pdf: Path, archive: Path) -> Check:
+def _same_pdf(pdf: Path, archive: Path, *, damaged: bool) -> Check:
     from reports.standalone.verify import read_zip  # noqa: PLC0415
 
-    inside = read_zip(str(archive))[0].get("report.pdf")
-    if inside == pdf.read_bytes():
+    if damaged:
+        return Check(pdf.name, None, "not compared: report.pdf in the pack is not what was signed",
+                     "未比对：包内 report.pdf 与签名时不同")  # fmt: skip
+    inside = read_zip(str(archive))[0].get(PDF, b"")
+    with pdf.open("rb") as file:  # it may be another of any size
+        same = file.read(len(inside) + 1) == inside != b""
+    if same:
         return Check(pdf.name, True, "equal to report.pdf in the pack", "与包内 report.pdf 一致")
     return Check(pdf.name, False, "differs from report.pdf in the pack", "与包内 report.pdf 不同")
 

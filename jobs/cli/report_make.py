@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from config.settings import Settings
 from desk.desk import EXPORTED
@@ -24,11 +22,8 @@ from jobs.cli.app import (
     OutputOption,
     ProfileOption,
     SetOption,
-    emit,
     language,
-    out,
     printable,
-    say,
     settings_from,
 )
 from jobs.cli.ledger_outside import given_head
@@ -48,7 +43,9 @@ from jobs.cli.report_options import (
     RuleOption,
     UnmaskOption,
 )
+from jobs.cli.report_told import same_settings, tell
 from rules.errors import EXIT_USAGE, MingjianError
+from sinks.ledger.checkpoint import Note
 
 
 def register(app: typer.Typer) -> None:
@@ -104,10 +101,11 @@ def pack(
         Subject(CASE, printable(" ".join(case.split())) or "、".join(sorted(alert))) if several
         else Subject(ALERT, alert[0]),
         wish_of(
-            settings, folder, reason, created_by, lang, unmask=unmask, redact=redact, given=given,
+            settings, folder, reason, created_by, lang, unmask=unmask, redact=redact,
             rule_file=rule_file or "", with_context=context, with_media=media,
         ),
         alerts=alert,
+        given=given,
         same=same_settings(profile, config, overrides),
         output=output,
     )  # fmt: skip
@@ -155,9 +153,10 @@ def person(
         settings,
         Subject(PERSON, who.strip(), start, end),
         wish_of(
-            settings, folder, reason, created_by, lang, unmask=unmask, redact=redact, given=given,
+            settings, folder, reason, created_by, lang, unmask=unmask, redact=redact,
             rule_file=rule_file or "", with_media=media, limit=limit,
         ),
+        given=given,
         same=same_settings(profile, config, overrides),
         output=output,
     )  # fmt: skip
@@ -172,7 +171,6 @@ def wish_of(
     *,
     unmask: bool = False,
     redact: list[Redact] = [],  # noqa: B006 - never changed
-    given: Path | None = None,
     **more: Any,
 ) -> Any:
     """The options as a `jobs.packs.Wish`. Raises MingjianError: they contradict each other."""
@@ -193,7 +191,6 @@ def wish_of(
         language=lang.value if lang else language(),
         unmask=unmask,
         redact=frozenset(one.value for one in redact),
-        given=given_head(given) if given else None,
         **more,
     )
 
@@ -206,19 +203,23 @@ def make(
     same: str,
     output: Output,
     alerts: list[str] = [],  # noqa: B006 - never changed
+    given: Path | None = None,
 ) -> None:
     """Make a pack at the desk, where there is one, and say where it is."""
     from jobs.packs import make_pack  # noqa: PLC0415
 
     started = time.monotonic()
-    wish, before = at_the_desk(settings, wish, subject.id)
+    wish, before = at_the_desk(settings, wish, subject.id, given)
     made = make_pack(settings, subject, wish, alerts=alerts, before_saving=before)
     tell(made._asdict(), time.monotonic() - started, same, output)
 
 
-def at_the_desk(settings: Settings, wish: Any, about: str) -> tuple[Any, Callable[..., None]]:
-    """The wish with its reason as it is kept, and what writes the export into the custody book
-    before there is a file; without an archive there is no book, and the wish is as it was.
+def at_the_desk(
+    settings: Settings, wish: Any, about: str, given: Path | None
+) -> tuple[Any, Callable[..., None]]:
+    """The wish with its reason as it is kept and the head that was given out, whose file is read
+    only for who may export; and what writes the export into the custody book before there is a
+    file. Without an archive there is no book.
 
     Raises:
         MingjianError: they may not, or a reason is needed.
@@ -228,7 +229,7 @@ def at_the_desk(settings: Settings, wish: Any, about: str) -> tuple[Any, Callabl
     archive = written_archive(settings)
     if archive is None:
         must_be_allowed(settings, UNMASK if wish.unmask else EXPORT)
-        return wish, nothing_before
+        return replace(wish, given=_head_in(given)), nothing_before
     desk = desk_of(settings, archive)
     role = desk.allow(EXPORT, about=about)
     if wish.unmask:
@@ -250,60 +251,11 @@ def at_the_desk(settings: Settings, wish: Any, about: str) -> tuple[Any, Callabl
             unmasked=wish.unmask, redacted=sorted(bundle.request.redact), **details,
         )  # fmt: skip
 
-    return replace(wish, reason=reason), note
+    return replace(wish, reason=reason, given=_head_in(given)), note
 
 
-def tell(made: dict[str, Any], seconds: float, same: str, output: Output) -> None:
-    """Say what was made."""
-    if output is Output.json:
-        shown = {key: str(one) if isinstance(one, Path) else one for key, one in made.items()}
-        emit({**shown, "seconds": round(seconds, 2)})
-        return
-    counts = made["counts"]
-    out.print(
-        Text.assemble(
-            ("✓", "bold green"), f" {say('evidence pack', '证据包')} ", (str(made["case"]), "bold")
-        )
-    )
-    records = say(
-        f"{counts.get('member', 0)} members, {counts.get('context', 0)} context,"
-        f" {counts.get('event', 0)} acts",
-        f"命中 {counts.get('member', 0)}，上下文 {counts.get('context', 0)}，"
-        f"行为 {counts.get('event', 0)}",
-    )
-    if counts.get("period"):
-        records += say(f", {counts['period']} of the period", f"，期间往来 {counts['period']}")
-    rows = [("ZIP", made["archive"]), ("PDF", made["pdf"])]
-    if made.get("asked_out"):
-        count = made["taken_out"]
-        rows.append(
-            (
-                say("taken out", "遮盖"),
-                say(f"{count} places", f"{count} 处")
-                if count
-                else say("nothing of that kind was found", "没有此类内容"),
-            )
-        )
-    if made.get("openings"):
-        rows.append((say("openings (sealed)", "披露（已封存）"), made["openings"]))
-    rows += [
-        (say("alerts", "告警"), made["alerts"]),
-        *([(say("records", "记录"), records)] if counts else []),
-        (say("key SM3", "公钥指纹"), made["fingerprint"]),
-        (say("took", "用时"), f"{seconds:.1f} s"),
-    ]
-    for label, value in rows:
-        out.print(Text(f"  {label}  {value}"), soft_wrap=True)  # a path is no markup
-    again = shlex.join(["mingjian", "report", "verify", str(made["archive"])]) + same
-    out.print(Text(f"  {say('verify it', '校验')}  {again}", "dim"), soft_wrap=True)
-
-
-def same_settings(profile: str, config: str, overrides: list[str]) -> str:
-    """The options that make another command use the same settings, "" for the standard ones."""
-    named = ["--config", config] if config else ["--profile", profile]
-    given = [] if named == ["--profile", "embedded"] else named
-    given += [part for override in overrides for part in ("--set", override)]
-    return " " + shlex.join(given) if given else ""
+def _head_in(file: Path | None) -> Note | None:
+    return given_head(file) if file else None
 
 
 def _usage(en: str, zh: str, fix_en: str, fix_zh: str) -> MingjianError:

@@ -17,8 +17,9 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
-from jobs.cli.report_make import at_the_desk, same_settings, tell, wish_of
+from jobs.cli.report_make import at_the_desk, wish_of
 from jobs.cli.report_options import ByOption, GivenOption, LangOption, OutOption, ReasonOption
+from jobs.cli.report_told import same_settings, tell
 
 
 def register(app: typer.Typer) -> None:
@@ -51,8 +52,8 @@ def month(
 
     started = time.monotonic()
     settings = settings_from(profile, config, overrides)
-    wish = wish_of(settings, folder, reason, created_by, lang, given=given)
-    wish, before = at_the_desk(settings, wish, which)
+    wish = wish_of(settings, folder, reason, created_by, lang)
+    wish, before = at_the_desk(settings, wish, which, given)
     made = make_month(settings, which, wish, before)
     if not made.alerts:
         err.print(

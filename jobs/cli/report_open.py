@@ -10,6 +10,7 @@ from rich.text import Text
 
 from desk.desk import UNMASKED
 from desk.roles import UNMASK, reason_given
+from desk.written_files import write_noted
 from jobs.alert_desk import must_be_allowed
 from jobs.archive import desk_of, written_archive
 from jobs.cli.app import (
@@ -23,7 +24,8 @@ from jobs.cli.app import (
     say,
     settings_from,
 )
-from jobs.openings import must_be_free, opened, write_opened
+from jobs.cli.words import plural
+from jobs.openings import opened
 
 
 def register(app: typer.Typer) -> None:
@@ -72,13 +74,15 @@ def open_pack(
         must_be_allowed(settings, UNMASK)
     reason = reason_given(reason, UNMASK, "--reason")
     found = opened(settings, path, records)
-    must_be_free(target)  # before the book says that it was opened
-    if desk is not None:
-        desk.note(
-            UNMASKED, role, reason, pack=path.stem, manifest_sm3=found.manifest_sm3,
-            records=found.records, holes=found.holes,
-        )  # fmt: skip
-    write_opened(found, target)
+
+    def note(_: str) -> None:
+        if desk is not None:
+            desk.note(
+                UNMASKED, role, reason, pack=path.stem, manifest_sm3=found.manifest_sm3,
+                records=found.records, holes=found.holes,
+            )  # fmt: skip
+
+    write_noted(target, [found.data], note)
     if output is Output.json:
         emit({"out": str(target), "records": found.records, "holes": found.holes})
         return
@@ -87,7 +91,7 @@ def open_pack(
         Text.assemble(
             ("✓", "bold green"),
             say(
-                f" {found.holes} places in {count} records opened: ",
+                f" {plural(found.holes, 'place')} in {plural(count, 'record')} opened: ",
                 f" 已披露 {count} 条记录的 {found.holes} 处：",
             ),
             str(target),

@@ -21,6 +21,7 @@ from jobs.cli.app import (
     ProfileOption,
     SetOption,
     emit,
+    err,
     language,
     out,
     report,
@@ -33,6 +34,7 @@ from jobs.cli.words import plural, visible
 from jobs.clock import now_ms
 from jobs.retention import open_kept, open_to_count, plans_of
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
+from rules.nearest import nearest
 from rules.retention.periods import Period
 from rules.retention.policies import Policy
 from rules.retention.policy_file import read_policies
@@ -40,6 +42,7 @@ from rules.retention.presets import PRESETS
 from sinks.archive.covered import Change, change
 from sinks.archive.disposal_check import Proved, check_disposals
 from sinks.archive.hold_book import SCHEDULED, deeds, schedule, schedule_digest, set_policies
+from sinks.archive.staff import known_departments
 
 retention_app = typer.Typer(
     name="retention",
@@ -111,11 +114,21 @@ def policies(
     old = schedule(deeds(desk.book.lines()))
     if output is Output.text:
         print_policies(out, new)
+    nowhere = _nowhere(settings, new)
+    for policy, department, near in nowhere if output is Output.text else ():
+        meant = say(f"; is {near} meant?", f"；是否指“{near}”？") if near else ""
+        err.print(
+            say(f"! policy {policy}: no staff list has the department {department}{meant}",
+                f"! 策略 {policy}：员工名单中没有部门“{department}”{meant}"),
+            style="yellow", soft_wrap=True, markup=False,
+        )  # fmt: skip
     changes = _changes(settings, archive, old, new)
     if by is not None:
         with desk.writing():
             set_policies(desk.book, new, by)
-    _changed(changes, output, same=schedule_digest(old) == schedule_digest(new), applied=apply)
+    _changed(
+        changes, output, nowhere, same=schedule_digest(old) == schedule_digest(new), applied=apply
+    )
 
 
 @retention_app.command(
@@ -240,10 +253,32 @@ def _changes(
         return change(kept.source, old, new, now_ms(), progress)
 
 
-def _changed(changes: Change | MingjianError, output: Output, *, same: bool, applied: bool) -> None:
+def _nowhere(settings: Settings, new: tuple[Policy, ...]) -> list[tuple[str, str, str]]:
+    """Departments of a schedule that no staff list has: (policy, department, the nearest one that
+    is known, "" when none is like it). Without staff lists nobody can say."""
+    named = [(one.name, name) for one in new for name in one.scope.departments]
+    known = known_departments(settings.rules.path) if named else set()
+    if not known:
+        return []
+    return [
+        (visible(policy), visible(name), nearest(name, sorted(known)))
+        for policy, name in named
+        if name not in known
+    ]
+
+
+def _changed(
+    changes: Change | MingjianError,
+    output: Output,
+    nowhere: list[tuple[str, str, str]],
+    *,
+    same: bool,
+    applied: bool,
+) -> None:
     if output is Output.json:
         counts = {} if isinstance(changes, MingjianError) else changes._asdict()
-        emit({"applied": applied, "same": same, **counts})
+        emit({"applied": applied, "same": same, **counts,
+              "no_such_department": [list(one) for one in nowhere]})  # fmt: skip
         return
     if isinstance(changes, MingjianError):
         print_uncounted(out, changes)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import typer
+from rich.markup import escape
 
 from desk.roles import DISPOSE, OPEN
 from jobs.archive import archive_target, desk_of
-from jobs.cli.app import ConfigOption, ProfileOption, SetOption, out, say, settings_from
+from jobs.cli.app import (
+    ConfigOption,
+    ProfileOption,
+    SetOption,
+    out,
+    say,
+    settings_from,
+    with_options,
+)
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.retention_plans import PlanArgument, state_of
 from jobs.cli.retention_text import SHORT
@@ -50,11 +59,12 @@ def approve(
         raise _one_person(by.who)
     with desk.writing():
         approved_by(desk.book, plan_id, by)
+    deliver = escape(with_options("`mingjian deliver`"))
     out.print(
         say(
-            f"[green]✓[/] plan {plan_id[:SHORT]} is approved; `mingjian deliver` deletes"
+            f"[green]✓[/] plan {plan_id[:SHORT]} is approved; {deliver} deletes"
             f" {plural(len(made.messages), 'message')} that nothing holds then",
-            f"[green]✓[/] 计划 {plan_id[:SHORT]} 已批准；`mingjian deliver` 将删除届时无保全的"
+            f"[green]✓[/] 计划 {plan_id[:SHORT]} 已批准；{deliver} 将删除届时无保全的"
             f" {len(made.messages):,} 条消息",
         ),
         soft_wrap=True,

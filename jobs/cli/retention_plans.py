@@ -21,6 +21,7 @@ from jobs.cli.app import (
     out,
     say,
     settings_from,
+    with_options,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.retention_text import SHORT, print_plan, print_state
@@ -93,12 +94,14 @@ def plan(
     if by is None:
         desk.allow(RETENTION)
     kept = open_kept(settings, archive)
+    unknown: list[int] = []
     made = planned(
         kept.source,
         at=now_ms(),
         by=desk.actor.account,
         why=by.why if by else " ".join(why.split()),
         ledger=kept.index.leaves(),
+        unknown=lambda: unknown.append(1),
     )
     name = ""
     if by is not None and made.messages:
@@ -106,12 +109,20 @@ def plan(
             name = plans_of(archive).keep(made)
             note_plan(desk.book, name, len(made.messages), by)
     if output is Output.json:
-        emit({"plan": name, **_counts(made)})
+        emit({"plan": name, **_counts(made), "department_unknown": len(unknown)})
         return
     if not made.policies:
         out.print(say("no schedule is in force: everything is kept", "尚无留存策略：全部保留"))
         return
     print_plan(out, made)
+    if unknown:
+        count = len(unknown)
+        out.print(
+            say(f"{plural(count, 'message')} kept by a policy of a department only because nobody"
+                " knows in which one their people are: no staff list names them",
+                f"{count:,} 条因无从得知相关人员所属部门（员工名单中没有），按部门策略继续保存"),
+            style="yellow", soft_wrap=True,
+        )  # fmt: skip
     if name:
         print_next(name)
     elif keep:
@@ -128,7 +139,8 @@ def print_next(plan_id: str) -> None:
         say(f"[green]✓[/] plan {short} is kept; somebody else approves it:",
             f"[green]✓[/] 计划 {short} 已留存；请由他人批准："),
     )  # fmt: skip
-    out.print(f"    mingjian retention approve {short} --why …", style="dim")
+    command = with_options(f"`mingjian retention approve {short} --why …`").strip("`")
+    out.print(f"    {command}", style="dim", soft_wrap=True, markup=False)
 
 
 def list_plans(

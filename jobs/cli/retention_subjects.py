@@ -11,6 +11,7 @@ from config.settings import Target
 from desk.desk import LOOKED_UP
 from desk.roles import SUBJECT
 from desk.subjects import Copied, export, keep_erasure, leaves_of
+from jobs.alerted import Alerted, alerted
 from jobs.archive import archive_target, desk_of
 from jobs.cli.app import (
     ConfigOption,
@@ -109,13 +110,18 @@ def subject(
     rows = subject_rows(kept.index, kept.source, person)
     before = _before(kept, archive, person, rows)
     told = subject_report(kept.source, person, rows, now_ms(), before.open_plans)
-    desk.note(LOOKED_UP, role, " ".join(why.split()), leaves=leaves_of(rows))
+    about = alerted(settings, kept.disposals, rows, before.requests)
+    desk.note(LOOKED_UP, role, " ".join(why.split()), leaves=leaves_of(rows), **_shown(about))
     copied: Copied | None = None
     if by is not None and file is not None:
         copied = export(desk, by, subject_records(rows, kept.reader.open), file)
-    letters = {name: access_letter(told, name, before.requests) for name in ("zh", "en")}
+    letters = {
+        name: access_letter(told, name, before.requests, excerpts=about.messages)
+        for name in ("zh", "en")
+    }
     if output is Output.json:
         emit({**told, "letters": letters, "requests": [one._asdict() for one in before.requests],
+              "alerts": list(about.alerts), "alerted": about.messages, "unasked": about.unasked,
               "export": copied._asdict() if copied else None})  # fmt: skip
     else:
         words = plural(told["messages"], "message")
@@ -132,6 +138,7 @@ def subject(
         print_kept(out, told["kept"])
         print_holding(out, told["held"], before.holds)
         print_requests(out, before.requests)
+        _print_alerted(about)
         if copied is not None:
             print_letter(letters)
             out.print(
@@ -177,14 +184,17 @@ def erase(
         kept.source, person, rows, at=by.at, by=by.who, why=by.why, ledger=kept.index.leaves(),
         open_plans=before.open_plans,
     )  # fmt: skip
-    desk.note(LOOKED_UP, by.role, by.why, leaves=leaves_of(rows))
+    about = alerted(settings, kept.disposals, rows, before.requests)
+    desk.note(LOOKED_UP, by.role, by.why, leaves=leaves_of(rows), **_shown(about))
     plan = keep_erasure(desk, by, answer, Path(archive.path)) if keep else ""
     told = answer.stays
     letters = {
-        name: erasure_letter(told, name, before.requests, kept=keep) for name in ("zh", "en")
+        name: erasure_letter(told, name, before.requests, kept=keep, excerpts=about.messages)
+        for name in ("zh", "en")
     }
     if output is Output.json:
-        emit({**told, "plan": plan, "letters": letters,
+        emit({**told, "plan": plan, "letters": letters, "alerts": list(about.alerts),
+              "alerted": about.messages, "unasked": about.unasked,
               "requests": [one._asdict() for one in before.requests]})  # fmt: skip
         return
     out.print(
@@ -197,6 +207,7 @@ def erase(
     print_kept(out, told["kept"])
     print_holding(out, told["held"], before.holds)
     print_requests(out, before.requests)
+    _print_alerted(about)
     if named := sum(told["open_plans"].values()):
         out.print(
             say(f"{plural(named, 'message')} of these that may go {_are(named)} in an open plan"
@@ -216,6 +227,38 @@ def erase(
     if not keep:
         out.print(say("nothing was changed; with --keep it is kept for approval",
                       "未作改动；加 --keep 留存待批准"), style="dim")  # fmt: skip
+
+
+def _shown(about: Alerted) -> dict[str, list[str]]:
+    """What the book has of the alerts that were named."""
+    return {"alerts": list(about.alerts)} if about.alerts else {}
+
+
+def _print_alerted(about: Alerted) -> None:
+    """What deletion does not reach, why, and where it is."""
+    if about.unasked is not None:
+        en, zh = about.unasked
+        out.print(
+            say(f"whether alerts hold evidence of what was deleted is not known: {en}",
+                f"无从得知告警是否存有已删除消息的证据：{zh}"),
+            style="yellow", soft_wrap=True, markup=False,
+        )  # fmt: skip
+    if not about.alerts:
+        return
+    count, first = len(about.alerts), about.alerts[0]
+    name = "name" if count > 1 else "names"
+    out.print(
+        say(f"{plural(count, 'alert')} {name} {plural(about.messages, 'message')} of these. What"
+            " was judged stays with the alert as its evidence, masked, in targets other than the"
+            " archive: deletion does not reach it, or nothing would show what was found."
+            f" To see: `mingjian alerts show {first}`"
+            + (", the others with --output json" if count > 1 else ""),
+            f"{count:,} 条告警涉及其中 {about.messages:,} 条消息。所判定的内容作为证据（已脱敏）"
+            "随告警保存在归档之外的目标中，删除不及于此，否则无从说明当时发现了什么。"
+            f"查看：`mingjian alerts show {first}`"
+            + ("，其余见 --output json" if count > 1 else "")),
+        style="yellow", soft_wrap=True, markup=False,
+    )  # fmt: skip
 
 
 class _Before(NamedTuple):

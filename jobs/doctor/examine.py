@@ -151,6 +151,7 @@ def _of_archive(settings: Settings, one: Target, now: int) -> list[_Look]:
         _Look("segments", _LONG_S, lambda: judge.segments(see.segments(settings, one)), both),
         _Look("archive_index", _LONG_S, lambda: judge.index(see.index(settings, one)), index),
         _Look("tenant_keys", _LONG_S, lambda: judge.keys(see.keys(settings, one)), both),
+        _Look("access", _SHORT_S, lambda: judge.rights(see.rights(settings, one))),
         _Look("ledger", _LONG_S, lambda: judge.ledger(see.ledger(settings, one, now), now), index),
         _Look("custody", _LONG_S, lambda: judge.books(see.books(settings, one)), index),
     ]

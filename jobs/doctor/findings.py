@@ -51,6 +51,7 @@ CHECKS: dict[str, Check] = {
         Check("segments", "segments", "归档分段"),
         Check("archive_index", "index", "归档索引"),
         Check("tenant_keys", "tenant keys", "租户密钥"),
+        Check("access", "access", "权限", vital=False),
         Check("ledger", "ledger", "账本"),
         Check("custody", "custody book", "保管记录"),
         Check("delivery", "delivery", "投递进度"),
@@ -100,7 +101,12 @@ def verdict(findings: Sequence[Finding]) -> Verdict:
             f"可信；有 {len(warned)} 项需要留意。",
             tuple(warned),
         )
-    return Verdict(True, "To be trusted: nothing speaks against it.", "可信：没有发现问题。", ())
+    return Verdict(
+        True,
+        "To be trusted: of what was looked at, nothing speaks against it.",
+        "可信：所查各项没有发现问题。",
+        (),
+    )
 
 
 _STARTING = re.compile(

@@ -8,11 +8,13 @@ from jobs.doctor.observed_archive import (
     Book,
     Index,
     Ledger,
+    Rights,
     Segments,
     Stamped,
     TenantKeys,
     Trouble,
 )
+from rules.plural import plural
 from sinks.archive.key_versions import Use
 
 _SAFE = (
@@ -20,6 +22,10 @@ _SAFE = (
     "期间不会丢失：消息在等待归档",
 )
 _RESTORE = ("restore it from its copy", "请从副本恢复")
+_NAME_PEOPLE = (
+    "name people and their roles: docs/archive.md, Who may do what",
+    "请指定人员及其角色：见 docs/archive.zh-CN.md",
+)
 _UNSIGNED_MS, _LONG_MS = 120_000, 900_000  # beyond `sign_ms`
 _LATE_STAMPS = 3  # times that a stamp was due
 
@@ -67,7 +73,8 @@ def index(seen: Index) -> list[Finding]:
         return [_one("archive_index", NONE, _joined(head, ("nothing archived yet", "尚未归档")))]
     if seen.signed is not None and seen.entries < seen.signed:
         return [_behind(head, seen.entries, seen.signed)]
-    words = (f"{seen.entries:,} entries of the ledger accounted for, none behind what is signed",
+    entries = plural(seen.entries, "entry", "entries")
+    words = (f"{entries} of the ledger accounted for, none behind what is signed",
              f"已记入账本的 {seen.entries:,} 条，不落后于已签名的部分")  # fmt: skip
     return [_one("archive_index", OK, _joined(head, words))]
 
@@ -108,6 +115,34 @@ def keys(seen: TenantKeys) -> list[Finding]:
     return [_one("tenant_keys", OK, _joined(name, words))]
 
 
+def rights(seen: Rights) -> list[Finding]:
+    """Who may do what is said where nobody can say it for themselves."""
+    name = (seen.target, seen.target)
+    if seen.wrong:
+        words = ("nobody is let in: ", "任何人都不能使用：")
+        told = (f"{words[0]}{seen.wrong.en}", f"{words[1]}{seen.wrong.zh}")
+        return [_one("access", FAIL, _joined(name, told), _fix(seen.wrong))]
+    if seen.open:
+        why = ("nobody is told apart (access.open), which is for trying out",
+               "不区分人员（access.open），仅供试用")  # fmt: skip
+        return [_one("access", WARN, _joined(name, why), _NAME_PEOPLE)]
+    if not seen.people:
+        why = ("nobody is named, so nobody can look into it", "未指定人员，无人可以查看")
+        return [_one("access", NONE, _joined(name, why), _NAME_PEOPLE)]
+    people = plural(seen.people, "person", "people")
+    if not seen.beside_keys:
+        why = (f"{people} named in the settings, where whoever"
+               " may give their own --config can name themselves",
+               f"由配置指定 {seen.people} 人；可自行指定 --config 的人可以给自己授权")  # fmt: skip
+        run = "mingjian archive access --apply --why …"
+        fix = (f"let an administrator put it beside the keys: {run}",
+               f"请系统管理员改由密钥目录决定：{run}")  # fmt: skip
+        return [_one("access", WARN, _joined(name, why), fix)]
+    why = (f"{people} named beside the keys",
+           f"由密钥目录指定 {seen.people} 人")  # fmt: skip
+    return [_one("access", OK, _joined(name, why))]
+
+
 def _used(uses: list[Use]) -> tuple[str, str]:
     """What needs the versions, in both languages."""
     segments, files = sum(one.segments for one in uses), sum(one.files for one in uses)
@@ -133,7 +168,7 @@ def ledger(seen: Ledger, now: int) -> list[Finding]:
         return [_never_signed(seen, name)]
     age = max(0, now - seen.at)
     state, fix = OK, ("", "")
-    en = f"head of {seen.size:,} entries, signed {span_en(age)} ago"
+    en = f"head of {plural(seen.size, 'entry', 'entries')}, signed {span_en(age)} ago"
     zh = f"账本头含 {seen.size:,} 条，{span_zh(age)}前签名"
     waiting = (seen.entries or 0) - seen.size
     if waiting > 0:
@@ -142,7 +177,7 @@ def ledger(seen: Ledger, now: int) -> list[Finding]:
         if age > seen.sign_ms + _UNSIGNED_MS:
             state = FAIL if age > seen.sign_ms + _LONG_MS else WARN
             fix = ("see the log of `mingjian deliver`: it signs", "见 `mingjian deliver` 的日志")
-    findings = [_one("ledger", state, (en, zh), fix)]
+    findings = [_one("ledger", state, (en, zh), fix), _looked_at(seen)]
     findings += [_stamp(one, seen, now) for one in seen.stamps]
     if not seen.stamps:
         findings.append(_one("ledger", OK, ("no authority is set to stamp it", "未设置时间戳机构")))
@@ -169,12 +204,40 @@ def books(seen: list[Book]) -> list[Finding]:
             found.append(_one("custody", NONE, _joined(name, ("no line yet", "尚无记录"))))
         else:
             waiting = max(0, one.lines - one.entered)
-            en, zh = f"{one.lines:,} lines, an unbroken chain", f"{one.lines:,} 行，链条完整"
+            en = f"{plural(one.lines, 'line')}, an unbroken chain"
+            zh = f"{one.lines:,} 行，链条完整"
+            if one.renewed:
+                en = (
+                    f"lines {one.renewed:,} to {one.lines:,}, an unbroken chain; the book before"
+                    " was damaged and is kept: see mingjian archive custody"
+                )
+                zh = (
+                    f"第 {one.renewed:,} 至 {one.lines:,} 行，链条完整；此前的一本曾损坏，已另存："
+                    "见 mingjian archive custody"
+                )
             if waiting:
                 en += f"; {waiting:,} not in the ledger yet"
                 zh += f"；{waiting:,} 行尚未登入账本"
             found.append(_one("custody", OK, _joined(name, (en, zh))))
     return found
+
+
+def _looked_at(seen: Ledger) -> Finding:
+    """How much of it is known to be what was signed, and nothing beyond that."""
+    if seen.looked_at == seen.size:
+        words = (
+            f"all {seen.size:,} entries and the newest head were checked (earlier heads: mingjian"
+            " ledger verify)",
+            f"已核查全部 {seen.size:,} 条与最新的签名头（更早的签名头：mingjian ledger verify）",
+        )
+    else:
+        words = (
+            f"the newest {seen.looked_at:,} of {seen.size:,} entries and the newest head were"
+            " checked (all: mingjian ledger verify)",
+            f"已核查 {seen.size:,} 条中最新的 {seen.looked_at:,} 条与最新的签名头"
+            "（全部：mingjian ledger verify）",
+        )
+    return _one("ledger", OK, words)
 
 
 def _never_signed(seen: Ledger, name: tuple[str, str]) -> Finding:

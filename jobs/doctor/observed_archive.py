@@ -27,6 +27,17 @@ class Trouble(NamedTuple):
         return cls(words, words, passes=True)
 
 
+class Rights(NamedTuple):
+    """Who may do what. `people`: how many are named; `open`: nobody is told apart; `beside_keys`:
+    whether the file beside the keys says so; `wrong`: why nobody is let in."""
+
+    target: str
+    people: int = 0
+    open: bool = False
+    beside_keys: bool = False
+    wrong: Trouble | None = None
+
+
 class Segments(NamedTuple):
     """Where segments are. `closed`: why it would take none; `absent`: because there is no such
     bucket, and nothing was archived yet; `newest`: the name of the newest segment, "" where there
@@ -67,13 +78,15 @@ class TenantKeys(NamedTuple):
 class Book(NamedTuple):
     """A book beside the archive whose every line is entered in the ledger: the custody book, or
     that of files. `lines`: how many it has; `entered`: how many the ledger has; `wrong`: what is
-    not what was written."""
+    not what was written; `renewed`: the line at which it was begun anew after a damage, 0: it was
+    not."""
 
     target: str
     file: str
     lines: int = 0
     entered: int = 0
     wrong: Trouble | None = None
+    renewed: int = 0
 
 
 class Stamped(NamedTuple):
@@ -88,13 +101,15 @@ class Stamped(NamedTuple):
 
 class Ledger(NamedTuple):
     """The newest signed head: how many entries, and when; 0: none was ever signed. `wrong`: why it
-    cannot be read; `entries`: how many the index accounts for, None: not known; `sign_ms`: so often
+    cannot be read, or what is wrong with its newest entries; `looked_at`: how many of them were
+    looked at; `entries`: how many the index accounts for, None: not known; `sign_ms`: so often
     heads are signed; `stamps_ms`: so often they are stamped."""
 
     target: str
     size: int = 0
     at: int = 0
     wrong: Trouble | None = None
+    looked_at: int = 0
     entries: int | None = None
     sign_ms: int = 60_000
     stamps: tuple[Stamped, ...] = ()

@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
+from config.access_file import beside_keys
 from config.settings import Settings, Target
 from config.stamps import Authority
-from jobs.archive import entered_lines, known_head, ledger_folder, open_ledger
+from jobs.access import access_at
+from jobs.archive import book_of, entered_lines, known_head, ledger_folder, open_ledger
 from jobs.doctor.observed_archive import (
     Book,
     Index,
     Ledger,
+    Rights,
     Segments,
     Stamped,
     TenantKeys,
@@ -35,11 +38,14 @@ from sinks.archive.rows import ArchiveIndex
 from sinks.archive.sink import INDEX_FILE, SEGMENTS_FOLDER
 from sinks.archive.whole_book import WholeBook
 from sinks.base import NoIndexYet
+from sinks.ledger.audit import audit_newest, newest_from
+from sinks.ledger.damage import Damage
 from sinks.ledger.heads import ever_signed
 from sinks.ledger.stamps import Stamp, stamps
 from sinks.ledger.unproven import Unproven
 
 _MINUTE_MS = 60_000
+NEWEST = 100_000  # entries of the ledger that are looked at: half a second
 
 
 def place_of_segments(target: Target) -> str:
@@ -98,6 +104,16 @@ def _shut_folder(folder: Path) -> Trouble | None:
         return None
     fix = ("give this account the right to write there", "请授予本账号写权限")
     return Trouble(f"{folder} is not ours to write", f"{folder} 不可写", *fix)
+
+
+def rights(settings: Settings, target: Target) -> Rights:
+    """Who is named, and by what. Changes nothing."""
+    try:
+        access = access_at(settings, book_of(target))
+        beside = beside_keys(settings.keys_dir) is not None
+    except (MingjianError, OSError) as error:
+        return Rights(target.name, wrong=_trouble(error))
+    return Rights(target.name, len(access.people), access.open, beside)
 
 
 def index(settings: Settings, target: Target) -> Index:
@@ -159,9 +175,10 @@ def books(settings: Settings, target: Target) -> list[Book]:
         with entered_lines(settings, target, kind) as entered:
             seen = seen._replace(entered=entered.lines)
             try:
-                seen = seen._replace(
-                    lines=WholeBook(book, lambda e=entered: nullcontext(e)).require()
-                )
+                whole = WholeBook(book, lambda e=entered: nullcontext(e))
+                seen = seen._replace(lines=whole.require())
+                if whole.renewal is not None:
+                    seen = seen._replace(renewed=whole.renewal.number)
             except (MingjianError, OSError, sqlite3.Error) as error:
                 seen = seen._replace(wrong=_trouble(error))
         if kind == CUSTODY or seen.lines or seen.wrong:
@@ -170,7 +187,7 @@ def books(settings: Settings, target: Target) -> list[Book]:
 
 
 def ledger(settings: Settings, target: Target, now: int) -> Ledger:
-    """The newest signed head, and who has stamped it."""
+    """The newest signed head, the newest entries, and who has stamped it."""
     seen = Ledger(target.name, sign_ms=target.sign_seconds * 1000)
     try:
         with _index(settings, target) as found:
@@ -181,16 +198,31 @@ def ledger(settings: Settings, target: Target, now: int) -> Ledger:
     if not ever_signed(folder) and not known_head(settings, target).size:
         return seen
     try:
-        head = open_ledger(settings, target).note.checkpoint
+        opened = open_ledger(settings, target)
+        faults = list(audit_newest(folder, opened, NEWEST))
     except (MingjianError, OSError) as error:
         return seen._replace(wrong=_trouble(error))
-    kept = stamps(folder)
+    kept, head = stamps(folder), opened.note.checkpoint
     return seen._replace(
         size=head.size,
         at=head.at,
+        wrong=_damage(faults) if faults else None,
+        looked_at=head.size - newest_from(head.size, NEWEST),
         stamps=tuple(_stamped(one, kept, now) for one in settings.stamps.authorities),
         stamps_ms=settings.stamps.every_minutes * _MINUTE_MS,
     )
+
+
+def _damage(faults: list[Damage]) -> Trouble:
+    """What is wrong with the ledger: its first damaged place, and how many more there are."""
+    first, more = faults[0], len(faults) - 1
+    en = zh = first.place
+    if first.leaf >= 0:
+        en, zh = f"{en} entry {first.leaf}", f"{zh} 第 {first.leaf} 条"
+    en, zh = f"the ledger is damaged: {en}: {first.en}", f"账本已损坏：{zh}：{first.zh}"
+    if more:
+        en, zh = f"{en}; and {more:,} more", f"{zh}；另有 {more:,} 处"
+    return Trouble(en, zh, "restore the folder from its copy", "请从副本恢复该目录")
 
 
 def _stamped(authority: Authority, kept: list[Stamp], now: int) -> Stamped:

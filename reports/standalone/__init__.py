@@ -19,6 +19,7 @@ _MODULES = (
     "reports/standalone/contents.py",
     "sinks/ledger/proofs.py",
     "sinks/ledger/checkpoint.py",
+    "reports/standalone/beside.py",
     "sinks/ledger/unproven.py",
     "sinks/ledger/der.py",
     "sinks/ledger/certificates.py",
@@ -33,6 +34,7 @@ _MODULES = (
     "reports/standalone/media_checks.py",
     "reports/standalone/figures.py",
     "reports/standalone/month_checks.py",
+    "reports/standalone/custody_checks.py",
     "reports/standalone/second_opinion.py",
     "reports/standalone/checks.py",
 )

@@ -176,16 +176,23 @@ def _counted(counts: dict[str, Any]) -> tuple[str, str]:
     )
 
 
+def _rule_digest(content: bytes) -> str:
+    """SM3 over the length (4 bytes, big endian) and the canonical content of a rule."""
+    return sm3(len(content).to_bytes(4, "big") + content)
+
+
 def _rules(files: dict[str, bytes], rules: list[tuple[Any, ...]]) -> list[Check]:
-    """A rule's digest is SM3 over length (4 bytes, big endian) and canonical content."""
-    checks = []
-    for text, content, digest, text_sm3 in dict.fromkeys(rules):
-        meaning = files.get(content, b"")
-        name = _RULE if len(set(rules)) == 1 else f"{_RULE} ({text})"
-        if sm3(len(meaning).to_bytes(4, "big") + meaning) != digest:
+    checks, different = [], dict.fromkeys(rules)
+    texts, contents = ({row[which] for row in different} for which in (0, 1))
+    # once for each file, however many rows name it
+    meant = {name: _rule_digest(files.get(name, b"")) for name in contents}
+    read = {name: sm3(files.get(name, b"")) for name in texts}
+    for text, content, digest, text_sm3 in different:
+        name = _RULE if len(different) == 1 else f"{_RULE} ({text})"
+        if meant[content] != digest:
             en, zh = f"{content} did not raise the alert", f"{content} 不是触发告警的规则内容"
             checks.append(Check(name, False, en, zh))
-        elif sm3(files.get(text, b"")) != text_sm3:
+        elif read[text] != text_sm3:
             en, zh = f"{text} is another text", f"{text} 不是所载的规则文本"
             checks.append(Check(name, False, en, zh))
         else:

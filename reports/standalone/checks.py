@@ -10,12 +10,13 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from reports.standalone.case_checks import ALERT_FILE, ROLES, case_checks, case_rows
+from reports.standalone.case_checks import ROLES, case_checks, case_rows
 from reports.standalone.contents import other_facts, pdf_attachments, raw_id, too_much
+from reports.standalone.custody_checks import custody_check
 from reports.standalone.ledger_checks import ledger_checks
 from reports.standalone.media_checks import media_checks
 from reports.standalone.month_checks import month_checks
-from reports.standalone.name_checks import name_checks
+from reports.standalone.name_checks import name_checks, same_case
 from reports.standalone.redaction_checks import UNOPENED, redaction_checks
 from reports.standalone.second_opinion import openssl_says
 from reports.standalone.sm2 import SIGNER_ID, public_point, sm2_verify
@@ -26,19 +27,12 @@ from sinks.ledger.sm3 import sm3
 MANIFEST, SIGNATURE, KEY, SIGNER = "manifest.json", "manifest.sm2.sig", "signer.pem", "signer.json"
 INNER, PDF = "inner-manifest.json", "report.pdf"
 UNLISTED = (MANIFEST, SIGNATURE)  # the manifest can list neither itself nor what signs it
-_ABOUT = (
-    "v",
-    "case",
-    "kind",
-    "subject",
-    "since",
-    "until",
-    "created_at",
-    "unmasked",
-    "redacted",
-)  # in both manifests
 # What reading a damaged file raises; RecursionError: JSON nested to no end
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
+
+
+class NotThere(Damaged):
+    """A file that every pack has and this one has not."""
 
 
 class Verifier:
@@ -86,8 +80,8 @@ class Verifier:
         if inner:
             self._part(INNER, lambda: self._digests(inner, INSIDE))
             self._part("PDF attachments", lambda: self._pdf(inner))
-            self._part(INNER, lambda: self._same_case(manifest or inner, inner))
-        self._part("custody chain", lambda: self._custody(inner or {}))
+            self._part(INNER, lambda: same_case(self.files, manifest or inner, inner))
+        self._part("custody chain", lambda: self._custody(manifest or {}, inner or {}))
         about: dict[str, Any] = manifest or inner or {}
         events: list[dict[str, Any]] = []
         if about.get("kind") == "month":
@@ -119,22 +113,9 @@ class Verifier:
             self.files, self._public, events, alerts, opened=self._opened, given=self.given
         )
 
-    def _same_case(self, outer: dict[str, Any], inner: dict[str, Any]) -> None:
-        """Both manifests are of one case, and that is the one in the pack."""
-        if any(outer.get(key) != inner.get(key) for key in _ABOUT):
-            self.say(INNER, False, "is of another case than the manifest", "与外层清单不是同一案件")
-        if outer.get("kind") == "alert" and ALERT_FILE in self.files:
-            try:
-                named = self._json(ALERT_FILE)["alert"]["alert_id"]
-            except _DAMAGED:
-                return  # said of the alert itself
-            if named != outer.get("subject"):
-                en, zh = "is not the alert that the manifest names", "不是清单所载的告警"
-                self.say(ALERT_FILE, False, en, zh)
-
     def _file(self, name: str) -> bytes:
         if name not in self.files:
-            raise Damaged(f"{name} is not in the pack", f"证据包中没有 {name}")
+            raise NotThere(f"{name} is missing from the pack", f"证据包中缺少 {name}")
         return self.files[name]
 
     def _json(self, name: str) -> Any:
@@ -142,7 +123,9 @@ class Verifier:
 
     def _damaged(self, name: str, error: Exception) -> None:
         en, zh = why(error)
-        self.say(name, False, f"missing or damaged: {en}", f"缺失或损坏：{zh}")
+        if not isinstance(error, NotThere):
+            en, zh = f"damaged: {en}", f"已损坏：{zh}"
+        self.say(name, False, en, zh)
 
     def _lines(self, name: str) -> list[bytes]:
         return [line for line in self.files.get(name, b"").split(b"\n") if line]
@@ -174,7 +157,8 @@ class Verifier:
             wrong = [what for what in found if row[what] != found[what]]
             if wrong:
                 en, zh = ", ".join(wrong), "、".join(wrong)
-                self.say(prefix + name, False, f"altered: {en} differs", f"已被改动：{zh} 不一致")
+                differ = "differs" if len(wrong) == 1 else "differ"
+                self.say(prefix + name, False, f"altered: {en} {differ}", f"已被改动：{zh} 不一致")
             elif not prefix:
                 self.say(name, True, "size, SM3, SHA-256 match", "大小、SM3、SHA-256 一致")
 
@@ -274,28 +258,16 @@ class Verifier:
         else:
             self.say(name, False, "differ from the pack's files", "与证据包中的文件不一致")
 
-    def _custody(self, inner: dict[str, Any]) -> None:
-        name, before, lines = "custody chain", "0" * 64, self._lines("custody.jsonl")
-        for number, line in enumerate(lines, 1):
-            try:
-                entry = json.loads(line)
-                good = entry["n"] == number and entry["prev"] == before and canonical(entry) == line
-            except _DAMAGED:
-                good = False
-            if not good:
-                self.say(
-                    name,
-                    False,
-                    f"broken at line {number}: removed, reordered or altered",
-                    f"在第 {number} 行断开：被删除、调换或改动",
-                )
-                return
-            before = sm3(line)
-        if not lines or inner.get("custody") != {"lines": len(lines), "head_sm3": before}:
-            self.say(name, False, "its end is not the one stated", "末端与内层清单所载不一致")
-        else:
-            count = len(lines)
-            self.say(name, True, f"{count} lines, unbroken", f"{count} 行，次序完整")
+    def _custody(self, outer: dict[str, Any], inner: dict[str, Any]) -> None:
+        lines = self._lines("custody.jsonl")
+        whole = [name for name in ("custody.jsonl", INNER) if self._as_listed(outer, name)]
+        self.checks.append(custody_check(lines, inner.get("custody"), whole))
+
+    def _as_listed(self, manifest: dict[str, Any], name: str) -> bool:
+        """Whether a file is the one that the manifest lists."""
+        rows = [row for row in manifest.get("files", ()) if row["name"] == name]
+        found = self._found.get(name, {})
+        return bool(found) and all(row[key] == one for row in rows for key, one in found.items())
 
     def _events(self, events: list[dict[str, Any]]) -> None:
         """Adds the rows that can be read. The first thing wrong is said; the rest is checked."""
@@ -340,6 +312,7 @@ class Verifier:
             count, out = len(events), sum(bool(row.get("redacted")) for row in events)
             en, zh = f"{count} raw, all fit", f"{count} 条原始记录，均与摘要一致"
             if out:
-                en = f"{count} raw, {count - out} fit, {out} are redacted"
+                are = "is" if out == 1 else "are"
+                en = f"{count} raw, {count - out} fit, {out} {are} redacted"
                 zh = f"{count} 条原始记录，{count - out} 条与摘要一致，{out} 条有遮盖"
             self.say("records", True, en, zh)

@@ -9,10 +9,17 @@ from typing import Any
 
 MAX_BYTES = 1 << 30  # of all files together, unpacked
 MAX_TEXT = 1 << 24  # bytes of a JSON text: a file, or a line of a .jsonl
-_MAX_PROOFS = 1 << 28  # of one that has something of each record
+MAX_PROOFS = 1 << 28  # of one that has something of each record
 _LARGE = ("ledger.json", "redactions.json")
 MAX_PARTS = 40_000_000  # of a JSON file, weighed by the memory they take: < 3 GB
 _PARTS = ((b",", 1), (b":", 1), (b"[", 2), (b"{", 4))
+MAX_WIDE = 3 << 29  # bytes that the texts of all JSON files take in memory, at most
+_WIDE = re.compile(b"[\xf0-\xf4]|\\\\u")  # beside these, each character of a text takes 4 bytes
+TOO_WIDE = (
+    "too large to be read: its texts take too much memory",
+    "过大，不予读取：其文本占用内存过多",
+)
+TOO_MANY = "too large to be read: it has too many parts", "过大，不予读取：所含项目过多"
 _PDF_TOKEN = re.compile(rb" obj|endobj|/EmbeddedFile\b|/FlateDecode|stream\r?\n")
 _PDF_PIECE = 1 << 16
 
@@ -115,22 +122,41 @@ def too_much(files: dict[str, bytes]) -> list[tuple[str, str, str]]:
     Args:
         files: contents by name.
     """
-    found = []
+    found, wide = [], 0
     for name, data in files.items():
         if not name.endswith((".json", ".jsonl")):
             continue
-        most = _MAX_PROOFS if name in _LARGE else MAX_TEXT
-        longest = len(data)
-        if name.endswith(".jsonl") and longest > most:
+        most = MAX_PROOFS if name in _LARGE else MAX_TEXT
+        longest, each = len(data), name.endswith(".jsonl")
+        if each and longest > most:
             longest = max(map(len, data.split(b"\n")))
         if longest > most:
-            en, zh = f"{most >> 20} MiB", f"{most >> 20} MiB"
-            if name.endswith(".jsonl"):
-                en, zh = f"{en} in one line", f"一行 {zh}"
-            found.append(
-                (name, f"too large to be read: more than {en}", f"过大，不予读取：超过{zh}")
-            )
-        elif sum(data.count(mark) * weight for mark, weight in _PARTS) > MAX_PARTS:
-            found.append((name, "too large to be read: it has too many parts",
-                          "过大，不予读取：所含项目过多"))  # fmt: skip
+            found.append((name, *too_long(most, each_line=each)))
+        elif too_many_parts(data):
+            found.append((name, *TOO_MANY))
+        else:
+            wide += sum(map(_memory, data.split(b"\n") if each else [data]))
+            if wide > MAX_WIDE:
+                found.append((name, *TOO_WIDE))
+                break
     return found
+
+
+def _memory(text: bytes) -> int:
+    """Bytes that a JSON text takes as Python keeps it, at most: a string takes as much for each of
+    its characters as for the widest."""
+    if text.isascii() and b"\\u" not in text:
+        return len(text)
+    return len(text) * (4 if _WIDE.search(text) else 2)
+
+
+def too_many_parts(data: bytes) -> bool:
+    """Whether a JSON text has more parts than the memory is for."""
+    return sum(data.count(mark) * weight for mark, weight in _PARTS) > MAX_PARTS
+
+
+def too_long(most: int, *, each_line: bool = False) -> tuple[str, str]:
+    """(English, Chinese): that something has more bytes than it may have."""
+    size = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
+    en, zh = (f"{size} in one line", f"一行 {size}") if each_line else (size, size)
+    return f"too large to be read: more than {en}", f"过大，不予读取：超过 {zh}"

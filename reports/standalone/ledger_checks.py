@@ -9,7 +9,7 @@ from typing import Any, Optional
 from reports.standalone.redaction_checks import UNOPENED, Opened
 from reports.standalone.sm2 import sm2_verify
 from reports.standalone.stamp_checks import STAMPS, stamp_checks
-from reports.standalone.words import Check, Damaged, why
+from reports.standalone.words import OPENINGS, Check, Damaged, counted, why
 from sinks.ledger.canonical import canonical
 from sinks.ledger.checkpoint import Note, key_id, read_note
 from sinks.ledger.proofs import extends, includes, leaf_hash
@@ -18,8 +18,13 @@ from sinks.ledger.sm3 import sm3
 LEDGER, CHECKPOINT, CONSISTENCY = "ledger.json", "checkpoint.txt", "consistency.json"
 HANDLING = "handling.jsonl"  # lines of the custody book
 LEDGER_FILES = (LEDGER, CHECKPOINT, CONSISTENCY, STAMPS, HANDLING)
+HEAD = "head"  # of what is withheld: that the ledger goes on from an earlier one
 _HEAD, _ENTRIES, _EXTENDS = "ledger head", "ledger entries", "ledger extends"
 _WRONG = (KeyError, TypeError, ValueError, AttributeError, RecursionError, IndexError)
+_NOT_SHOWN = (
+    "the pack does not show that it goes on from yours",
+    "本包未证明由您所持的签名头延续而来",
+)
 _NAMED = 5  # records that are named one by one
 
 
@@ -43,7 +48,8 @@ def ledger_checks(
     """
     if not any(name in files for name in LEDGER_FILES):
         en, zh = "nothing here is shown to be in a ledger", "本包没有账本证明"
-        return [Check(_ENTRIES, None, en, zh)]
+        none = [Check(_ENTRIES, None, en, zh)]
+        return [*none, Check(_EXTENDS, False, *_NOT_SHOWN)] if given else none
     try:
         note = _signed_note(files[CHECKPOINT], key)
     except _WRONG as error:
@@ -53,7 +59,8 @@ def ledger_checks(
         Check(
             _HEAD,
             True,
-            f"{head.size} entries, root {head.root.hex()}, signed with the pack's key",
+            f"{counted(head.size, 'entry', 'entries')}, root {head.root.hex()},"
+            " signed with the pack's key",
             f"{head.size} 条，根哈希 {head.root.hex()}，由本包密钥签名",
         )
     ]
@@ -66,15 +73,35 @@ def ledger_checks(
         checks.append(Check(_ENTRIES, False, error.en, error.zh))
     except _WRONG as error:
         checks.append(_failed(_ENTRIES, LEDGER, error))
-    if CONSISTENCY in files:
-        try:
-            checks.append(_extension(json.loads(files[CONSISTENCY]), note, key, given))
-        except _WRONG as error:
-            checks.append(_failed(_EXTENDS, CONSISTENCY, error))
-    elif given and not _same_head(given, note):
-        checks.append(Check(_EXTENDS, False, "the pack does not show that it goes on from yours",
-                            "本包未证明由您所持的签名头延续而来"))  # fmt: skip
-    return checks + stamp_checks(files, note)
+    return checks + _extends(files, note, key, opened, given) + stamp_checks(files, note)
+
+
+def _extends(
+    files: dict[str, bytes],
+    note: Note,
+    key: tuple[tuple[int, int], bytes] | None,
+    opened: Opened,
+    given: bytes,
+) -> list[Check]:
+    """Whether it is shown that the ledger goes on from an earlier head, in the pack or in what was
+    opened; none where nobody asks and nothing says so."""
+    file = CONSISTENCY if CONSISTENCY in files else OPENINGS
+    try:
+        told = json.loads(files[file]) if file in files else opened.extends
+        if told is not None:
+            return [_extension(told, note, key, given)]
+    except _WRONG as error:
+        return [_failed(_EXTENDS, file, error)]
+    if not given or _same_head(given, note):
+        return []
+    try:
+        later = any(one["of"] == HEAD for one in json.loads(files[LEDGER])["withheld"])
+    except _WRONG:
+        later = False  # said of the file itself
+    if later:
+        en = "that it goes on from an earlier head is shown when all is opened (--openings)"
+        return [Check(_EXTENDS, None, en, "由较早签名头延续的证明须在全部披露后核对（--openings）")]
+    return [Check(_EXTENDS, False, *_NOT_SHOWN)]
 
 
 class Unreadable(Damaged):
@@ -127,6 +154,7 @@ def _entries(
     proofs = {(one["of"], one["id"]): one for one in told["entries"]}
     absent = {(one["of"], one["id"]) for one in told["missing"]}
     withheld = {(one["of"], one["id"]) for one in told["withheld"]}
+    later_heads = {one for one in withheld if one[0] == HEAD}
     if len(told["entries"]) != len(proofs) or absent & proofs.keys() or withheld & proofs.keys():
         raise Damaged("it has an entry twice", "有条目重复")
     if withheld and not any(row.get("redacted") for row in events):
@@ -160,12 +188,12 @@ def _entries(
         en = "; ".join(one for one, _ in wrong[:_NAMED]) + (f"; {left} more" if left > 0 else "")
         zh = "；".join(one for _, one in wrong[:_NAMED]) + (f"；另有 {left} 处" if left > 0 else "")
         return [Check(_ENTRIES, False, en, zh)]
-    count = len(told["entries"]) + len(withheld) - later
+    count = len(told["entries"]) + len(withheld - later_heads) - later
     checks = [Check(_ENTRIES, True, f"{count}, each leads to the signed root",
                     f"{count} 条，均可推出所签的根哈希")]  # fmt: skip
     if later:
-        checks.append(Check("ledger gaps", None, f"{later} proofs come when all is opened",
-                            f"{later} 项证明须在全部披露后核对"))  # fmt: skip
+        come = f"{counted(later, 'proof')} {'comes' if later == 1 else 'come'} when all is opened"
+        checks.append(Check("ledger gaps", None, come, f"{later} 项证明须在全部披露后核对"))
     if without:
         en = ", ".join(one for one, _ in without[:_NAMED])
         zh = "、".join(one for _, one in without[:_NAMED])

@@ -7,7 +7,7 @@ from typing import Any
 
 from reports.standalone.case_checks import case_rows
 from reports.standalone.figures import alert_figures, month_of
-from reports.standalone.words import Check, Damaged, why
+from reports.standalone.words import Check, Damaged, counted, why
 
 FIGURES = "figures.json"
 _CHECK = "figures"
@@ -32,7 +32,7 @@ def month_checks(files: dict[str, bytes], about: dict[str, Any]) -> list[Check]:
         told = json.loads(files[FIGURES])
         since, until = told["since"], told["until"]
         alerts = [row["alert"] for row in case_rows(files)]
-        counted = alert_figures(alerts)
+        again = alert_figures(alerts)
         outside = [one["alert_id"] for one in alerts if not since <= one["time"] < until]
         stated: dict[str, Any] = told["alerts"]
         span = told["month"], since, until
@@ -47,11 +47,11 @@ def month_checks(files: dict[str, bytes], about: dict[str, Any]) -> list[Check]:
     if outside:
         return [Check(_CHECK, False, f"alert {outside[0]} is not of this month",
                       f"告警 {outside[0]} 不属于本月")]  # fmt: skip
-    wrong = sorted(key for key in {*stated, *counted} if stated.get(key) != counted.get(key))
+    wrong = sorted(key for key in {*stated, *again} if stated.get(key) != again.get(key))
     if wrong:
         names = ", ".join(wrong)
         return [Check(_CHECK, False, f"not what the alerts come to: {names}",
                       f"与告警重新计数的结果不符：{names}")]  # fmt: skip
-    count = counted["alerts"]
-    return [Check(_CHECK, True, f"counted again from {count} alerts, the same",
+    count = again["alerts"]
+    return [Check(_CHECK, True, f"counted again from {counted(count, 'alert')}, the same",
                   f"由 {count} 条告警重新计数，结果一致")]  # fmt: skip

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from typing import Any, NamedTuple
 
-from reports.standalone.words import OPENINGS, Check, Damaged, why
+from reports.standalone.words import OPENINGS, Check, Damaged, counted, why
 from sinks.ledger.sm3 import sm3
 
 REDACTIONS = "redactions.json"
@@ -43,11 +43,13 @@ def record_commitment(salt: bytes, number: int, sm3_hex: str, sha256_hex: str) -
 
 
 class Opened(NamedTuple):
-    """What openings that fit come to: the proofs of the ledger that come with them, and the SM3 in
-    hex of each record that they make whole, by its number."""
+    """What openings that fit come to: the proofs of the ledger that come with them, the SM3 in hex
+    of each record that they make whole, by its number, and what shows that the ledger goes on from
+    an earlier head (None: nothing does)."""
 
     proofs: list[dict[str, Any]]
     digests: dict[int, str]
+    extends: Any = None
 
 
 UNOPENED = Opened([], {})
@@ -76,13 +78,14 @@ def redaction_checks(
         if REDACTIONS not in files:
             en, zh = f"{REDACTIONS} is missing", f"缺少 {REDACTIONS}"
         return [Check(_HOLES, False, en, zh)], UNOPENED
-    count = f"{len(holes):,}"
+    count = len(holes)
+    places, among = counted(count, "place"), counted(len(rows), "record")
     checks = [
         Check(
             _HOLES,
             True,
-            f"{count} places in {len(rows)} records are taken out, each committed to",
-            f"{len(rows)} 条记录中遮盖 {count} 处，均有承诺值",
+            f"{places} in {among} {'is' if count == 1 else 'are'} taken out, each committed to",
+            f"{len(rows)} 条记录中遮盖 {count:,} 处，均有承诺值",
         )
     ]
     if openings:
@@ -165,8 +168,11 @@ def _opened(
         if not seen:
             raise Damaged("it opens nothing", "其中没有披露任何内容")
         salts = {one["n"]: bytes.fromhex(one["salt"]) for one in told["records"]}
+        proofs = {(one["of"], one["id"]): one for one in told["proofs"]}
         opened = Opened(
-            told["proofs"], {n: sm3(bytes(whole[n])) for n, more in left.items() if not more}
+            list(proofs.values()),
+            {n: sm3(bytes(whole[n])) for n, more in left.items() if not more},
+            told.get("extends"),
         )
         for number, digest in opened.digests.items():
             sha256 = hashlib.sha256(whole[number]).hexdigest()
@@ -177,10 +183,13 @@ def _opened(
     except _BAD as error:
         return Check(OPENINGS, False, *why(error)), UNOPENED
     done = len(opened.digests)
+    whole_en = "is whole and has its digest" if done == 1 else "are whole and have their digests"
+    fit = "fits" if len(seen) == 1 else "fit"
     check = Check(
         OPENINGS,
         True,
-        f"{len(seen)} of {len(holes)} places fit; {done} records are whole and have their digests",
+        f"{len(seen)} of {counted(len(holes), 'place')} {fit};"
+        f" {counted(done, 'record')} {whole_en}",
         f"{len(holes)} 处中披露 {len(seen)} 处，均相符；{done} 条记录已完整，摘要一致",
     )
     return check, opened

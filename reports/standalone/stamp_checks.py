@@ -16,6 +16,7 @@ from sinks.ledger.stamp_check import check_stamp
 from sinks.ledger.unproven import Unproven
 
 STAMPS = "timestamps.json"
+MOST_STAMPS = 100  # of one pack: a stamp of each authority for its newest heads
 _STAMP = "time stamp"
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
@@ -33,6 +34,10 @@ def stamp_checks(files: dict[str, bytes], note: Note) -> list[Check]:
         rows = list(told["stamps"])
         if told["v"] != 1 or not rows:
             raise Damaged("it is of another version, or empty", "版本不同，或为空")
+        if len(rows) > MOST_STAMPS:  # each is given to openssl
+            raise Damaged(
+                f"it has more than {MOST_STAMPS} time stamps", f"时间戳超过 {MOST_STAMPS} 个"
+            )
     except _BROKEN as error:
         en, zh = why(error)
         return [Check(_STAMP, False, f"{STAMPS} is damaged: {en}", f"{STAMPS} 已损坏：{zh}")]

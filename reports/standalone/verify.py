@@ -21,11 +21,16 @@ import locale
 import sys
 import zipfile
 
+from reports.standalone.beside import head_at, openings_at
 from reports.standalone.checks import Verifier
 from reports.standalone.contents import MAX_BYTES
 from reports.standalone.words import (
+    GIVEN,
     NO_FINGERPRINT,
+    OPENED,
+    PACK,
     Check,
+    Damaged,
     Outcome,
     fingerprint_in,
     language,
@@ -33,13 +38,12 @@ from reports.standalone.words import (
     unreadable,
     why,
 )
-from reports.standalone.zip_checks import around, unpacked
-
-MAX_BESIDE = 1 << 28  # bytes of openings, of a head
+from reports.standalone.zip_checks import around, salvaged, unpacked
 
 
 def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
-    """(files by name, what was wrong with the archive itself)."""
+    """(files by name, what was wrong with the archive itself). Of a damaged file there is what can
+    still be read of it."""
     files: dict[str, bytes] = {}
     problems: list[tuple[str, str]] = []
     try:
@@ -51,7 +55,8 @@ def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
                     name = info.filename
                     return {}, [Check("archive", False, f"{name}: beyond 1 GiB unpacked",
                                       f"{name}：解压超过 1 GiB")]  # fmt: skip
-            problems += around(whole.read(MAX_BYTES), members)
+            data = whole.read(MAX_BYTES)
+            problems += around(data, members)
             for info in members:
                 name = info.filename
                 if name in files:
@@ -64,6 +69,7 @@ def read_zip(path: str) -> tuple[dict[str, bytes], list[Check]]:
                 except Exception as error:  # zipfile raises many kinds for damaged members
                     en, zh = why(error)
                     problems.append((f"{name}: {en}", f"{name} 无法解压：{zh}"))
+                    files[name] = salvaged(data, info)  # it is there
     except MemoryError:
         raise
     except Exception:  # and for what is no archive
@@ -96,24 +102,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lang", choices=("zh", "en"))
     options = parser.parse_args(arguments)
     lang = language(options.lang, locale.getlocale()[0])
-    beside: list[bytes] = []
-    for path in (options.pack, options.openings, options.given):
-        problem = path and unreadable(path)
+    beside = ((options.pack, PACK), (options.openings, OPENED), (options.given, GIVEN))
+    for path, what in beside:
+        problem = path and unreadable(path, what)
         if problem:
             print(problem[lang == "zh"], file=sys.stderr)
             return 2
-    for path in (options.openings, options.given):
-        if path:
-            with open(path, "rb") as file:
-                beside.append(file.read(MAX_BESIDE))
-        else:
-            beside.append(b"")
+    try:
+        openings = openings_at(options.openings) if options.openings else b""
+        given = head_at(options.given) if options.given else b""
+    except (Damaged, OSError) as error:
+        print(why(error)[lang == "zh"], file=sys.stderr)
+        return 2
     fingerprint = fingerprint_in(options.fingerprint or "")
     if options.fingerprint is not None and not fingerprint:
         print(NO_FINGERPRINT[lang == "zh"], file=sys.stderr)
         return 2
     try:
-        found = verify(options.pack, fingerprint, *beside)
+        found = verify(options.pack, fingerprint, openings, given)
     except MemoryError:
         en, zh = "this machine has too little memory for this pack", "本机内存不足以校验此证据包"
         print(zh if lang == "zh" else en, file=sys.stderr)

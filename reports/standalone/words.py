@@ -32,6 +32,14 @@ _NAMES = {
     "ledger extends": "账本延续",
     "time stamp": "可信时间戳",
 }
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """English for a number of things: "1 file", "2 files", "1,000 files"; `more` where it is not
+    `one` with an s."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
 INSIDE, _INSIDE_ZH = "inner: ", "内层清单："  # a file as the inner manifest lists it
 
 
@@ -179,19 +187,29 @@ def why(error: Exception) -> tuple[str, str]:
     return "it is not built as such a file is", "结构与此类文件不符"
 
 
-def unreadable(path: str) -> tuple[str, str] | None:
-    """(English, Chinese): why the file at `path` cannot be read at all; None when it can."""
+PACK = ("", "")
+OPENED = (", given with --openings", "（由 --openings 给出）")
+GIVEN = (", given with --given", "（由 --given 给出）")
+
+
+def unreadable(path: str, what: tuple[str, str] = PACK) -> tuple[str, str] | None:
+    """(English, Chinese): why the file at `path` cannot be read at all; None when it can.
+
+    Args:
+        what: how it was named, of a file beside the pack.
+    """
+    en, zh = what
     try:
         with open(path, "rb") as file:
             file.read(1)
     except FileNotFoundError:
-        return f"there is no file {path}", f"没有文件 {path}"
+        return f"there is no file {path}{en}", f"没有文件 {path}{zh}"
     except IsADirectoryError:
-        return f"{path} is a folder, not a pack", f"{path} 是目录，不是证据包"
+        return f"{path}{en} is a folder, not a file", f"{path}{zh} 是目录，不是文件"
     except PermissionError:
-        return f"you may not read {path}", f"没有读取 {path} 的权限"
+        return f"you may not read {path}{en}", f"没有读取 {path}{zh} 的权限"
     except (OSError, ValueError):
-        return f"{path} cannot be read", f"无法读取 {path}"
+        return f"{path}{en} cannot be read", f"无法读取 {path}{zh}"
     return None
 
 

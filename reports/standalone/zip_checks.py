@@ -5,20 +5,15 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from datetime import datetime, timedelta
+from datetime import datetime
 
 _LOCAL, _CENTRAL, _END = struct.Struct("<4s5H3L2H"), struct.Struct("<4s6H3L5H2L"), b"PK\x05\x06"
 _END_RECORD = struct.Struct("<4s4H2LH")
 _SIGNATURES = (b"PK\x03\x04", b"PK\x01\x02")
 _MADE, _UTF8 = 3 << 8 | 20, 0x800  # by a Unix, version 2.0; flag: a name in UTF-8
-# How files are packed and what attributes they have: as packs are made, and as Python's own
-# zipfile packs what somebody took out of one. Nothing in between, or a message fits in there.
-_FORMS = (
-    (zipfile.ZIP_DEFLATED, 0o100644 << 16),
-    (zipfile.ZIP_STORED, 0o600 << 16),
-)
-_SPAN = timedelta(minutes=1)  # in which the files of one archive were written
+_ATTRIBUTES = 0o100644 << 16  # of every file of a pack; a message would fit into others
 _PIECE = 1 << 20
+_CRUMB = 1 << 10  # what is lost with a damaged byte, at most
 
 
 def around(data: bytes, members: list[zipfile.ZipInfo]) -> list[tuple[str, str]]:
@@ -56,10 +51,35 @@ def unpacked(pack: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         NotImplementedError: it is packed in a way that packs do not use.
         zipfile.BadZipFile, zlib.error, and others of `zipfile`: it is damaged.
     """
-    if info.compress_type not in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+    if info.compress_type != zipfile.ZIP_DEFLATED:
         raise NotImplementedError(info.compress_type)
     with pack.open(info) as content:
         return content.read(info.file_size + 1)  # a number: else it inflates whatever there is
+
+
+def salvaged(data: bytes, info: zipfile.ZipInfo) -> bytes:
+    """What can still be read of a damaged file, so that it is not taken for one that is missing;
+    never more than its size as the directory says.
+
+    Args:
+        data: the whole archive.
+    """
+    start = info.header_offset
+    head = data[start : start + _LOCAL.size]
+    if len(head) < _LOCAL.size or info.compress_type != zipfile.ZIP_DEFLATED:
+        return b""
+    start += _LOCAL.size + sum(_LOCAL.unpack(head)[-2:])
+    packed = memoryview(data)[start : start + info.compress_size]
+    inflater, parts, left = zlib.decompressobj(-15), [], info.file_size
+    try:
+        for place in range(0, len(packed), _CRUMB):
+            parts.append(inflater.decompress(packed[place : place + _CRUMB], left + 1))
+            left -= len(parts[-1])
+            if left < 0 or inflater.eof:
+                break
+    except zlib.error:
+        pass  # what came before it is what there is
+    return b"".join(parts)[: info.file_size]
 
 
 def _file(data: bytes, info: zipfile.ZipInfo, place: int) -> int:
@@ -75,13 +95,13 @@ def _file(data: bytes, info: zipfile.ZipInfo, place: int) -> int:
     if (packed, size) != (info.compress_size, info.file_size):
         return 0
     end = start + name + packed
-    return end if _whole(memoryview(data)[start + name : end], method, size) else 0
-
-
-def _whole(packed: memoryview, method: int, size: int) -> bool:
-    """Whether the packed bytes end where their content does. Content is let go piece by piece."""
     if method != zipfile.ZIP_DEFLATED:
-        return method == zipfile.ZIP_STORED and len(packed) == size
+        return 0
+    return end if _whole(memoryview(data)[start + name : end], size) else 0
+
+
+def _whole(packed: memoryview, size: int) -> bool:
+    """Whether the packed bytes end where their content does. Content is let go piece by piece."""
     inflater, length, place = zlib.decompressobj(-15), 0, 0
     rest = b""
     try:
@@ -127,11 +147,13 @@ def _directory(data: bytes, place: int, members: list[zipfile.ZipInfo]) -> bool:
 
 
 def _alike(members: list[zipfile.ZipInfo]) -> bool:
-    """Whether all files have one form, which is a known one, and were written together."""
-    forms = {(info.compress_type, info.external_attr) for info in members}
+    """Whether all files have the form that those of a pack have, and one date."""
     plain = all(bool(info.flag_bits) != info.filename.isascii() for info in members)
+    dates = {info.date_time for info in members}
     try:
-        times = [datetime(*info.date_time) for info in members]  # noqa: DTZ001 - a ZIP has no zone
+        for date in dates:
+            datetime(*date)  # noqa: DTZ001 - a ZIP has no zone
     except ValueError:
         return False
-    return len(forms) == 1 and forms <= {*_FORMS} and plain and max(times) - min(times) <= _SPAN
+    marked = all(info.external_attr == _ATTRIBUTES for info in members)
+    return marked and plain and len(dates) == 1

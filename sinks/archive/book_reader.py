@@ -14,7 +14,16 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from rules.plural import plural
-from sinks.archive.custody import START, BookDamaged, CustodyBook, Deed, Line, whole_rows
+from sinks.archive.custody import (
+    START,
+    BookDamaged,
+    CustodyBook,
+    Deed,
+    Line,
+    Place,
+    start_of,
+    whole_rows,
+)
 
 _CHUNK = 1 << 20
 Known = Callable[[int, str], bool]
@@ -31,12 +40,10 @@ class BookReader:
         after: so many lines were read by whoever had the book before; those are read once more, for
             the chain, and not given.
         known: says of the last of those, by its number and SM3, whether it is the one that was
-            read; and with the chain all in front of it are.
+            read; and with the chain all in front of it are. None: nobody knows.
     """
 
-    def __init__(
-        self, book: CustodyBook, after: int = 0, known: Known = lambda _number, _sm3: True
-    ) -> None:
+    def __init__(self, book: CustodyBook, after: int = 0, known: Known | None = None) -> None:
         self._book, self._known = book, known
         self._given, self._sm3 = after, ""  # the last line that was given; its SM3, where known
         self._place, self._digest = START, hashlib.sha256()  # of the bytes in front of the place
@@ -52,7 +59,9 @@ class BookReader:
         with self._book.open() as file:
             if not self._unchanged(file):
                 self._place, self._digest = START, hashlib.sha256()
-            for line, place in self._book.read(file, self._place):
+            if self._place == START:
+                self._place = start_of(self._book.renewal(file))
+            for line, place in self._checked(file):
                 if line.number == self._given and not self._same(line.number, place.sm3):
                     raise self._exchanged()
                 if line.number > self._given:
@@ -65,8 +74,17 @@ class BookReader:
             if self._place.number < self._given:
                 raise self._cut_off()
 
+    def _checked(self, file: BinaryIO) -> Iterator[tuple[Line, Place]]:
+        """What is behind the place; of two lines that may be damaged the ledger tells which."""
+        try:
+            yield from self._book.read(file, self._place)
+        except BookDamaged as error:
+            raise (error.sure(self._given, self._known) if self._known else error) from None
+
     def _same(self, number: int, sm3: str) -> bool:
-        return self._sm3 == sm3 if self._sm3 else self._known(number, sm3)
+        if self._sm3 or self._known is None:
+            return self._sm3 in ("", sm3)
+        return self._known(number, sm3)
 
     def _unchanged(self, file: BinaryIO) -> bool:
         now, left = hashlib.sha256(), self._place.ends
@@ -103,12 +121,13 @@ class DeedReader:
     """
 
     def __init__(self, book: CustodyBook, action: str) -> None:
-        self._book = book
+        self._book, self._action = book, action
         self._begins = b'{"action":' + json.dumps(action, ensure_ascii=False).encode() + b","
         self._from, self._last = 0, b""  # where the last line that was read begins, and its bytes
 
     def deeds(self) -> list[Deed]:
-        """Those that were written since, in order.
+        """Those that were written since, in order. When the book was begun anew since, all there
+        are, those of the book before too.
 
         Raises:
             BookDamaged: the book is not the one that was read before.
@@ -118,8 +137,14 @@ class DeedReader:
         with self._book.open() as file:
             file.seek(self._from)
             if file.read(len(self._last)) != self._last:
-                raise self._exchanged()
+                if self._book.renewal(file) is None:
+                    raise self._exchanged()
+                self._from, self._last = 0, b""
+            if not self._last and (renewal := self._book.renewal(file)):
+                deeds = (line.deed for line in self._book.before(renewal))
+                found += [deed for deed in deeds if deed.action == self._action]
             at, last = self._from, self._last
+            file.seek(at + len(last))
             for row in whole_rows(file):
                 at, last = at + len(last), row
                 if row.startswith(self._begins) and (deed := _deed(row)):

@@ -21,13 +21,15 @@ from sinks.archive.plans import Plans
 from sinks.archive.rows import ArchiveIndex, Asked, Row
 from sinks.archive.segment import Listed, intact, open_all
 from sinks.ledger.reader import LedgerReader
+from sinks.ledger.trouble import LedgerDamaged
 
+INDEX, LEDGER = "index", "ledger"  # places that are no segment
 _PAGE = 1_000
 
 
 class Fault(NamedTuple):
     """One thing that is not as it should be. `leaf` is the message's number in the ledger, -1 for
-    what is not of one message; `place` the segment, or the index."""
+    what is not of one message; `place` the segment, `INDEX` or `LEDGER`."""
 
     leaf: int
     place: str
@@ -83,19 +85,35 @@ def check_archive(
         if entered is None:
             if mine is not None:
                 en, zh = "the index has a message where the ledger has none", "索引有而账本无"
-                yield Fault(leaf, "index", en, zh)
+                yield _blamed(ledger, leaf, (en, zh))
             continue
         messages += 1
         if mine is None:
             if wrong := buried.wrong(leaf, entered):
-                yield Fault(leaf, "index", *wrong)
+                yield _blamed(ledger, leaf, wrong)
                 yield from segments.gone(entered.segment)
         elif wrong := _differs(mine, entered):
-            yield Fault(leaf, "index", *wrong)
+            yield _blamed(ledger, leaf, wrong)
         else:
             yield from segments.faults(mine)
     progress(ledger.size, ledger.size)
     told(Sound(messages, segments.seen, ledger.size, buried.count))
+
+
+def _blamed(ledger: LedgerReader, leaf: int, wrong: tuple[str, str]) -> Fault:
+    """What the index says otherwise than the ledger: the ledger's own damage, where its entry does
+    not lead to the signed root."""
+    try:
+        ledger.inclusion(leaf)
+    except LedgerDamaged:
+        return Fault(
+            leaf,
+            LEDGER,
+            "what the ledger has there does not lead to its signed root: an entry or a hash was"
+            " altered, so nothing is known of the index by it",
+            "账本此处的内容推不出签名的根哈希：有条目或哈希被改动，不能据以判断索引",
+        )
+    return Fault(leaf, INDEX, *wrong)
 
 
 def _rows(index: ArchiveIndex, size: int) -> Iterator[Row]:

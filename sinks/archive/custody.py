@@ -13,18 +13,24 @@ import io
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
+from sinks.archive.renewed_book import Renewal, counts, renewal_of
 from sinks.ledger.canonical import canonical
 from sinks.whole_file import write_at
 
 FILE = "custody.jsonl"
 GENESIS = "0" * 64
 _TAIL_BYTES = 1 << 16
+_ANEW = (
+    ". Where there is no copy: `mingjian archive renew-custody`",
+    "。若无副本：`mingjian archive renew-custody`",
+)
 
 
 class Deed(NamedTuple):
@@ -60,17 +66,33 @@ START = Place()
 
 
 class BookDamaged(MingjianError):
-    """The book is not what was written. `en`, `zh`: how, where that can be said more closely."""
+    """The book is not what was written. `en`, `zh`: how, where that can be said more closely;
+    `sm3`: of line `number`, where it may as well be the one behind it that is damaged."""
 
-    def __init__(self, path: Path, number: int, en: str = "", zh: str = "") -> None:
+    def __init__(self, path: Path, number: int, en: str = "", zh: str = "", sm3: str = "") -> None:
+        which, welche = f"{number}", f"第 {number} 行"
+        if sm3:
+            which, welche = f"{number} or {number + 1}", f"第 {number} 或 {number + 1} 行"
+        anew = _ANEW if path.name == FILE else ("", "")
         super().__init__(
             f"the custody book {path} "
-            + (en or f"is damaged at line {number}: removed, moved or altered"),
-            f"保管记录 {path} " + (zh or f"在第 {number} 行损坏：被删除、移动或改动"),
-            fix_en="restore it from its copy; the ledger has the digest of every line",
-            fix_zh="请从副本恢复；账本中有每一行的摘要",
+            + (en or f"is damaged at line {which}: removed, moved or altered"),
+            f"保管记录 {path} " + (zh or f"在{welche}损坏：被删除、移动或改动"),
+            fix_en="restore it from its copy; the ledger has the digest of every line" + anew[0],
+            fix_zh="请从副本恢复；账本中有每一行的摘要" + anew[1],
         )
-        self.number = number
+        self.number, self._path, self._sm3 = number, path, sm3
+
+    def sure(self, entered: int, has: Callable[[int, str], bool]) -> BookDamaged:
+        """The same, of one line, where the ledger has the digest of the two that it may be.
+
+        Args:
+            entered, has: how many lines were entered in the ledger, and whether the line of this
+                number was with this SM3.
+        """
+        if not self._sm3 or self.number > entered:
+            return self
+        return BookDamaged(self._path, self.number + has(self.number, self._sm3))
 
 
 class CustodyBook:
@@ -86,10 +108,7 @@ class CustodyBook:
             BookDamaged: its last line is none.
             OSError: the disk did not take it: then what the deed is about must not be done.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with self.locked() as handle:
             end, last = self._last(handle)
             number = self._number(handle, last) + 1 if last else 1
             previous = sm3_raw(last) if last else GENESIS
@@ -101,8 +120,25 @@ class CustodyBook:
                 os.ftruncate(handle, end)
                 raise
             return Line(number, raw, deed)
-        finally:
-            os.close(handle)
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """The book's file, made where there is none, while nobody else writes. One that was put
+        aside while the lock was waited for is not the book any more.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        while True:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if _is_at(handle, self._path):
+                    yield handle
+                    return
+            finally:
+                os.close(handle)
 
     def state(self) -> tuple[int, int]:
         """Length of the book's file, and when it was changed (ns): whether something was written or
@@ -114,15 +150,54 @@ class CustodyBook:
         return found.st_size, found.st_ctime_ns
 
     def lines(self, after: int = 0) -> Iterator[Line]:
-        """Every line behind number `after`, in order. An end that was not written whole is none.
+        """Every line behind number `after`, in order. An end that was not written whole is none. Of
+        a book that was begun anew also those of the one before that are relied on.
 
         Raises:
-            BookDamaged: a line is not what was written; those before it were given.
+            BookDamaged: a line is not what was written; those before it were given. Or the book
+                before is not there as it was put aside.
         """
         with self.open() as file:
-            for line, _ in self.read(file, START):
+            renewal = self.renewal(file)
+            if renewal is not None:
+                yield from self.before(renewal, after)
+            for line, _ in self.read(file, start_of(renewal)):
                 if line.number > after:
                     yield line
+
+    def renewal(self, file: BinaryIO) -> Renewal | None:
+        """That an open book was begun anew, as its first line says; None: it was not."""
+        file.seek(0)
+        row = next(whole_rows(file), b"")
+        renewal = renewal_of(row) if self._path.name.startswith(FILE) else None
+        return renewal if renewal and self.is_line(renewal.number, row[:-1]) else None
+
+    def before(self, renewal: Renewal, after: int = 0) -> list[Line]:
+        """The lines of the book that was put aside, behind number `after`, as far as they are
+        relied on, in the order of their numbers.
+
+        Raises:
+            BookDamaged: it is not there as it was put aside.
+        """
+        told, found = renewal.told, dict[int, Line]()
+        aside = CustodyBook(self._path.parent, told.aside)
+        with aside.open() as file:
+            data = file.read()
+        if sm3_raw(data) != told.aside_sm3:
+            raise self.damaged(
+                renewal.number,
+                f"was begun anew at line {renewal.number:,}, and the book before it, {told.aside},"
+                " is not there as it was put aside",
+                f"自第 {renewal.number:,} 行重新开始，而此前的 {told.aside} 已不是封存时的内容",
+            )
+        older = aside.renewal(io.BytesIO(data))
+        if older is not None and counts(told.relied_on, 1):
+            with suppress(BookDamaged):  # a line that was lost before, as this renewal says
+                found.update((line.number, line) for line in aside.before(older, after))
+        for row, raw in enumerate(whole_rows(io.BytesIO(data)), 1):
+            if counts(told.relied_on, row) and (line := line_alone(raw[:-1])):
+                found.setdefault(line.number, line)
+        return [found[number] for number in sorted(found) if number > after]
 
     def open(self) -> BinaryIO:
         """The book's bytes; none where there is no book yet."""
@@ -133,41 +208,43 @@ class CustodyBook:
 
     def read(self, file: BinaryIO, place: Place) -> Iterator[tuple[Line, Place]]:
         """Lines of an open book behind a place, each with the place behind it. What is in front of
-        the place is not looked at.
+        the place is not looked at. A line is given when the one behind it is bound to it.
 
         Raises:
             BookDamaged: see `lines`.
         """
         file.seek(place.ends)
-        for row in whole_rows(file):
-            raw = row[:-1]
-            line = self._read(place.number + 1, raw, place.sm3)
-            place = Place(line.number, place.ends, place.ends + len(row), sm3_raw(raw))
-            yield line, place
+        rows, waiting = whole_rows(file), list[tuple[Line, Place]]()
+        for row in rows:
+            raw, number = row[:-1], place.number + 1
+            try:
+                previous, deed = _read(number, raw)
+            except ValueError:
+                yield from waiting
+                raise BookDamaged(self._path, number) from None
+            if previous != place.sm3:
+                behind = next(rows, b"")
+                if not place.number or (behind and bound_to(behind) != sm3_raw(raw)):
+                    yield from waiting  # it is this line that was altered
+                    raise BookDamaged(self._path, number)
+                sm3 = "" if behind else place.sm3  # at the end it may be either
+                raise BookDamaged(self._path, place.number, sm3=sm3)
+            yield from waiting
+            place = Place(number, place.ends, place.ends + len(row), sm3_raw(raw))
+            waiting = [(Line(number, raw, deed), place)]
+        yield from waiting
 
     def is_line(self, number: int, raw: bytes) -> bool:
         """Whether these bytes are a line of this number, whatever was in front of it."""
         try:
-            self._read(number, raw, json.loads(raw)["prev"])
-        except (BookDamaged, ValueError, KeyError, TypeError):
+            _read(number, raw)
+        except ValueError:
             return False
         return True
 
     def damaged(self, number: int, en: str, zh: str) -> BookDamaged:
         """That this book is not what was written."""
         return BookDamaged(self._path, number, en, zh)
-
-    def _read(self, number: int, raw: bytes, previous: str) -> Line:
-        try:
-            told = json.loads(raw)
-            if told.pop("n") != number or told.pop("prev") != previous:
-                raise ValueError("out of order")
-            deed = Deed(**told)
-            if chained(number, previous, deed._asdict()) != raw:
-                raise ValueError("not canonical")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise BookDamaged(self._path, number) from None
-        return Line(number, raw, deed)
 
     def _number(self, handle: int, line: bytes) -> int:
         try:
@@ -190,6 +267,52 @@ class CustodyBook:
             if begin or not start:
                 return start + end, data[begin : max(0, end - 1)]
             span *= 4
+
+
+def start_of(renewal: Renewal | None) -> Place:
+    """Where reading begins: in front of the first line."""
+    return Place(renewal.number - 1, sm3=renewal.told.aside_sm3) if renewal else START
+
+
+def _read(number: int, raw: bytes) -> tuple[str, Deed]:
+    """(the SM3 that a line names of the one before it, the deed). ValueError: it is no line of this
+    number."""
+    try:
+        told = json.loads(raw)
+        if told.pop("n") != number:
+            raise ValueError("out of order")
+        previous, deed = told.pop("prev"), Deed(**told)
+        if chained(number, previous, deed._asdict()) != raw:
+            raise ValueError("not canonical")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("no line") from error
+    return previous, deed
+
+
+def line_alone(raw: bytes) -> Line | None:
+    """A row as a line of whatever number it says; None: it is none."""
+    try:
+        number = int(json.loads(raw)["n"])
+        return Line(number, raw, _read(number, raw)[1])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def bound_to(row: bytes) -> str:
+    """The SM3 that a row names of the one before it; "": none."""
+    try:
+        return str(json.loads(row)["prev"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Whether a file that is open is the one of this name."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(handle), there)
 
 
 def named_leaves(details: dict[str, Any]) -> Iterator[tuple[int, int]]:

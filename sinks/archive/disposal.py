@@ -36,7 +36,14 @@ from sinks.archive.disposal_plan import Going, Plan, party_of
 from sinks.archive.due import counting, due
 from sinks.archive.facts import facts_of, sayer
 from sinks.archive.hit_book import HitBook
-from sinks.archive.hold_book import By, deeds, note_end, note_removal, removals
+from sinks.archive.hold_book import (
+    By,
+    deeds,
+    note_end,
+    note_removal,
+    removals,
+    require_confirmed,
+)
 from sinks.archive.kept import message_of
 from sinks.archive.leaves import CUSTODY, OtherLeaf, other_entry
 from sinks.archive.plans import Plans
@@ -119,8 +126,9 @@ class _Run:
         opened = [self._records(rows[0]) for rows in batch]
         while True:
             lines = list(parts.book.lines())
-            last = lines[-1].number if lines else 0
-            holds = in_force(replay(deeds(lines)))
+            last, found = lines[-1].number if lines else 0, deeds(lines)
+            require_confirmed(found)
+            holds = in_force(replay(found))
             at = parts.now()
             goes = [self._judged(rows, records, holds, at)
                     for rows, records in zip(batch, opened, strict=True)]  # fmt: skip

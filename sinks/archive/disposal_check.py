@@ -33,6 +33,7 @@ from sinks.archive.hold_book import (
     removals,
     schedule,
     schedule_digest,
+    unconfirmed,
 )
 from sinks.archive.leaves import MessageLeaf, read_message
 from sinks.archive.plans import Plans
@@ -244,6 +245,12 @@ class _OnePlan:
             yield "its plan was entered after it was deleted", "其计划在删除之后才登记"
         if self._approval is not None and self._approval.number > removal.number:
             yield "its plan was approved after it was deleted", "其计划在删除之后才获批准"
+        if unconfirmed(deed for deed in self._deeds if deed.number < removal.number) is not None:
+            yield (
+                "it was deleted after the custody book was begun anew and before anybody had looked"
+                " through what holds",
+                "保管记录重新开始之后，在有人核对法律保全之前，即被删除",
+            )
         head = next(
             (note.checkpoint for note in self._ledger.notes if note.checkpoint.size > stone.at),
             None,

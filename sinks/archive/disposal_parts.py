@@ -14,7 +14,13 @@ from sinks.archive.custody import CustodyBook
 from sinks.archive.disposable import DISPOSED, DisposableIndex, digest
 from sinks.archive.disposal_plan import Plan
 from sinks.archive.facts import Departments
-from sinks.archive.hold_book import approved, deeds, schedule, schedule_digest
+from sinks.archive.hold_book import (
+    approved,
+    deeds,
+    require_confirmed,
+    schedule,
+    schedule_digest,
+)
 from sinks.archive.keys import TenantKeys
 from sinks.archive.leaves import OtherLeaf
 from sinks.archive.objects import Objects
@@ -56,6 +62,7 @@ def refuse(parts: Parts, plan: Plan, plan_id: str) -> None:
         MingjianError: see `sinks.archive.disposal.carry_out`.
     """
     found = deeds(parts.book.lines())
+    require_confirmed(found)
     short = plan_id[:16]
     if plan.tenant != parts.tenant:
         raise _usage(f"the plan {short} is of another tenant", f"计划 {short} 属于其他租户")

@@ -126,6 +126,7 @@ def plan(
     rows: Iterable[Row] | None = None,
     most: int = MOST,
     random: Callable[[int], bytes] = secrets.token_bytes,
+    unknown: Callable[[], None] = lambda: None,
 ) -> Plan:
     """A plan by the policies and holds in force. Nothing is changed, not even the book.
 
@@ -135,6 +136,7 @@ def plan(
         ledger: how many entries the ledger has.
         rows: the messages that are asked about; by default all.
         most: messages that go with one plan at most.
+        unknown: see `judge`.
 
     Raises:
         MingjianError: the book is damaged, or a hold or policy in it cannot be read.
@@ -143,7 +145,7 @@ def plan(
     policies, holds = schedule(found), in_force(replay(found))
     key = random(16)
     work = _Work(policies, basis, renaming(key), most)
-    for judged in judge(source, policies, holds, at, basis=basis, rows=rows):
+    for judged in judge(source, policies, holds, at, basis=basis, rows=rows, unknown=unknown):
         if not work.take(judged, at):
             break
     messages = tuple(work.messages)

@@ -55,8 +55,11 @@ def judge(
     basis: str = RETENTION,
     rows: Iterable[Row] | None = None,
     everything: bool = False,
+    unknown: Callable[[], None] = lambda: None,
 ) -> Iterator[Judged]:
-    """Messages that are due at `at` (UTC ms), held or not; with `everything` the others too."""
+    """Messages that are due at `at` (UTC ms), held or not; with `everything` the others too.
+    `unknown` is told of each that would be due but for a policy of a department: in which one its
+    people are nobody knows."""
     counted = counting(policies, basis)
     asked: Iterable[Row]
     if rows is None:
@@ -77,6 +80,10 @@ def judge(
             holding = held_by(facts, says, holds)
             if everything or due(kept, at, basis):
                 yield Judged(row, facts, kept, holding, message is not None)
+            elif facts.departments is None and facts.recipients is not None:
+                nowhere = keep_until(facts._replace(departments=frozenset()), counted)
+                if due(nowhere, at, basis):
+                    unknown()
 
 
 def due(kept: Kept, at: int, basis: str) -> bool:

@@ -76,10 +76,10 @@ def _departments(
     found = {departments(one) for one in staff}
     if None in found:
         return None
-    return frozenset(above for one in found if one is not None for above in _with_above(one))
+    return frozenset(above for one in found if one is not None for above in with_above(one))
 
 
-def _with_above(department: str) -> list[str]:
+def with_above(department: str) -> list[str]:
     """Of 财富管理部/一组 also 财富管理部: what is for a department is for all that is below it."""
     parts = department.split("/")
     return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]

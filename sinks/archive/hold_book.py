@@ -26,6 +26,7 @@ from rules.retention.policies import Policy, encode
 from sinks.archive import custody
 from sinks.archive.custody import CustodyBook, Line
 from sinks.archive.disposable import Spans, digest
+from sinks.archive.renewed_book import RENEWED
 from sinks.archive.terms import runs
 
 SCHEDULED = "retention_set"  # a schedule of policies is in force from here on
@@ -149,6 +150,37 @@ def schedule(found: Iterable[Deed]) -> tuple[Policy, ...]:
             fix_zh="请重新启用留存策略",
         )
     return policies
+
+
+def require_confirmed(found: Sequence[Deed]) -> None:
+    """Come back when no hold can have been lost with a damaged book, or an officer has looked
+    through what is in force since, which is said by putting the schedule in force again.
+
+    Raises:
+        MingjianError: nobody has since the book was begun anew. Nothing may go then.
+    """
+    renewed = unconfirmed(found)
+    if renewed is not None:
+        raise MingjianError(
+            "the custody book was damaged and begun anew at line"
+            f" {renewed.number}: holds may be lost with lines of the one before, so nothing is"
+            " deleted",
+            f"保管记录曾损坏，自第 {renewed.number} 行重新开始：其中的法律保全可能已丢失，"
+            "因此不删除任何内容",
+            fix_en="look through `mingjian retention hold list`, place again what is missing, then"
+            " put the schedule in force again (`mingjian retention policies FILE --apply`)",
+            fix_zh="请查看 `mingjian retention hold list`，补设缺失的保全，再重新启用留存策略"
+            "（`mingjian retention policies FILE --apply`）",
+        )
+
+
+def unconfirmed(found: Iterable[Deed]) -> Deed | None:
+    """The deed that began the book anew, where the schedule was not put in force again since."""
+    last = None
+    for deed in found:
+        if deed.action in (RENEWED, SCHEDULED):
+            last = deed if deed.action == RENEWED else None
+    return last
 
 
 def note_plan(book: CustodyBook, plan: str, going: int, by: By) -> Line:

@@ -19,12 +19,15 @@ from sinks.archive.requests import NOTHING, Earlier
 from sinks.archive.standings import HELD, HELD_ALONE, KEPT, OVER, PROPOSED, TO_GO
 
 
-def access_letter(report: dict[str, Any], language: str, earlier: Sequence[Earlier] = ()) -> str:
+def access_letter(
+    report: dict[str, Any], language: str, earlier: Sequence[Earlier] = (), *, excerpts: int = 0
+) -> str:
     """The letter that goes with a copy (art. 45); `language` is "zh" or "en", `earlier` requests
-    for erasure and what became of them."""
+    for erasure and what became of them, `excerpts` of how many messages alerts have evidence."""
     parts = [_access_zh(report) if language == "zh" else _access_en(report)]
     parts += _kept(report["kept"], language)
     parts += _earlier(earlier, language)
+    parts += _excerpts(excerpts, language)
     return "\n".join(parts) + "\n"
 
 
@@ -34,10 +37,11 @@ def erasure_letter(
     earlier: Sequence[Earlier] = (),
     *,
     kept: bool = False,
+    excerpts: int = 0,
 ) -> str:
     """The letter that answers a request for erasure (art. 47); `language` is "zh" or "en". `kept`:
     the answer was put on record, so what may go waits for its approval, and what stays is only
-    stored; before that neither is so."""
+    stored; before that neither is so. `excerpts`: see `access_letter`."""
     zh = language == "zh"
     day = f"{day_of(stays['at']):%Y-%m-%d}"
     parts = [
@@ -61,7 +65,25 @@ def erasure_letter(
     if stays["stays"]:
         parts.append(_stored_only(language, kept=kept))
     parts += _earlier(earlier, language)
+    parts += _excerpts(excerpts, language)
     return "\n".join(parts) + "\n"
+
+
+def _excerpts(count: int, language: str) -> list[str]:
+    """What deletion from the archive does not reach; not which alerts or about what."""
+    if not count:
+        return []
+    if language == "zh":
+        return [
+            f"其中 {count:,} 条的摘录曾作为依据记入合规检查记录，与归档分开保存，号码已脱敏；为能"
+            "说明当时检查了什么，摘录随该记录保存，不随消息一并删除。"
+        ]
+    are = "was" if count == 1 else "were"
+    return [
+        f"Excerpts of {_records(count)} {are} taken into records of compliance checks, which are"
+        " kept apart from the archive, with numbers masked. They stay there as long as these"
+        " records do, to show what was checked, and are not deleted with the messages."
+    ]
 
 
 def _access_zh(report: dict[str, Any]) -> str:
@@ -165,7 +187,7 @@ def _reason(one: dict[str, Any]) -> tuple[str, str]:
     last, standing = one["last"], one["standing"]
     en, zh = "no policy set", "未设留存策略"
     if one["policy"]:
-        en, zh = f"{one['title_en']}, {one['law']}", f"{one['title_zh']}，{one['law']}"
+        en, zh = _rests_on(one, "title_en", ", "), _rests_on(one, "title_zh", "，")
     if last is None:
         en, zh = f"{en}, no end set", f"{zh}，未定期限"
     elif standing in _PERIOD_OVER:
@@ -176,6 +198,13 @@ def _reason(one: dict[str, Any]) -> tuple[str, str]:
         zh = f"{zh}，期限最迟至 {_last_day(last)}"
     more_en, more_zh = _STANDS[standing]
     return en + more_en, zh + more_zh
+
+
+def _rests_on(one: dict[str, Any], title: str, comma: str) -> str:
+    """The policy's title and its law. One without a title of its own is known by its name, which is
+    the company's and says nothing to whoever gets the letter: then the law stands alone."""
+    words = one[title] if one[title] != one["policy"] else ""
+    return comma.join(filter(None, (words, one["law"])))
 
 
 def _earlier(earlier: Sequence[Earlier], language: str) -> list[str]:
@@ -207,8 +236,9 @@ def _outcome(one: Earlier) -> tuple[str, str]:
     if deleted:
         en += f" {_when(one, 'from ', ' to ', 'on ')}"
         zh = f"{of[1]}已于 {_when(one, '', ' 至 ', '')} 删除"
-        en += "; of each its number, id, time and digest are left, and no content (a tombstone)"
-        zh += "；每条仅留编号、时间与摘要值（墓碑），不含内容"
+        en += "; in the archive the number, id, time and digest of each are left, and no content"
+        en += " (a tombstone)"
+        zh += "；归档中每条仅留编号、时间与摘要值（墓碑），不含内容"
     if one.state == STALE:
         en += "; the plan is void, since the retention schedule was changed"
         zh += "；留存策略已变更，该计划已失效"

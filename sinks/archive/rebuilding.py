@@ -30,6 +30,7 @@ from sinks.archive.keys import TenantKeys
 from sinks.archive.objects import Objects
 from sinks.archive.rows import HitRow, Stored
 from sinks.archive.terms import Terms, search_key
+from sinks.ledger.known import known_of
 from sinks.ledger.log import Ledger
 
 _PART = 10_000  # hits that go into the index at once
@@ -88,6 +89,8 @@ def rebuild(
     for leaves in work.run():
         progress(leaves, ledger.size)
     named = _take_alerts(HitBook(folder), fresh, work.alerts, wrong)
+    newest = known_of(ledger.last.checkpoint if ledger.last else None)
+    index.store(Stored((), (), (), (), newest.positions(), index.leaves()))
     fresh.finish()
     return Rebuilt(work.counts, named)
 

@@ -33,10 +33,10 @@ from sinks.archive.rows import ArchiveIndex, Stored
 from sinks.archive.sqlite_index import SqliteIndex
 from sinks.archive.terms import Terms, search_key
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
-from sinks.ledger.checkpoint import Signs
+from sinks.ledger.checkpoint import HeadSigner
 from sinks.ledger.known import SIGNED, SIGNED_ROOT, known_from, known_of
 from sinks.ledger.log import Ledger
-from sinks.ledger.trouble import not_this_key
+from sinks.ledger.trouble import HeadForged, not_this_key
 
 MESSAGES = "messages"
 INDEX_FILE, LEDGER_FOLDER, SEGMENTS_FOLDER = "index.db", "ledger", "segments"
@@ -52,7 +52,8 @@ class ArchiveSink:
 
     Args:
         tenant: whose messages.
-        open_keys, open_signer: give the tenant's keys, and what signs heads.
+        open_keys, open_signer: give the tenant's keys, and what signs heads. It goes on from no
+            head that it has not signed.
         objects: where segments go.
         open_index: gives the index; left out: an SQLite file in `path`.
         decoder: of the tenant's records.
@@ -71,7 +72,7 @@ class ArchiveSink:
         *,
         tenant: str,
         open_keys: Callable[[], TenantKeys],
-        open_signer: Callable[[], Signs],
+        open_signer: Callable[[], HeadSigner],
         objects: Objects,
         decoder: Decoder,
         segment_s: float,
@@ -108,7 +109,6 @@ class ArchiveSink:
             self._index = self._open_index()
             require_versions(self._keys, self._index, self._objects, self._path)
             self._ledger = self._opened_ledger()
-            self._require_same_key(self._ledger)
             require_near(self._index, self._entries, self._ledger.size)  # before it gets a key
             self._archiver = Archiver(
                 self._tenant,
@@ -307,17 +307,18 @@ class ArchiveSink:
 
     def _opened_ledger(self) -> Ledger:
         index = self._opened_index()
-        return Ledger(
-            self._path / LEDGER_FOLDER,
-            origin_of(self._tenant),
-            at_least=index.leaves(),
-            known=known_from(index.positions()),
-        )
-
-    def _require_same_key(self, ledger: Ledger) -> None:
-        last, key = ledger.last, self._signer.key_id
-        if last and key not in {signature.key_id for signature in last.signatures}:
-            raise not_this_key(self._path / LEDGER_FOLDER)
+        try:
+            return Ledger(
+                self._path / LEDGER_FOLDER,
+                origin_of(self._tenant),
+                at_least=index.leaves(),
+                known=known_from(index.positions()),
+                trusts=self._signer.signed,
+            )
+        except HeadForged as error:
+            if self._signer.key_id in {one.key_id for one in error.note.signatures}:
+                raise
+            raise not_this_key(self._path / LEDGER_FOLDER) from None
 
     def _entries(self, start: int) -> Iterator[tuple[int, bytes]]:
         return entries_from(self._opened_ledger_now(), self._path / LEDGER_FOLDER, start)

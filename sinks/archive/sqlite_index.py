@@ -13,10 +13,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from sinks.archive.damaged_index import connected
 from sinks.archive.keys import Wrapped
 from sinks.archive.leaves import OtherLeaf
 from sinks.archive.rows import Asked, HitRow, Row, Stored
 from sinks.archive.sqlite_search import BLOCK, find
+from sinks.own_file import keep_private
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -66,11 +68,17 @@ _LEAVES = "leaves"  # among the positions: the archive's own, in its ledger
 
 
 class SqliteIndex:
-    """See `ArchiveIndex`. One process writes."""
+    """See `ArchiveIndex`. One process writes.
+
+    Raises:
+        IndexDamaged: the file is not what was written; also of every method.
+        OSError, sqlite3.Error: it cannot be opened.
+    """
 
     def __init__(self, path: str | Path, *, cache_mb: int = 256) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keep_private(Path(path))  # who talks with whom, when, and in which room
+        self._db = connected(path)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(f"PRAGMA cache_size = -{cache_mb * 1024}")
@@ -107,7 +115,8 @@ class SqliteIndex:
             )
             db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # SQLite ends it by itself when the file is damaged
+                db.execute("ROLLBACK")
             self._names.clear()
             raise
 

@@ -13,20 +13,22 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from rules.alert import sm3_raw
-from sinks.archive.custody import GENESIS, BookDamaged, CustodyBook, whole_rows
+from sinks.archive.custody import BookDamaged, CustodyBook, start_of, whole_rows
 from sinks.archive.leaves import OtherLeaf
+from sinks.archive.renewed_book import Renewal
 from sinks.archive.rows import ArchiveIndex
 
 
 class Entered(NamedTuple):
     """How many lines of a book were entered in the ledger, and whether the line of this number was
-    with this SM3."""
+    with this SM3. `known`: whether that could be asked."""
 
     lines: int
     has: Callable[[int, str], bool]
+    known: bool = True
 
 
-NOTHING = Entered(0, lambda _number, _sm3: True)
+NOTHING = Entered(0, lambda _number, _sm3: True, known=False)
 LookUp = Callable[[], AbstractContextManager[Entered]]
 
 
@@ -53,9 +55,11 @@ class WholeBook:
     def __init__(self, book: CustodyBook, entered: LookUp = nothing_entered) -> None:
         self._book, self._entered = book, entered
         self._looked, self._lines = (-1, -1), 0
+        self.renewal: Renewal | None = None  # where it was begun anew, known when it was looked at
 
     def require(self) -> int:
-        """How many lines it has, all of them what was written.
+        """The number of its last line; all of them are what was written, from the first one on or
+        from where it was begun anew.
 
         Raises:
             BookDamaged: one is not, or lines are missing that were entered in the ledger.
@@ -68,17 +72,23 @@ class WholeBook:
         return self._lines
 
     def _look(self, entered: Entered) -> int:
-        number, sm3, last, of_entered = 0, GENESIS, b"", ""
+        last, of_entered = b"", ""
         with self._book.open() as file:
+            self.renewal = self._book.renewal(file)
+            if self.renewal is not None:
+                self._book.before(self.renewal)  # is there as it was put aside
+            begins = start_of(self.renewal)
+            number, sm3 = begins.number, begins.sm3
+            file.seek(0)
             for row in whole_rows(file):
                 number, last = number + 1, row[:-1]
                 if b'"n":%d,"prev":"%s"' % (number, sm3.encode()) not in last:
-                    raise self._named(number)
+                    raise self._named(number, entered)
                 sm3 = sm3_raw(last)
                 if number == entered.lines:
                     of_entered = sm3
         if last and not self._book.is_line(number, last):  # no line behind it shows it
-            raise self._named(number)
+            raise self._named(number, entered)
         if number < entered.lines:
             raise self._book.damaged(
                 number + 1,
@@ -87,7 +97,8 @@ class WholeBook:
                 f"有 {number:,} 行，而账本登记了 {entered.lines:,} 行："
                 f"自第 {number + 1:,} 行起缺失",
             )
-        if entered.lines and not entered.has(entered.lines, of_entered):
+        in_this = entered.lines > begins.number
+        if in_this and not entered.has(entered.lines, of_entered):
             raise self._book.damaged(
                 entered.lines,
                 f"is not the one that was entered in the ledger: its line {entered.lines:,}, or one"
@@ -96,11 +107,11 @@ class WholeBook:
             )
         return number
 
-    def _named(self, number: int) -> BookDamaged:
+    def _named(self, number: int, entered: Entered) -> BookDamaged:
         """As whoever reads the lines one by one says it."""
         try:
             for _ in self._book.lines():
                 pass
         except BookDamaged as error:
-            return error
+            return error.sure(entered.lines, entered.has)
         return self._book.damaged(number, "", "")

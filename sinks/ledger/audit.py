@@ -7,15 +7,23 @@ that tile, up to the signed root. Where the first two differ, the third says whi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple
 
 from rules.errors import MingjianError
 from sinks.ledger import tree
 from sinks.ledger.checkpoint import Note
+from sinks.ledger.damage import (
+    Damage,
+    altered_both,
+    altered_entry,
+    altered_hashes,
+    cut_off,
+    leading_nowhere,
+)
 from sinks.ledger.hashes import Subtrees, edges_of, read_hashes
-from sinks.ledger.heads import HISTORY
+from sinks.ledger.heads import CHECKPOINT, HISTORY, Heads
 from sinks.ledger.known import NONE_KNOWN, Known, known_heads
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.reader import LedgerReader
@@ -23,14 +31,7 @@ from sinks.ledger.tail import tail_damage, tail_path
 from sinks.ledger.tiles import ENTRIES, WIDTH, bundle, tile_path, tile_root, unbundle
 from sinks.ledger.trouble import LedgerDamaged
 
-
-class Damage(NamedTuple):
-    """One damaged place. `leaf` is the number of the entry, -1 where it is not one entry."""
-
-    place: str
-    leaf: int
-    en: str
-    zh: str
+_NO_SIGNATURE = ("its signature is not valid", "签名无效")
 
 
 def audit(
@@ -50,28 +51,65 @@ def audit(
     Raises:
         MingjianError: there is no ledger, or no head of it can be read.
     """
+    signature = cache(signature)  # milliseconds each
     found = known_heads(Path(folder), known)
     notes = found.usable
-    if found.wrong:
-        if not notes:
-            raise found.wrong
+    if found.wrong and not notes:
+        raise found.wrong
+    newest = found.newest
+    if found.split and newest is not None and not signature(newest):
+        notes = found.notes  # the history is whole
+        yield Damage(CHECKPOINT, -1, *_NO_SIGNATURE)
+    elif found.wrong and not _said_by_signature(found, signature):
         yield Damage(HISTORY, -1, found.wrong.en, found.wrong.zh)
     forged = {number for number, note in enumerate(notes) if not signature(note)}
     for number in sorted(forged):
-        yield Damage(_head(number, notes[number]), -1, "its signature is not valid", "签名无效")
+        yield Damage(_head(number, notes[number]), -1, *_NO_SIGNATURE)
     if len(forged) < len(notes) or not notes:
-        yield from _Audit(folder, signature, progress).run()
+        reader = LedgerReader(folder, signature, as_it_is=True)
+        yield from _Audit(folder, reader, reader.notes, progress).run()
+
+
+def _said_by_signature(found: Heads, signature: Callable[[Note], bool]) -> bool:
+    """Whether the history has the newest head with a signature that was altered, which is told of
+    that head."""
+    same = (note for note in found.notes if found.newest is not None
+            and note.checkpoint == found.newest.checkpoint)  # fmt: skip
+    return found.split and any(not signature(note) for note in same)
+
+
+def newest_from(size: int, most: int) -> int:
+    """The number of the entry from which on `audit_newest` looks: whole bundles, at least `most`
+    entries of `size` or all."""
+    return max(0, size - most) // WIDTH * WIDTH
+
+
+def audit_newest(folder: str | Path, ledger: LedgerReader, most: int) -> Iterator[Damage]:
+    """What is wrong with the newest entries of a ledger, and with the hashes that lead from them to
+    the root of its newest head. Of other entries and heads nothing is said.
+
+    Args:
+        ledger: in this folder.
+        most: how many entries, see `newest_from`.
+    """
+    first = newest_from(ledger.size, most) // WIDTH
+    return _Audit(folder, ledger, [ledger.note], lambda done, of: None, first).run()
 
 
 class _Audit:
+    """Looks at the bundles from `first` on, and what is above them. Hashes of those in front of it
+    are taken as they are stored; that they lead to the signed root is looked at in the end."""
+
     def __init__(
         self,
         folder: str | Path,
-        trusts: Callable[[Note], bool],
+        reader: LedgerReader,
+        notes: list[Note],
         progress: Callable[[int, int], None],
+        first: int = 0,
     ) -> None:
         self._folder, self._progress = Path(folder), progress
-        self._reader = LedgerReader(folder, trusts, as_it_is=True)
+        self._reader, self._notes, self._first = reader, notes, first
         self._size = self._reader.size
         self._root = self._reader.note.checkpoint.root
         # hashes that are believed where the tile is damaged
@@ -80,7 +118,8 @@ class _Audit:
 
     def run(self) -> Iterator[Damage]:
         below: list[bytes] = []
-        for number in range(-(-self._size // WIDTH)):
+        first = self._first
+        for number in range(first, -(-self._size // WIDTH)):
             found, problems = self._entries(number)
             yield from problems
             if not problems:
@@ -92,17 +131,32 @@ class _Audit:
         level = 1
         while below:
             above: list[bytes] = []
+            first, skipped = divmod(first, WIDTH)
+            below = self._in_front(level, first, skipped) + below
+            if skipped and not self._leads(level, first, below[:WIDTH]):
+                yield leading_nowhere(tile_path(level, first))
+                return
             for at in range(0, len(below), WIDTH):
-                counted = below[at : at + WIDTH]
-                found, problems = self._tile(level, at // WIDTH, counted)
+                number, counted = first + at // WIDTH, below[at : at + WIDTH]
+                found, problems = self._tile(level, number, counted)
                 yield from problems
                 if not problems:
-                    yield from self._edges(level, at // WIDTH, found)
+                    yield from self._edges(level, number, found)
                 if len(found) == WIDTH:
                     above.append(tile_root(found))
             below, level = above, level + 1
         yield from self._tail()
         yield from self._heads()
+
+    def _in_front(self, level: int, number: int, count: int) -> list[bytes]:
+        """The first hashes of a tile, of what is not looked at."""
+        return (self._stored(level, number, count) or []) if count else []
+
+    def _leads(self, level: int, number: int, hashes: list[bytes]) -> bool:
+        try:
+            return self._fits(level, number, hashes)
+        except LedgerDamaged:
+            return False
 
     def _tail(self) -> Iterator[Damage]:
         number, count = divmod(self._size, WIDTH)
@@ -130,18 +184,18 @@ class _Audit:
         place = tile_path(0, number)
         if stored is None:
             self._believed[0, number] = counted
-            return counted, [_tile_damage(place, -1)]
+            return counted, [altered_hashes(place, -1)]
         if self._fits(0, number, stored) or len(counted) < count:
             bad = [at for at in range(count) if counted[at : at + 1] != stored[at : at + 1]]
             place = tile_path(ENTRIES, number)
             if len(bad) > 1 and len(counted) != count:  # a length was altered
-                return stored, [_cut_off(number * WIDTH + bad[0], number * WIDTH + count, place)]
-            return stored, [_entry_damage(number * WIDTH + at, place) for at in bad]
+                return stored, [cut_off(number * WIDTH + bad[0], number * WIDTH + count, place)]
+            return stored, [altered_entry(number * WIDTH + at, place) for at in bad]
         self._believed[0, number] = counted
         bad = [at for at in range(count) if counted[at] != stored[at]]
         if self._fits(0, number, counted):
-            return counted, [_tile_damage(place, number * WIDTH + at) for at in bad]
-        return counted, [_either(number * WIDTH + at, place) for at in bad]
+            return counted, [altered_hashes(place, number * WIDTH + at) for at in bad]
+        return counted, [altered_both(number * WIDTH + at, place) for at in bad]
 
     def _counted_until_damage(self, number: int) -> list[bytes]:
         try:
@@ -157,7 +211,7 @@ class _Audit:
             return counted, []
         self._believed[level, number] = counted
         place = tile_path(level, number)
-        return counted, [_tile_damage(place, -1)]
+        return counted, [altered_hashes(place, -1)]
 
     def _edges(self, level: int, number: int, hashes: list[bytes]) -> Iterator[Damage]:
         """Edges that earlier heads had: beginnings of what was found good. One that is wider was
@@ -166,7 +220,7 @@ class _Audit:
             if int(edge.name) > len(hashes):
                 continue
             if _bytes(edge) != b"".join(hashes[: int(edge.name)]):
-                yield _tile_damage(str(edge.relative_to(self._folder)), -1)
+                yield altered_hashes(str(edge.relative_to(self._folder)), -1)
 
     def _entry_edges(self, number: int) -> Iterator[Damage]:
         for edge in edges_of(self._folder / tile_path(ENTRIES, number)):
@@ -178,7 +232,7 @@ class _Audit:
                 place, first = str(edge.relative_to(self._folder)), number * WIDTH
                 found = unbundle(there)[0]
                 same = (mine == other for mine, other in zip(found, entries, strict=False))
-                yield _entry_damage(first + sum(takewhile(bool, same)), place)
+                yield altered_entry(first + sum(takewhile(bool, same)), place)
 
     def _stored(self, level: int, number: int, count: int) -> list[bytes] | None:
         try:
@@ -203,7 +257,7 @@ class _Audit:
 
     def _heads(self) -> Iterator[Damage]:
         before = 0
-        for number, note in enumerate(self._reader.notes):
+        for number, note in enumerate(self._notes):
             head = note.checkpoint
             if not before <= head.size <= self._size:
                 en, zh = "it covers fewer entries than an earlier one", "条数少于更早的签名头"
@@ -232,31 +286,3 @@ def _bytes(path: Path) -> bytes:
 
 def _head(number: int, note: Note) -> str:
     return f"{HISTORY}: {number + 1} ({note.checkpoint.size:,})"
-
-
-def _entry_damage(leaf: int, place: str) -> Damage:
-    return Damage(place, leaf, "the entry was altered or is missing", "该条目被改动或缺失")
-
-
-def _cut_off(leaf: int, end: int, place: str) -> Damage:
-    return Damage(
-        place,
-        leaf,
-        f"the entry was altered, and those behind it up to {end - 1} cannot be told apart",
-        f"该条目被改动，其后至 {end - 1} 的条目无法分辨",
-    )
-
-
-def _tile_damage(place: str, leaf: int) -> Damage:
-    en, zh = "the stored hash was altered; the entry is as it was", "所存哈希被改动，条目未变"
-    if leaf < 0:
-        en, zh = "hashes are missing or altered; the entries are as they were", "哈希缺失或被改动"
-    return Damage(place, leaf, en, zh)
-
-
-def _either(leaf: int, place: str) -> Damage:
-    en, zh = (
-        "entry and hash differ, and neither is what was signed",
-        "条目与哈希不一致，均与签名不符",
-    )
-    return Damage(place, leaf, en, zh)

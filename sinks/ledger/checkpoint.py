@@ -41,6 +41,13 @@ class Signs(Protocol):
         """Signature over `text`."""
 
 
+class HeadSigner(Signs, Protocol):
+    """What a ledger is signed with, which knows its own signatures again."""
+
+    def signed(self, note: Note) -> bool:
+        """Whether a head carries a valid signature of this key."""
+
+
 class Signature(NamedTuple):
     """A signature under a note: of whom, the id of the key, the bytes."""
 

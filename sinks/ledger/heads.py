@@ -35,13 +35,15 @@ class Heads(NamedTuple):
 
     `notes`: those of the history that can be read, oldest first; `ends`: the bytes of the history
     up to the first that is no head; `newest`: the head in `checkpoint`; `wrong`: what being killed
-    does not explain.
+    does not explain; `split`: that is that the history is in order by itself, and `newest` is not
+    in it. Whether the one or the other was altered, only signatures tell.
     """
 
     notes: list[Note]
     ends: int = 0
     newest: Note | None = None
     wrong: HeadsDamaged | None = None
+    split: bool = False
 
     @property
     def usable(self) -> list[Note]:
@@ -168,7 +170,12 @@ def _look(folder: Path) -> Heads:
     ends = gaps[0].begins if gaps else len(data or b"")
     found = Heads(notes, ends, newest)
     why = _why(folder, found, data, gaps, unreadable)
-    return found._replace(wrong=HeadsDamaged(folder, *why, found.usable)) if why else found
+    if not why:
+        return found
+    sizes = [note.checkpoint.size for note in notes]
+    split = bool(notes) and found.newest not in (None, *notes)
+    split = split and not gaps and sizes == sorted(sizes)
+    return found._replace(wrong=HeadsDamaged(folder, *why, found.usable), split=split)
 
 
 def _newest(folder: Path) -> tuple[Note | None, str]:
@@ -245,6 +252,13 @@ def _why(
     size = newest.checkpoint.size
     if data is None:
         return f"{HISTORY} is gone", f"{HISTORY} 不在了"
+    last = found.notes[-1].checkpoint.size if found.notes else -1
+    if not torn and size <= last:
+        return (
+            f"{CHECKPOINT} is not the head of {last:,} entries with which {HISTORY} ends: one of"
+            " the two was altered",
+            f"{CHECKPOINT} 不是 {HISTORY} 末尾 {last:,} 条的签名头：两者之一被改动",
+        )
     line = data.count(b"\n") + (0 if data.endswith(b"\n") or not data else 1)
     en = f"{HISTORY} is cut short at byte {len(data):,} (line {line:,})"
     zh = f"{HISTORY} 在第 {len(data):,} 字节（第 {line:,} 行）处被截断"

@@ -13,7 +13,7 @@ thousand). Only then is anything cut off, written anew or appended.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sinks.ledger import tree
@@ -34,7 +34,7 @@ from sinks.ledger.tiles import (
     tile_path,
     tile_root,
 )
-from sinks.ledger.trouble import LedgerDamaged
+from sinks.ledger.trouble import HeadForged, LedgerDamaged
 from sinks.whole_file import sync, write_whole
 
 
@@ -46,15 +46,24 @@ class Ledger:
         origin: its name in signed heads; the same for ever.
         at_least: how many entries somebody was told are durable.
         known: the newest signed head that somebody else knows of.
+        trusts: says of the newest head whether it is signed as it should be. The heads before it
+            need no signature here: what goes on from the newest goes on from the entries that all
+            of them covered.
 
     Raises:
         LedgerDamaged: fewer entries than were signed or told, or others; or the signed heads are
-            not what was written. Nothing was changed.
+            not what was written, or not truly signed. Nothing was changed.
         MingjianError: another process writes it.
     """
 
     def __init__(
-        self, folder: Path, origin: str, *, at_least: int = 0, known: Known = NONE_KNOWN
+        self,
+        folder: Path,
+        origin: str,
+        *,
+        at_least: int = 0,
+        known: Known = NONE_KNOWN,
+        trusts: Callable[[Note], bool] = lambda note: True,
     ) -> None:
         self._folder, self.origin = Path(folder), origin
         if at_least and not self._folder.is_dir():
@@ -70,7 +79,7 @@ class Ledger:
             self._worked_out: dict[tuple[int, int], list[bytes]] = {}
             self._subtrees = Subtrees(self._hashes)
             self._failed = False
-            self._recover(at_least, known)
+            self._recover(at_least, known, trusts)
         except BaseException:
             os.close(self._lock)
             raise
@@ -164,12 +173,14 @@ class Ledger:
         self._tail.close()
         os.close(self._lock)
 
-    def _recover(self, at_least: int, known: Known) -> None:
+    def _recover(self, at_least: int, known: Known, trusts: Callable[[Note], bool]) -> None:
         """Look at everything, and change something only then."""
         heads = known_heads(self._folder, known)
         if heads.wrong:
             raise heads.wrong
         self._last = heads.notes[-1] if heads.notes else None
+        if self._last and not trusts(self._last):
+            raise HeadForged(self._folder, heads.notes)
         signed_size = self._signed_size()
         self._bundles = FullBundles(self._folder, signed_size)
         full, found = self._bundles.count(), tails(self._folder)

@@ -22,7 +22,7 @@ from sinks.ledger.heads import stamped_heads, write_history
 from sinks.ledger.known import NONE_KNOWN, Known, known_heads
 from sinks.ledger.tail import tail_damage
 from sinks.ledger.tiles import WIDTH
-from sinks.ledger.trouble import HeadsDamaged, LedgerDamaged, no_ledger
+from sinks.ledger.trouble import HeadForged, HeadsDamaged, LedgerDamaged, no_ledger
 
 
 class Mending(NamedTuple):
@@ -66,6 +66,8 @@ def mending(
     try:
         found = known_heads(folder, known)
         wrong = found.wrong
+        if wrong is None and found.usable and not trusts(found.usable[-1]):
+            wrong = HeadForged(folder, found.usable)
         if wrong is None:
             raise _whole(folder)
         there = list(dict.fromkeys((*found.usable, *stamped_heads(folder), *given)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from sinks.ledger import tree
@@ -43,17 +45,25 @@ class LedgerReader:
             raise found.wrong
         if not found.usable:
             raise no_ledger(self._folder)
-        self.notes = [note for note in found.usable if trusts(note)]
-        newest = found.usable[-1]
-        if not self.notes or (self.notes[-1] != newest and not as_it_is):
-            raise not_ours(self._folder, len(found.usable), newest)
+        self._heads, self._trusts = found.usable, trusts
+        looked_at = self._heads if as_it_is else self._heads[-1:]
+        newest = next(filter(trusts, reversed(looked_at)), None)
+        if newest is None:
+            raise not_ours(self._folder, len(self._heads), self._heads[-1])
+        self.note = newest
+        """The newest signed head."""
         self._subtrees = Subtrees(self._hashes)
         self._bundle: tuple[int, list[bytes]] = (-1, [])
 
-    @property
-    def note(self) -> Note:
-        """The newest signed head."""
-        return self.notes[-1]
+    @cached_property
+    def notes(self) -> list[Note]:
+        """Every head that counts, oldest first. Each signature is tried, which takes milliseconds:
+        whoever needs the newest alone asks for `note`."""
+        return list(filter(self._trusts, self._heads))
+
+    def newest(self, count: int) -> list[Note]:
+        """So many heads that count, the newest first."""
+        return list(islice(filter(self._trusts, reversed(self._heads)), count))
 
     @property
     def size(self) -> int:

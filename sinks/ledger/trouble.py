@@ -41,15 +41,30 @@ class HeadsDamaged(LedgerDamaged):
                f" {left:,} entries" if count else "; no signed head is left"),
             zh + (f"；尚可读取 {count:,} 个签名头，最新的含 {left:,} 条" if count
                   else "；已无可读的签名头"),
-            fix_en="restore the file from its copy; without one, `mingjian ledger mend` puts the"
-            " history together from the heads that are left here, beside their time stamps, and"
-            " that were given out (`--given`). Entries and proofs given out before hold:"
+            fix_en="restore the file from its copy; without one, `mingjian ledger mend --why …`"
+            " puts the history together from the heads that are left here, beside their time stamps"
+            " and were given out (`--given`). Entries and proofs given out before hold:"
             " `mingjian ledger check`. Nothing was changed",
-            fix_zh="请从副本恢复该文件；若无副本，可用 `mingjian ledger mend`，由此处、时间戳旁及"
-            "此前给出（`--given`）的签名头重建历史。条目与此前出具的证明仍然有效："
+            fix_zh="请从副本恢复该文件；若无副本，可用 `mingjian ledger mend --why …`，由此处、"
+            "时间戳旁及此前给出（`--given`）的签名头重建历史。条目与此前出具的证明仍然有效："
             "`mingjian ledger check`。未作任何改动",
         )  # fmt: skip
         self.usable = list(usable)
+
+
+class HeadForged(HeadsDamaged):
+    """The newest head is not signed as it should be. `note`: that head; `usable`: all there are."""
+
+    def __init__(self, folder: Path, usable: Sequence[Note]) -> None:
+        self.note = usable[-1]
+        size = self.note.checkpoint.size
+        super().__init__(
+            folder,
+            f"its newest signed head ({size:,} entries) is not truly signed: altered, or signed"
+            " with another key than that in keys_dir",
+            f"最新的签名头（{size:,} 条）的签名无效：被改动，或不是用 keys_dir 中的密钥签名的",
+            usable,
+        )
 
 
 def in_use(folder: Path) -> MingjianError:

@@ -107,6 +107,11 @@ def state(site: Path) -> dict[str, bytes]:
     return {str(one): one.read_bytes() for one in found if one.is_file() and one.name != "lock"}
 
 
+def but_the_book(site: Path) -> dict[str, bytes]:
+    """The ledger and the keys: that somebody checked them is a line of the book."""
+    return {name: data for name, data in state(site).items() if name != str(book_of(site))}
+
+
 def findings(call: Call) -> dict[str, dict[str, Any]]:
     """What the doctor says of each thing."""
     told = json.loads(call("guan", "doctor", "-o", "json")[1])

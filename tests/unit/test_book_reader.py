@@ -122,8 +122,7 @@ def test_every_bit_that_is_turned_in_what_was_read_before_is_found(
         with pytest.raises(BookDamaged) as found:
             list(reader.lines())
         number = b"".join(rows).count(b"\n", 0, at) + 1
-        # of a change that keeps a line well formed the next one tells
-        assert found.value.number in (number, number + 1)
+        assert found.value.number == number
         with pytest.raises(BookDamaged):  # and it is not forgotten
             list(reader.lines())
 
@@ -190,7 +189,7 @@ def test_a_new_process_checks_the_chain_of_what_was_read_and_that_it_is_there(
         list(BookReader(book, 6).lines())
     path = tmp_path / FILE
     path.write_bytes(path.read_bytes().replace(b"lisi", b"wang", 1))
-    with pytest.raises(BookDamaged, match="damaged at line 2"):
+    with pytest.raises(BookDamaged, match="damaged at line 1: "):
         list(BookReader(book, 3).lines())
 
 

@@ -124,7 +124,8 @@ def test_officers_and_reviewers_see_alerts_and_each_look_is_written_down(call, f
     assert (code, "may not see alerts" in told) == (EXIT_USAGE, True)
     for never in ("保本", "zhangsan", "a07_01", "a05_01"):
         assert never not in told
-    assert (line["who"], line["role"], line["action"]) == (who, "", "refused")
+    roles = ", ".join(PEOPLE.get(who, [])) or "none"
+    assert (line["who"], line["role"], line["action"]) == (who, roles, "refused")
     assert line["details"]["right"] == "see_alerts"
 
 

@@ -128,6 +128,22 @@ def test_what_was_looked_for_is_in_the_book_without_personal_data(call, tmp_path
     assert PHONE.encode() not in (tmp_path / "archive" / "custody.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("6222 0212", 1), ("02 12", 1), ("62220212", 0), ("绝对稳", 1), ("绝对稳赚", 0), ("ABC", 1),
+    ],
+)  # fmt: skip
+def test_words_are_looked_for_as_they_were_written(call, tmp_path, text, found):
+    path = tmp_path / "messages" / "messages-2.jsonl"
+    path.write_bytes(record(9, "卡 6222 0212，绝对稳 赚 ａｂｃ") + b"\n")
+    os.utime(path, (2, 2))
+    deliver(tmp_path)
+    code, told = call("zhao", "archive", "search", "--text", text)
+    assert (code, "绝对稳" in told, "no message" in told) == (0, bool(found), not found)
+    assert ("as it was written" in told) is not bool(found)
+
+
 def test_pages_follow_one_another(call):
     seen, cursor = [], ""
     for _ in range(3):
@@ -171,7 +187,8 @@ def test_each_role_may_do_its_own_and_what_else_was_wanted_is_written_down(call,
         assert code == EXIT_USAGE
         assert "may not" in told
         assert "保本" not in told
-        assert (last["who"], last["role"], last["action"]) == (who, "", "refused")
+        roles = ", ".join(PEOPLE.get(who, [])) or "none"
+        assert (last["who"], last["role"], last["action"]) == (who, roles, "refused")
 
 
 def test_a_machine_of_ones_own_may_be_open_and_the_book_says_so(call, written, tmp_path):
@@ -268,8 +285,12 @@ def test_an_altered_line_is_named(call, entered, number):
     entered.write_bytes(b"".join(lines))
     code, told = call("shen", "archive", "custody")
     assert code == EXIT_FINDINGS
-    # the last line has none behind it that would show it, but the ledger does
-    assert (f"line {number + 2}" if number < 3 else "1 line is not what was entered") in told
+    # that it is the third and not the fourth, behind which there is none, the ledger shows
+    assert (
+        f"is damaged at line {number + 1}: "
+        if number < 3
+        else "1 line is not what was entered in the ledger, the first is line 4"
+    ) in " ".join(told.split())
 
 
 def test_a_book_written_anew_is_not_the_one_in_the_ledger(call, entered):
@@ -298,7 +319,7 @@ def test_a_book_that_was_cut_off_is_shorter_than_the_ledger_says(call, entered):
 
 def test_a_sound_archive_is_said_to_be(call):
     assert "5 messages in 1 segment" in call("shen", "archive", "check")[1]
-    assert "5 entries, 1 signed head" in call("nobody", "ledger", "verify")[1]
+    assert "5 entries, 1 signed head" in call("shen", "ledger", "verify")[1]
     assert call("guan", "archive", "keys", "check")[0] == 0
 
 
@@ -393,6 +414,42 @@ def test_the_passphrase_is_changed_and_the_archive_opens_with_the_new_one(call, 
     assert (code, "你好" in told) == (0, True)
 
 
+def test_what_a_check_of_the_ledger_found_is_in_the_book(call, tmp_path):
+    (path,) = (tmp_path / "archive" / "ledger").glob("tile/entries/*.p/*")
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(data)
+    assert call("shen", "ledger", "verify")[0] == EXIT_FINDINGS
+    assert book(tmp_path)[-1]["details"] == {"part": "ledger", "faults": 1, "entries": 5}
+
+
+@pytest.mark.parametrize("words", [("prove", "1"), ("hand", "--given", "HEAD")], ids=lambda w: w[0])
+def test_a_proof_overwrites_nothing_and_goes_nowhere_of_ours(call, tmp_path, words):
+    file = tmp_path / "proof.json"
+    file.write_bytes(b"something of somebody")
+    head = str(tmp_path / "archive" / "ledger" / "checkpoint")
+    told_words = ["ledger", *(head if one == "HEAD" else one for one in words), "--out", str(file)]
+    code, told = call("shen", *told_words)
+    assert code == EXIT_USAGE
+    assert f"{file} is there already" in told
+    assert file.read_bytes() == b"something of somebody"
+    assert list(tmp_path.glob(".draft-*")) == []
+    file.unlink()
+    assert call("shen", *told_words)[0] == 0
+    assert json.loads(file.read_bytes())
+    for ours in ("keys/access.yaml", "archive/ledger/checkpoint", "archive/x", "keys/x"):
+        kept = tmp_path / ours
+        before = kept.read_bytes() if kept.exists() else None
+        code, told = call("shen", *told_words[:-1], str(kept))
+        assert (code, "where Mingjian keeps its own files" in told) == (EXIT_USAGE, True)
+        assert (kept.read_bytes() if kept.exists() else None) == before
+    assert file.stat().st_mode & 0o777 == 0o644
+    away = [*told_words[:-1], str(file / "x")]
+    code, told = call("shen", *away)
+    assert (code, "cannot write" in told) == (EXIT_USAGE, True)
+
+
 def test_a_damaged_ledger_is_named_by_entry(call, tmp_path):
     (path,) = (tmp_path / "archive" / "ledger" / "tile" / "entries").rglob("*.p/5")
     data = bytearray(path.read_bytes())
@@ -404,6 +461,28 @@ def test_a_damaged_ledger_is_named_by_entry(call, tmp_path):
 
 
 # ---- proofs -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_the_ledger_is_checked_by_those_who_check_and_that_is_written_down(call, tmp_path, who):
+    code, told = call(who, "ledger", "verify")
+    last = book(tmp_path)[-1]
+    may = who in ("guan", "shen")
+    assert code == (0 if may else EXIT_USAGE)
+    if may:
+        assert "5 entries, 1 signed head: each extends the one before" in " ".join(told.split())
+        assert (last["who"], last["action"]) == (who, "checked")
+        assert last["details"] == {"part": "ledger", "faults": 0, "entries": 5}
+    else:
+        assert "may not check the archive and the ledger" in told
+        assert (last["who"], last["action"], last["details"]) == (
+            who,
+            "refused",
+            {"right": "check"},
+        )
+    # what holds digests alone and gives a proof is for everybody
+    assert call(who, "ledger", "prove", "1")[0] == call(who, "ledger", "show")[0] == 0
+    assert len(book(tmp_path)) == 1
 
 
 def test_a_proof_is_checked_without_the_ledger_and_every_change_shows(call, tmp_path):

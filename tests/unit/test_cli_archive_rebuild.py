@@ -150,5 +150,9 @@ def test_a_ledger_that_lost_its_end_is_not_taken_for_whole(cleaned, call):  # no
 def test_of_an_archive_that_holds_nothing_there_is_nothing_to_make(cleaned, call):  # noqa: F811
     shutil.rmtree(cleaned / "archive" / "ledger")
     code, said = call("guan", "archive", "rebuild")
+    assert (code != 0, "the folder is not there, and" in said) == (True, True), "the index knows it"
+    assert not (cleaned / "archive" / "ledger").exists()
+    shutil.rmtree(cleaned / "archive")
+    code, said = call("guan", "archive", "rebuild")
     assert (code != 0, "holds nothing yet" in said) == (True, True)
     assert not (cleaned / "archive" / "ledger").exists()

@@ -22,6 +22,7 @@ from tests.unit.test_cli_archive import (
 
 AT = 1_795_766_400_000  # 2026-11-27 16:00:00 in Shanghai
 DAY = 86_400_000
+WECOM_ID = "7641239981724453321_1795766400123_external"
 PACK = {
     "pack": "mingjian-3f2a", "kind": "alert", "records": 1, "leaves": [1, 2, 4], "redacted": [],
     "manifest_sm3": "ab" * 32, "unmasked": False,
@@ -34,7 +35,8 @@ DEEDS = [
     Deed(AT + 3000, "zhao", "officer", "exported", "case 2026-018", PACK | {"unmasked": True}),
     Deed(AT + 4000, "zhao", "officer", "unmasked", f"called from {PHONE}",
          {"leaf": 1, "msgid": "m1", "sm3": "00"}),
-    Deed(AT + DAY, "guan", "", "refused", "", {"right": "search", "query": {}}),
+    Deed(AT + DAY, "guan", "administrator", "refused", "",
+         {"right": "search", "query": {}, "message": WECOM_ID}),
 ]  # fmt: skip
 
 
@@ -105,6 +107,8 @@ def test_every_line_is_there_at_any_width(kept, monkeypatch, columns):
         (("--action", "exported"), [3, 4]),
         (("--action", "unmasked"), [4, 5]),
         (("--message", 2), [2, 3, 4]),
+        (("--message", "m2"), [2, 3, 4]),
+        (("--message", WECOM_ID), [6]),
         (("--since", "2026-11-28", "--until", "2026-11-28"), [6]),
         (("--until", "2026-11-27T16:00:01"), [1, 2]),
         (("--who", "zhao", "--message", 2, "--action", "unmasked"), [4]),
@@ -164,6 +168,19 @@ def test_who_may_not_read_the_book_gets_no_copy(kept, tmp_path):
     assert book(tmp_path)[-1]["action"] == "refused"
 
 
+@pytest.mark.parametrize(
+    ("who", "en", "zh"),
+    [("both", "officer, reviewer", "合规官、复核员"), ("mallory", "no role", "无角色")],
+)
+def test_a_refusal_says_in_which_role(kept, monkeypatch, who, en, zh):
+    assert kept(who=who)[0] == EXIT_USAGE
+    for language, words in (("en", en), ("zh", zh)):
+        monkeypatch.setenv("MINGJIAN_LANG", language)
+        _, said = kept("--who", who)
+        (row,) = [line for line in said.splitlines() if f" {who} " in line]
+        assert re.search(rf"{who} +{words} +(was refused|越权被拒)", row)
+
+
 def test_a_deed_that_there_is_not_is_named_with_those_there_are(kept):
     code, said = kept("--action", "unmask")
     assert (code, "no deed of the custody book is called 'unmask'" in said) == (EXIT_USAGE, True)
@@ -172,10 +189,20 @@ def test_a_deed_that_there_is_not_is_named_with_those_there_are(kept):
 @pytest.mark.parametrize(
     ("details", "target", "words"),
     [
+        ({"query": {"sender": "zhangsan", "since": AT}, "leaves": []}, "0 messages",
+         "looked for from zhangsan, since 2026-11-27 16:00:00"),
+        ({"right": "see", "message": WECOM_ID}, f"message {WECOM_ID}", "wanted to see messages"),
+        ({"right": "see", "message": PHONE}, "message 138****8000", "wanted to see messages"),
+        ({"right": "see", "message": f"id_{PHONE}"}, "message id_138****8000",
+         "wanted to see messages"),
+        ({"right": "see", "message": "138-0013-8000"}, "message 138-****-8000",
+         "wanted to see messages"),
+        ({"after": 0, "of_message": WECOM_ID}, "", f"about message {WECOM_ID}"),
+        ({"query": {"msgid": WECOM_ID}, "leaves": []}, "0 messages", f"looked for id {WECOM_ID}"),
         ({"leaf": 7, "file": 2, "object": "aa", "size": 9}, "file 2 of message #7", ""),
         ({"leaves": [[0, 3], [7, 7]]}, "5 messages (#0–#3, #7)", ""),
         ({"leaves": [], "query": {"since": AT - DAY, "text": "保本"}}, "0 messages",
-         "looked for words 保本, from 2026-11-26 16:00:00"),
+         "looked for words 保本, since 2026-11-26 16:00:00"),
         ({"hold": "H-1", "scope": {"employee": "wang", "text": "保本"}}, "hold H-1",
          "person wang, words 保本"),
         ({"plan": "ab" * 32, "messages": 1}, f"plan {'ab' * 8}", "1 message"),

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from sinks.ledger.heads import read_heads
 from sinks.ledger.proofs import leaf_hash
 from sinks.ledger.tail import frames, read_tail
 from tests.support.damaged_site import (
+    but_the_book,
     call,  # noqa: F401 - fixtures
     cut,
     findings,
@@ -64,9 +67,13 @@ KNOWS = "the archive's index knows a signed head of 303 entries"
 @pytest.mark.parametrize("harm", LOST, ids=lambda harm: harm.__name__)
 def test_heads_that_only_the_index_knows_are_missed_and_nothing_is_signed(call, site, harm):
     harm(ledger_of(site))
-    before = state(site)
+    before = but_the_book(site)
     code, told = call("guan", "deliver", "--once")
-    assert (code, KNOWS in told, "`mingjian ledger mend`" in told) == (EXIT_ENVIRONMENT, True, True)
+    assert (code, KNOWS in told, "`mingjian ledger mend --why …`" in told) == (
+        EXIT_ENVIRONMENT,
+        True,
+        True,
+    )
     for words in (("archive", "check"), ("ledger", "witness"), ("ledger", "prove", "5")):
         code, told = call("shen", *words)
         assert (code, KNOWS in told) == (EXIT_ENVIRONMENT, True), words
@@ -74,7 +81,7 @@ def test_heads_that_only_the_index_knows_are_missed_and_nothing_is_signed(call, 
     assert (code != EXIT_OK, KNOWS in told, "all is well" in told) == (True, True, False)
     found = findings(call)["ledger"]
     assert (found["state"], KNOWS in found["en"]) == ("fail", True)
-    assert state(site) == before
+    assert but_the_book(site) == before
 
 
 @pytest.mark.parametrize("harm", LOST, ids=lambda harm: harm.__name__)
@@ -110,6 +117,44 @@ def test_lost_heads_over_an_altered_entry_are_not_mended(call, site, harm, edges
     assert state(site) == before
 
 
+@pytest.mark.parametrize("harm", LOST, ids=lambda harm: harm.__name__)
+def test_a_rebuild_misses_no_head_that_the_index_knows(call, site, harm):
+    harm(ledger_of(site))
+    before = state(site)
+    code, told = call("guan", "archive", "rebuild", "--why", "index slow")
+    assert (code, KNOWS in told) == (EXIT_ENVIRONMENT, True)
+    assert state(site) == before
+
+
+def test_an_index_that_was_made_again_knows_the_newest_head(call, site):
+    for path in (site / "archive").glob("index.db*"):
+        path.unlink()
+    assert call("guan", "archive", "rebuild", "--why", "disk of the index")[0] == EXIT_OK
+    rolled_back(ledger_of(site))
+    code, told = call("shen", "archive", "check")
+    assert (code, KNOWS in told) == (EXIT_ENVIRONMENT, True)
+
+
+def test_an_index_that_does_not_take_the_mended_head_is_told_and_it_can_be_tried_again(call, site):
+    rolled_back(ledger_of(site))
+    with closing(sqlite3.connect(site / "archive" / "index.db")) as index:
+        index.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON positions WHEN NEW.name = 'signed' "
+            "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+        index.commit()
+        code, told = call("guan", "ledger", "mend", "--why", "disk")
+        assert code == EXIT_ENVIRONMENT
+        assert "the history of signed heads is mended, and the archive's index did not take" in told
+        assert "database or disk is full" in told
+        assert "run `mingjian ledger mend --why …` once more" in told
+        index.execute("DROP TRIGGER full")
+        index.commit()
+    assert call("guan", "deliver", "--once")[0] == EXIT_ENVIRONMENT, "it is still missed"
+    assert call("guan", "ledger", "mend", "--why", "disk")[0] == EXIT_OK
+    assert call("guan", "deliver", "--once")[0] == EXIT_OK
+
+
 def test_a_given_head_mends_heads_that_were_lost(call, site):
     given = site / "head.txt"
     shutil.copy(ledger_of(site) / "checkpoint", given)
@@ -139,8 +184,6 @@ def test_an_archive_of_before_learns_its_newest_head_when_it_is_opened(call, sit
 
 
 def forget_heads(site: Path) -> None:
-    from contextlib import closing  # noqa: PLC0415
-
     from sinks.archive.sqlite_index import SqliteIndex  # noqa: PLC0415
 
     with closing(SqliteIndex(site / "archive" / "index.db")) as index:
@@ -152,13 +195,13 @@ def test_heads_out_of_order_are_told_and_put_in_order(call, site):
     first, second = read_heads(ledger_of(site)).notes
     path.write_bytes(bytes(second) + b"\n" + bytes(first) + b"\n")
     said = "checkpoints is out of order"
-    before = state(site)
+    before = but_the_book(site)
     for who, *words in (("guan", "deliver", "--once"), ("shen", "archive", "check")):
         code, told = call(who, *words)
         assert (code, said in told) == (EXIT_ENVIRONMENT, True), words
     code, told = call("shen", "ledger", "verify")
     assert (code, said in told) == (EXIT_FINDINGS, True)
-    assert state(site) == before
+    assert but_the_book(site) == before
     assert call("guan", "ledger", "mend", "--why", "disk")[0] == EXIT_OK
     assert read_heads(ledger_of(site)).notes == [first, second]
     assert call("guan", "deliver", "--once")[0] == EXIT_OK

@@ -10,8 +10,10 @@ import shutil
 import pytest
 
 from rules.errors import EXIT_ENVIRONMENT, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE
+from sinks.ledger.heads import read_heads
 from tests.support.damaged_site import (
     book_of,
+    but_the_book,
     call,  # noqa: F401 - fixtures
     cut,
     findings,
@@ -46,12 +48,12 @@ PROVING = (
 def test_heads_that_were_cut_short_are_told_and_nothing_is_signed_over_them(call, site, harm, said):
     path = ledger_of(site) / "checkpoints"
     path.write_bytes(harm(path.read_bytes()))
-    before = state(site)
+    before = but_the_book(site)
     for words in PROVING:
         code, told = call("shen", *words)
         assert (code, said in told) == (EXIT_ENVIRONMENT, True), words
         assert "no signed ledger" not in told
-        assert "`mingjian ledger mend`" in told
+        assert "`mingjian ledger mend --why …`" in told
         assert "restore the file from its copy" in told
     code, told = call("shen", "ledger", "show")
     assert (code, "303 entries" in told, said in told) == (EXIT_ENVIRONMENT, True, True)
@@ -62,7 +64,7 @@ def test_heads_that_were_cut_short_are_told_and_nothing_is_signed_over_them(call
     code, told = call("guan", "deliver", "--once")
     assert (code, said in told) == (EXIT_ENVIRONMENT, True)
     assert "delivered in" not in told
-    assert state(site) == before
+    assert but_the_book(site) == before
     assert said in findings(call)["ledger"]["en"]
     assert call("zhao", "archive", "show", "5")[0] == EXIT_OK, "the messages can be seen"
 
@@ -122,6 +124,38 @@ def test_heads_that_another_key_signed_are_not_no_ledger(call, site, tmp_path_fa
     assert state(site) == before
 
 
+def test_after_a_key_was_stolen_the_archive_is_closed_and_another_begun(call, site, monkeypatch):
+    """Point 4 of docs/ledger.md, "The signing key": the old one is read, and nothing is signed."""
+    tree, old = tree_of(site), site / "old"
+    shutil.copytree(site / "keys", site / "keys-old")
+    (site / "keys-old" / "signing.key").unlink()
+    old.mkdir()
+    save(old, {**tree, "keys_dir": str(site / "keys-old")})
+    for name in ("signing.key", "signing.pem"):
+        (site / "keys" / name).unlink()
+    (target,) = tree["targets"]
+    save(site, {**tree, "targets": [{**target, "path": str(site / "archive-2")}]})
+    heads = read_heads(ledger_of(site)).notes
+    code, told = call("guan", "deliver", "--once")
+    assert (code, "archive done 310" in told) == (EXIT_OK, True)
+    for who, *words in (
+        ("shen", "ledger", "verify"),
+        ("shen", "archive", "check"),
+        ("zhao", "archive", "show", "5"),
+    ):
+        assert call(who, *words)[0] == EXIT_OK, words
+        monkeypatch.setattr("jobs.archive.account", lambda who=who: who)
+        assert run(old, *words)[0] == EXIT_OK, words
+    for words in (
+        ("ledger", "witness"),
+        ("ledger", "hand", "--given", f"{ledger_of(site)}/checkpoint"),
+    ):
+        assert run(old, *words)[0] == EXIT_OK, words
+    code, told = run(old, "deliver", "--once")
+    assert (code, "the key it was signed with" in told) == (EXIT_ENVIRONMENT, True)
+    assert read_heads(ledger_of(site)).notes == heads
+
+
 def test_a_signing_key_that_is_gone_is_not_replaced_by_a_new_one(call, site):
     (site / "keys" / "signing.key").unlink()
     before = state(site)
@@ -130,6 +164,29 @@ def test_a_signing_key_that_is_gone_is_not_replaced_by_a_new_one(call, site):
     assert "the key it was signed with" in told
     assert "restore it from its copy" in told
     assert state(site) == before
+
+
+def test_a_head_that_was_not_signed_by_our_key_is_gone_on_from_by_nobody(call, site):
+    """Whoever can write to the folder can copy the id of the key, and not its signature."""
+    note = read_heads(ledger_of(site)).notes[-1]
+    (one,) = note.signatures
+    value = one.value[:-1] + bytes([one.value[-1] ^ 1])
+    forged = note._replace(signatures=(one._replace(value=value),))
+    for name in ("checkpoints", "checkpoint"):
+        path = ledger_of(site) / name
+        path.write_bytes(path.read_bytes().replace(bytes(note), bytes(forged)))
+    before = state(site)
+    said = "its newest signed head (303 entries) is not truly signed"
+    for words in (("deliver", "--once"), ("archive", "rebuild", "--why", "disk")):
+        code, told = call("guan", *words)
+        assert (code, said in told, "`mingjian ledger mend --why …`" in told) == (
+            EXIT_ENVIRONMENT, True, True,
+        ), words  # fmt: skip
+    assert state(site) == before
+    code, told = call("guan", "ledger", "mend", "--why", "forged head")
+    assert (code, "the newest of 100 entries" in told) == (EXIT_OK, True)
+    assert call("guan", "deliver", "--once")[0] == EXIT_OK
+    assert call("shen", "ledger", "verify")[0] == EXIT_OK
 
 
 # --- entries -----------------------------------------------------------------------------------

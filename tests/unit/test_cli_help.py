@@ -116,3 +116,15 @@ def test_no_command_shows_the_help():
     assert done.returncode == 2
     assert "最新的告警在前" in done.stdout
     assert "newest" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("retention",), ("retention", "erase"), ("retention", "hold"), ("archive",), ("detect",)],
+)
+def test_chinese_help_has_no_odd_blanks_and_nothing_is_cut_off(words):
+    said = mingjian(*words, "--help", language="zh").stdout
+    assert HAN.search(said)
+    assert re.findall(r".*[，；、。：（）] +[^ │\n].*", said) == []
+    assert re.findall(r".*\S +（.*", said) == []
+    assert "…" not in said

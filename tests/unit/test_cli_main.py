@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -128,7 +129,17 @@ def test_a_closed_standard_input_is_a_wrong_call(tmp_path: Path) -> None:
     )
 
 
-def test_a_setting_that_is_no_utf8_is_a_wrong_call(tmp_path: Path) -> None:
-    done = collected(tmp_path, "files", ".", "--set", os.fsdecode(b"tenant=\xff"))
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("files", ".", "--set", os.fsdecode(b"tenant=\xff")),
+        ("files", os.fsdecode(b"b\xfcro")),
+        (os.fsdecode(b"\xff"),),
+    ],
+    ids=["a setting", "a file", "a command"],
+)
+def test_what_is_no_utf8_is_a_wrong_call(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = collected(tmp_path, *words)
     assert done.returncode == 2
-    assert "is not UTF-8 text" in done.stderr
+    first, *_ = done.stderr.splitlines()
+    assert re.fullmatch(r"✗ \S*\\udcf\S+ is not UTF-8 text", first)

@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 from config.settings import load
 from jobs.cli import archive, retention
 from jobs.deliver import run
+from jobs.retention import Taken, lines_entered, taken_since
 from rules.errors import EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, MingjianError
 from tests.support.disposal import CUSTOMER, record
 from tests.unit.test_cli_archive import book, save, tree_of
@@ -225,7 +228,9 @@ def test_each_role_may_do_its_own_and_what_else_was_wanted_is_written_down(
             assert code == EXIT_OK, (what, said)
         else:
             assert (code, "may not" in said) == (EXIT_USAGE, True), what
-            assert (last["who"], last["role"], last["action"]) == (who, "", "refused")
+            assert (last["who"], last["role"], last["action"]) == (
+                who, ", ".join(PEOPLE.get(who, [])) or "none", "refused",
+            )  # fmt: skip
     assert (scheduled / "copy.jsonl").exists() is (who == "qian")
 
 
@@ -339,7 +344,7 @@ def test_what_is_due_goes_what_is_held_stays_and_both_are_proved(call, told, app
     (page,) = told("fu", "archive", "search")
     assert [one["leaf"] for one in page["messages"]] == [3, 2]
     _, said = call("shen", "archive", "check")
-    assert "4 messages, 2 deleted by plan" in said
+    assert "2 messages in 1 segment, 2 deleted by plan" in said
     code, said = call("shen", "retention", "check")
     assert (code, "2 messages deleted by 1 plan" in said) == (EXIT_OK, True)
     # how people see it
@@ -407,7 +412,8 @@ def test_a_prefix_that_is_too_short_says_how_long_and_lists_the_plans(call, told
     for plan in (one, two):
         assert plan["plan"][:16] in said
     folder = scheduled / "archive" / "disposals"
-    same = one["plan"][:8] + "0" * 56
+    other = "1" if one["plan"][8] == "0" else "0"  # so that nine digits tell them apart
+    same = one["plan"][:8] + other * 56
     (folder / f"{same}.plan.json").write_bytes(b"{}")
     code, said = call("qian", "retention", "approve", one["plan"][:8], "--why", "x1")
     assert (code, "more than one plan begins with" in said) == (EXIT_USAGE, True)
@@ -450,6 +456,43 @@ def test_a_policy_for_a_department_is_for_all_below_it_by_the_staff_lists(call, 
     (rules / "lists" / "staff.yaml").write_text(STAFF)
     assert deliver(folder).why == ""
     assert [one["leaf"] for one in told("fu", "archive", "search")[0]["messages"]] == [3, 1, 0]
+
+
+def test_a_department_that_nobody_is_in_is_told_with_the_nearest_one(call, told, folder):
+    rules = folder / "rules"
+    (rules / "lists").mkdir(parents=True)
+    (folder / "of.yaml").write_text(OF_DEPARTMENTS.replace("财富管理部", "财富管理"))
+    words = ("retention", "policies", folder / "of.yaml")
+    save(folder, settings_tree(folder, rules={"path": str(rules)}))
+    assert "no staff list has" not in call("zhao", *words)[1], "there is no staff list"
+    (rules / "lists" / "staff.yaml").write_text(STAFF)
+    code, said = call("zhao", *words)
+    assert code == EXIT_OK
+    assert "! policy sales: no staff list has the department 财富管理; is 财富管理部 meant?" in said
+    (answer,) = told("zhao", *words)
+    assert answer["no_such_department"] == [["sales", "财富管理", "财富管理部"]]
+    for known in ("财富管理部", "财富管理部/一组"):
+        (folder / "of.yaml").write_text(OF_DEPARTMENTS.replace("财富管理部", known))
+        assert "no staff list has" not in call("zhao", *words)[1]
+
+
+def test_what_is_kept_because_nobody_knows_the_department_is_counted(call, told, folder):
+    rules = folder / "rules"
+    (rules / "lists").mkdir(parents=True)
+    known = "".join(line for line in STAFF.splitlines(keepends=True) if "lisi" not in line)
+    (rules / "lists" / "staff.yaml").write_text(known)
+    save(folder, settings_tree(folder, rules={"path": str(rules)}))
+    (folder / "of.yaml").write_text(OF_DEPARTMENTS)
+    words = ("retention", "policies", folder / "of.yaml", "--apply", "--why", "合规会")
+    assert call("zhao", *words)[0] == EXIT_OK
+    (made,) = told("zhao", "retention", "plan")
+    assert (made["going"], made["department_unknown"]) == (0, 1)
+    said = call("zhao", "retention", "plan")[1]
+    assert "1 message kept by a policy of a department only because nobody knows" in said
+    (rules / "lists" / "staff.yaml").write_text(STAFF)
+    (made,) = told("zhao", "retention", "plan")
+    assert (made["going"], made["department_unknown"]) == (1, 0)
+    assert "nobody knows" not in call("zhao", "retention", "plan")[1]
 
 
 # ---- what does not agree is named ---------------------------------------------------------------
@@ -643,3 +686,70 @@ def test_while_the_server_of_the_index_is_away_policies_and_holds_work_and_the_r
     code, said = call("zhao", *words)
     assert (code, "not counted: " in said, "PostgreSQL at 127.0.0.1:1" in said) == (0, True, True)
     assert call("zhao", "retention", "status")[0] == EXIT_OK
+
+
+def test_what_comes_next_is_said_with_the_settings_that_were_given(scheduled, call):
+    _, said = call("zhao", "retention", "plan", "--keep", "--why", "季度清理")
+    config = f"--config {scheduled / 'settings.yaml'}"
+    command = next(line.strip() for line in said.splitlines() if "retention approve" in line)
+    assert command.endswith(f"--why … {config}")
+    plan = command.split()[3]
+    _, said = call("guan", "retention", "approve", plan, "--why", "已复核")
+    assert f"`mingjian deliver {config}` deletes" in said
+
+
+def test_a_delivery_that_deletes_says_so_and_what_its_counts_are_of(approved, folder):
+    def delivered():
+        done = subprocess.run(
+            [sys.executable, "-m", "jobs.cli.main", "deliver",
+             "--config", folder / "settings.yaml"],
+            capture_output=True, text=True, check=False, timeout=60,
+            env={**os.environ, "MINGJIAN_LANG": "en", "COLUMNS": "120"},
+        )  # fmt: skip
+        assert done.returncode == EXIT_OK, done.stderr
+        return " ".join(done.stdout.split())
+
+    said = delivered()
+    assert "archive done 1 4 0" in said  # of these lines of the book four were entered before
+    assert "archive: 5 of these are lines of its custody book; what a deletion had entered" in said
+    assert "The job writes a record again" not in said  # which is not what happened
+    assert f"{approved[:16]} " in said
+    assert "carried out 3 of 3 messages gone" in said
+    said = delivered()
+    assert "archive done 0 0 0" in said
+    assert "custody book" not in said
+
+
+def test_a_line_of_the_book_that_is_delivered_is_called_one(call, folder):
+    call("zhao", "archive", "search", "--text", "保本")
+    before = lines_entered(load(path=folder / "settings.yaml"))
+    deliver(folder)
+    after = taken_since(load(path=folder / "settings.yaml"), before)
+    assert (before, after) == ({"archive": 0}, {"archive": Taken(1, [])})
+
+
+@pytest.mark.parametrize(
+    ("policy", "en", "zh"),
+    [
+        ("{name: hr-internal-7, keep: 99 years, because: 某法第9条, duty: true}",
+         "4: 某法第9条, whose period", "4 条：某法第9条，期限"),
+        ("{name: hr-internal-7, title: 人事记录, keep: 99 years, because: 某法第9条, duty: true}",
+         "4: 人事记录, 某法第9条, whose period", "4 条：人事记录，某法第9条，期限"),
+        ("{name: hr-internal-7, preset: securities}", "4: Securities companies, 证券法",
+         "条：证券公司"),
+    ],
+    ids=["no title", "a title", "a preset"],
+)  # fmt: skip
+def test_a_letter_has_the_words_of_a_policy_and_not_its_name(call, told, folder, policy, en, zh):
+    (folder / "hr.yaml").write_text(f"policies:\n  - {policy}\n")
+    words = ("retention", "policies", folder / "hr.yaml", "--apply", "--why", "合规会")
+    assert call("zhao", *words)[0] == EXIT_OK
+    for ask in ("subject", "erase"):
+        for who in ("zhangsan", CUSTOMER):
+            (answer,) = told("zhao", "retention", ask, who, "--why", "申请 7")
+            for letter in answer["letters"].values():
+                assert "hr-internal-7" not in letter
+    (answer,) = told("zhao", "retention", "subject", "zhangsan", "--why", "申请 7")
+    messages = answer["messages"]
+    assert en.replace("4", str(messages), 1) in answer["letters"]["en"]
+    assert zh.replace("4", str(messages), 1) in answer["letters"]["zh"]

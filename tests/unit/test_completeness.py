@@ -302,3 +302,24 @@ def test_the_command_says_both_numbers_and_masks_who(site, tmp_path, monkeypatch
     actors = {line["actor"] for line in json.loads(told_json.output)["lines"] if "actor" in line}
     assert "zhangsan" in actors
     assert "wmCustomer0000000001" not in told_json.output
+
+
+def test_where_there_is_nothing_to_compare_that_is_said_in_words(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINGJIAN_LANG", "en")
+    file = tmp_path / "settings.yaml"
+    file.write_text(yaml.safe_dump(msgspec.to_builtins(site)))
+    words = ["completeness", "--from", "2016-01-01", "--config", str(file)]
+    for folder in (site.source.path, site.outputs.path):
+        Path(folder).mkdir(exist_ok=True)
+    deliver.run(site, once=True)  # the target is there, with nothing in it
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "120"})
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "nothing was collected, read or told in these hours" in said
+    assert "✓" not in said, "what is not there is not right either"
+    with opened(tmp_path, "http") as intake:
+        intake.take([bare(1)])
+    told(site)
+    deliver.run(site, once=True)
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "120"})
+    assert "nothing was collected" not in done.output

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sinks.archive.custody import FILE, BookDamaged, CustodyBook, Deed
+from sinks.ledger.canonical import canonical
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,6 +24,12 @@ def filled(folder, count):
     for number in range(1, count + 1):
         assert book.write(deed(number, text=f"t{number}")).number == number
     return book
+
+
+def take(folder, given):
+    """Let `given` be the numbers of the lines that are given, also when that ends in an error."""
+    for line in CustodyBook(folder).lines():
+        given.append(line.number)
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -45,8 +52,36 @@ def test_every_flipped_bit_is_found_and_the_line_named(tmp_path):
         with pytest.raises(BookDamaged) as found:
             list(CustodyBook(tmp_path).lines())
         number = data.count(b"\n", 0, at) + 1
-        # of a change that keeps a line well formed the next one tells
-        assert found.value.number in (number, number + 1)
+        assert found.value.number == number
+        # of the last but one only the last tells, and that may be the altered one itself
+        unsure = f"at line {number} or {number + 1}" in found.value.en
+        assert f"at line {number}: " in found.value.en or (unsure and number == 5), at
+
+
+def test_an_altered_line_is_not_given_as_if_it_were_what_was_written(tmp_path):
+    """It reads well by itself; the one behind it says that it was another."""
+    filled(tmp_path, 6)
+    path = tmp_path / FILE
+    path.write_bytes(path.read_bytes().replace("案件 3".encode(), "案件 8".encode()))
+    given = []
+    with pytest.raises(BookDamaged, match="damaged at line 3: "):
+        take(tmp_path, given)
+    assert given == [1, 2]
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_which_of_two_lines_the_altered_one_is_the_line_behind_them_tells(tmp_path, number):
+    """A line that names another one before it than there is was altered, or the one before it."""
+    filled(tmp_path, 7)
+    path = tmp_path / FILE
+    rows = path.read_bytes().splitlines(keepends=True)
+    told = json.loads(rows[number - 1])
+    told["prev"] = told["prev"][:-1] + ("0" if told["prev"][-1] != "0" else "1")
+    path.write_bytes(b"".join([*rows[: number - 1], canonical(told) + b"\n", *rows[number:]]))
+    given = []
+    with pytest.raises(BookDamaged, match=f"damaged at line {number}: "):
+        take(tmp_path, given)
+    assert given == list(range(1, number))
 
 
 @pytest.mark.parametrize("change", [

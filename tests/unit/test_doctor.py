@@ -803,7 +803,7 @@ def test_the_page_and_its_exit_code(site, tmp_path, monkeypatch):
     assert "现在不可信：1 项有问题。" in CliRunner().invoke(app, words).output
     told = json.loads(CliRunner().invoke(app, [*words, "-o", "json"]).output)
     assert told["verdict"]["trusted"] is False
-    of_an_archive = {"segments", "archive_index", "tenant_keys", "ledger", "custody"}
+    of_an_archive = {"segments", "archive_index", "tenant_keys", "access", "ledger", "custody"}
     assert {one["check"] for one in told["findings"]} == set(CHECKS) - of_an_archive
     mode = stat.S_IMODE((Path(site.keys_dir) / "evidence.key").stat().st_mode)
     assert mode == 0o644, "it only looks"

@@ -20,6 +20,7 @@ from jobs.doctor.observed_archive import (
     Book,
     Index,
     Ledger,
+    Rights,
     Segments,
     Stamped,
     TenantKeys,
@@ -42,14 +43,15 @@ from tests.unit.test_archiver import record
 
 NOW, MIN, HOUR = 1_790_000_000_000, 60_000, 3_600_000
 PARTS = ("segments", "archive_index", "tenant_keys", "ledger")
-NO_BOOK = {"custody": NONE}  # nobody did anything yet
+NO_BOOK = {"custody": NONE, "access": NONE}  # nobody did anything yet, and nobody may
 WRONG = Trouble("refused us", "拒绝了连接", "check the password", "请检查口令")
 AWAY = Trouble("no connection", "无连接", passes=True)
 SEGMENTS = Segments("archive", "bucket b at http://s3", newest="0000007-a")
 INDEX = Index("archive", "PostgreSQL at pg:5432/m, schema s", entries=120, signed=100)
 KEYS = TenantKeys("archive", {1: Use(3), 2: Use(1, 2, search=True)}, (1, 2))
+RIGHTS = Rights("archive", 4, beside_keys=True)
 BOOK = Book("archive", "custody.jsonl", 12, 10)
-LEDGER = Ledger("archive", 100, NOW - 20_000, entries=120)
+LEDGER = Ledger("archive", 100, NOW - 20_000, entries=120, looked_at=100)
 STAMPED = Stamped("tsa", 100, NOW - 20_000)
 
 
@@ -59,6 +61,10 @@ def segments(**changes: Any) -> list[Finding]:
 
 def index(**changes: Any) -> list[Finding]:
     return judge_archive.index(INDEX._replace(**changes))
+
+
+def rights(**changes: Any) -> list[Finding]:
+    return judge_archive.rights(RIGHTS._replace(**changes))
 
 
 def keys(**changes: Any) -> list[Finding]:
@@ -109,8 +115,22 @@ ARCHIVE_TABLE: list[tuple[str, Any, str, str]] = [
     ("keys not tried", lambda: keys(untried=AWAY), OK, "not tried"),
     ("key lost", lambda: keys(faults=(WRONG, WRONG)), FAIL, "refused us; and 1 more"),
     ("key lost, not tried", lambda: keys(faults=(WRONG,), untried=AWAY), FAIL, "refused us"),
-    ("ledger", ledger, OK, "head of 100 entries, signed 20 s ago, 20 not signed yet; no authority"),
-    ("all signed", lambda: ledger(entries=100, at=NOW - HOUR), OK, "signed 1 h ago; no"),
+    (
+        "ledger",
+        ledger,
+        OK,
+        "head of 100 entries, signed 20 s ago, 20 not signed yet; all 100 entries and the newest"
+        " head were checked (earlier heads: mingjian ledger verify); no authority",
+    ),
+    (
+        "a large ledger",
+        lambda: ledger(size=2_000_000, entries=2_000_000, looked_at=100_096),
+        OK,
+        "; the newest 100,096 of 2,000,000 entries and the newest head were checked (all: mingjian"
+        " ledger verify); no",
+    ),
+    ("an entry was altered", lambda: ledger(wrong=WRONG, size=100, looked_at=100), FAIL, "refused"),
+    ("all signed", lambda: ledger(entries=100, at=NOW - HOUR), OK, "signed 1 h ago; all 100"),
     ("slow to sign", lambda: ledger(at=NOW - 5 * MIN), WARN, "20 not signed yet"),
     ("nobody signs", lambda: ledger(at=NOW - HOUR), FAIL, "20 not signed yet"),
     ("signed, index away", lambda: ledger(at=NOW - HOUR, entries=None), OK, "signed 1 h ago"),
@@ -123,7 +143,24 @@ ARCHIVE_TABLE: list[tuple[str, Any, str, str]] = [
     ("stamped long ago", lambda: stamped(size=50, at=NOW - 4 * HOUR), WARN, "of 4 h ago"),
     ("nothing since", lambda: stamped(at=NOW - 4 * HOUR), OK, "the 100 entries"),
     ("never stamped", lambda: stamped(size=0, at=0), WARN, "never stamped by tsa"),
+    ("rights", rights, OK, "4 people named beside the keys"),
+    ("rights in settings", lambda: rights(people=1, beside_keys=False), WARN, "1 person named in"),
+    ("open", lambda: rights(people=0, beside_keys=False, open=True), WARN, "nobody is told apart"),
+    ("nobody", lambda: rights(people=0, beside_keys=False), NONE, "nobody is named"),
+    ("rights wrong", lambda: rights(wrong=WRONG), FAIL, "nobody is let in: refused us"),
     ("custody", books, OK, "custody.jsonl: 12 lines, an unbroken chain; 2 not in the ledger yet"),
+    (
+        "custody begun anew",
+        lambda: books(renewed=8),
+        OK,
+        "custody.jsonl: lines 8 to 12, an unbroken chain; the book before was damaged and is kept",
+    ),
+    (
+        "custody of one",
+        lambda: books(lines=1, entered=1),
+        OK,
+        "custody.jsonl: 1 line, an unbroken chain",
+    ),
     ("custody entered", lambda: books(entered=12), OK, "an unbroken chain"),
     ("no custody", lambda: books(lines=0, entered=0), NONE, "no line yet"),
     ("custody damaged", lambda: books(wrong=WRONG), FAIL, "archive: refused us"),
@@ -212,7 +249,7 @@ def test_a_private_key_that_others_can_read_is_told_whatever_it_is_called(site):
 def test_before_the_first_message_nothing_is_wrong_and_nothing_is_made(site):
     shutil.rmtree(archive_of(site))
     assert states(site) == {
-        "segments": OK, "archive_index": NONE, "tenant_keys": NONE, "ledger": NONE, "custody": NONE,
+        "segments": OK, "archive_index": NONE, "tenant_keys": NONE, "ledger": NONE, **NO_BOOK,
     }  # fmt: skip
     assert not archive_of(site).exists()
 
@@ -249,6 +286,15 @@ def _damage_head(site: Settings) -> None:
     path.write_bytes(told)
 
 
+def _damage_entry(site: Settings) -> None:
+    """An entry that the tail has; the head is as it was signed."""
+    (path,) = (archive_of(site) / "ledger").glob("tile/entries/*.p/*")
+    told = bytearray(path.read_bytes())
+    told[len(told) // 2] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(told)
+
+
 def _damage_index(site: Settings) -> None:
     path = archive_of(site) / "index.db"
     told = bytearray(path.read_bytes())
@@ -269,6 +315,7 @@ def _lose_index(site: Settings) -> None:
         (_other_keys, {"tenant_keys": FAIL}),
         (_lose_ledger, {"ledger": FAIL}),
         (_damage_head, {"ledger": FAIL}),
+        (_damage_entry, {"ledger": FAIL}),
         (_damage_index, {"archive_index": FAIL, "segments": UNKNOWN, "tenant_keys": UNKNOWN}),
         (_lose_index, {"archive_index": FAIL, "tenant_keys": NONE}),
     ],
@@ -277,6 +324,28 @@ def _lose_index(site: Settings) -> None:
 def test_what_is_broken_is_said_and_the_rest_is_still_looked_at(site, harm, expected):
     harm(site)
     assert states(site) == {**dict.fromkeys(PARTS, OK), **NO_BOOK, **expected}
+
+
+def test_what_was_not_looked_at_is_said_and_an_old_damage_is_not_denied(site, monkeypatch):
+    monkeypatch.setattr(see_archive, "NEWEST", 10)
+    add(site, 5, 600)
+    deliver.run(site, once=True)
+    (target,) = site.targets
+    path = archive_of(site) / "ledger" / "tile" / "entries" / "000"
+    told = bytearray(path.read_bytes())
+    told[4_000] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(told)
+    (found,) = judge_archive.ledger(see_archive.ledger(site, target, now()), now())
+    assert found.state == OK
+    assert "the newest 87 of 599 entries and the newest head were checked" in found.en
+    assert "(all: mingjian ledger verify)" in found.en
+    monkeypatch.setattr(see_archive, "NEWEST", 599)
+    (found,) = judge_archive.ledger(see_archive.ledger(site, target, now()), now())
+    assert found.state == FAIL
+    assert "tile/entries/000 entry 22" in found.en
+    assert "the entry was altered" in found.en
+    assert "mingjian ledger verify" in found.fix_en
 
 
 def test_a_version_that_is_gone_is_named(site):

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def cut(path: Path, length: int) -> None:
         file.truncate(length)
 
 
-def refused(folder: Path, **given: int) -> MingjianError:
+def refused(folder: Path, **given: Any) -> MingjianError:
     """What the writer says, having changed nothing."""
     before = state(folder)
     with pytest.raises(MingjianError) as caught:
@@ -202,6 +203,34 @@ def test_heads_of_another_ledger(folder, tmp_path):
     assert "and this is mingjian/acme/ledger" in told
     with pytest.raises(MingjianError, match="is not signed with the key of this installation"):
         LedgerReader(folder, lambda note: note.checkpoint.origin == ORIGIN)
+
+
+def forge(folder: Path) -> Note:
+    """The newest head, as it was signed but for one bit of its signature."""
+    note = read_notes(folder)[-1]
+    (one,) = note.signatures
+    value = bytes([one.value[0] ^ 1]) + one.value[1:]
+    forged = note._replace(signatures=(one._replace(value=value),))
+    for name in ("checkpoints", "checkpoint"):
+        path = folder / name
+        path.write_bytes(path.read_bytes().replace(bytes(note), bytes(forged)))
+    return forged
+
+
+def test_the_writer_goes_on_from_no_head_that_is_not_truly_signed(folder):
+    """The id of the key is in the note for everybody to copy; the signature is not."""
+    Ledger(folder, ORIGIN, trusts=valid).close()
+    forge(folder)
+    error = refused(folder, trusts=valid)
+    assert "its newest signed head (903 entries) is not truly signed" in error.en
+    assert "`mingjian ledger mend --why …`" in error.fix_en
+    with mending(folder, [], valid, fresh=False) as found:
+        assert [note.checkpoint.size for note in found.notes] == [100, 530]
+        assert "is not truly signed" in found.wrong.en
+        found.write(".aside")
+    ledger = Ledger(folder, ORIGIN, trusts=valid)
+    assert ledger.size == NEWEST, "no entry is lost with the head"
+    ledger.close()
 
 
 def test_the_newest_head_does_not_count_and_an_older_one_does_not_stand_in_for_it(folder):

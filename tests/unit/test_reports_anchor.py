@@ -14,7 +14,11 @@ from hypothesis import strategies as st
 
 from jobs.ledger_signer import NoteSigner
 from reports.anchor import Anchors
+from reports.case import Raised, Subject
+from reports.context_files import FileContext
+from reports.evidence import build_bundle
 from reports.pack import build_pack
+from reports.redaction import NUMBERS
 from reports.signing import Signer
 from reports.standalone.verify import verify
 from rules.alert import sm3_raw
@@ -25,7 +29,9 @@ from sinks.ledger.canonical import canonical
 from sinks.ledger.checkpoint import read_note
 from sinks.ledger.log import Ledger
 from sinks.ledger.reader import LedgerReader
+from sinks.sealing import Sealer
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.unit.test_reports_pack import resealed
 
 ORIGIN = "mingjian/demo/ledger"
@@ -41,6 +47,7 @@ class Entered:
         self.ledger = Ledger(folder, ORIGIN)
         self.ledger.append([other_entry(OtherLeaf("custody", "1", "0" * 64))] * 3)
         self.given = self.ledger.checkpoint(self.signers, 1)
+        self.heads = []  # after each record
         for raw in sample_case.records().values():
             message = decoder.decode(raw)
             if message.msgid in without:
@@ -48,6 +55,7 @@ class Entered:
             leaf = MessageLeaf(message.msgid, message.seq, message.time, sm3_raw(raw), "segment", 1)
             (at,) = [self.ledger.append([message_entry(leaf)])]
             self.records[message.time, message.msgid] = at
+            self.heads.append(self.ledger.checkpoint(self.signers, 1))
 
     def enter(self, alert):
         leaf = OtherLeaf(ALERT, alert["alert_id"], sm3_raw(canonical(alert)))
@@ -87,10 +95,7 @@ def files(tmp_path_factory, signer):
 @pytest.fixture
 def outcome(tmp_path):
     def run(contents):
-        path = tmp_path / "pack.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in contents.items():
-                archive.writestr(name, data)
+        path = write_pack(tmp_path / "pack.zip", contents)
         return {one.name: (one.ok, one.en) for one in verify(str(path)).checks}
 
     return run
@@ -257,3 +262,79 @@ def test_no_byte_of_the_ledgers_files_can_be_another(files, signer, outcome, nam
 
 def test_the_head_in_the_pack_is_the_ledgers(files):
     assert read_note(files["checkpoint.txt"]).checkpoint.origin == ORIGIN
+
+
+def test_a_head_one_was_given_is_not_passed_over_where_a_pack_has_no_ledger(
+    signer, files, tmp_path
+):
+    bundle = sample_case.bundle(tmp_path / "day")
+    path = tmp_path / "pack.zip"
+    path.write_bytes(build_pack(bundle, signer).archive)
+    assert verify(str(path)).whole
+    found = verify(str(path), given=files["checkpoint.txt"])
+    said = {one.name: one for one in found.checks}
+    assert not found.whole
+    assert said["ledger extends"].en == "the pack does not show that it goes on from yours"
+
+
+class Redacted:
+    """A pack with numbers taken out, in a ledger where the earlier head ends in the midst of its
+    records: what shows that it was gone on from could tell of them."""
+
+    def __init__(self, home, signer):
+        sealer = Sealer("sample", {"sample": bytes(range(16))})
+        alert, evidence = sample_case.alert_and_evidence(sealer)
+        entered = Entered(home / "ledger", signer)
+        entered.enter(alert)
+        context = FileContext(sample_case.write_day(home / "day"), Decoder("demo"))
+        for self.head in map(bytes, entered.heads):
+            bundle = build_bundle(
+                Subject("alert", alert["alert_id"]),
+                [Raised(alert, evidence, sample_case.rule())],
+                context=context,
+                sealer=sealer,
+                decoder=Decoder("demo"),
+                request=sample_case.request(redact=frozenset({NUMBERS})),
+                anchors=entered.anchors(home / "ledger", read_note(self.head)),
+            )
+            if bundle.ledger.extends:
+                break
+        entered.ledger.close()
+        self.size = read_note(self.head).checkpoint.size
+        self.pack, self.path = build_pack(bundle, signer), home / "pack.zip"
+        self.path.write_bytes(self.pack.archive)
+
+    def said(self, **more):
+        found = verify(str(self.path), **more)
+        (one,) = [one for one in found.checks if one.name == "ledger extends"]
+        return found.whole, one.ok, one.en
+
+
+@pytest.fixture(scope="module")
+def redacted(tmp_path_factory, signer):
+    return Redacted(tmp_path_factory.mktemp("redacted"), signer)
+
+
+def test_what_could_tell_of_redacted_records_comes_with_the_openings(redacted):
+    with zipfile.ZipFile(redacted.path) as archive:
+        assert "consistency.json" not in archive.namelist()
+    later = "that it goes on from an earlier head is shown when all is opened (--openings)"
+    assert redacted.said(given=redacted.head) == (True, None, later)
+    whole, ok, words = redacted.said(openings=redacted.pack.openings, given=redacted.head)
+    assert (whole, ok) == (True, True)
+    assert words == f"the ledger of {redacted.size} entries given earlier, unchanged"
+
+
+def test_another_head_than_the_one_that_was_gone_on_from_fails(redacted, tmp_path, signer):
+    other = bytes(Entered(tmp_path / "other", signer).given)
+    words = "the earlier head in it is not the one you gave"
+    opened = redacted.said(openings=redacted.pack.openings, given=other)
+    assert opened == (False, False, words)
+
+
+def test_a_forged_continuation_in_the_openings_fails(redacted):
+    told = json.loads(redacted.pack.openings)
+    told["extends"]["proof"] = [one[::-1] for one in told["extends"]["proof"]]
+    whole, ok, words = redacted.said(openings=canonical(told), given=redacted.head)
+    assert (whole, ok) == (False, False)
+    assert words.startswith(f"it does not go on from the ledger of {redacted.size} entries")

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from config.settings import load
 from jobs.cli import archive, ledger, report, rules
 from jobs.deliver import run
+from jobs.registry import chosen_rules
 from reports.standalone.verify import verify
 from rules.alert import sm3_raw
 from rules.errors import EXIT_USAGE, MingjianError
@@ -27,6 +28,7 @@ from sinks.base import Record
 from sinks.ledger.reader import LedgerReader
 from sinks.sealing import Sealer
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.support.records import write_part
 from tests.support.rule_files import SIMPLE, write
 
@@ -155,9 +157,7 @@ def test_who_looked_at_the_records_before_is_in_the_pack(call, tmp_path):
     files = named(archive)
     files["handling.jsonl"] = files["handling.jsonl"].replace(b"case 7", b"case 8")
     bad = tmp_path / "bad.zip"
-    with zipfile.ZipFile(bad, "w") as whole:
-        for name, data in files.items():
-            whole.writestr(name, data)
+    write_pack(bad, files)
     assert "custody book: the ledger has another" in failed(str(bad))["ledger entries"]
 
 
@@ -197,19 +197,40 @@ def test_what_is_redacted_can_be_opened_with_a_reason_and_that_is_written_down(c
         assert (code, says in text, out.exists()) == (EXIT_USAGE, True, False), text
     told = told_by(call("zhao", *words, "--reason", "court order 9", "-o", "json"))
     assert told["holes"] == 2
+    one = call("zhao", "report", "open", archive, "--out", str(tmp_path / "one.json"), "--record",
+               str(told["records"][0]), "--reason", "court order 8")  # fmt: skip
+    assert (one[0], "1 place in 1 record opened" in one[1]) == (0, True)
     assert out.stat().st_mode & 0o077 == 0
     assert failed(archive, out.read_bytes()) == {}
     deed = book(tmp_path)[-1]
-    assert (deed["action"], deed["why"]) == ("unmasked", "court order 9")
+    assert [(one["action"], one["why"]) for one in book(tmp_path)[-2:]] == [
+        ("unmasked", "court order 9"), ("unmasked", "court order 8")
+    ]  # fmt: skip
     assert deed["details"]["manifest_sm3"] == said["manifest_sm3"]
     code, text = call("zhao", *words, "--reason", "again")
-    assert (code, "cannot be written" in text) == (EXIT_USAGE, True)
+    assert (code, "cannot write" in text) == (EXIT_USAGE, True)
     assert call("zhao", "report", "verify", archive, "--openings", str(out))[0] == 0
     (sealed,) = (tmp_path / "var" / "packs").glob("*.openings")
     assert sample_case.CARD[3:-4].encode() not in sealed.read_bytes()
     sealed.unlink()
     code, text = call("zhao", *words, "--reason", "again")
     assert (code, "nothing was taken out of this pack, or the file" in text) == (EXIT_USAGE, True)
+
+
+def test_nothing_is_said_to_be_opened_that_could_not_be_written(call, tmp_path):
+    """And nobody has the file while the book cannot say so."""
+    said = told_by(pack(call, tmp_path, "zhao", "--redact", "numbers", "--reason", "court"))
+    before = book(tmp_path)
+    words = ("report", "open", said["archive"], "--reason", "court", "--out")
+    code, text = call("zhao", *words, str(tmp_path / "nowhere" / "open.json"))
+    assert (code, "cannot write" in text) == (EXIT_USAGE, True)
+    assert book(tmp_path) == before
+    shutil.move(tmp_path / "archive" / "custody.jsonl", tmp_path / "kept.jsonl")
+    (tmp_path / "archive" / "custody.jsonl").mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    assert call("zhao", *words, str(out / "open.json"))[0] != 0
+    assert list(out.iterdir()) == []
 
 
 def test_redacted_and_unmasked_at_once_makes_no_sense(call, tmp_path):
@@ -222,16 +243,22 @@ def test_a_monthly_report_counts_alerts_looks_and_the_ledger(call, tmp_path):
     said = told_by(
         call("zhao", "report", "month", "2026-06", "--reason", "regulator", "-o", "json")
     )
-    assert (said["name"], said["alerts"]) == ("mj-2026-06", 1)
+    assert (said["name"][:11], said["alerts"]) == ("mj-2026-06-", 1)
     assert failed(said["archive"]) == {}
     told = json.loads(named(said["archive"])["figures.json"])
     assert told["alerts"]["by_item"] == {"A02-03": 1}
-    assert told["rules"] > 100
+    settings = load(path=tmp_path / "settings.yaml")
+    awake = chosen_rules(settings).awake(settings.rules.feeds)
+    mains = [one.main.ref.name for one in awake.files if one.main is not None]
+    judge = sum(one in awake.detections or one in awake.correlations for one in mains)
+    assert 0 < judge < len(mains)
+    assert (told["rules"], told["rules_waiting"]) == (judge, len(mains) - judge)
     assert book(tmp_path)[-1]["details"]["kind"] == "month"
     code, text = call("zhao", "report", "month", "2099-01", "--reason", "x")
     assert (code, "has not begun" in text) == (EXIT_USAGE, True)
-    code, text = call("zhao", "report", "month", "june", "--reason", "x")
-    assert (code, "'june' is no month" in text) == (EXIT_USAGE, True)
+    for which in ("june", "9999-12", "1066-10", "0001-01"):
+        code, text = call("zhao", "report", "month", which, "--reason", "x")
+        assert (code, f"'{which}' is no month" in text) == (EXIT_USAGE, True)
     assert call("shen", "report", "month", "2026-06")[0] == EXIT_USAGE
 
 
@@ -257,6 +284,41 @@ def test_what_may_only_be_stored_is_left_out_or_needs_the_right_and_a_reason(cal
     assert book(tmp_path)[-1]["details"]["restricted"] == [leaves[numbers["m05"]]]
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_pack_whose_surroundings_cannot_be_read_says_so_at_the_command(
+    call, tmp_path, monkeypatch, language
+):
+    """And names the segment in the pack, not where it would be on this machine."""
+    monkeypatch.setenv("MINGJIAN_LANG", language)
+    (segment,) = [one for one in (tmp_path / "archive").rglob("*") if one.parent.parent.name
+                  == "segments" and one.is_file()]  # fmt: skip
+    segment.unlink()
+    words = ("report", "pack", "--alert", "worst", "--rule", str(tmp_path / "rule.yaml"),
+             "--reason", "case", "--out", str(tmp_path / "packs"))  # fmt: skip
+    code, told = call("zhao", *words)
+    assert code == 0
+    says = {"en": "16 records around the case could not be read (segment ",
+            "zh": "案件前后有 16 条记录无法读取（分段 "}  # fmt: skip
+    assert f"{says[language]}{segment.name}" in told
+    code, told = call("zhao", *words, "-o", "json")
+    said = json.loads(told[told.index("{") :])
+    assert (said["unread"], said["unread_segments"]) == (16, [segment.name])
+    source = json.loads(named(said["archive"])["completeness.json"])["source"]
+    assert source["undecodable"] == 16
+    assert source["unread_segments"] == [segment.name]
+    (limit,) = source["limits"]
+    assert f"segment {segment.name} of the archive is not there" in limit["en"]
+    assert segment.name in limit["zh"]
+    for name, data in named(said["archive"]).items():
+        assert str(tmp_path).encode() not in data, name
+    assert failed(said["archive"]) == {}
+
+
+def test_a_pack_that_lacks_nothing_warns_of_nothing(call, tmp_path):
+    assert "could not be read" not in pack(call, tmp_path, "zhao")[1]
+    assert told_by(pack(call, tmp_path, "zhao"))["unread"] == 0
+
+
 def test_a_later_pack_goes_on_from_the_head_of_an_earlier_one(call, tmp_path):
     first = json.loads(pack(call, tmp_path, "zhao")[1])["archive"]
     head = tmp_path / "head.txt"
@@ -276,6 +338,7 @@ def test_a_later_pack_goes_on_from_the_head_of_an_earlier_one(call, tmp_path):
     [
         ("shen", (), "may not export messages"),
         ("nobody", (), "may not export messages"),
+        ("nobody", ("--given", "/nowhere"), "may not export messages"),
         ("zhao", ("--no-reason",), "a reason is needed"),
         ("zhao", ("--unmask", "--no-reason"), "a reason is needed"),
         ("zhao", ("--unmask", "--reason", " "), "a reason is needed"),

@@ -18,6 +18,7 @@ from sinks.base import Record
 from sinks.sealing import Sealer
 from sinks.sqlite import SqliteSink
 from tests.support import sample_case
+from tests.support.packed import write_pack
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +85,8 @@ def test_pack_then_verify(mingjian, home):
     assert last["who"] == f"li.na ({account()})"
     assert (last["why"], last["action"]) == ("case 7", "pack_created")
     bad = home / "bad.zip"
-    with zipfile.ZipFile(bad, "w") as broken:
-        for name, data in files.items():
-            broken.writestr(name, data.replace(b"m05", b"m55") if name == "alert.json" else data)
+    changed = files["alert.json"].replace(b"m05", b"m55")
+    write_pack(bad, {**files, "alert.json": changed})
     failed = mingjian("verify", str(bad), "--output", "json")
     assert failed.exit_code == 1
     said = json.loads(failed.output)

@@ -25,6 +25,7 @@ from rules.decode import Decoder
 from rules.errors import RecordError
 from sinks.ledger.canonical import canonical
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.unit.test_reports_pack import listed, resealed, rows
 
 
@@ -145,11 +146,8 @@ def test_text_from_a_pack_cannot_draw_on_the_screen(files, tmp_path):
     found = rows(files)
     for bad in ("\x1b[2J\x1b[HVerdict: the pack is whole", "\ud800"):
         found[0]["msgid"] = bad
-        path = tmp_path / "pack.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in files.items():
-                forged = b"".join(json.dumps(row).encode() + b"\n" for row in found)
-                archive.writestr(name, forged if name == "events.jsonl" else data)
+        forged = b"".join(json.dumps(row).encode() + b"\n" for row in found)
+        path = write_pack(tmp_path / "pack.zip", {**files, "events.jsonl": forged})
         program = tmp_path / "verify.py"
         program.write_bytes(single_file())
         done = subprocess.run(

@@ -26,6 +26,7 @@ from rules.errors import MingjianError
 from sinks.ledger.canonical import canonical
 from sinks.sealing import Sealer
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.unit.test_reports_pack import resealed
 
 SEALER = Sealer("sample", {"sample": bytes(range(16))})
@@ -86,10 +87,7 @@ def shown(pack):
 @pytest.fixture
 def outcome(tmp_path):
     def run(contents):
-        path = tmp_path / "pack.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in contents.items():
-                archive.writestr(name, data)
+        path = write_pack(tmp_path / "pack.zip", contents)
         return {one.name: (one.ok, one.en) for one in verify(str(path)).checks}
 
     return run
@@ -266,7 +264,7 @@ def test_what_members_carry_is_in_the_pack_and_fits_their_md5(with_file, tmp_pat
     (name,) = [name for name in files if name.startswith("media-")]
     assert files[name] == PNG
     said = outcome(files)
-    assert said["media"] == (True, "1 files fit the md5 in their messages")
+    assert said["media"] == (True, "1 file fits the md5 in its message")
     assert all(ok is not False for ok, _ in said.values()), said
     assert name in shown(pack)
     stated = json.loads(files["completeness.json"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 
 import pypdf
@@ -21,6 +22,7 @@ from reports.standalone.verify import verify
 from sinks.ledger.canonical import canonical
 from sinks.sealing import Sealer
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.unit.test_reports_anchor import Entered
 from tests.unit.test_reports_pack import resealed
 
@@ -55,6 +57,7 @@ def facts(alerts=ALERTS, language="zh", made_at=UNTIL):
         late={"true": 1},
         heads=Heads(100, 250, 12, 3),
         rules=216,
+        waiting=42,
         titles={"searched": ("searched the archive", "检索归档"),
                 "sequence_gap": ("numbers are missing", "序号不连续"),
                 "officer": ("officer", "合规官")},
@@ -89,10 +92,7 @@ def shown(pack):
 @pytest.fixture
 def outcome(tmp_path):
     def run(contents):
-        path = tmp_path / "pack.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in contents.items():
-                archive.writestr(name, data)
+        path = write_pack(tmp_path / "pack.zip", contents)
         return {one.name: (one.ok, one.en) for one in verify(str(path)).checks}
 
     return run
@@ -103,17 +103,19 @@ def test_it_verifies_and_its_figures_are_counted_again(pack, outcome):
     assert all(ok is not False for ok, _ in said.values()), said
     assert said["figures"] == (True, "counted again from 4 alerts, the same")
     assert said["ledger entries"] == (True, "5, each leads to the signed root")
-    assert (pack.name, pack.case) == ("mj-2026-06", "MJ-2026-06")
+    assert re.fullmatch("MJ-2026-06-[0-9A-F]{8}", pack.case)
+    assert pack.name == pack.case.lower()
 
 
 @pytest.mark.parametrize(
     "fact",
     [
-        "2026年6月合规月报", "4条告警", "较上月+100%", "2人涉及", "216条规则参与判定", "三级·紧急1",
+        "2026年6月合规月报", "4条告警", "较上月+100%", "2人涉及", "三级·紧急1",
+        "216条规则参与判定，另有42条等待数据来源",
         "已撤回Takenback1", "误导销售", "A02私收款项", "A07误导销售与违规承诺", "检索归档5",
         "合规官4、reviewer1",
         "序号不连续21", "本应告警1", "新增150条", "签名头12个，其中3个", "每日告警", "机密",
-        "账本签名头", "verify.pymj-2026-06.zip",
+        "账本签名头", "verify.pymj-2026-06-",
     ],
 )  # fmt: skip
 def test_the_report_says_the_figures(pack, fact):
@@ -228,6 +230,14 @@ def test_a_month_is_that_of_beijing(month, days):
 def test_what_is_no_month_is_none(month):
     with pytest.raises(ValueError, match=r"."):
         month_of(month)
+
+
+def test_rules_that_wait_for_a_feed_are_not_said_to_judge(signer):
+    told = figures(facts())
+    assert (told["rules"], told["rules_waiting"]) == (216, 42)
+    assert "216rulesjudge,42morewaitforafeed" in shown(
+        month_pack(facts(language="en"), signer, None)
+    )
 
 
 def test_figures_say_the_month_before_without_its_alerts():

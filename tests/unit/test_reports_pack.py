@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import copy
 import dataclasses
 import hashlib
 import io
@@ -27,6 +28,7 @@ from reports.pieces import pieces, plain
 from reports.signing import Signer, openssl_program
 from reports.standalone import single_file
 from reports.standalone.checks import Verifier, canonical
+from reports.standalone.name_checks import case_mark
 from reports.standalone.verify import verify
 from reports.view import view
 from rules.alert import sm3_raw
@@ -34,6 +36,7 @@ from rules.decode import Decoder
 from rules.errors import MingjianError
 from sinks.sealing import Sealer
 from tests.support import sample_case
+from tests.support.packed import write_pack
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +72,7 @@ def failures(tmp_path):
     program.write_bytes(single_file())
 
     def run(contents: dict[str, bytes], *options: str) -> dict[str, str]:
-        path = tmp_path / "pack.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in contents.items():
-                archive.writestr(name, data)
+        path = write_pack(tmp_path / "pack.zip", contents)
         command = [sys.executable, "-I", "-S", str(program), str(path), "--json", *options]
         done = subprocess.run(
             command, check=False, capture_output=True, cwd="/", env={"PATH": "/usr/bin:/bin"}
@@ -100,12 +100,49 @@ def resealed(files, signer, **changed: bytes):
     contents = {**files, **{name.replace("__", "."): data for name, data in changed.items()}}
     inner = json.loads(contents["inner-manifest.json"])
     inner["files"] = listed(contents, [row["name"] for row in inner["files"]])
-    contents["inner-manifest.json"] = canonical(inner)
     outer = json.loads(contents["manifest.json"])
+    if inner["case"] == outer["case"]:
+        inner["case"] = outer["case"] = f"MJ-20260601-{case_mark(inner)}"
+    contents["inner-manifest.json"] = canonical(inner)
     outer["files"] = listed(contents, [row["name"] for row in outer["files"]])
     contents["manifest.json"] = canonical(outer)
     contents["manifest.sm2.sig"] = signer.sign_repeatably(contents["manifest.json"])
     return contents
+
+
+def test_a_case_number_is_that_of_what_one_pack_says(bundle, pack, signer):
+    assert build_pack(bundle, signer).case == pack.case
+    numbers = {pack.case}
+    for change in (
+        {"language": "en"},
+        {"unmask": True},
+        {"created_at": sample_case.CREATED_AT + 1},
+    ):
+        changed = dataclasses.replace(bundle.request, **change)
+        numbers.add(build_pack(dataclasses.replace(bundle, request=changed), signer).case)
+    fewer = dataclasses.replace(bundle, custody=bundle.custody[:-1])
+    numbers.add(build_pack(fewer, signer).case)
+    assert len(numbers) == 5
+    assert all(re.fullmatch("MJ-20260601-[0-9A-F]{8}", one) for one in numbers)
+
+
+def test_the_number_of_another_pack_is_found_whoever_holds_the_key(files, signer, failures):
+    outer, inner = (json.loads(files[name]) for name in ("manifest.json", "inner-manifest.json"))
+    for one in (outer, inner):
+        one["case"] = one["case"][:-1] + ("0" if one["case"][-1] != "0" else "1")
+    contents = {**files, "inner-manifest.json": canonical(inner)}
+    outer["files"] = listed(contents, [row["name"] for row in outer["files"]])
+    contents["manifest.json"] = canonical(outer)
+    contents["manifest.sm2.sig"] = signer.sign_repeatably(contents["manifest.json"])
+    assert failures(contents)["inner-manifest.json"] == "its case number is that of another pack"
+
+
+def test_no_pack_takes_the_place_of_another(bundle, signer):
+    there = {bundle.subject.id, f"{bundle.subject.id}-2"}
+    made = build_pack(bundle, signer, there.__contains__)
+    assert made.name == f"{bundle.subject.id}-3"
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(made.pdf)).pages)
+    assert f"{made.name}.zip" in "".join(text.split())
 
 
 def test_the_pack_verifies_apart_from_everything(files, failures, signer):
@@ -139,6 +176,7 @@ def test_the_report_says_whether_the_alert_stands(bundle, signer, changes, said)
         bundle, findings=(finding._replace(alert={**finding.alert, **changes}),)
     )
     html = page("report.html.j2", {**view(changed, signer.info()), "inner_sm3": "0" * 64,
+                                   "case": "", "name": "",
                                    "created_iso": ""})  # fmt: skip
     assert said in html
     assert ("本告警已撤回" in html) == (changes.get("status") == "retracted")
@@ -159,12 +197,11 @@ def test_a_missing_an_extra_and_a_doubled_file_are_named(files, failures, tmp_pa
         told = {"manifest.sm2.sig": "signature"}.get(name, name)
         assert told in failures(rest), name
     assert failures({**files, "extra.txt": b"x"}) == {"extra.txt": "is not in the manifest"}
-    path = tmp_path / "twice.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
+    path = write_pack(tmp_path / "twice.zip", files)
+    with zipfile.ZipFile(path, "a") as archive:
+        again = copy.copy(archive.getinfo("alert.json"))
         with pytest.warns(UserWarning, match="Duplicate"):
-            archive.writestr("alert.json", b"{}")
+            archive.writestr(again, b"{}")
     assert [c.name for c in verify(str(path)).checks if c.ok is False] == ["archive"]
 
 
@@ -331,9 +368,7 @@ def auditor(tmp_path):
     def run(contents: dict[str, bytes] | None, *options: str, **environ: str):
         path = tmp_path / "pack.zip"
         if contents is not None:
-            with zipfile.ZipFile(path, "w") as archive:
-                for name, data in contents.items():
-                    archive.writestr(name, data)
+            write_pack(path, contents)
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(program), str(path), *options],
             check=False, capture_output=True, text=True, encoding="utf-8",
@@ -398,10 +433,7 @@ def test_nothing_of_python_is_shown_for_a_damaged_pack(files, signer, tmp_path):
     ]
     broken.append(resealed(files, signer, **drop_one_and_renumber(files)))
     for contents in broken:
-        path = tmp_path / "broken.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in contents.items():
-                archive.writestr(name, data)
+        path = write_pack(tmp_path / "broken.zip", contents)
         found = verify(str(path))
         assert not found.passed
         shown = "\n".join(f"{check.en}\n{check.zh}" for check in found.checks)
@@ -447,7 +479,7 @@ def test_the_same_bundle_gives_the_same_bytes(bundle, pack, signer):
 @pytest.mark.parametrize(
     "fact",
     [
-        "MJ-20260601-5F0C2AB1", "明鉴示范咨询有限公司", "张伟", "zhangwei", "王总",
+        "MJ-20260601-", "明鉴示范咨询有限公司", "张伟", "zhangwei", "王总",
         "要求客户向个人账户付款", "A02-03", "2026-06-01 10:03:56", "2026-06-01 13:00:00",
         "内审 2026-017", "审计员 li.na", "事后发现", "无法事先拦截", "打到我个人账户",
         "王总：付款还是走你们公司对公账户吧", "撤回了一条消息", "已于 10:07:35 被撤回",

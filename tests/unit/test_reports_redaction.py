@@ -21,6 +21,7 @@ from reports.standalone.verify import verify
 from rules.alert import sm3_raw
 from sinks.ledger.canonical import canonical
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.unit.test_reports_pack import resealed
 
 SALTS = Salts(b"k" * 16)
@@ -142,10 +143,7 @@ def files(pack):
 @pytest.fixture
 def outcome(tmp_path):
     def run(contents, openings=b""):
-        path = tmp_path / "pack.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in contents.items():
-                archive.writestr(name, data)
+        path = write_pack(tmp_path / "pack.zip", contents)
         return {one.name: (one.ok, one.en) for one in verify(str(path), "", openings).checks}
 
     return run
@@ -182,7 +180,7 @@ def test_openings_make_the_records_whole_again(pack, files, outcome):
     told = json.loads(pack.openings)
     one = canonical({**told, "openings": told["openings"][1:2]})
     assert outcome(files, one)["openings"] == (
-        True, "1 of 4 places fit; 1 records are whole and have their digests",
+        True, "1 of 4 places fits; 1 record is whole and has its digest",
     )  # fmt: skip
 
 

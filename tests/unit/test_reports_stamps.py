@@ -18,6 +18,7 @@ from reports.standalone.verify import verify
 from sinks.ledger.canonical import canonical
 from sinks.ledger.log import Ledger
 from tests.support import sample_case
+from tests.support.packed import write_pack
 from tests.support.time_authority import made_by_kind, now, reply_of, served
 from tests.unit.test_reports_anchor import ORIGIN, Entered
 from tests.unit.test_reports_pack import resealed
@@ -56,10 +57,7 @@ def made(tmp_path_factory):
 @pytest.fixture
 def said(tmp_path):
     def run(contents):
-        path = tmp_path / "pack.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in contents.items():
-                archive.writestr(name, data)
+        path = write_pack(tmp_path / "pack.zip", contents)
         return {one.name: (one.ok, one.en) for one in verify(str(path)).checks}
 
     return run
@@ -128,9 +126,7 @@ def test_without_openssl_a_stamp_is_left_open_and_said_so(made, tmp_path):
     files, _ = made
     program, path = tmp_path / "verify.py", tmp_path / "pack.zip"
     program.write_bytes(single_file())
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
+    write_pack(path, files)
     python = os.path.realpath("/proc/self/exe")
     done = subprocess.run(
         [python, "-I", "-S", str(program), str(path), "--json"],
