@@ -65,10 +65,14 @@ class CompiledRules:
                     pattern = _pattern(trigger)
                     patterns.setdefault(pattern, []).append(name)
                     places[trigger] = numbers.setdefault(pattern, len(numbers))
+        conditions = {
+            name: quick(one.condition, places) for name, one in ruleset.detections.items()
+        }
         rules = {
-            name: replace(one, condition=quick(one.condition, places))
+            name: replace(one, condition=conditions[name])
             for name, one in ruleset.detections.items()
         }
+        self._needs = {name: one.needs for name, one in conditions.items() if one.needs}
 
         def ready(names: Iterable[str]) -> list[DetectionRule]:
             return [rules[name] for name in names]
@@ -123,14 +127,23 @@ class CompiledRules:
     def _concerned(
         self, draft: Draft, woken: frozenset[int], typed: Iterable[DetectionRule]
     ) -> Candidates:
-        able = self._for[draft.kind()]
         rules = {one.ref.name: one for index in woken for one in self._woken[index]}
         rules.update((one.ref.name, one) for one in typed)
-        names = [name for name in rules if name in able]
+        names = [name for name in rules if self._seen(name, woken)]
+        if names:
+            able = self._for[draft.kind()]
+            names = [name for name in names if name in able]
         if self.always:
             rules.update((one.ref.name, one) for one in self.always)
             names = [*dict.fromkeys((*names, *(one.ref.name for one in self.always)))]
         return Candidates([rules[name] for name in sorted(names)], woken)
+
+    def _seen(self, name: str, woken: frozenset[int]) -> bool:
+        """Whether all was seen without which the rule does not hold."""
+        for needs in self._needs.get(name, ()):  # noqa: SIM110 - a generator takes twice as long
+            if needs.isdisjoint(woken):
+                return False
+        return True
 
     def _fired(self, texts: Sequence[str]) -> dict[int, frozenset[int]]:
         """Of each text in which a trigger was seen, the numbers of the triggers."""

@@ -12,25 +12,30 @@ import re
 # what is passed over as it is: escapes, classes; and a repeat with two bounds, or none above; flags
 # that are taken back
 _TOKEN = re.compile(
-    r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\{(\d+),(\d*)\}|\(\?(\w*)-(\w+)([:)])",
-    re.S,
+    r"(?P<narrow>(?:\\d|\[[0-9A-Za-z-]+\])\{[0-9]{1,2},)[0-9]*\}"
+    r"|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]"
+    r"|\{(?P<least>\d+),\d*\}|\(\?(?P<on>\w*)-(?P<off>\w+)(?P<end>[:)])",
+    re.S | re.A,
 )
 _PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|[()|]", re.S)
 
 
 def loosened(source: str) -> str:
-    """The looser pattern. `{0,n}` becomes `*`, `{m,n}` becomes `+`; exact counts stay. The begin
-    and end of a text become those of a line: many texts are scanned behind one another."""
+    """The looser pattern. `{0,n}` becomes `*`, `{m,n}` becomes `+`, of plain digits and letters
+    `{m,}`; exact counts stay. The begin and end of a text become those of a line: many texts are
+    scanned behind one another."""
     return _TOKEN.sub(_looser, source)
 
 
 def _looser(match: re.Match[str]) -> str:
-    if match[5]:
-        off = match[4].replace("m", "")
-        return f"(?{match[3]}{f'-{off}' if off else ''}{match[5]}"
-    if match[1] is None:
+    if match["narrow"]:
+        return match["narrow"] + "}"  # or a code of four digits is looked for in every price
+    if match["end"]:
+        off = match["off"].replace("m", "")
+        return f"(?{match['on']}{f'-{off}' if off else ''}{match['end']}"
+    if match["least"] is None:
         return {r"\A": "^", r"\z": "$"}.get(match[0], match[0])
-    return "*" if int(match[1]) == 0 else "+"
+    return "*" if int(match["least"]) == 0 else "+"
 
 
 def alternatives(source: str) -> list[str]:

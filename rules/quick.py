@@ -37,12 +37,12 @@ _SILENT = (Compare, InList, Concerns, OfficeTime, WorkingDay, TimeRange, DayOfWe
 
 
 class Quick(NamedTuple):
-    """A condition as one function; `silent`: it never adds a span; `needs`: triggers of which one
-    has fired wherever it holds, None when nothing is known."""
+    """A condition as one function; `silent`: it never adds a span; `needs`: of each of these sets
+    of triggers one has fired wherever it holds."""
 
     holds: Holds
     silent: bool = False
-    needs: frozenset[int] | None = None
+    needs: tuple[frozenset[int], ...] = ()
 
 
 def quick(node: Node, places: Places = _NOWHERE) -> Quick:
@@ -79,16 +79,15 @@ def _if_seen(holds: Holds, needs: frozenset[int]) -> Quick:
         fired = view.fired
         return (fired is None or not needs.isdisjoint(fired)) and holds(view)
 
-    return Quick(seen, needs=needs)
+    return Quick(seen, needs=(needs,))
 
 
 def _all_of(parts: list[Quick]) -> Quick:
-    needed = [one.needs for one in parts if one.needs is not None]
+    needed = tuple({one: None for part in parts for one in part.needs})
     silent = [one.holds for one in parts if one.silent]
     loud = [one.holds for one in parts if not one.silent]
-    rarest = min(needed, key=len) if needed else None
     if not loud:
-        return Quick(_each_of(silent), silent=True, needs=rarest)
+        return Quick(_each_of(silent), silent=True, needs=needed)
 
     def holds(view: View) -> bool:
         fired = view.fired
@@ -106,7 +105,7 @@ def _all_of(parts: list[Quick]) -> Quick:
                 return False
         return True
 
-    return Quick(holds, needs=rarest)
+    return Quick(holds, needs=needed)
 
 
 def _each_of(holds: list[Holds]) -> Holds:
@@ -126,8 +125,8 @@ def _some_of(parts: list[Quick]) -> Quick:
     if len(parts) == 1:
         return parts[0]
     holds = [one.holds for one in parts]
-    known = [one.needs for one in parts if one.needs is not None]
-    needs = frozenset().union(*known) if len(known) == len(parts) else None
+    rarest = [min(one.needs, key=len) for one in parts if one.needs]
+    needs = (frozenset().union(*rarest),) if len(rarest) == len(parts) else ()
 
     def some(view: View) -> bool:
         for one in holds:  # noqa: SIM110 - as above

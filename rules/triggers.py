@@ -25,7 +25,7 @@ from rules.conditions import (
     Words,
 )
 from rules.loosen import alternatives, loosened
-from rules.needles import needles
+from rules.needles import COMMON, needles
 from rules.scan import is_plain
 
 TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
@@ -92,10 +92,13 @@ def _of_pattern(source: str) -> frozenset[Trigger]:
 
 
 def _cost(options: frozenset[Trigger]) -> tuple[int, bool]:
-    """Rough share of messages that fire: words are rare, the text type is common; and, of equally
-    rare ones, whether a pattern has to be compiled that is more than words."""
+    """Rough share of messages that fire: words are rare, unless everybody says them, the text type
+    is common; and, of equally rare ones, whether a pattern has to be compiled that is more than
+    words."""
     shares = [
-        (10 if one.value in ("text", "image") else 2) if one.kind == "type" else 1
+        (10 if one.value in ("text", "image") else 2)
+        if one.kind == "type"
+        else 1 + (one.value in COMMON)
         for one in options
     ]
     wide = any(one.kind == "pattern" and not is_plain(one.value) for one in options)

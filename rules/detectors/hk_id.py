@@ -44,5 +44,5 @@ DETECTOR = Detector(
     title_zh="香港身份证号",
     title_en="Hong Kong identity card number",
     find=find,
-    prefilter=r"[a-z] ?[0-9]{6} ?[(（]?[0-9a]",
+    prefilter=rf"(?:^|[^0-9a-z_]){_NUMBER}(?:$|[^0-9a-z_])",
 )

@@ -45,5 +45,5 @@ DETECTOR = Detector(
     title_zh="台湾身份证号",
     title_en="Taiwan identity number",
     find=find,
-    prefilter=_SHAPE,
+    prefilter=f"(?:^|[^0-9a-z_]){_SHAPE}(?:$|[^0-9a-z_])",
 )
