@@ -2,8 +2,8 @@
 
 Messages are those of the simulator, written as short as WeCom's own: one receiver, no room, no text
 beyond what the size asks for. Which of them a rule touches is found once with the rules themselves,
-so that the share of hits is exactly what the table says it is. The other messages are ordinary talk:
-some wake rules that then do not hold, as in life.
+so that the share of hits is exactly what the table says it is. The others are ordinary talk: some
+wake rules that then do not hold, as in life.
 """
 
 from __future__ import annotations
@@ -51,10 +51,8 @@ def catalogue_and(folder: Path, words: int = WORDS, seed: int = SEED) -> RuleTim
     shutil.copytree(CATALOG, folder, dirs_exist_ok=True)
     shutil.copytree(LEXICONS, folder / "lexicons", dirs_exist_ok=True)
     listed = "".join(f"  - {word}\n" for word in made_up_words(words, seed))
-    (folder / "lexicons" / "bench-words.yaml").write_text(
-        f"name: bench-words\ntitle: 测速词库\nowner: 测速\nexpires: null\nscene: sales\nwords:\n{listed}",
-        encoding="utf-8",
-    )
+    head = "name: bench-words\ntitle: 测速词库\nowner: 测速\nexpires: null\nscene: sales\nwords:\n"
+    (folder / "lexicons" / "bench-words.yaml").write_text(head + listed, encoding="utf-8")
     (folder / "bench_words.yaml").write_text(
         rule_text("bench_words", "words: {text|lexicon: bench-words}"), encoding="utf-8"
     )

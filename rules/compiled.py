@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import re2
 
-from rules.audience import KINDS, may_hold
+from rules.audience import KINDS, Kind, may_hold
 from rules.calendar import OfficeCalendar
 from rules.decode import Draft
 from rules.fold import Folded, changed, fold
@@ -29,14 +29,22 @@ from rules.variants_wake import OtherSpellings
 from rules.view import Span, View
 
 _TYPES = 1_000
+_KNOWN = 20_000  # sets of triggers whose rules are kept at hand
 _NOTHING: frozenset[int] = frozenset()
 
 
 class Candidates(NamedTuple):
-    """Rules that may hold for a message, and the numbers of the triggers that its text fired."""
+    """Rules that may hold for a message, those that ask what others said apart, and the numbers of
+    the triggers that its text fired."""
 
-    rules: list[DetectionRule]
+    first: tuple[DetectionRule, ...]
+    later: tuple[DetectionRule, ...]
     fired: frozenset[int]
+
+    @property
+    def rules(self) -> tuple[DetectionRule, ...]:
+        """All of them."""
+        return self.first + self.later
 
 
 class CompiledRules:
@@ -80,6 +88,7 @@ class CompiledRules:
         self.always, self._after_hits = ready(always), ready(after_hits)
         self._by_type = {name: ready(names) for name, names in by_type.items()}
         self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
+        self._known: dict[tuple[frozenset[int], str, Kind], Candidates | None] = {}
         self._for = {
             kind: frozenset(
                 name for name, one in ruleset.detections.items() if may_hold(one.condition, kind)
@@ -104,39 +113,48 @@ class CompiledRules:
         anew = [one for name, one in ruleset.detections.items() if one is not known[name]]
         ready = [replace(one, condition=quick(one.condition)) for one in anew]
         other.always = list({one.ref.name: one for one in (*self.always, *ready)}.values())
+        other._known = {}  # noqa: SLF001 - a copy of this very class
         return other
 
-    def candidates(self, drafts: Sequence[Draft]) -> list[Candidates]:
-        """Of each message the rules worth evaluating, each once, in a stable order."""
+    def candidates(self, drafts: Sequence[Draft]) -> dict[int, Candidates]:
+        """Of each message that some rule may concern the rules worth evaluating, each once, in a
+        stable order; by its place among `drafts`."""
         fired = self._fired([draft.text for draft in drafts])
-        none = Candidates(self.always, _NOTHING)
         by_type = self._by_exact_type
-        found: list[Candidates] = []
+        found: dict[int, Candidates] = {}
         for at, draft in enumerate(drafts):
-            woken = fired.get(at, _NOTHING)
             try:
                 typed = by_type[draft.type]
             except KeyError:
                 typed = self._typed(draft.type)
-            if woken or typed:
-                found.append(self._concerned(draft, woken, typed))
-            else:
-                found.append(none)
+            if typed or at in fired or self.always:
+                woken = fired.get(at, _NOTHING)
+                key = (woken, draft.type, draft.kind())
+                try:
+                    able = self._known[key]
+                except KeyError:
+                    able = self._concerned(woken, typed, key[2])
+                    if len(self._known) >= _KNOWN:
+                        self._known.clear()
+                    self._known[key] = able
+                if able is not None:
+                    found[at] = able
         return found
 
     def _concerned(
-        self, draft: Draft, woken: frozenset[int], typed: Iterable[DetectionRule]
-    ) -> Candidates:
+        self, woken: frozenset[int], typed: Iterable[DetectionRule], kind: Kind
+    ) -> Candidates | None:
         rules = {one.ref.name: one for index in woken for one in self._woken[index]}
         rules.update((one.ref.name, one) for one in typed)
-        names = [name for name in rules if self._seen(name, woken)]
-        if names:
-            able = self._for[draft.kind()]
-            names = [name for name in names if name in able]
-        if self.always:
-            rules.update((one.ref.name, one) for one in self.always)
-            names = [*dict.fromkeys((*names, *(one.ref.name for one in self.always)))]
-        return Candidates([rules[name] for name in sorted(names)], woken)
+        able = self._for[kind]
+        names = {name for name in rules if name in able and self._seen(name, woken)}
+        rules.update((one.ref.name, one) for one in self.always)
+        names.update(one.ref.name for one in self.always)
+        if not names:
+            return None
+        ready = [rules[name] for name in sorted(names)]
+        later = tuple(one for one in ready if one.asks_hits)
+        return Candidates(tuple(one for one in ready if not one.asks_hits), later, woken)
 
     def _seen(self, name: str, woken: frozenset[int]) -> bool:
         """Whether all was seen without which the rule does not hold."""
@@ -179,12 +197,12 @@ class CompiledRules:
         failed: list[tuple[str, str]] = []
         calendar = self.ruleset.calendar or calendar
         view = View(message, calendar, 0, self.reference, candidates.fired)
-        self._try([rule for rule in candidates.rules if not rule.asks_hits], view, held, failed)
+        self._try(candidates.first, view, held, failed)
         # rules that ask what others said come last, and do not hear each other
-        view.response = max((rule.ref.response for rule, _ in held), default=0)
-        view.variants = variants_of(held)
-        later = {rule.ref.name: rule for rule in candidates.rules if rule.asks_hits}
+        later = {rule.ref.name: rule for rule in candidates.later}
         if held:
+            view.response = max(rule.ref.response for rule, _ in held)
+            view.variants = variants_of(held)
             later.update((rule.ref.name, rule) for rule in self._after_hits)
         if later:
             self._try([later[name] for name in sorted(later)], view, held, failed)

@@ -11,6 +11,7 @@ much of it read as tells whether a rule may care. `Decoder.message` makes the re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,6 +30,7 @@ __all__ = ("FLAG_REPAIRED", "Decoder", "Draft", "party_kind")
 FLAG_REPAIRED = "json_repaired"  # raw control characters or lone surrogates in the JSON were mended
 HEARTBEAT = "heartbeat"  # `kind` of an envelope that only tells the time
 _UINT64 = 2**64
+_TOGETHER = 1 << 24  # bytes of records that are looked at at once
 
 
 class Draft(msgspec.Struct, gc=False):
@@ -111,6 +113,32 @@ class Decoder:
             str(raw, "utf-8")
         except UnicodeDecodeError as error:
             raise RecordError("not_utf8", f"byte {error.start}") from None
+        return self._draft(raw)
+
+    def drafts(self, records: Sequence[bytes]) -> list[Draft | RecordError | None]:
+        """Of each record what `draft` says, or why it is set aside."""
+        # nothing that is cut off at the end of a record goes on behind a line break
+        sound = len(records) > 1 and sum(map(len, records)) <= _TOGETHER
+        if sound:
+            try:
+                str(b"\n".join(records), "utf-8")
+            except UnicodeDecodeError:
+                sound = False
+        read = (
+            self._draft
+            if sound and len(max(records, key=len)) <= self._record_bytes
+            else self.draft
+        )
+        found: list[Draft | RecordError | None] = []
+        for raw in records:
+            try:
+                found.append(read(raw))
+            except RecordError as error:
+                found.append(error)
+        return found
+
+    def _draft(self, raw: bytes) -> Draft | None:
+        """The draft of a record that is UTF-8 and not too large."""
         found = plain(raw)
         if found is None:
             made = self._careful(raw)
@@ -119,18 +147,14 @@ class Decoder:
             if made.time > self._latest:
                 raise RecordError("time_out_of_range", "time is more than a day ahead of now")
             return Draft(made.tenant, made.msgid, made.time, made.type, made.text, made.flags, made)
-        if found.time > self._latest:
+        time = found.time
+        if time > self._latest:
             raise RecordError("time_out_of_range", "time is more than a day ahead of now")
         said = found.payload
         return Draft(
-            found.tenant or self._tenant,
-            said.msgid.strip(),
-            found.time,
-            said.msgtype,
-            said.words(),
-            (),
+            found.tenant or self._tenant, said.msgid.strip(), time, said.msgtype, said.words(), (),
             found,
-        )
+        )  # fmt: skip
 
     def message(self, draft: Draft) -> Message:
         """The whole message of a draft."""

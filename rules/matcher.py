@@ -21,7 +21,7 @@ from rules.items import ALERT, FRAGMENT, MEMBER, QUARANTINE, QUIETED, Item, pack
 from rules.mask import mask, one_line
 from rules.message import FLAG_UNKNOWN_TYPE, Message
 from rules.model import DetectionRule
-from rules.recent import CONFLICT, SAME, RecentIds
+from rules.recent import CONFLICT, RecentIds
 from rules.ruleset import RuleSet, Timeline
 from rules.split import is_fragment
 from rules.view import field_value
@@ -59,7 +59,7 @@ class Matcher:
             known = compiled if compiled is not None else compile_timeline(timeline)
             ready = lambda ruleset: known[ruleset.digest]  # noqa: E731 - it stands for an argument
         self._ready = ready
-        self._draft, self._message = decoder.draft, decoder.message
+        self._drafts, self._message = decoder.drafts, decoder.message
         self._calendar = calendar
         self._keep = keep_bytes
         self._recent = RecentIds()
@@ -96,53 +96,46 @@ class Matcher:
         """Of each record what `match` says. What can be done for all at once is."""
         found: list[list[bytes] | None] = [None] * len(records)
         drafts: dict[CompiledRules, list[tuple[int, Draft]]] = {}
-        for at, raw in enumerate(records):
-            try:
-                draft = self._new(raw)
-            except RecordError as error:
-                found[at] = [self._set_aside(raw, error.reason, error.detail, places[at])]
-                continue
+        only, check = self._only, self._recent.check
+        for at, draft in enumerate(self._drafts(records)):
             if draft is None:
+                self.counts["heartbeats"] += 1
+                continue
+            if isinstance(draft, RecordError):
+                found[at] = [self._set_aside(records[at], draft.reason, draft.detail, places[at])]
+                continue
+            if seen := check((draft.tenant, draft.msgid), _content(draft, records[at])):
+                # SAME: judged by this very worker, which forgets all when Flink rewinds the
+                # source. Judging it again would give the same ids with another position.
+                if seen == CONFLICT:
+                    why = "duplicate_id_conflict"
+                    found[at] = [self._set_aside(records[at], why, draft.msgid, places[at])]
+                else:
+                    self.counts["repeated"] += 1
                 continue
             if draft.flags and FLAG_UNKNOWN_TYPE in draft.flags:
                 self.counts["unknown_type"] += 1
-                found[at] = [self._set_aside(raw, "unknown_type", draft.type, places[at])]
-            drafts.setdefault(self._only or self._in_force(draft), []).append((at, draft))
+                found[at] = [self._set_aside(records[at], "unknown_type", draft.type, places[at])]
+            compiled = only or self._in_force(draft)
+            try:
+                drafts[compiled].append((at, draft))
+            except KeyError:
+                drafts[compiled] = [(at, draft)]
         for compiled, some in drafts.items():
             candidates = compiled.candidates([draft for _, draft in some])
-            splits = bool(compiled.splits.rules)
-            for (at, draft), able in zip(some, candidates, strict=True):
-                piece = splits and is_fragment(draft.text)
-                if able.rules or piece:
-                    items = self._judged(compiled, able, draft, piece, records[at], places[at])
-                    if items:
-                        found[at] = [*(found[at] or ()), *items]
+            pieces = _pieces(some) if compiled.splits.rules else set()
+            for which in sorted(candidates.keys() | pieces):
+                at, draft = some[which]
+                able, piece = candidates.get(which), which in pieces
+                items = self._judged(compiled, able, draft, piece, records[at], places[at])
+                if items:
+                    found[at] = [*(found[at] or ()), *items]
         return found
-
-    def _new(self, raw: bytes) -> Draft | None:
-        """The draft of a record that is to be judged.
-
-        Raises:
-            RecordError: it is to be set aside.
-        """
-        draft = self._draft(raw)
-        if draft is None:
-            self.counts["heartbeats"] += 1
-            return None
-        seen = self._recent.check(f"{draft.tenant}\x00{draft.msgid}", _content(draft, raw))
-        if seen == CONFLICT:
-            raise RecordError("duplicate_id_conflict", draft.msgid)
-        if seen == SAME:
-            # Judged by this very worker, which forgets all when Flink rewinds the source.
-            # Judging it again would give the same ids with another position.
-            self.counts["repeated"] += 1
-            return None
-        return draft
 
     def _judged(
         self,
         compiled: CompiledRules,
-        candidates: Candidates,
+        candidates: Candidates | None,
         draft: Draft,
         piece: bool,
         raw: bytes,
@@ -154,6 +147,8 @@ class Matcher:
         if piece and compiled.splits.concern(message, self._calendar):
             self.counts["fragments"] += 1
             out.append(_fragment(compiled.ruleset, message, where, raw))
+        if candidates is None:
+            return out
         held, failed = compiled.judge(candidates, message, self._calendar)
         for name, problem in failed:
             self.counts["rule_failed"] += 1
@@ -200,6 +195,11 @@ class Matcher:
         return pack(f"q|{int(digest[:4], 16) % _QUARANTINE_KEYS}", entry)
 
 
+def _pieces(some: Sequence[tuple[int, Draft]]) -> set[int]:
+    """Places of those whose text may be a piece of a number."""
+    return {which for which, (_, draft) in enumerate(some) if is_fragment(draft.text)}
+
+
 def _fragment(
     ruleset: RuleSet, message: Message, place: tuple[int, int, str, str, int, int], raw: bytes
 ) -> bytes:
@@ -214,6 +214,7 @@ def _content(draft: Draft, raw: bytes) -> int:
     its time; not when and in which order a collector read it. Where the envelope has another
     order, the whole record."""
     known = draft.known
-    event = type(known) is Message and known.kind == "event" and not known.flags
     mark = hash(draft.type) ^ hash(raw[max(0, raw.find(b'"payload":')) :])
-    return mark ^ hash(str(draft.time)) if event else mark
+    if type(known) is Message and known.kind == "event" and not known.flags:
+        return mark ^ hash(str(draft.time))
+    return mark

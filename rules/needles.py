@@ -20,10 +20,11 @@ _LONGEST = 12  # characters of a word: behind them it only gets rarer
 _RARE = 4  # weight from which a word is rare enough to be looked for
 # words of ordinary talk: each is in one message of a hundred, and wakes a rule there for nothing
 COMMON = frozenset(
-    "什么 多少 怎么 哪里 这个 那个 可以 没有 我们 你们 他们 咱们 大家 自己 公司 经理 客户 产品 合同 "
-    "请您 请你 给我 给您 给你 发我 发您 发给 告诉 告诉我 一下 今天 明天 现在 马上 已经 时候 时间 "
-    "是否 需要 直接 我的 您的 你的 老师 您好 谢谢".split()
-)
+    ("什么", "多少", "怎么", "哪里", "这个", "那个", "可以", "没有", "我们", "你们", "他们", "咱们",
+     "大家", "自己", "公司", "经理", "客户", "产品", "合同", "请您", "请你", "给我", "给您", "给你",
+     "发我", "发您", "发给", "告诉", "告诉我", "一下", "今天", "明天", "现在", "马上", "已经",
+     "时候", "时间", "是否", "需要", "直接", "我的", "您的", "你的", "老师", "您好", "谢谢")
+)  # fmt: skip
 _SMALL = 8  # characters of a class that is written out
 _CLASS = re.compile(r"\[([^\]\[\\^-]+)\]")
 

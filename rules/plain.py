@@ -104,11 +104,52 @@ class _Gift(msgspec.Struct, gc=False, omit_defaults=True):
     wish: str | None = None
 
 
-class _Call(msgspec.Struct, gc=False, omit_defaults=True):
-    """Body of a `voiptext`."""
+class _Info(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `voiptext`, and of a `markdown`."""
 
     callduration: _Count | None = None
     invitetype: _Count | None = None
+    content: str | None = None
+
+
+class _Meeting(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `meeting`."""
+
+    topic: str | None = None
+    remarks: str | None = None
+    meetingid: _Id | _Count | None = None
+    starttime: _Count | None = None
+    endtime: _Count | None = None
+    address: str | None = None
+    meetingtype: _Count | None = None
+    status: _Count | None = None
+
+
+class _Day(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `calendar`."""
+
+    title: str | None = None
+    remarks: str | None = None
+    place: str | None = None
+    starttime: _Count | None = None
+    endtime: _Count | None = None
+    attendeename: list[str] | None = None
+
+
+class _Post(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of a `sphfeed`."""
+
+    feed_desc: str | None = None
+    sph_name: str | None = None
+    feed_type: _Count | None = None
+
+
+class _Answer(msgspec.Struct, gc=False, omit_defaults=True):
+    """Body of an `agree` or `disagree`."""
+
+    userid: _Id | _Count | None = None
+    agree_time: _Count | None = None
+    disagree_time: _Count | None = None
 
 
 class Payload(msgspec.Struct, gc=False):
@@ -119,7 +160,8 @@ class Payload(msgspec.Struct, gc=False):
     msgtime: int
     msgtype: Literal[
         "text", "image", "emotion", "voice", "video", "file", "link", "weapp", "card", "location",
-        "revoke", "redpacket", "docmsg", "voiptext",
+        "revoke", "redpacket", "docmsg", "voiptext", "meeting", "calendar", "sphfeed", "markdown",
+        "agree", "disagree",
     ]  # fmt: skip
     action: str | None = None
     tolist: list[_Id] | None = None
@@ -137,7 +179,12 @@ class Payload(msgspec.Struct, gc=False):
     revoke: _TakenBack | None = None
     redpacket: _Gift | None = None
     doc: _Page | None = None
-    info: _Call | None = None
+    info: _Info | None = None
+    meeting: _Meeting | None = None
+    calendar: _Day | None = None
+    sphfeed: _Post | None = None
+    agree: _Answer | None = None
+    disagree: _Answer | msgspec.UnsetType | None = msgspec.UNSET  # its key alone counts
 
     def body(self) -> Any:
         """The body of its type; None when it is not there."""
@@ -145,9 +192,9 @@ class Payload(msgspec.Struct, gc=False):
 
     def words(self) -> str:
         """The text that rules are asked about, as `rules.archive` makes it of the whole."""
-        said = self.text
-        if said is not None and self.msgtype == "text":
-            return own_words(said.content)[1]
+        if self.msgtype == "text" and (said := self.text) is not None:
+            words = said.content
+            return own_words(words)[1] if "\n" in words else words
         read = _WORDS.get(self.msgtype)
         return read(self.body()) if read else ""
 
@@ -162,12 +209,16 @@ class Payload(msgspec.Struct, gc=False):
 
 
 # where the body of a type stands under another name
-_KEYS = {"docmsg": "doc", "voiptext": "info"}
+_KEYS = {"docmsg": "doc", "voiptext": "info", "markdown": "info"}
 _WORDS: dict[str, Callable[[Any], str]] = {
     "link": lambda body: lines(body.title or "", body.description or ""),
     "weapp": lambda body: lines(body.title or "", body.description or ""),
     "docmsg": lambda body: body.title or "",
     "redpacket": lambda body: body.wish or "",
+    "meeting": lambda body: lines(body.topic or "", body.remarks or ""),
+    "calendar": lambda body: lines(body.title or "", body.remarks or ""),
+    "sphfeed": lambda body: own_words(body.feed_desc or "")[1],
+    "markdown": lambda body: own_words(body.content)[1],
 }
 
 
@@ -181,6 +232,18 @@ class Plain(msgspec.Struct, gc=False):
     seq: _Count
     payload: Payload
     tenant: str | None = None
+
+
+def _whole(said: Payload) -> bool:
+    """Whether the body of a type other than text is there with what it must have."""
+    body, kind = said.body(), said.msgtype
+    if body is None or body is msgspec.UNSET:
+        return False
+    if said.revoke is not None and not said.revoke.pre_msgid.strip():
+        return False
+    if kind == "markdown":
+        return said.info is not None and said.info.content is not None
+    return kind != "agree" or said.disagree is msgspec.UNSET
 
 
 _decode = msgspec.json.Decoder(Plain).decode
@@ -198,13 +261,11 @@ def plain(raw: bytes) -> Plain | None:
         return None
     said = found.payload
     time = found.time
-    if (
-        time != said.msgtime
-        or time > found.received_at + AHEAD
-        or said.body() is None
-        or (said.revoke is not None and not said.revoke.pre_msgid.strip())
-        or not said.msgid.strip()
-        or not said.sender.strip()
-    ):
+    if time != said.msgtime or time > found.received_at + AHEAD:
         return None
-    return found
+    if said.msgtype == "text":  # most are, so they are asked nothing that only others are
+        if said.text is None or said.revoke is not None:
+            return None
+    elif not _whole(said):
+        return None
+    return found if said.msgid.strip() and said.sender.strip() else None

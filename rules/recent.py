@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 NEW, SAME, CONFLICT = 0, 1, 2
 
 
@@ -15,10 +17,10 @@ class RecentIds:
 
     def __init__(self, capacity: int = 200_000) -> None:
         self._capacity = capacity
-        self._young: dict[str, int] = {}
-        self._old: dict[str, int] = {}
+        self._young: dict[Hashable, int] = {}
+        self._old: dict[Hashable, int] = {}
 
-    def check(self, identity: str, mark: int) -> int:
+    def check(self, identity: Hashable, mark: int) -> int:
         """NEW, SAME (a repetition, harmless) or CONFLICT (the first content stays).
 
         `mark` is the hash of the content.

@@ -56,7 +56,7 @@ class Fragment(NamedTuple):
 
 def is_fragment(text: str) -> bool:
     """May the text be a piece of a number? Asked of every message, so cheap where it is not."""
-    if not 0 < len(text) <= MAX_TEXT or (text[-1] not in _ENDS and text[0] not in _ENDS):
+    if not text or (text[-1] not in _ENDS and text[0] not in _ENDS) or len(text) > MAX_TEXT:
         return False
     core = text.strip(_TRIM)
     return bool(core) and (core[-1] in _DIGITS or core[0] in _DIGITS) and fragment(core) is not None

@@ -71,6 +71,7 @@ class Lattice:
                 if latin and not letters:
                     self._odd.append(at)
                 letters = latin
+        self._odd_places = frozenset(self._odd)
 
     def _join(self, at: int) -> None:
         for size in range(2, min(LONGEST, len(self._text) - at) + 1):
@@ -100,14 +101,36 @@ class Lattice:
             begin, last = 0, size
         for start in range(begin, last):
             char, found = text[start], []
-            if start >= first and (char in tree.root or start in self._edges):
+            if start >= first and (start in self._edges or self._leads_on(start)):
                 found = self._from(start, tree.root)
             if tree.sounds and (
-                char in tree.heard or start in self._edges or self._plain[start] in _LATIN
+                start in self._edges
+                or self._plain[start] in _LATIN
+                or (char in tree.heard and self._sounds_on(start))
             ):
                 found += self._from(start, tree.sounds, sounding=True)
             if found:
                 yield self._best(found)
+
+    def _leads_on(self, start: int) -> bool:
+        """Whether a word of the tree begins with the next two characters, or may: most places of
+        a text lead nowhere, and following them would cost more than all the rest."""
+        branch = self._tree.root.get(self._text[start])
+        if branch is None:
+            return False
+        following = start + 1
+        if following in self._odd_places or following >= len(self._text):
+            return True
+        return self._text[following] in branch
+
+    def _sounds_on(self, start: int) -> bool:
+        """The same of the words that are found by their sound."""
+        following = start + 1
+        if following in self._odd_places or following >= len(self._text):
+            return True
+        if self._plain[following] in _LATIN:
+            return True
+        return self._text[following] in self._tree.heard_behind(self._text[start])
 
     def _best(self, found: list[_Found]) -> list[Sighting]:
         words, best = self._tree.words, dict[tuple[int, int], Sighting]()

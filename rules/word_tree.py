@@ -46,6 +46,7 @@ class WordTree:
         self.first_parts = frozenset(way[0] for way in self.joined)
         # characters that a word found by its sound may begin with
         sounds = [key[:-1] for key in self.sounds if key.endswith(SOUND)]
+        self._behind: dict[str, frozenset[str]] = {}
         self.heard = frozenset(self.sounds).union(*(WRITTEN.get(one, ()) for one in sounds))
 
     def _add_sounds(self, word: str, index: int) -> None:
@@ -58,6 +59,18 @@ class WordTree:
                     node.setdefault(sound + SOUND, []).append(branch)
             node = branch
         node[END] = index
+
+    def heard_behind(self, char: str) -> frozenset[str]:
+        """Characters that may stand behind `char` at the beginning of a word found by its sound."""
+        found = self._behind.get(char)
+        if found is None:
+            branches = [self.sounds[char]] if char in self.sounds else []
+            for sound in SOUNDS.get(char, ()):
+                branches += self.sounds.get(sound + SOUND, ())
+            keys = {key for branch in branches for key in branch}
+            written = (WRITTEN.get(key[:-1], ()) for key in keys if key.endswith(SOUND))
+            found = self._behind[char] = frozenset(keys).union(*written)
+        return found
 
     def at(self, text: str, start: int) -> Iterator[tuple[int, int]]:
         """(end, index) of every word that stands at text[start:], longest first."""

@@ -158,11 +158,14 @@ def test_a_number_beyond_a_double_is_refused_where_one_is_wanted(number):
     assert outcome(raw)[1] == "wrong_type"
 
 
+MIXED = [one["payload"].get("msgtype") for one in ENVELOPES].index("mixed")
+
+
 def test_no_record_is_from_later_than_a_day_from_now():
     decoder = Decoder("demo")
     decoder.at(T)
     for later, refused in ((0, False), (86_400_000, False), (86_400_001, True)):
-        for kind in (0, 3):  # the quick road and the careful one
+        for kind in (0, MIXED):  # the quick road and the careful one
             record = json.loads(json.dumps(ENVELOPES[kind]))
             record["time"] = record["payload"]["msgtime"] = T + later
             record["received_at"] = T + later + 5
@@ -177,8 +180,19 @@ PLAIN = [record for record in TIMED if plain(json.dumps(record).encode()) is not
 def test_ordinary_messages_take_the_quick_road():
     assert {record["payload"]["msgtype"] for record in PLAIN} == {
         "text", "image", "voice", "video", "emotion", "file", "link", "weapp", "card", "location",
-        "revoke", "redpacket", "docmsg", "voiptext",
+        "revoke", "redpacket", "docmsg", "voiptext", "meeting", "calendar", "sphfeed", "markdown",
+        "agree", "disagree",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["agree", "disagree"])
+@pytest.mark.parametrize("other", [None, {}, {"userid": "b"}, 5])
+def test_an_answer_with_the_other_answers_key_is_read_alike_on_both_roads(kind, other):
+    (record,) = [one for one in TIMED if one["payload"].get("msgtype") == kind]
+    both = {"agree", "disagree"} - {kind}
+    payload = record["payload"] | dict.fromkeys(both, other)
+    raw = json.dumps(record | {"payload": payload}).encode()
+    assert outcome(raw) == outcome(raw, DECODER._careful)
 
 
 @given(mutated(PLAIN), st.booleans())

@@ -77,7 +77,8 @@ def test_the_verdict_is_the_matchers_for_all_messages_of_the_catalogue(
     for raw in SOME:
         draft = DECODER.draft(raw)
         message = DECODER.message(draft)
-        held, failed = compiled.judge(compiled.candidates([draft])[0], message, CALENDAR)
+        able = compiled.candidates([draft]).get(0)
+        held, failed = compiled.judge(able, message, CALENDAR) if able else ([], [])
         assert failed == []
         wanted = {rule.ref.name: spans for rule, spans in held}
         verdicts = [explained(rule, message) for rule in RULES.detections.values()]

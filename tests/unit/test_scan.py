@@ -29,10 +29,9 @@ def readable(text: str) -> bytes:
     return fold(text).text.encode("utf-8", "replace")
 
 
-# what may be told where it does not occur: it looks over line breaks, or for the begin or end of a text
-BROAD = [one for one in ["(?s)^.*信.*$", "^保", "本$", r"\s", "[^a]b", "x*", ""]] + [
-    detector.prefilter for detector in DETECTORS.values()
-]
+# what may be told where it does not occur: it looks over line breaks, or for where a text begins
+BROAD = ["(?s)^.*信.*$", "^保", "本$", r"\s", "[^a]b", "x*", ""]
+BROAD += [detector.prefilter for detector in DETECTORS.values()]
 
 
 @settings(max_examples=200, deadline=None)
