@@ -23,12 +23,14 @@ from rules.quick import quick
 from rules.ruleset import RuleSet, Timeline
 from rules.scan import Keep, scanner
 from rules.split import SplitRules
-from rules.triggers import Trigger, triggers
+from rules.triggers import Trigger, leaves, of_leaf, triggers
 from rules.variants_sounds import gate
 from rules.variants_wake import OtherSpellings
 from rules.view import Span, View
 
 _TYPES = 1_000
+_TEXT = "text"  # the type of messages that have no names
+_NAMED = 1 << 24  # behind the numbers of what is looked for in texts
 _KNOWN = 20_000  # sets of triggers whose rules are kept at hand
 _NOTHING: frozenset[int] = frozenset()
 
@@ -59,6 +61,8 @@ class CompiledRules:
         by_type: dict[str, list[str]] = {}
         always: list[str] = []
         after_hits: list[str] = []
+        # the words of all conditions about names: those that wake nothing tell rules apart
+        named: dict[str, list[str]] = {word: [] for word in _words_of_names(ruleset)}
         for name, one in ruleset.detections.items():
             found = triggers(one.condition)
             if found is None:
@@ -69,10 +73,13 @@ class CompiledRules:
                     after_hits.append(name)
                 elif trigger.kind == "type":
                     by_type.setdefault(trigger.value, []).append(name)
+                elif trigger.kind == "name":
+                    named.setdefault(trigger.value, []).append(name)
                 else:
                     pattern = _pattern(trigger)
                     patterns.setdefault(pattern, []).append(name)
                     places[trigger] = numbers.setdefault(pattern, len(numbers))
+        places.update((Trigger("name", word), _NAMED + at) for at, word in enumerate(named))
         conditions = {
             name: quick(one.condition, places) for name, one in ruleset.detections.items()
         }
@@ -95,7 +102,10 @@ class CompiledRules:
             )
             for kind in KINDS
         }
-        self._woken = list(map(ready, patterns.values()))
+        self._texts = len(patterns)  # patterns that are looked for in texts
+        self._wakes = dict(enumerate(map(ready, patterns.values())))
+        self._wakes.update(enumerate(map(ready, named.values()), _NAMED))
+        self._scan_names = scanner(list(map(re2.escape, named)), keep).scan
         spelled = sorted(one.value for one in places if one.kind == "word")
         self._spellings = OtherSpellings(
             spelled, sorted(one.value for one in places if one.kind == "sound")
@@ -120,6 +130,7 @@ class CompiledRules:
         """Of each message that some rule may concern the rules worth evaluating, each once, in a
         stable order; by its place among `drafts`."""
         fired = self._fired([draft.text for draft in drafts])
+        self._named(drafts, fired)
         by_type = self._by_exact_type
         found: dict[int, Candidates] = {}
         for at, draft in enumerate(drafts):
@@ -144,7 +155,7 @@ class CompiledRules:
     def _concerned(
         self, woken: frozenset[int], typed: Iterable[DetectionRule], kind: Kind
     ) -> Candidates | None:
-        rules = {one.ref.name: one for index in woken for one in self._woken[index]}
+        rules = {one.ref.name: one for index in woken for one in self._wakes[index]}
         rules.update((one.ref.name, one) for one in typed)
         able = self._for[kind]
         names = {name for name in rules if name in able and self._seen(name, woken)}
@@ -175,13 +186,26 @@ class CompiledRules:
         for at in {*fired, *(at for at, one in folded.items() if one.readable)}:
             numbers = fired.get(at, set())
             text = folded.get(at)
-            gates = {one for one in numbers if one >= len(self._woken)}
+            gates = {one for one in numbers if one >= self._texts}
             if gates or (text is not None and text.readable):
                 others = self._spellings.woken(text or fold(texts[at]))
                 numbers = (numbers - gates) | {self._word_at[one] for one in others}
             if numbers:
                 found[at] = frozenset(numbers)
         return found
+
+    def _named(self, drafts: Sequence[Draft], fired: dict[int, frozenset[int]]) -> None:
+        """Adds the numbers of the words that the names of a message have."""
+        names = [
+            (at, name)
+            for at, draft in enumerate(drafts)
+            if draft.type != _TEXT and (name := draft.names())
+        ]
+        if names:
+            seen = self._scan_names([name.encode("utf-8", "replace") for _, name in names])
+            for which, words in seen.items():
+                at = names[which][0]
+                fired[at] = fired.get(at, _NOTHING).union(_NAMED + one for one in words)
 
     def _typed(self, name: str) -> list[DetectionRule]:
         found = self._by_type.get(name.casefold(), [])
@@ -222,6 +246,18 @@ class CompiledRules:
                     held.append((rule, tuple(view.spans)))
             except Exception as error:  # a rule that fails is reported; the others still run
                 failed.append((rule.ref.name, type(error).__name__))
+
+
+def _words_of_names(ruleset: RuleSet) -> list[str]:
+    """What conditions about the fields of names ask for, in one order."""
+    found = {
+        trigger.value
+        for one in ruleset.detections.values()
+        for leaf in leaves(one.condition)
+        for trigger in of_leaf(leaf) or ()
+        if trigger.kind == "name"
+    }
+    return sorted(found)
 
 
 def _pattern(trigger: Trigger) -> str:

@@ -24,6 +24,7 @@ from rules.message import FLAG_TIME_UNKNOWN, FLAG_UNKNOWN_TYPE, KINDS, Message
 from rules.parties import between, party_kind, who
 from rules.plain import AHEAD, EARLIEST, LATEST, VERSION, Plain, plain
 from rules.reading import exact_int, fitting, ident, missing, text, wrong
+from rules.view import NAMES, plain_text
 
 __all__ = ("FLAG_REPAIRED", "Decoder", "Draft", "party_kind")
 
@@ -46,6 +47,18 @@ class Draft(msgspec.Struct, gc=False):
     text: str
     flags: tuple[str, ...]
     known: Message | Plain
+
+    def names(self) -> str:
+        """The file's name and the title that the record has, as rules compare them, and perhaps
+        more; "" for most."""
+        known = self.known
+        if isinstance(known, Message):
+            found = [known.fields.get(name) for name in NAMES]
+            flat = [one for value in found for one in (value if type(value) is list else [value])]
+        else:
+            said = known.payload.body()
+            flat = [getattr(said, "filename", None), getattr(said, "title", None)]
+        return "\n".join(plain_text(one) for one in flat if one is not None)
 
     def kind(self) -> tuple[str, str]:
         """Kind of sender and direction, as `Message` has them."""

@@ -59,7 +59,7 @@ def quick(node: Node, places: Places = _NOWHERE) -> Quick:
     if isinstance(node, Until):
         return _until(quick(node.child, places), node.end)
     if _is_text(node):
-        return _any_of([node])
+        return _any_of([node], places)
     looked_for = of_leaf(node) if places else None
     if looked_for is None or any(one not in places for one in looked_for):
         return Quick(node.holds, isinstance(node, _SILENT))
@@ -187,7 +187,7 @@ def _grouped(node: Or, places: Places) -> Iterable[Quick]:
             groups.setdefault((child.field, child.operator), []).append(child)
         else:
             rest.append(child)
-    yield from (_any_of(same) for same in groups.values())
+    yield from (_any_of(same, places) for same in groups.values())
     yield from (quick(child, places) for child in rest)
 
 
@@ -195,11 +195,15 @@ def _is_text(node: Node) -> bool:
     return isinstance(node, Compare) and node.operator in TEXT_OPERATORS and not node.asks_hits
 
 
-def _any_of(same: list[Node]) -> Quick:
+def _any_of(same: list[Node], places: Places) -> Quick:
     """A field equals (contains, begins or ends with) one of these texts, without regard to case."""
     asked = [one for one in same if isinstance(one, Compare)]
     words = tuple(dict.fromkeys(plain_text(one.wanted) for one in asked))
-    return Quick(_ASK[asked[0].operator](asked[0].field, words), silent=True)
+    holds = _ASK[asked[0].operator](asked[0].field, words)
+    looked_for = {trigger for one in asked for trigger in of_leaf(one) or ()} if places else set()
+    if len(looked_for) < len(words) or not looked_for <= places.keys():
+        return Quick(holds, silent=True)
+    return _if_seen(holds, frozenset(places[one] for one in looked_for))._replace(silent=True)
 
 
 def _equals(field: str, words: tuple[str, ...]) -> Holds:

@@ -7,6 +7,7 @@ hold for any message.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import re2
@@ -14,26 +15,31 @@ import re2
 from rules.conditions import (
     HIT_RESPONSE,
     HIT_VARIANT,
+    TEXT_OPERATORS,
     And,
     AtLeast,
     Compare,
     Detected,
     InLexicon,
     Node,
+    Not,
     Or,
     Regex,
+    Until,
     Words,
 )
 from rules.loosen import alternatives, loosened
 from rules.needles import COMMON, needles
 from rules.scan import is_plain
+from rules.view import NAMES, plain_text
 
 TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
 
 
 class Trigger(NamedTuple):
     """kind "pattern": a linear-time regex over the folded text; "word": a folded word of a lexicon,
-    in any spelling, "sound": one that is found by its sound too; "type": a message type; "hits":
+    in any spelling, "sound": one that is found by its sound too; "name": a text that a file's name
+    or a title has somewhere, as `rules.view.plain_text` writes it; "type": a message type; "hits":
     another rule hit the same message."""
 
     kind: str
@@ -56,6 +62,17 @@ def triggers(node: Node) -> frozenset[Trigger] | None:
     return of_leaf(node)
 
 
+def leaves(node: Node) -> Iterator[Node]:
+    """The conditions in it that have no children."""
+    if isinstance(node, And | Or | AtLeast):
+        for child in node.children:
+            yield from leaves(child)
+    elif isinstance(node, Not | Until):
+        yield from leaves(node.child)
+    else:
+        yield node
+
+
 def of_leaf(node: Node) -> frozenset[Trigger] | None:
     """Trigger set of a condition without children."""
     if isinstance(node, Words) and node.field == "text":
@@ -73,6 +90,9 @@ def of_leaf(node: Node) -> frozenset[Trigger] | None:
         return _of_pattern(loosened(node.source))
     if isinstance(node, Detected) and node.field == "text":
         return _of_pattern(node.detector.prefilter)
+    if isinstance(node, Compare) and node.field in NAMES and node.operator in TEXT_OPERATORS:
+        word = plain_text(node.wanted)
+        return frozenset({Trigger("name", word)}) if word else None
     if isinstance(node, Compare) and node.operator == "equals" and node.field in TYPE_FIELDS:
         return frozenset({Trigger("type", str(node.wanted).casefold())})
     if isinstance(node, Compare) and node.field == HIT_RESPONSE and not node.of_response(0):

@@ -38,6 +38,10 @@ def field_value(message: Message, reference: Reference, name: str) -> Any:
     return message.field(name)
 
 
+# fields that are looked through for the words of all rules at once (`rules.decode.Draft.names`)
+NAMES = ("file.name", "link.title")
+
+
 def plain_text(value: Any) -> str:
     """A value as it is compared: without case, a whole number without a decimal point."""
     text = as_text(value)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.alert import RuleRef
+from rules.archive_text import from_words
 from rules.compiled import CompiledRules
 from rules.conditions import (
     HIT_RESPONSE,
@@ -25,7 +26,9 @@ from rules.conditions import (
     regex,
 )
 from rules.decode import Draft
+from rules.derived import DERIVED
 from rules.detectors import DETECTORS
+from rules.fields import DIRECTORY_FIELDS, TYPED_FIELDS
 from rules.fold import fold
 from rules.lexicon import Lexicon
 from rules.message import Message
@@ -33,6 +36,7 @@ from rules.model import DetectionRule
 from rules.ruleset import RuleSet
 from rules.sigma_parse import asks_hits
 from rules.triggers import Trigger, triggers
+from rules.view import NAMES
 from tests.support.rule_files import CALENDAR
 
 WORDS = ["保本", "转我", "微信", "v信", "a", "返点"]
@@ -58,6 +62,12 @@ LEAVES = st.one_of(
         lambda name: Detected("text", DETECTORS[name])
     ),
     st.just(InLexicon("text", LEXICON)),
+    st.builds(
+        Compare,
+        st.sampled_from(["file.name", "link.title"]),
+        st.sampled_from(["contains", "startswith", "endswith", "equals"]),
+        st.sampled_from(["合同", "报价", ".PDF", "", "ß"]),
+    ),
     st.just(Words("quoted", "保本", "保本")),
     st.just(Compare("room", "exists", True)),
 )
@@ -86,14 +96,19 @@ PIECES = [
     "保x本",
 ]
 MESSAGES = st.builds(
-    lambda pieces, quoted, kind, room: Message(
+    lambda pieces, quoted, kind, room, names: Message(
         tenant="demo", kind="archive", seq=1, msgid="m1", time=1_772_589_600_000, received_at=0,
         type=kind, sender="zhangwei", text="".join(pieces), quoted=quoted, room=room,
+        fields={} if kind == "text" else names,  # no text has a name
     ),
     st.lists(st.sampled_from(PIECES), max_size=8),
     st.sampled_from(["", "保本"]),
     st.sampled_from(TYPES),
     st.sampled_from(["", "r1"]),
+    st.dictionaries(
+        st.sampled_from(["file.name", "link.title"]),
+        st.sampled_from(["采购合同.pdf", "报价", "STRASSE", ["合同", "x"], ""]),
+    ),
 )  # fmt: skip
 
 
@@ -130,6 +145,14 @@ def test_the_quick_look_misses_nothing(nodes: list[Node], message: Message) -> N
     found, failed = ready.judge(able, message, CALENDAR) if able else ([], [])
     assert failed == []
     assert {one.ref.name: spans for one, spans in found} == plainly(rules, message)
+
+
+def test_names_are_fields_of_their_own():
+    assert not set(NAMES) & (set(DERIVED) | DIRECTORY_FIELDS)
+    assert set(NAMES) <= TYPED_FIELDS
+    said = from_words("保本 https://example.com/a.pdf\n")
+    assert said.fields, "a text may have a link"
+    assert not set(NAMES) & set(said.fields), "and has no name"
 
 
 @settings(max_examples=200, deadline=None)
