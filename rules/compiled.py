@@ -16,7 +16,7 @@ import re2
 from rules.audience import KINDS, Kind, may_hold
 from rules.calendar import OfficeCalendar
 from rules.decode import Draft
-from rules.fold import Folded, changed, fold
+from rules.lookout import Lookout
 from rules.message import Message
 from rules.model import DetectionRule
 from rules.quick import quick
@@ -24,8 +24,6 @@ from rules.ruleset import RuleSet, Timeline
 from rules.scan import Keep, scanner
 from rules.split import SplitRules
 from rules.triggers import Trigger, leaves, of_leaf, triggers
-from rules.variants_sounds import gate
-from rules.variants_wake import OtherSpellings
 from rules.view import Span, View
 
 _TYPES = 1_000
@@ -55,9 +53,7 @@ class CompiledRules:
     def __init__(self, ruleset: RuleSet, keep: Keep | None = None) -> None:
         self.ruleset = ruleset
         self.reference = ruleset.reference
-        patterns: dict[str, list[str]] = {}  # with the names of the rules that each wakes
-        numbers: dict[str, int] = {}
-        places: dict[Trigger, int] = {}
+        wakes: dict[Trigger, list[str]] = {}  # names of the rules that each wakes
         by_type: dict[str, list[str]] = {}
         always: list[str] = []
         after_hits: list[str] = []
@@ -76,9 +72,9 @@ class CompiledRules:
                 elif trigger.kind == "name":
                     named.setdefault(trigger.value, []).append(name)
                 else:
-                    pattern = _pattern(trigger)
-                    patterns.setdefault(pattern, []).append(name)
-                    places[trigger] = numbers.setdefault(pattern, len(numbers))
+                    wakes.setdefault(trigger, []).append(name)
+        self._lookout = Lookout(wakes, keep)
+        places = dict(self._lookout.places)
         places.update((Trigger("name", word), _NAMED + at) for at, word in enumerate(named))
         conditions = {
             name: quick(one.condition, places) for name, one in ruleset.detections.items()
@@ -102,16 +98,10 @@ class CompiledRules:
             )
             for kind in KINDS
         }
-        self._texts = len(patterns)  # patterns that are looked for in texts
-        self._wakes = dict(enumerate(map(ready, patterns.values())))
-        self._wakes.update(enumerate(map(ready, named.values()), _NAMED))
+        self._wakes = dict(enumerate(map(ready, named.values()), _NAMED))
+        for trigger, names in wakes.items():
+            self._wakes.setdefault(places[trigger], []).extend(ready(names))
         self._scan_names = scanner(list(map(re2.escape, named)), keep).scan
-        spelled = sorted(one.value for one in places if one.kind == "word")
-        self._spellings = OtherSpellings(
-            spelled, sorted(one.value for one in places if one.kind == "sound")
-        )
-        self._word_at = [places[Trigger("word", word)] for word in spelled]
-        self._scan = scanner([*patterns, *self._spellings.gates], keep).scan
         self.splits = SplitRules(ruleset)
 
     def judging(self, ruleset: RuleSet) -> CompiledRules:
@@ -129,7 +119,7 @@ class CompiledRules:
     def candidates(self, drafts: Sequence[Draft]) -> dict[int, Candidates]:
         """Of each message that some rule may concern the rules worth evaluating, each once, in a
         stable order; by its place among `drafts`."""
-        fired = self._fired([draft.text for draft in drafts])
+        fired = self._lookout.fired([draft.text for draft in drafts])
         self._named(drafts, fired)
         by_type = self._by_exact_type
         found: dict[int, Candidates] = {}
@@ -173,26 +163,6 @@ class CompiledRules:
             if needs.isdisjoint(woken):
                 return False
         return True
-
-    def _fired(self, texts: Sequence[str]) -> dict[int, frozenset[int]]:
-        """Of each text in which a trigger was seen, the numbers of the triggers."""
-        ready = list(texts)
-        folded: dict[int, Folded] = {}
-        for at in changed(texts):
-            folded[at] = fold(texts[at])
-            ready[at] = folded[at].text
-        fired = self._scan([one.encode("utf-8", "replace") for one in ready])
-        found: dict[int, frozenset[int]] = {}
-        for at in {*fired, *(at for at, one in folded.items() if one.readable)}:
-            numbers = fired.get(at, set())
-            text = folded.get(at)
-            gates = {one for one in numbers if one >= self._texts}
-            if gates or (text is not None and text.readable):
-                others = self._spellings.woken(text or fold(texts[at]))
-                numbers = (numbers - gates) | {self._word_at[one] for one in others}
-            if numbers:
-                found[at] = frozenset(numbers)
-        return found
 
     def _named(self, drafts: Sequence[Draft], fired: dict[int, frozenset[int]]) -> None:
         """Adds the numbers of the words that the names of a message have."""
@@ -258,12 +228,6 @@ def _words_of_names(ruleset: RuleSet) -> list[str]:
         if trigger.kind == "name"
     }
     return sorted(found)
-
-
-def _pattern(trigger: Trigger) -> str:
-    if trigger.kind == "word":
-        return str(re2.escape(trigger.value))
-    return gate(trigger.value) if trigger.kind == "sound" else trigger.value
 
 
 def compile_timeline(timeline: Timeline, keep: Keep | None = None) -> dict[str, CompiledRules]:

@@ -18,13 +18,6 @@ from rules.pattern_tree import Chars, Edge, Either, Many, Part, Row, parse
 MOST = 64  # words of one expression; more are no longer cheaper than the expression
 _LONGEST = 12  # characters of a word: behind them it only gets rarer
 _RARE = 4  # weight from which a word is rare enough to be looked for
-# words of ordinary talk: each is in one message of a hundred, and wakes a rule there for nothing
-COMMON = frozenset(
-    ("什么", "多少", "怎么", "哪里", "这个", "那个", "可以", "没有", "我们", "你们", "他们", "咱们",
-     "大家", "自己", "公司", "经理", "客户", "产品", "合同", "请您", "请你", "给我", "给您", "给你",
-     "发我", "发您", "发给", "告诉", "告诉我", "一下", "今天", "明天", "现在", "马上", "已经",
-     "时候", "时间", "是否", "需要", "直接", "我的", "您的", "你的", "老师", "您好", "谢谢")
-)  # fmt: skip
 _SMALL = 8  # characters of a class that is written out
 _CLASS = re.compile(r"\[([^\]\[\\^-]+)\]")
 
@@ -58,8 +51,6 @@ def needles(source: str) -> frozenset[str] | None:
 
 def weight(word: str) -> int:
     """How rare a word is, roughly: a Chinese character is worth two letters."""
-    if word in COMMON:
-        return 1
     return sum(1 if char.isascii() else 2 for char in word if not char.isspace())
 
 

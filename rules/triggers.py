@@ -29,10 +29,16 @@ from rules.conditions import (
     Words,
 )
 from rules.loosen import alternatives, loosened
-from rules.needles import COMMON, needles
 from rules.scan import is_plain
 from rules.view import NAMES, plain_text
 
+# words of ordinary talk: each is in one message of a hundred, and wakes a rule there for nothing
+COMMON = frozenset(
+    ("什么", "多少", "怎么", "哪里", "这个", "那个", "可以", "没有", "我们", "你们", "他们", "咱们",
+     "大家", "自己", "公司", "经理", "客户", "产品", "合同", "请您", "请你", "给我", "给您", "给你",
+     "发我", "发您", "发给", "告诉", "告诉我", "一下", "今天", "明天", "现在", "马上", "已经",
+     "时候", "时间", "是否", "需要", "直接", "我的", "您的", "你的", "老师", "您好", "谢谢")
+)  # fmt: skip
 TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
 
 
@@ -103,12 +109,11 @@ def of_leaf(node: Node) -> frozenset[Trigger] | None:
 
 
 def _of_pattern(source: str) -> frozenset[Trigger]:
-    """Words of which one occurs where the pattern matches, or else the pattern."""
-    return frozenset(
-        Trigger("pattern", one)
-        for part in alternatives(source)
-        for one in map(re2.escape, needles(part) or ())
-    ) | frozenset(Trigger("pattern", part) for part in alternatives(source) if not needles(part))
+    return frozenset(Trigger("pattern", one) for one in alternatives(source))
+
+
+def _said(trigger: Trigger) -> str:
+    return trigger.value.replace("\\", "")
 
 
 def _cost(options: frozenset[Trigger]) -> tuple[int, bool]:
@@ -118,7 +123,7 @@ def _cost(options: frozenset[Trigger]) -> tuple[int, bool]:
     shares = [
         (10 if one.value in ("text", "image") else 2)
         if one.kind == "type"
-        else 1 + (one.value in COMMON)
+        else 1 + (_said(one) in COMMON)
         for one in options
     ]
     wide = any(one.kind == "pattern" and not is_plain(one.value) for one in options)
