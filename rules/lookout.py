@@ -62,14 +62,17 @@ class Lookout:
         found: dict[int, set[int]] = {}
         closer: list[int] = []
         otherwise = {at for at, one in folded.items() if one.readable}
+        meant = self._spellings.may_be_meant
         for at, indexes in seen.items():
             highest = max(indexes)
             if highest < leads:
                 found[at] = {straight[one] for one in indexes}
                 continue
             found[at] = {straight[one] for one in indexes if one < leads}
-            if highest >= gates:
-                otherwise.add(at)
+            if highest >= gates and at not in otherwise:
+                whole = (folded.get(at) or fold(texts[at])).kept().text
+                if meant(whole, [one - gates for one in indexes if one >= gates]):
+                    otherwise.add(at)
             if highest < gates or any(leads <= one < gates for one in indexes):
                 closer.append(at)
         if closer:

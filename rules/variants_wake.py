@@ -15,6 +15,7 @@ import re2
 from rules.fold import Folded, is_chinese
 from rules.variants_lattice import DENYING, Lattice
 from rules.variants_parts import APART, LOOSE_FROM, is_strict
+from rules.variants_sounds import SOUNDS, WRITTEN
 from rules.word_tree import WordTree
 
 
@@ -24,8 +25,38 @@ class OtherSpellings:
     def __init__(self, words: Iterable[str], sounding: Iterable[str]) -> None:
         self.words = tuple(words)
         by_sound = frozenset(sounding)
-        self.gates = tuple(_gates(self.words, by_sound))
+        gates = _gates(self.words, by_sound)
+        self.gates = tuple(map(re2.escape, gates))
+        self._meant = tuple(map(tuple, gates.values()))
+        self._made = tuple(frozenset(_MADE_OF.get(gate, ())) for gate in gates)
+        self._chars = tuple(map(frozenset, self.words))
+        self._sounding = {
+            index: tuple(frozenset(_like(char)) for char in word)
+            for index, word in enumerate(self.words)
+            if word in by_sound
+        }
         self._tree = WordTree(self.words, by_sound)
+
+    def may_be_meant(self, text: str, fired: Iterable[int]) -> bool:
+        """Whether a word may be meant in a text in which nothing but these gates says that it is
+        written otherwise: each of its characters has to be there, or parts of it, or for a word
+        that is found by its sound another of that sound.
+
+        Args:
+            text: folded, with what may be read otherwise kept.
+            fired: indexes of `gates`.
+        """
+        fired = list(fired)
+        there = frozenset(text).union(*(self._made[gate] for gate in fired))
+        latin = not there.isdisjoint(_LATIN)
+        for index in {index for gate in fired for index in self._meant[gate]}:
+            if self._chars[index] <= there:
+                return True
+            if index in self._sounding and (
+                latin or not any(map(there.isdisjoint, self._sounding[index]))
+            ):
+                return True
+        return False
 
     def woken(self, text: Folded) -> set[int]:
         """Indexes of words that may be meant; `rules.lexicon` decides."""
@@ -33,11 +64,26 @@ class OtherSpellings:
         return {one.which for found in lattice.sightings() for one in found}
 
 
-def _gates(words: tuple[str, ...], sounding: frozenset[str]) -> list[str]:
-    """Patterns of which one occurs in each folded text that has a repeat or loose parts in one of
-    the words. Plain texts: thousands of them compile faster than a few long alternations."""
-    every: set[str] = set()
-    for word in words:
+_LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")
+_MADE_OF: dict[str, list[str]] = {}  # loose parts -> the characters that they make
+for _char, _ways in APART.items():
+    for _way in _ways:
+        if not is_strict(_way):
+            _MADE_OF.setdefault(_way, []).append(_char)
+
+
+def _like(char: str) -> set[str]:
+    """The character, and all that sound like it."""
+    return {char}.union(*(WRITTEN.get(sound, ()) for sound in SOUNDS.get(char, ())))
+
+
+def _gates(words: tuple[str, ...], sounding: frozenset[str]) -> dict[str, list[int]]:
+    """Texts of which one occurs in each folded text that has a repeat or loose parts in one of the
+    words, each with the indexes of those words. Plain texts: thousands of them compile faster than
+    a few long alternations."""
+    found: dict[str, list[int]] = {}
+    for index, word in enumerate(words):
+        every: set[str] = set()
         for at, char in enumerate(word[:-1]):
             if not is_chinese(char) or (at == 0 and char not in DENYING):
                 continue
@@ -49,4 +95,6 @@ def _gates(words: tuple[str, ...], sounding: frozenset[str]) -> list[str]:
                 every.update({word[at - 1] + twice} if at else ())
         if len(word) >= LOOSE_FROM:
             every.update(way for char in word for way in APART.get(char, ()) if not is_strict(way))
-    return [re2.escape(one) for one in sorted(every)]
+        for gate in every:
+            found.setdefault(gate, []).append(index)
+    return dict(sorted(found.items()))

@@ -9,6 +9,7 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules import lookout
 from rules.calendar import load_calendar
 from rules.character_tables import PARTS
 from rules.conditions import InLexicon, View
@@ -17,7 +18,8 @@ from rules.fold import Folded, fold
 from rules.lexicon import Lexicon
 from rules.lexicon_file import load_lexicon
 from rules.message import Message
-from rules.scan import Re2Scanner, scanner
+from rules.scan import NothingScanner, Re2Scanner
+from rules.triggers import Trigger
 from rules.variants_parts import APART, JOINED
 from rules.variants_read import EMOJI
 from rules.variants_sounds import SOUND_OF, SOUNDS, SPELLED, gate, is_common, sound, spelled
@@ -32,11 +34,20 @@ BOOK = Lexicon(
     pinyin=frozenset({"加我微信", "转我卡上", "老师返利"}),
     boundary=frozenset({"转我"}),
 )
-OTHERS = OtherSpellings(BOOK.folded, BOOK.sounding)
-PATTERNS = [
-    *map(re2.escape, BOOK.folded), *map(gate, BOOK.sounding), *OTHERS.gates,
-]  # fmt: skip
-SCANNERS = (scanner(PATTERNS), Re2Scanner(PATTERNS))
+TRIGGERS = [
+    *(Trigger("word", one) for one in BOOK.folded),
+    *(Trigger("sound", one) for one in BOOK.sounding),
+]
+
+
+def by_re2(patterns, keep=None):
+    return Re2Scanner(patterns) if patterns else NothingScanner()
+
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(lookout, "scanner", by_re2)
+    ELSEWHERE = lookout.Lookout(TRIGGERS)  # as on a machine without Hyperscan
+LOOKOUTS = (lookout.Lookout(TRIGGERS), ELSEWHERE)
 
 
 def hits(text, book=BOOK):
@@ -51,14 +62,8 @@ def hits(text, book=BOOK):
 
 
 def wakes(text):
-    """Whether the matcher would look at rules that have the word, with either scanner."""
-    folded, first = fold(text), len(WORDS) + len(BOOK.sounding)
-    woken = []
-    for one in SCANNERS:
-        fired = one.scan(folded.text.encode())
-        look = folded.readable or any(at >= first for at in fired)
-        woken.append(any(at < first for at in fired) or (look and bool(OTHERS.woken(folded))))
-    return woken
+    """Whether the matcher would look at rules that have a word, with either scanner."""
+    return [bool(one.fired([text])) for one in LOOKOUTS]
 
 
 SPELLINGS = [
@@ -252,6 +257,7 @@ def test_any_word_of_common_characters_is_found_taken_apart_and_by_its_sound(wor
     assert spelled(word)
     book = Lexicon(name="t", words=(word,), pinyin=frozenset({word}))
     others = OtherSpellings(book.folded, book.sounding)
+    looking = lookout.Lookout([Trigger("word", word), Trigger("sound", word)])
     syllables = {}
     for syllable, chars in SPELLED.items():
         for char in chars:
@@ -263,11 +269,13 @@ def test_any_word_of_common_characters_is_found_taken_apart_and_by_its_sound(wor
         text = f"您好，{written}，谢谢"
         assert hits(text, book), written
         assert re2.search(gate(word), fold(text).text) or others.woken(fold(text)), written
+        assert looking.fired([text]), written
 
 
 ALPHABET = st.sampled_from([*PLAIN, *"vx a1 ，", *list(EMOJI)[:3], "亻", "言", "力", "口"])
 
 
+@settings(max_examples=500, deadline=None)
 @given(st.text(ALPHABET, max_size=25))
 def test_what_the_lexicon_finds_wakes_its_rule(text):
     if hits(text):
