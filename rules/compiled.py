@@ -15,7 +15,7 @@ import re2
 
 from rules.audience import KINDS, Kind, may_hold
 from rules.calendar import OfficeCalendar
-from rules.decode import Draft
+from rules.draft import Draft
 from rules.lookout import Lookout
 from rules.message import Message
 from rules.model import DetectionRule

@@ -18,56 +18,20 @@ import msgspec
 
 from rules import archive, feeds, side_events
 from rules.canary_marks import FLAG_CANARY, is_canary
+from rules.draft import Draft
 from rules.errors import RecordError
 from rules.lenient_json import parse
 from rules.message import FLAG_TIME_UNKNOWN, FLAG_UNKNOWN_TYPE, KINDS, Message
 from rules.parties import between, party_kind, who
 from rules.plain import AHEAD, EARLIEST, LATEST, VERSION, Plain, plain
 from rules.reading import exact_int, fitting, ident, missing, text, wrong
-from rules.view import NAMES, plain_text
 
-__all__ = ("FLAG_REPAIRED", "Decoder", "Draft", "party_kind")
+__all__ = ("FLAG_REPAIRED", "Decoder", "party_kind")
 
 FLAG_REPAIRED = "json_repaired"  # raw control characters or lone surrogates in the JSON were mended
 HEARTBEAT = "heartbeat"  # `kind` of an envelope that only tells the time
 _UINT64 = 2**64
 _TOGETHER = 1 << 24  # bytes of records that are looked at at once
-
-
-class Draft(msgspec.Struct, gc=False):
-    """A record without fault, of which only this is known so far; the fields are `Message`'s.
-
-    `known` is what the message is made of: itself, or its typed structs.
-    """
-
-    tenant: str
-    msgid: str
-    time: int
-    type: str
-    text: str
-    flags: tuple[str, ...]
-    known: Message | Plain
-
-    def names(self) -> str:
-        """The file's name and the title that the record has, as rules compare them, and perhaps
-        more; "" for most."""
-        known = self.known
-        if isinstance(known, Message):
-            found = [known.fields.get(name) for name in NAMES]
-            flat = [one for value in found for one in (value if type(value) is list else [value])]
-        else:
-            said = known.payload.body()
-            flat = [getattr(said, "filename", None), getattr(said, "title", None)]
-        return "\n".join(plain_text(one) for one in flat if one is not None)
-
-    def kind(self) -> tuple[str, str]:
-        """Kind of sender and direction, as `Message` has them."""
-        known = self.known
-        if isinstance(known, Message):
-            return known.sender_kind, known.direction
-        said = known.payload
-        recipients = tuple(map(str.strip, said.tolist)) if said.tolist else ()
-        return who(said.sender.strip(), recipients, self.msgid)
 
 
 def heartbeat(tenant: str, time: int, received_at: int) -> bytes:

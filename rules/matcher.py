@@ -14,7 +14,8 @@ from functools import partial
 from rules.alert import content_id, sm3_raw
 from rules.calendar import OfficeCalendar
 from rules.compiled import Candidates, CompiledRules, compile_timeline
-from rules.decode import Decoder, Draft
+from rules.decode import Decoder
+from rules.draft import Draft
 from rules.errors import RecordError
 from rules.grouping import as_group, counted_value, group_values, key_of_group
 from rules.items import ALERT, FRAGMENT, MEMBER, QUARANTINE, QUIETED, Item, pack

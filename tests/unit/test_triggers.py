@@ -25,9 +25,9 @@ from rules.conditions import (
     Words,
     regex,
 )
-from rules.decode import Draft
 from rules.derived import DERIVED
 from rules.detectors import DETECTORS
+from rules.draft import Draft
 from rules.fields import DIRECTORY_FIELDS, TYPED_FIELDS
 from rules.fold import fold
 from rules.lexicon import Lexicon

@@ -41,7 +41,7 @@ def test_is_found_where_it_stands_and_wakes_the_rule(name, written, value):
     assert text[first:last] == written
     patterns = [DETECTORS[name].prefilter]
     for one in (scanner(patterns), Re2Scanner(patterns)):
-        assert one.scan(folded.text.encode()) == [0]
+        assert one.scan([folded.text.encode()]) == {0: {0}}
 
 
 @pytest.mark.parametrize(
