@@ -13,7 +13,8 @@ from zlib import crc32
 
 import msgspec
 
-from rules.decode import HEARTBEAT, Decoder, Draft
+from rules.decode import HEARTBEAT, Decoder
+from rules.draft import Draft
 from rules.errors import RecordError
 from rules.lenient_json import parse
 from rules.message import FLAG_TIME_UNKNOWN, Message
