@@ -52,7 +52,10 @@ def told(
     seconds = [one.seconds for one in of_peer]
     own = [one.seconds for one in of_ours]
     ratios = sorted(peer / our for peer, our in zip(seconds, own, strict=True))
-    hits, expected = {one.hits for one in of_peer}, {one.hits for one in of_ours}
+    by_message = of_peer[0].touched >= 0  # all that the peer can tell
+    hits, expected = (
+        {one.touched if by_message else one.hits for one in rounds} for rounds in (of_peer, of_ours)
+    )
     return {
         "name": name,
         "version": version,
@@ -62,6 +65,7 @@ def told(
         "wall": [one.wall for one in of_peer],
         "per_second": count / statistics.median(seconds),
         "hits": max(hits),
+        "hits_are": "messages" if by_message else "pairs of message and rule",
         "same_hits": hits == expected,
         "ours_seconds": own,
         "ours_per_second": count / statistics.median(own),

@@ -39,16 +39,20 @@ class Round(NamedTuple):
 
     `hits` counts pairs of a message and a rule that it hit. `wall` are seconds of the clock, which
     other load on the machine makes longer; 0 where only CPU seconds were asked for.
+    `touched` counts the messages that some rule hit, -1 where nobody counted.
     """
 
     seconds: float
     hits: int
     wall: float = 0.0
+    touched: int = -1
 
 
 class Work(NamedTuple):
-    """Records, and the rules that judge them: `rules[n]` are the words of rule n."""
+    """Records, and the rules that judge them: `rules[n]` are the words of rule n. `quiet` are the
+    same records as long as nobody said any of the words."""
 
+    quiet: list[bytes]
     records: list[bytes]
     rules: list[tuple[str, ...]]
     timeline: RuleTimeline
@@ -56,7 +60,11 @@ class Work(NamedTuple):
 
     def first(self, count: int) -> Work:
         """The same with the first `count` records: for a peer that takes too long for all."""
-        return self._replace(records=self.records[:count])
+        return self._replace(records=self.records[:count], quiet=self.quiet[:count])
+
+    def by_rules(self, folder: Path, rules: int) -> Work:
+        """The same messages, judged by so many rules, and saying their words as often."""
+        return _judged_by(self.quiet, folder, rules)
 
     def texts(self) -> list[str]:
         """What was said, of each record."""
@@ -74,20 +82,22 @@ def is_text(told: dict[str, Any]) -> bool:
     return bool(told["payload"]["msgtype"] == "text")
 
 
-def make(
-    folder: Path, messages: int, rules: int, *, share: float = SHARE, seed: int = SEED
-) -> Work:
+def make(folder: Path, messages: int, rules: int) -> Work:
     """`messages` text messages and `rules` rules of EACH words, written to a new `folder`."""
-    timeline = keyword_rules(folder, rules, seed, EACH)
-    compiled = compiled_of(timeline)
-    words = made_up_words(rules * EACH, seed)
-    told = stream(messages, compiled, timeline, share=0, seed=seed, fits=is_text).records
+    timeline = keyword_rules(folder / "first", rules, SEED, EACH)
+    quiet = stream(messages, compiled_of(timeline), timeline, share=0, fits=is_text).records
+    return _judged_by(quiet, folder / "rules", rules)
+
+
+def _judged_by(quiet: list[bytes], folder: Path, rules: int) -> Work:
+    timeline = keyword_rules(folder, rules, SEED, EACH)
+    words = made_up_words(rules * EACH, SEED)
     grouped = [tuple(words[at : at + EACH]) for at in range(0, len(words), EACH)]
-    return Work(planted(told, words, share, seed), grouped, timeline, compiled)
+    return Work(quiet, planted(quiet, words), grouped, timeline, compiled_of(timeline))
 
 
 def planted(
-    records: Sequence[bytes], things: Sequence[str], share: float, seed: int = SEED
+    records: Sequence[bytes], things: Sequence[str], share: float = SHARE, seed: int = SEED
 ) -> list[bytes]:
     """The records, of which a share says one of `things` at its end."""
     random, found = Random(seed), list[bytes]()
@@ -116,7 +126,8 @@ def ours(work: Work) -> Round:
     records = work.records
     places = [("bench", 0, at) for at in range(len(records))]
     begun, clock = time.thread_time(), time.perf_counter()
+    found = list[list[bytes] | None]()
     for at in range(0, len(records), BATCH):
-        matcher.match_many(records[at : at + BATCH], places[at : at + BATCH])
+        found += matcher.match_many(records[at : at + BATCH], places[at : at + BATCH])
     taken, wall = time.thread_time() - begun, time.perf_counter() - clock
-    return Round(taken, matcher.counts["hits"], wall)
+    return Round(taken, matcher.counts["hits"], wall, sum(map(bool, found)))
