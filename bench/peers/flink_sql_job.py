@@ -33,7 +33,7 @@ INSERT INTO found SELECT last_id FROM (
     PARTITION BY sender ORDER BY said_at
     MEASURES B.msgid AS last_id
     ONE ROW PER MATCH AFTER MATCH SKIP PAST LAST ROW
-    PATTERN (A+ B) WITHIN INTERVAL '10' MINUTE
+    PATTERN (A+ B) WITHIN INTERVAL '60' SECOND
     DEFINE A AS {first_said}, B AS {second_said}
 )
 """
@@ -54,7 +54,7 @@ def statement(kind: str, rules: Sequence[Sequence[str]]) -> str:
         asked = any_of([f"{_CONTENT} LIKE '%{word}%'" for rule in rules for word in rule])
     elif kind == "regexp":  # one for each rule
         asked = any_of([f"REGEXP({_CONTENT}, '{'|'.join(rule)}')" for rule in rules])
-    else:  # one for all
+    else:  # "pattern": one for all
         words = "|".join(word for rule in rules for word in rule)
         asked = f"REGEXP({_CONTENT}, '{words}')"
     return f"INSERT INTO found SELECT payload.msgid FROM messages WHERE {asked}"  # noqa: S608

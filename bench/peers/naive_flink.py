@@ -39,10 +39,11 @@ class EveryRule(KeyedProcessFunction):  # type: ignore[misc] # pyflink is untype
         self._count.update(count)
         text = value["payload"]["text"]["content"]
         for number, words in enumerate(self._rules):
-            if any(word in text for word in words):
-                yield json.dumps(
-                    {"rule": number, "msgid": value["payload"]["msgid"], "count": count}
-                )
+            for word in words:
+                if word in text:
+                    hit = {"rule": number, "msgid": value["payload"]["msgid"], "count": count}
+                    yield json.dumps(hit)
+                    break
 
 
 def main(messages: str, rules: str, outputs: str) -> None:

@@ -64,7 +64,7 @@ class Work(NamedTuple):
 
     def by_rules(self, folder: Path, rules: int) -> Work:
         """The same messages, judged by so many rules, and saying their words as often."""
-        return _judged_by(self.quiet, folder, rules)
+        return judged_by(self.quiet, folder, rules)
 
     def texts(self) -> list[str]:
         """What was said, of each record."""
@@ -86,10 +86,11 @@ def make(folder: Path, messages: int, rules: int) -> Work:
     """`messages` text messages and `rules` rules of EACH words, written to a new `folder`."""
     timeline = keyword_rules(folder / "first", rules, SEED, EACH)
     quiet = stream(messages, compiled_of(timeline), timeline, share=0, fits=is_text).records
-    return _judged_by(quiet, folder / "rules", rules)
+    return judged_by(quiet, folder / "rules", rules)
 
 
-def _judged_by(quiet: list[bytes], folder: Path, rules: int) -> Work:
+def judged_by(quiet: list[bytes], folder: Path, rules: int) -> Work:
+    """Text messages that say no word of a rule, made to say some."""
     timeline = keyword_rules(folder, rules, SEED, EACH)
     words = made_up_words(rules * EACH, SEED)
     grouped = [tuple(words[at : at + EACH]) for at in range(0, len(words), EACH)]
@@ -112,8 +113,11 @@ def planted(
     return found
 
 
-def ours(work: Work) -> Round:
+def ours(work: Work, counted: Sequence[str] | None = None) -> Round:
     """Ours on one core, from bytes to packed hits: CPU seconds of this thread.
+
+    Args:
+        counted: the names of the rules whose hits are counted; all of them if none are named.
 
     A matcher of its own for each round: one that has seen a message does not judge it again.
     """
@@ -130,4 +134,7 @@ def ours(work: Work) -> Round:
     for at in range(0, len(records), BATCH):
         found += matcher.match_many(records[at : at + BATCH], places[at : at + BATCH])
     taken, wall = time.thread_time() - begun, time.perf_counter() - clock
-    return Round(taken, matcher.counts["hits"], wall, sum(map(bool, found)))
+    hits = matcher.counts["hits"]
+    if counted is not None:
+        hits = sum(matcher.by_rule["hits", name] for name in counted)
+    return Round(taken, hits, wall, sum(map(bool, found)))
