@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from bench.peers.rounds import ROUNDS, Missing, in_turn, missing
+from bench.peers.metered import Missing
+from bench.peers.rounds import ROUNDS, in_turn, missing
 from bench.peers.work import BATCH, Round, Work
 
 NAME = "Hyperscan bare"

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.peers import sequences
+from bench.peers.metered import Missing
 from bench.peers.naive_job import by_flink, flink_version
-from bench.peers.rounds import ROUNDS, Missing, in_turn, missing
+from bench.peers.rounds import ROUNDS, in_turn, missing
 from bench.peers.work import Round, Work, ours
 from rules.errors import MingjianError
 

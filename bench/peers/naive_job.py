@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from bench.peers.metered import metered
-from bench.peers.rounds import ROUNDS, Missing, in_turn, missing
+from bench.peers.metered import Missing, metered
+from bench.peers.rounds import ROUNDS, in_turn, missing
 from bench.peers.work import Round, Work
 from config.java import java_home
 from jobs.flink import python_path
@@ -27,7 +27,7 @@ NAME = "naive PyFlink job"
 EXPRESSES = "whatever Python can say, with keyed state and timers; each rule asked of each message"
 SHORT = 1_000  # messages of the run that start-up is measured with
 _MOST = 50_000_000  # words asked of texts in the long run
-_LIMIT = 300  # seconds of one run
+_LIMIT = 200  # seconds of CPU of one run
 
 
 def measure(work: Work, rounds: int = ROUNDS) -> list[dict[str, Any]]:

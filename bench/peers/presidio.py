@@ -18,8 +18,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bench.peers.metered import metered
-from bench.peers.rounds import ROUNDS, Missing, in_turn, missing
+from bench.peers.metered import Missing, metered
+from bench.peers.rounds import ROUNDS, in_turn, missing
 from bench.peers.rsigma import TOOLS
 from bench.peers.work import Round, Work, ours, planted
 from bench.workload import SEED, compiled_of, rule_text

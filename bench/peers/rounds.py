@@ -11,10 +11,6 @@ from bench.peers.work import Round, Work, ours
 ROUNDS = 3
 
 
-class Missing(Exception):
-    """A peer cannot be had on this machine; the message says why, in one line."""
-
-
 def in_turn(
     work: Work,
     once: Callable[[], Round],

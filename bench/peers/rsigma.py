@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
-from bench.peers.metered import metered
-from bench.peers.rounds import ROUNDS, Missing, in_turn, missing
+from bench.peers.metered import Missing, metered
+from bench.peers.rounds import ROUNDS, in_turn, missing
 from bench.peers.work import Round, Work
 from bench.workload import hash_of
 

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.peers.metered import metered
-from bench.peers.rounds import ROUNDS, Missing, in_turn, missing
+from bench.peers.metered import Missing, metered
+from bench.peers.rounds import ROUNDS, in_turn, missing
 from bench.peers.rsigma import TOOLS
 from bench.peers.work import Round, Work
 from config.java import java_home
