@@ -25,12 +25,13 @@ from rules.errors import MingjianError
 NAME = "Flink SQL"
 SHORT = 100  # messages of the run that start-up is measured with
 _WORDS = (
-    "conditions on fields, joined with AND and OR; one row says that some rule hit, not which; "
+    "conditions on fields, joined with AND and OR; a row says that some rule hit, not which; "
     "a new rule is a new job; no folding"
 )
 _SEQUENCE = (
     "steps of one key in order of event time within a while; greedy or not, with conditions "
-    "between steps; one query for each sequence"
+    "between steps; one query for each sequence. Ours lets a second sequence join an alert that "
+    "still stands, so it has a few alerts less than the query has rows"
 )
 
 
