@@ -1,9 +1,9 @@
 """rsigma, a Sigma engine in Rust: the same rules as Sigma, the same records as generic JSON.
 
 `cargo install` (Rust 1.95) puts it into var/bench/tools on first use, some minutes: without its
-daemon, which judges no otherwise, and with its index over the words of all rules, which is an
-option and made for what there are many of. Both ways are measured. It is a process of its own on one core; its CPU seconds over a short file are taken
-off those over a long one, start and rules with them.
+daemon, which judges no otherwise, and with its index over the words of all rules, an option that is
+made for many rules. Both ways are measured. It is a process of its own on one core; its CPU seconds
+over a short file are taken off those over a long one, start and rules with them.
 """
 
 from __future__ import annotations
