@@ -1,6 +1,6 @@
 """rsigma, a Sigma engine in Rust: the same rules as Sigma, the same records as generic JSON.
 
-`cargo install` (Rust 1.95) puts it into var/bench/tools on first use. That takes up to half an hour,
+`cargo install` (Rust 1.95) puts it into var/bench/tools on first use. It takes up to half an hour,
 for its daemon comes with it: 0.23.0 does not build without. It is built with its index over the
 words of all rules, an option that is made for many rules; both ways are measured. It is a process
 of its own on one core; its CPU seconds over a short file are taken off those over a long one, start
