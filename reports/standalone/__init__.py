@@ -25,6 +25,7 @@ _MODULES = (
     "sinks/ledger/certificates.py",
     "sinks/ledger/rfc3161.py",
     "sinks/ledger/stamp_words.py",
+    "sinks/ledger/stamp_chain.py",
     "sinks/ledger/stamp_check.py",
     "reports/standalone/stamp_checks.py",
     "reports/standalone/redaction_checks.py",
