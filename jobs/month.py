@@ -19,12 +19,20 @@ from jobs.archive import (
     written_archive,
 )
 from jobs.clock import now_ms
-from jobs.packs import Made, Ready, Wish, alerts_between, nothing_before, taken_in
+from jobs.packs import (
+    Before,
+    Made,
+    Ready,
+    Wish,
+    alerts_between,
+    nothing_before,
+    save_noted,
+    taken_in,
+)
 from jobs.rules_now import rules_now
 from jobs.stamping import stamp_newest
 from reports.case import MONTH, Bundle, Subject
 from reports.month import Heads, MonthFacts, month_pack
-from reports.pack import save
 from reports.rule_titles import CLASSES
 from reports.signing import PASSPHRASE_VARIABLE, Signer
 from reports.standalone.figures import month_of
@@ -76,7 +84,7 @@ def make_month(
     settings: Settings,
     month: str,
     wish: Wish,
-    before_saving: Callable[[Ready], None] = nothing_before,
+    before_saving: Before = nothing_before,
 ) -> Made:
     """Build and store the report of a month.
 
@@ -114,8 +122,8 @@ def make_month(
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
     pack = month_pack(facts, signer, anchors, taken_in(wish.folder))
     bundle = Bundle(facts.request, subject, (), (), (), (), {})
-    before_saving(Ready(bundle, pack, []))
-    packed, pdf = save(pack, wish.folder)
+    undo = before_saving(Ready(bundle, pack, []))
+    packed, pdf = save_noted(undo, pack, wish.folder)
     return Made(
         pack.name, pack.case, packed, pdf, None, signer.fingerprint, pack.manifest_sm3,
         len(alerts), {},

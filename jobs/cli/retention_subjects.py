@@ -11,6 +11,7 @@ from config.settings import Target
 from desk.desk import LOOKED_UP
 from desk.roles import SUBJECT
 from desk.subjects import Copied, export, keep_erasure, leaves_of
+from desk.written_files import place_for
 from jobs.alerted import Alerted, alerted
 from jobs.archive import archive_target, desk_of
 from jobs.cli.app import (
@@ -114,7 +115,8 @@ def subject(
     desk.note(LOOKED_UP, role, " ".join(why.split()), leaves=leaves_of(rows), **_shown(about))
     copied: Copied | None = None
     if by is not None and file is not None:
-        copied = export(desk, by, subject_records(rows, kept.reader.open), file)
+        copied = export(desk, by, subject_records(rows, kept.reader.open),
+                        place_for(settings, file))  # fmt: skip
     letters = {
         name: access_letter(told, name, before.requests, excerpts=about.messages)
         for name in ("zh", "en")
