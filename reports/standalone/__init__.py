@@ -32,6 +32,7 @@ _MODULES = (
     "reports/standalone/ledger_checks.py",
     "reports/standalone/name_checks.py",
     "reports/standalone/case_checks.py",
+    "reports/standalone/asked_checks.py",
     "reports/standalone/media_checks.py",
     "reports/standalone/figures.py",
     "reports/standalone/month_checks.py",
