@@ -16,7 +16,7 @@ from sinks.archive.hold_book import By, note, note_plan
 from sinks.archive.plans import Plans
 from sinks.archive.requests import FOLDER as REQUESTS
 from sinks.archive.rows import Row
-from sinks.archive.subjects import Erasure, restrict
+from sinks.archive.subjects import Erasure, note_answer, restrict
 from sinks.whole_file import write_whole
 
 
@@ -68,6 +68,7 @@ def keep_erasure(desk: Desk, by: By, answer: Erasure, folder: Path) -> str:
     told = encode(answer.stays)
     write_whole(folder / REQUESTS / f"{digest(told)}.json", told, mode=0o400)
     with desk.writing():
+        note_answer(desk.book, answer, by)
         if answer.stays["restricted"]:
             restrict(desk.book, answer.stays, by)
         if answer.plan.messages:

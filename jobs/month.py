@@ -74,6 +74,8 @@ DEEDS = {
     "disposal_approved": ("approved a deletion", "批准删除"),
     "messages_deleted": ("deleted messages by a plan", "按计划删除消息"),
     "disposal_finished": ("finished a deletion", "完成删除"),
+    "answered_request": ("answered requests for erasure", "答复删除请求"),
+    "not_exported": ("could not write what was exported", "导出未能写成"),
     "processing_restricted": ("restricted messages to storage", "限制为只存储"),
     "hold_placed": ("placed a legal hold", "设置法律保全"),
     "hold_lifted": ("lifted a legal hold", "解除法律保全"),

@@ -50,6 +50,7 @@ ACTIONS = {
     "messages_deleted": ("deleted messages", "删除消息"),
     "disposal_finished": ("finished a deletion", "完成删除计划"),
     "looked_up_person": ("looked up a person", "查询个人"),
+    "answered_request": ("answered a request for erasure", "答复删除请求"),
     "processing_restricted": ("restricted to storage", "限制为只存储"),
 }
 _PACKS = {

@@ -26,11 +26,11 @@ from sinks.archive.disposable import digest, encode, spans, within
 from sinks.archive.disposal_plan import MOST, Plan, plan
 from sinks.archive.due import ERASURE, RETENTION, Source, counting, due, judge
 from sinks.archive.hold_book import By, deeds, note, schedule
+from sinks.archive.requests import ANSWERED, RESTRICTED
 from sinks.archive.rows import ArchiveIndex, Asked, Row
 from sinks.archive.standings import HELD, KEPT, Reasons, standing
 from sinks.archive.terms import named
 
-RESTRICTED = "processing_restricted"  # action of the custody book: stored only, art. 47
 _EVENT = "event"
 _PAGE = 1_000
 _SENT, _TOLD = "s", "p"  # terms of who said it and who was told
@@ -189,6 +189,13 @@ def erasure_request(
         "open_plans": dict(sorted(Counter(named_by[n] for n in goes & named_by.keys()).items())),
     }
     return Erasure(made, stays)
+
+
+def note_answer(book: CustodyBook, answer: Erasure, by: By) -> Line:
+    """An answer to a request is kept: the digest of its file, and of its plan where something goes.
+    The book does not name the person."""
+    told = {"request": digest(encode(answer.stays)), "plan": answer.stays["plan"]}
+    return note(book, ANSWERED, by, told if answer.plan.messages else {"request": told["request"]})
 
 
 def restrict(book: CustodyBook, stays: dict[str, Any], by: By) -> Line:

@@ -198,7 +198,7 @@ COMMANDS = {
     "show": ("show", "PLAN"),
     "approve": ("approve", "PLAN", "--why", "T-1"),
     "check": ("check",),
-    "subject": ("subject", CUSTOMER),
+    "subject": ("subject", CUSTOMER, "--why", "T-1"),
     "export": ("subject", CUSTOMER, "--export", "copy.jsonl", "--why", "T-1"),
     "erase": ("erase", CUSTOMER, "--why", "T-1"),
 }
@@ -535,7 +535,7 @@ def test_a_tombstone_of_another_message_is_named(call, deleted):
 
 
 def test_a_person_is_told_what_is_kept_and_gets_a_copy_that_proves_itself(call, told, scheduled):
-    (kept,) = told("zhao", "retention", "subject", CUSTOMER)
+    (kept,) = told("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert (kept["messages"], kept["by_type"]) == (3, {"text": 3})
     assert kept["as"] == {"receiver": 2, "sender": 1}
     assert sum(kept["by_month"].values()) == 3
@@ -563,6 +563,39 @@ def test_a_person_is_told_what_is_kept_and_gets_a_copy_that_proves_itself(call, 
     }
     code, said = call("zhao", *words, "--why", "查阅申请")
     assert (code, "is there already" in said) == (EXIT_USAGE, True)
+
+
+def test_every_look_at_a_person_has_a_reason(call, folder):
+    code, said = call("zhao", "retention", "subject", CUSTOMER)
+    assert (code, "a reason is needed to answer requests of persons" in said) == (EXIT_USAGE, True)
+    assert book(folder) == []
+    assert call("zhao", "retention", "subject", CUSTOMER, "--why", "查阅申请")[0] == EXIT_OK
+    assert deeds(folder) == [("zhao", "officer", "looked_up_person", "查阅申请")]
+
+
+def test_an_answer_of_which_nothing_is_restricted_is_in_the_book_and_missed(call, told, folder):
+    (answer,) = told("zhao", "retention", "erase", CUSTOMER, "--why", "申请 8", "--keep")
+    assert (answer["stays"], answer["damaged_requests"]) == (0, [])
+    (path,) = (folder / "archive" / "requests").iterdir()
+    (line,) = [one for one in book(folder) if one["action"] == "answered_request"]
+    assert line["details"] == {"request": path.stem, "plan": answer["plan"]}
+    ask = ("retention", "subject", CUSTOMER, "--why", "T-1")
+    assert call("zhao", *ask)[0] == EXIT_OK
+    whole = path.read_bytes()
+    os.chmod(path, 0o600)
+    strange = path.with_name(f"{hashlib.new('sm3', b'{}').hexdigest()}.json")
+    for change, name in (
+        (lambda: path.write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:]), path.name),
+        (path.unlink, path.name),
+        (lambda: (path.write_bytes(whole), strange.write_bytes(b"{}")), strange.name),
+    ):
+        change()
+        for words in (ask, ("retention", "erase", CUSTOMER, "--why", "T-1")):
+            code, said = call("zhao", *words)
+            assert (code, name in said) == (EXIT_FINDINGS, True), (words, said)
+            code, said = call("zhao", *words, "-o", "json")
+            assert code == EXIT_FINDINGS
+            assert json.loads(said.splitlines()[-1])["damaged_requests"] == [name]
 
 
 def test_no_copy_appears_when_it_cannot_be_written_down(call, scheduled, monkeypatch):
@@ -614,7 +647,7 @@ def test_the_officer_is_told_which_hold_and_why_and_the_letter_is_not(call, told
         assert "H-9" not in letter
         assert "法务函" not in letter
     assert "no day can be named" in answer["letters"]["en"]
-    (kept,) = told("zhao", "retention", "subject", CUSTOMER)
+    (kept,) = told("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert {one["standing"]: one["messages"] for one in kept["kept"]} == {
         "held_alone": 2, "held": 1,
     }  # fmt: skip
@@ -652,10 +685,10 @@ def test_what_may_go_of_a_request_goes_by_a_plan(call, told, folder):
     assert "3 messages of these that may go are in an open plan already" in said
     deliver(folder)
     assert [one["leaf"] for one in told("fu", "archive", "search")[0]["messages"]] == [2]
-    (now,) = told("zhao", "retention", "subject", CUSTOMER)
+    (now,) = told("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert (now["messages"], now["requests"][0]["deleted"]) == (0, [[0, 1], [3, 3]])
     assert "3 of 3 records were deleted on" in now["letters"]["en"]
-    _, said = call("zhao", "retention", "subject", CUSTOMER)
+    _, said = call("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert "carried out  3 of 3 messages gone  tombstones: #0–#1, #3" in said
     assert call("shen", "retention", "check")[0] == EXIT_OK
 
@@ -673,7 +706,8 @@ def test_while_the_server_of_the_index_is_away_policies_and_holds_work_and_the_r
         "index_url": "postgresql://127.0.0.1:1/none",
     }
     save(scheduled, tree)
-    for who, words in (("zhao", ("plan",)), ("zhao", ("subject", CUSTOMER)), ("shen", ("check",)),
+    for who, words in (("zhao", ("plan",)), ("zhao", ("subject", CUSTOMER, "--why", "T-1")),
+                       ("shen", ("check",)),
                        ("zhao", ("erase", CUSTOMER, "--why", "T-1"))):  # fmt: skip
         code, said = call(who, "retention", *words)
         assert (code != EXIT_OK, "PostgreSQL at 127.0.0.1:1" in said) == (True, True), words
