@@ -279,6 +279,7 @@ _TOLD: dict[str, Callable[[Any], str]] = {
                                     f"已按计划 {value[:SHORT]} 删除"),
     "restricted": lambda _value: say("stored only (PIPL art. 47)",
                                      "只可存储（个人信息保护法第四十七条）"),
+    "confirmed": lambda _value: say("confirmed by a second person", "经第二人确认"),
     "forced": lambda _value: say("in spite of findings", "不顾检查结果"),
     "before": _label("further back than", "早于"),
     "after": _label("behind line", "行号大于"),

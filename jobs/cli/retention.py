@@ -12,7 +12,13 @@ from config.settings import Settings, Target
 from desk.desk import CHECKED
 from desk.roles import CHECK, RETENTION, SEE_RETENTION
 from jobs.archive import archive_target, desk_of, open_ledger
-from jobs.cli import retention_approval, retention_holds, retention_plans, retention_subjects
+from jobs.cli import (
+    retention_approval,
+    retention_confirm,
+    retention_holds,
+    retention_plans,
+    retention_subjects,
+)
 from jobs.cli.alert_list import when
 from jobs.cli.app import (
     ConfigOption,
@@ -61,6 +67,7 @@ def register(app: typer.Typer) -> None:
     retention_holds.register(retention_app)
     retention_plans.register(retention_app)
     retention_approval.register(retention_app)
+    retention_confirm.register(retention_app)
     retention_subjects.register(retention_app)
     app.add_typer(retention_app)
 

@@ -27,6 +27,7 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
+from jobs.cli.retention_confirm import print_to_confirm
 from jobs.cli.retention_plans import print_next
 from jobs.cli.retention_text import (
     print_counts,
@@ -39,6 +40,7 @@ from jobs.cli.words import message_type, plural, visible
 from jobs.retention import Kept, open_kept, plans_of
 from rules.errors import EXIT_FINDINGS
 from rules.retention.holds import Hold, in_force, replay
+from sinks.archive.disposable import digest, encode
 from sinks.archive.hold_book import deeds
 from sinks.archive.letters import access_letter, erasure_letter
 from sinks.archive.requests import Earlier, earlier_requests
@@ -220,12 +222,14 @@ def erase(
     print_letter(letters)
     if plan:
         print_next(plan)
-    if keep and told["stays"]:
+    waits = sum(last - first + 1 for first, last in told["waits"])
+    if keep and (at_once := told["stays"] - waits):
         out.print(
-            say(f"{plural(told['stays'], 'message')} that {_stays(told['stays'])} only stored from"
-                " now on",
-                f"须保留的 {told['stays']:,} 条自此只存储，不作他用"),
+            say(f"{plural(at_once, 'message')} that {_stays(at_once)} only stored from now on",
+                f"须保留的 {at_once:,} 条自此只存储，不作他用"),
         )  # fmt: skip
+    if keep and waits:
+        print_to_confirm(digest(encode(told)), waits)
     if not keep:
         out.print(say("nothing was changed; with --keep it is kept for approval",
                       "未作改动；加 --keep 留存待批准"), style="dim")  # fmt: skip

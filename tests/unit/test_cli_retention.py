@@ -674,6 +674,40 @@ def test_what_stays_of_a_request_is_only_stored(call, told, erased, folder):
     assert hashlib.new("sm3", path.read_bytes()).hexdigest() == path.stem
 
 
+def test_what_a_hold_holds_is_only_stored_when_somebody_else_has_confirmed_it(call, told, folder):
+    words = ("retention", "hold", "place", "H-1", "--person", "lisi", "--why", "法务函 3")
+    call("zhao", *words)
+    (answer,) = told("zhao", "retention", "erase", "lisi", "--why", "申请 7", "--keep")
+    assert (answer["stays"], answer["restricted"], answer["waits"]) == (1, [], [[2, 2]])
+    assert "confirmed by a second person" in answer["letters"]["en"]
+    assert "经复核" in answer["letters"]["zh"]
+    (page,) = told("fu", "archive", "search")
+    assert (len(page["messages"]), page["passed_over"]) == (4, 0)
+    (path,) = (folder / "archive" / "requests").iterdir()
+    confirm = ("retention", "confirm", path.stem[:8], "--why", "已复核")
+    for who, which, words in (
+        ("zhao", confirm, "somebody else has to confirm it"),
+        ("fu", confirm, "may not approve deletions"),
+        ("qian", (*confirm[:3], "--why", ""), "a reason is needed"),
+        ("qian", ("retention", "confirm", "ab", "--why", "x1"), f"these do: {path.stem[:16]}"),
+    ):
+        code, said = call(who, *which)
+        assert (code, words in said) == (EXIT_USAGE, True), said
+    assert told("fu", "archive", "search")[0]["passed_over"] == 0
+    code, said = call("qian", *confirm)
+    assert (code, "1 message only stored from now on" in said) == (EXIT_OK, True)
+    (page,) = told("fu", "archive", "search")
+    assert (len(page["messages"]), page["passed_over"]) == (3, 1)
+    last = [one for one in book(folder) if one["action"] == "processing_restricted"]
+    assert [(one["who"], one["why"]) for one in last] == [("qian", "已复核")]
+    assert last[0]["details"] == {"request": path.stem, "leaves": [[2, 2]], "confirmed": True}
+    assert "these do: -" in call("qian", *confirm)[1]
+    assert "confirmed by a second person" in call("shen", "archive", "custody")[1]
+    said = call("zhao", "retention", "erase", "lisi", "--why", "申请 8", "--keep")[1]
+    assert "1 message that a hold holds stay as they are until somebody else" in said
+    assert "mingjian retention confirm " in said
+
+
 def test_what_may_go_of_a_request_goes_by_a_plan(call, told, folder):
     (answer,) = told("zhao", "retention", "erase", CUSTOMER, "--why", "申请 8", "--keep")
     assert (answer["goes"], answer["stays"]) == (3, 0)
