@@ -15,6 +15,7 @@ from sinks.archive.disposing import disposals_of
 from sinks.archive.due import Source
 from sinks.archive.hold_book import DELETED, FINISHED, deeds
 from sinks.archive.kept import message_of
+from sinks.archive.known_alerts import KnownAlerts
 from sinks.archive.plan_states import PlanState, plan_states
 from sinks.archive.plans import Plans
 from sinks.archive.rows import ArchiveIndex, Row
@@ -65,7 +66,12 @@ def open_kept(settings: Settings, target: Target) -> Kept:
             return None
 
     source = Source(
-        settings.tenant, disposals, book_of(target), opened, departments_of(settings.rules.path)
+        settings.tenant,
+        disposals,
+        book_of(target),
+        opened,
+        departments_of(settings.rules.path),
+        KnownAlerts(target.path),
     )
     return Kept(source, reader, parts.index, disposals)
 

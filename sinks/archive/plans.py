@@ -31,10 +31,12 @@ class PlanDamaged(MingjianError):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What was done by a plan: how many messages went, and which stayed, by the reason."""
+    """What was done by a plan: how many messages went by it, which stayed, by the reason, and which
+    had gone by another plan before."""
 
     deleted: int
     stayed: dict[str, Spans]
+    before: Spans = []
 
     def counts(self) -> dict[str, int]:
         """How many stayed, by the reason."""
