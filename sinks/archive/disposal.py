@@ -48,7 +48,6 @@ from sinks.archive.disposal_remains import (
     forget_hits,
     new_name,
     stone_of,
-    sweep,
     take_back,
 )
 from sinks.archive.hold_book import By, finished, note_end, note_removal
@@ -57,6 +56,7 @@ from sinks.archive.leaves import CUSTODY, OtherLeaf
 from sinks.archive.plans import Plans
 from sinks.archive.resealing import Records, Resealed
 from sinks.archive.rows import Row
+from sinks.archive.sweeping import sweep
 
 MAX_BYTES = 8 * 1024 * 1024  # of the segments that are written anew at once
 MAX_MESSAGES = 5_000

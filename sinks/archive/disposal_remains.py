@@ -9,6 +9,7 @@ is gone, and nothing in between stays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sinks.archive.disposable import Tombstone, digest, spared_leaf, tombstone_leaf, within
@@ -16,11 +17,11 @@ from sinks.archive.disposal_parts import Parts
 from sinks.archive.hit_book import HitBook
 from sinks.archive.hold_book import deeds, removals
 from sinks.archive.leaves import OtherLeaf, other_entry
-from sinks.archive.objects import NoObject, Objects
 from sinks.archive.rows import Row, Stored
 
-_STAMP, _NAME = 13, 30  # characters of a time, and of a name made here
+_STAMP = 13  # characters of a time
 _SHORT = 8
+_COPY = re.compile(r"[0-9]{13}-([0-9a-f]{8})([0-9a-f]{8})")
 
 
 def stone_of(row: Row, plan: str, book: int, at: int) -> Tombstone:
@@ -36,8 +37,9 @@ def new_name(old: str, created_at: int, plan: str) -> str:
 
 def plan_of_copy(name: str) -> str:
     """The first digits of the plan that a segment was written anew by; "" of one that a flush
-    wrote."""
-    return name[_STAMP + 1 : _STAMP + 1 + _SHORT] if len(name) == _NAME else ""
+    wrote, and of what is no segment."""
+    found = _COPY.fullmatch(name)
+    return found[1] if found else ""
 
 
 def enter(parts: Parts, leaves: Sequence[OtherLeaf]) -> None:
@@ -78,32 +80,9 @@ def take_back(parts: Parts, plan: str) -> None:
         enter(parts, [spared_leaf(one) for one in stones if tombstone_leaf(one) in entered])
 
 
-def sweep(parts: Parts) -> None:
-    """Remove segments that a step stored, of whichever plan, and that the index never had: between
-    two steps nobody will. One is kept whose original the index relies on and the storage has lost:
-    the messages may be nowhere else."""
-    names = [name for name in parts.objects.names() if plan_of_copy(name)]
-    copies = [name for name in names if parts.disposals.segment(name) is None]
-    if not copies:
-        return
-    originals = {digest(name.encode())[:_SHORT]: name for name in parts.disposals.segments()}
-    for name in copies:
-        original = originals.get(name[_STAMP + 1 + _SHORT :])
-        if original is None or _there(parts.objects, original):
-            parts.objects.delete(name)
-
-
 def forget_hits(parts: Parts, plan: str, leaves: Sequence[int]) -> None:
     """What alerts named of those that are gone by a plan, also where it stands beside the index."""
     if leaves:
         buried = parts.disposals.buried(min(leaves), max(leaves))
         gone = {(one.time, one.msgid) for one in buried if one.plan == plan}
         HitBook(parts.folder).forget(gone)
-
-
-def _there(objects: Objects, name: str) -> bool:
-    try:
-        objects.get(name, 0, 1)
-    except NoObject:
-        return False
-    return True

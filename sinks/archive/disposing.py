@@ -20,7 +20,7 @@ from sinks.archive.custody import CustodyBook
 from sinks.archive.disposable import DisposableIndex
 from sinks.archive.disposal import carry_out
 from sinks.archive.disposal_parts import NotNow, Parts, Step, waiting
-from sinks.archive.hold_book import APPROVED, approved, deeds
+from sinks.archive.hold_book import APPROVED, approved, deeds, finished
 from sinks.archive.known_alerts import KnownAlerts
 from sinks.archive.plans import Plans
 from sinks.archive.rows import ArchiveIndex
@@ -196,7 +196,7 @@ class Disposing:
         self._over.add(plan)
         self._wrong.pop(plan, None)
         self._lacks.pop(plan, None)
-        done = self._plans.result(plan)
+        done = self._plans.result(plan, finished(deeds(self._book.lines()), plan))
         if done is not None:
             self._log.info(
                 "disposal_done", plan=plan[:16], deleted=done.deleted, stayed=done.counts()

@@ -204,7 +204,7 @@ class Site:
             (one.leaf, one.en)
             for one in check_disposals(
                 ledger=LedgerReader(self.folder / "ledger"), book=self.book, plans=self.plans,
-                index=self.disposals, told=told,
+                index=self.disposals, objects=self.objects, told=told,
             )
         ]  # fmt: skip
 
