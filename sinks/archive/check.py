@@ -110,7 +110,7 @@ def check_archive(
                 yield _blamed(ledger, leaf, wrong)
             yield from segments.faults(mine)
     if disposals is not None and plans is not None:
-        for name in strays(stored, disposals, plans):
+        for name in strays(stored, disposals, plans, ledger):
             yield Fault(-1, name, *WORDS)
     progress(ledger.size, ledger.size)
     told(Sound(messages, segments.seen, ledger.size, buried.count))

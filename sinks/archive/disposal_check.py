@@ -104,7 +104,7 @@ def check_disposals(
     if index is not None:
         yield from _presence(entries, index)
         yield from tombstones_of(index, entries, ledger.size)
-        for name in strays(segments, index, plans):
+        for name in strays(segments, index, plans, ledger):
             yield Contradiction(-1, "", f"segment {name}: {WORDS[0]}", f"分段 {name}：{WORDS[1]}")
     unsigned = sum(line.number not in entries.custody for line in lines)
     gone = {one.plan for one in entries.stones.values() if one.leaf not in entries.there}

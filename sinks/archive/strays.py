@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from sinks.archive.disposable import DisposableIndex
 from sinks.archive.disposal_remains import plan_of_copy
 from sinks.archive.plans import Plans
+from sinks.ledger.reader import LedgerReader
 
 _SEGMENT = re.compile(r"[0-9]{13}-[0-9a-f]{8}([0-9a-f]{8})?")
 WORDS = (
@@ -26,11 +27,20 @@ def segment_names(names: Iterable[str]) -> list[str]:
     return sorted(filter(_SEGMENT.fullmatch, names))
 
 
-def strays(there: Iterable[str], index: DisposableIndex, plans: Plans) -> list[str]:
+def made_at(name: str) -> int:
+    """When a segment was made (UTC ms), by its name; one that was written anew: the first of those
+    that it was made from."""
+    return int(name.partition("-")[0])
+
+
+def strays(
+    there: Iterable[str], index: DisposableIndex, plans: Plans, ledger: LedgerReader
+) -> list[str]:
     """The names of segments that the index has no row of.
 
-    Passed over are those that may be being written now: newer than all that the index has, or of a
-    plan that is not at its end; and those that are to be removed anyway.
+    Passed over are those that may be being written now: newer than the newest head, which is signed
+    between two writes, or of a plan that is not at its end; and those that are to be removed
+    anyway.
 
     Args:
         there: names in the storage, listed before the index is asked.
@@ -40,10 +50,11 @@ def strays(there: Iterable[str], index: DisposableIndex, plans: Plans) -> list[s
     if not found:
         return []
     open_plans = {plan[:8] for plan in plans.ids() if plans.done(plan) is None}
-    newest, discards = max(known, default=""), set(index.discards())
+    signed = max((note.checkpoint.at for note in ledger.notes), default=0)
+    discards = set(index.discards())
     return [
         name
         for name in found
         if name not in discards
-        and (plan_of_copy(name) not in open_plans if plan_of_copy(name) else name < newest)
+        and (copy not in open_plans if (copy := plan_of_copy(name)) else made_at(name) <= signed)
     ]
