@@ -180,11 +180,16 @@ def check(
     desk = desk_of(settings, archive)
     role = desk.allow(CHECK)
     ledger = open_ledger(settings, archive)
-    index = open_kept(settings, archive).disposals
+    kept = open_kept(settings, archive)
     proved: list[Proved] = []
     faults, told = 0, set()
     for fault in check_disposals(
-        ledger=ledger, book=desk.book, plans=plans_of(archive), index=index, told=proved.append
+        ledger=ledger,
+        book=desk.book,
+        plans=plans_of(archive),
+        index=kept.disposals,
+        objects=kept.objects,
+        told=proved.append,
     ):
         faults += 1
         told.add(fault.en)

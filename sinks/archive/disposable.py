@@ -89,6 +89,9 @@ class DisposableIndex(Protocol):
     def segment(self, name: str) -> SegmentRow | None:
         """A segment by its name."""
 
+    def segments(self) -> list[str]:
+        """The names of all segments."""
+
     def alerts_of(self, leaves: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
         """(alert id, rule) of the alerts that name these messages."""
 

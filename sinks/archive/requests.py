@@ -71,7 +71,6 @@ def earlier_requests(
         found: deeds of the custody book.
 
     Raises:
-        MingjianError: a schedule in the book cannot be read.
         OSError: the disk does not answer.
     """
     states = {one.plan: one for one in plan_states(found, plans)}

@@ -187,7 +187,6 @@ def test_every_preset_names_its_law(call):
 COMMANDS = {
     "policies": ("policies",),
     "check a schedule": ("policies", "year.yaml"),
-    "apply": ("policies", "year.yaml", "--apply", "--why", "T-1"),
     "place": ("hold", "place", "H-2", "--room", "wrNONE", "--why", "T-1"),
     "list": ("hold", "list"),
     "lift": ("hold", "lift", "H-2", "--why", "T-1"),
@@ -201,6 +200,7 @@ COMMANDS = {
     "subject": ("subject", CUSTOMER, "--why", "T-1"),
     "export": ("subject", CUSTOMER, "--export", "copy.jsonl", "--why", "T-1"),
     "erase": ("erase", CUSTOMER, "--why", "T-1"),
+    "apply": ("policies", "year.yaml", "--apply", "--why", "T-1"),  # plans are void by it
 }
 SEES = {"policies", "plans", "status", "show"}
 MAY = {
@@ -766,6 +766,45 @@ def test_what_comes_next_is_said_with_the_settings_that_were_given(scheduled, ca
     assert f"`mingjian deliver {config}` deletes" in said
 
 
+@pytest.mark.parametrize("by", ["--alert", "--rule"])
+def test_a_hold_on_an_alert_that_waits_in_the_outputs_keeps_what_it_names(
+    call, told, approved, folder, by
+):
+    """It is read before anything is deleted."""
+    time = json.loads(RECORDS[0])["time"]
+    body = {"alert_id": "ab" * 16, "rule": {"name": "kickback"},
+            "members": [{"msgid": "m0", "time": time}]}  # fmt: skip
+    (folder / "outputs" / "alerts").mkdir()
+    (folder / "outputs" / "alerts" / "part-1").write_text(json.dumps(body) + "\n")
+    named = {"--alert": body["alert_id"], "--rule": "kickback"}[by]
+    said = call("zhao", "retention", "hold", "place", "HA", by, named, "--why", "court")[1]
+    assert ("which the archive has not taken" in said) is (by == "--alert")
+    (state,) = told("zhao", "retention", "plans")
+    assert state["waits_for_alerts"] == ([named] if by == "--alert" else [])
+    assert deliver(folder).why == ""
+    (state,) = told("zhao", "retention", "plans")
+    assert (state["gone"], state["stayed"], state["waits_for_alerts"]) == (2, {"held": 1}, [])
+    assert call("shen", "retention", "check")[0] == EXIT_OK
+    assert call("shen", "archive", "check")[0] == EXIT_OK
+
+
+def test_a_hold_on_an_alert_that_there_is_not_is_told_until_it_is_lifted(
+    call, told, approved, folder
+):
+    which = "cd" * 16
+    call("zhao", "retention", "hold", "place", "HA", "--alert", which, "--why", "court")
+    assert f"has not taken the alert {which} yet" in deliver(folder).why
+    for words in ("plans", "status"):
+        said = call("zhao", "retention", words)[1]
+        assert f"a hold is on the alert {which}, which the archive has not taken" in said
+    (state,) = told("zhao", "retention", "plans")
+    assert (state["gone"], state["waits_for_alerts"]) == (0, [which])
+    call("zhao", "retention", "hold", "lift", "HA", "--why", "mistyped")
+    assert deliver(folder).why == ""
+    (state,) = told("zhao", "retention", "plans")
+    assert (state["state"], state["gone"], state["waits_for_alerts"]) == ("done", 3, [])
+
+
 def test_a_delivery_that_deletes_says_so_and_what_its_counts_are_of(approved, folder):
     def delivered():
         done = subprocess.run(
@@ -778,7 +817,7 @@ def test_a_delivery_that_deletes_says_so_and_what_its_counts_are_of(approved, fo
         return " ".join(done.stdout.split())
 
     said = delivered()
-    assert "archive done 1 4 0" in said  # of these lines of the book four were entered before
+    assert "archive done 4 1 0" in said  # one line a deletion had entered before
     assert "archive: 5 of these are lines of its custody book; what a deletion had entered" in said
     assert "The job writes a record again" not in said  # which is not what happened
     assert f"{approved[:16]} " in said
