@@ -218,7 +218,7 @@ def make(
 
 def at_the_desk(
     settings: Settings, wish: Any, about: str, given: Path | None
-) -> tuple[Any, Callable[..., None]]:
+) -> tuple[Any, Callable[..., Callable[[], None]]]:
     """The wish with its reason as it is kept and the head that was given out, whose file is read
     only for who may export; and what writes the export into the custody book before there is a
     file. Without an archive there is no book.
