@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -24,10 +25,21 @@ class Contradiction(NamedTuple):
 def tombstones_of(index: DisposableIndex, entries: Entries, size: int) -> Iterator[Contradiction]:
     """What is wrong with them, up to the ledger's entry `size`. One that no signed head covers yet
     is wrong only where its message is there."""
+    leaves = sorted(entries.stones)
     for first in range(0, size, _WINDOW):
         last = min(first + _WINDOW, size) - 1
         there: set[int] | None = None
-        for shown in index.buried(first, last):
+        of_index = index.buried(first, last)
+        left = {one.leaf for one in of_index} | entries.there
+        for leaf in leaves[bisect_left(leaves, first) : bisect_right(leaves, last)]:
+            if leaf not in left:
+                yield Contradiction(
+                    leaf,
+                    entries.stones[leaf].plan,
+                    "it is gone, and the index has lost its tombstone",
+                    "该消息已删除，而索引中的墓碑已丢失",
+                )
+        for shown in of_index:
             stone = entries.stones.get(shown.leaf)
             if stone is not None and tombstone_leaf(shown).sm3 != stone.sm3:
                 yield Contradiction(

@@ -312,10 +312,11 @@ def test_a_plan_whose_file_is_gone_is_told(tmp_path, monkeypatch):
     [
         ("UPDATE tombstones SET at = 1 WHERE leaf = 0", 0, "another tombstone of it"),
         ("UPDATE tombstones SET book = 2 WHERE leaf = 0", 0, "another tombstone of it"),
+        ("DELETE FROM tombstones WHERE leaf = 0", 0, "the index has lost its tombstone"),
         ("INSERT INTO tombstones SELECT 3, 'm3', 3, time, sm3, plan, book, at FROM tombstones"
          " WHERE leaf = 0", 3, "the ledger has none, and it is there"),
     ],
-    ids=["at", "book", "extra"],
+    ids=["at", "book", "lost", "extra"],
 )  # fmt: skip
 def test_a_tombstone_of_the_index_that_was_altered_is_named_by_both_checks(
     site, change, leaf, words
