@@ -31,6 +31,7 @@ from sinks.archive.media_rows import FILE as MEDIA_FILE
 from sinks.archive.objects import Objects
 from sinks.archive.rows import ArchiveIndex, Stored
 from sinks.archive.sqlite_index import SqliteIndex
+from sinks.archive.sweeping import Leftovers
 from sinks.archive.terms import Terms, search_key
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.ledger.checkpoint import HeadSigner
@@ -247,6 +248,8 @@ class ArchiveSink:
             raise self._busy(error) from None
         self._failed = False
         self._since = self._clock()
+        if done.new or done.known:
+            self._leftovers.look()
         return WriteResult(done.new, done.known)
 
     def _dispose(self) -> None:
@@ -314,6 +317,7 @@ class ArchiveSink:
 
     def _opened_ledger(self) -> Ledger:
         index = self._opened_index()
+        self._leftovers = Leftovers(self._parts)  # whatever was cut short
         try:
             return Ledger(
                 self._path / LEDGER_FOLDER,

@@ -9,6 +9,10 @@ was deleted, or is found where the index says, and opens. Else it stays, and the
 from __future__ import annotations
 
 import hashlib
+import sqlite3
+from collections.abc import Callable
+
+import structlog
 
 from rules.errors import MingjianError
 from sinks.archive.disposal_parts import Parts
@@ -19,17 +23,50 @@ from sinks.archive.search import leaf_by_id
 from sinks.archive.segment import open_all
 from sinks.archive.strays import segment_names
 
+log = structlog.get_logger("deliver")
+_TRIES = (
+    5  # flushes: what one that was killed had taken is in the first of the next, or few of them
+)
 
-def sweep(parts: Parts) -> None:
-    """Remove them. Between two steps, when all that was stored is in the index.
+
+def sweep(parts: Parts) -> bool:
+    """Remove them. Between two steps, when all that was stored is in the index. False when one has
+    to stay.
 
     Raises:
         OSError: the storage does not answer.
     """
     known, elsewhere = set(parts.disposals.segments()), _Elsewhere(parts)
-    for name in segment_names(parts.objects.names()):
-        if name not in known and elsewhere.has_all_of(name):
+    found = [name for name in segment_names(parts.objects.names()) if name not in known]
+    for name in found:
+        if elsewhere.has_all_of(name):
             parts.objects.delete(name)
+            found = [one for one in found if one != name]
+    return not found
+
+
+class Leftovers:
+    """Segments of flushes of earlier processes that were killed: removed as soon as what they hold
+    was stored again, or every check would name them.
+
+    Args:
+        open_parts: gives the archive's parts as they are open now.
+    """
+
+    def __init__(self, open_parts: Callable[[], Parts]) -> None:
+        self._open_parts, self._tries = open_parts, _TRIES
+
+    def look(self) -> None:
+        """After a flush. What fails is tried by the next process: what was stored is stored."""
+        if not self._tries:
+            return
+        self._tries -= 1
+        try:
+            if sweep(self._open_parts()):
+                self._tries = 0
+        except (MingjianError, OSError, sqlite3.Error) as error:
+            log.warning("leftovers_not_removed", kind=type(error).__name__)
+            self._tries = 0
 
 
 class _Elsewhere:
