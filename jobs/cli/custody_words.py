@@ -19,6 +19,7 @@ from jobs.cli.words import message_type, plural, visible
 from reports.masking import mask_numbers
 from rules.retention.holds import HoldScope
 from sinks.archive.custody import Deed, named_leaves
+from sinks.archive.disposable import counted
 from sinks.archive.renewed_book import RENEWED
 
 ACTIONS = {
@@ -146,7 +147,7 @@ def _messages(details: dict[str, Any]) -> list[str]:
         return []
     try:
         found = list(named_leaves(details))
-        count = sum(last - first + 1 for first, last in found)
+        count = counted(found)
     except (TypeError, ValueError):
         return []
     told = [f"#{first}" if first == last else f"#{first}–#{last}" for first, last in found]

@@ -21,6 +21,7 @@ from jobs.cli.app import (
 from jobs.cli.archive_options import TargetOption, WhyOption
 from jobs.cli.retention_text import SHORT
 from jobs.cli.words import plural
+from sinks.archive.disposable import counted
 from sinks.archive.subjects import confirm as confirmed_by
 
 RequestArgument = Annotated[
@@ -56,7 +57,7 @@ def confirm(
     by = desk.by(DISPOSE, why, request=which[:64])
     with desk.writing():
         line = confirmed_by(desk.book, which, by)
-    count = sum(last - first + 1 for first, last in line.deed.details["leaves"])
+    count = counted(line.deed.details["leaves"])
     out.print(
         say(f"[green]✓[/] {plural(count, 'message')} only stored from now on",
             f"[green]✓[/] {count:,} 条消息自此只存储，不作他用"),

@@ -40,7 +40,7 @@ from jobs.cli.words import message_type, plural, visible
 from jobs.retention import Kept, open_kept, plans_of
 from rules.errors import EXIT_FINDINGS
 from rules.retention.holds import Hold, in_force, replay
-from sinks.archive.disposable import digest, encode
+from sinks.archive.disposable import counted, digest, encode
 from sinks.archive.hold_book import deeds
 from sinks.archive.letters import access_letter, erasure_letter
 from sinks.archive.requests import Earlier, earlier_requests
@@ -222,7 +222,7 @@ def erase(
     print_letter(letters)
     if plan:
         print_next(plan)
-    waits = sum(last - first + 1 for first, last in told["waits"])
+    waits = counted(told["waits"])
     if keep and (at_once := told["stays"] - waits):
         out.print(
             say(f"{plural(at_once, 'message')} that {_stays(at_once)} only stored from now on",

@@ -170,6 +170,11 @@ def _first(span: tuple[int, int]) -> int:
     return span[0]
 
 
+def counted(found: Iterable[Sequence[int]]) -> int:
+    """How many numbers are in spans."""
+    return sum(last - first + 1 for first, last in found)
+
+
 def within(found: Iterable[Sequence[int]]) -> Iterator[int]:
     """The numbers of spans."""
     for first, last in found:

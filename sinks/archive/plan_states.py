@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.retention.holds import Deed
-from sinks.archive.disposable import within
+from sinks.archive.disposable import counted, within
 from sinks.archive.hold_book import PLANNED, approved, finished, removals, superseded
 from sinks.archive.plans import Plans
 from sinks.id_prefix import LISTED, distinct
@@ -122,7 +122,7 @@ def _state(found: Sequence[Deed], made: int, plan: str, plans: Plans) -> PlanSta
             state=STALE if _VOID in stayed else DONE,
             gone=result.deleted,
             stayed=stayed,
-            before=sum(1 for _ in within(result.before)),
+            before=counted(result.before),
         )
     try:
         book = plans.read(plan).book

@@ -14,7 +14,7 @@ import msgspec
 
 from rules.errors import MingjianError
 from rules.retention.holds import Deed
-from sinks.archive.disposable import DisposableIndex, Spans, Tombstone, digest, spans
+from sinks.archive.disposable import DisposableIndex, Spans, Tombstone, counted, digest, spans
 from sinks.archive.hold_book import approved
 from sinks.archive.plan_states import PlanState, plan_states
 from sinks.archive.plans import Plans
@@ -53,7 +53,7 @@ class Earlier(NamedTuple):
 
     def gone(self) -> int:
         """How many were deleted."""
-        return sum(last - first + 1 for first, last in self.deleted)
+        return counted(self.deleted)
 
 
 def earlier_requests(

@@ -24,9 +24,7 @@ from sinks.archive.segment import open_all
 from sinks.archive.strays import segment_names
 
 log = structlog.get_logger("deliver")
-_TRIES = (
-    5  # flushes: what one that was killed had taken is in the first of the next, or few of them
-)
+_TRIES = 5  # flushes: in the first of them, or few, is what one that was killed had taken
 
 
 def sweep(parts: Parts) -> bool:
@@ -37,12 +35,15 @@ def sweep(parts: Parts) -> bool:
         OSError: the storage does not answer.
     """
     known, elsewhere = set(parts.disposals.segments()), _Elsewhere(parts)
-    found = [name for name in segment_names(parts.objects.names()) if name not in known]
-    for name in found:
+    done = True
+    for name in segment_names(parts.objects.names()):
+        if name in known:
+            continue
         if elsewhere.has_all_of(name):
             parts.objects.delete(name)
-            found = [one for one in found if one != name]
-    return not found
+        else:
+            done = False
+    return done
 
 
 class Leftovers:
