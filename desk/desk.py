@@ -26,6 +26,7 @@ SEARCHED, SAW, UNMASKED, EXPORTED = "searched", "saw", "unmasked", "exported"
 PUBLISHED = "published_rules"
 SAW_ALERTS, TESTED = "saw_alerts", "tested_channels"
 REFUSED, READ_BOOK, EXPORTED_BOOK = "refused", "read_custody", "exported_custody"
+NOT_EXPORTED = "not_exported"  # what an earlier line says was taken was not, as its place failed
 READ_HOLDS, LOOKED_UP = "read_holds", "looked_up_person"
 CHECKED, ROTATED, RESEALED = "checked", "rotated_keys", "changed_passphrase"
 MENDED, SET_ACCESS = "mended_heads", "set_access"
@@ -131,6 +132,13 @@ class Desk:
             MingjianError: it cannot be written, so the deed must not be done.
         """
         return self._write(action, role, why, details)
+
+    def not_taken(self, line: Line) -> None:
+        """Write into the book that what this line says was taken out was not: it could not be
+        written. Where that cannot be noted either, the line stands alone."""
+        deed = line.deed
+        with suppress(MingjianError):
+            self._write(NOT_EXPORTED, deed.role, deed.why, {"of_line": line.number})
 
     def search(self, query: Query, limit: int, before: int | None = None, why: str = "") -> Page:
         """Find messages, the last archived first, masked. Those that may only be stored (art. 47)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from desk import roles
 from desk.desk import EXPORTED, SAW, Desk
 from desk.roles import reason_given
+from desk.written_files import Place, begun
 from reports.masking import mask_numbers
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.plural import plural
 from rules.sent_files import SentFile, sent_files
+from sinks.archive.custody import Line
 from sinks.archive.media import Digests, MediaDamaged, MediaStore
 from sinks.archive.media_book import MediaBook
 from sinks.archive.media_rows import LOST, REFUSED, REMOVED, STORED, MediaRow
 from sinks.archive.search import Found
-from sinks.whole_file import sync
 
 UNKNOWN = "unknown"  # state of a file nobody has looked for yet
 
@@ -78,10 +75,10 @@ class MediaDesk:
         self._desk.note(SAW, role, " ".join(why.split()), **_which(found), files=len(files))
         return [self._told(number, one) for number, one in enumerate(files, 1)]
 
-    def export(self, which: str, number: int, path: Path, why: str) -> Exported:
-        """Write a file of a message to `path` (0600), whole or not at all. It is opened and
-        compared with its digest first, then it is written down who took it and why, and only then
-        is any of it on the disk in the clear.
+    def export(self, which: str, number: int, place: Place, why: str) -> Exported:
+        """Write a file of a message (0600), whole or not at all. It is opened and compared with its
+        digest first, then it is written down who took it and why, and only then is any of it on
+        the disk in the clear; where it cannot be written then, that is written down too.
 
         Args:
             number: which of the message's files, from 1; 0: the only one.
@@ -95,39 +92,24 @@ class MediaDesk:
         reason = reason_given(why, roles.EXPORT)
         found = self._desk.find(which)
         number, row = self._stored(found, number)
-        if path.exists():
-            raise _not_there(path, "there is something already", "该位置已有文件")
         content = Digests(row.size, row.sm3, row.sha256)
-        self._compare(row, self._store.digests(row.object), content)
-        self._desk.note(
-            EXPORTED, role, reason, **_which(found), file=number, object=row.object,
-            size=row.size, file_sm3=row.sm3, file_sha256=row.sha256,
-        )  # fmt: skip
+        line: Line | None = None
         try:
-            self._write(row, content, path)
-        except OSError as error:
-            words = error.strerror or str(error)
-            raise _not_there(path, words, words) from None
+            with begun(place) as file:
+                self._compare(row, self._store.digests(row.object), content)
+                line = self._desk.note(
+                    EXPORTED, role, reason, **_which(found), file=number, object=row.object,
+                    size=row.size, file_sm3=row.sm3, file_sha256=row.sha256,
+                )  # fmt: skip
+                self._compare(row, self._store.digests(row.object, file.write), content)
+        except BaseException:
+            if line:
+                self._desk.not_taken(line)
+            raise
         return Exported(
-            leaf=found.row.leaf, msgid=found.row.msgid, number=number, path=str(path),
+            leaf=found.row.leaf, msgid=found.row.msgid, number=number, path=str(place.path),
             size=row.size, sm3=row.sm3, sha256=row.sha256,
         )  # fmt: skip
-
-    def _write(self, row: MediaRow, content: Digests, path: Path) -> None:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")  # 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                self._compare(row, self._copied(row, file), content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, path)
-        except BaseException:
-            os.unlink(draft)
-            raise
-        sync(path.parent)
-
-    def _copied(self, row: MediaRow, file: BinaryIO) -> Digests:
-        return self._store.digests(row.object, file.write)
 
     @staticmethod
     def _compare(row: MediaRow, found: Digests, content: Digests) -> None:
@@ -226,15 +208,6 @@ _MEND = {
 def _utc(at: int) -> str:
     seconds, _ = divmod(at, 1000)
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _not_there(path: Path, en: str, zh: str) -> MingjianError:
-    return _usage(
-        f"{path} cannot be written: {en}",
-        f"{path} 无法写入：{zh}",
-        "name a file that is not there yet, in a folder that is",
-        "请给出已有目录中尚不存在的文件名",
-    )
 
 
 def _usage(en: str, zh: str, fix_en: str = "", fix_zh: str = "") -> MingjianError:

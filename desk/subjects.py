@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from desk.desk import EXPORTED, Desk
-from desk.written_files import write_noted
+from desk.written_files import Place, write_noted
 from sinks.archive.disposable import Spans, digest, encode, spans
 from sinks.archive.hold_book import By, note, note_plan
 from sinks.archive.plans import Plans
 from sinks.archive.requests import FOLDER as REQUESTS
 from sinks.archive.rows import Row
-from sinks.archive.subjects import Erasure, restrict
+from sinks.archive.subjects import Erasure, note_answer, restrict
 from sinks.whole_file import write_whole
 
 
@@ -28,12 +29,13 @@ class Copied(NamedTuple):
     sm3: str
 
 
-def export(desk: Desk, by: By, records: Iterable[tuple[Row, bytes | None]], path: Path) -> Copied:
-    """Write records to `path`, one line of JSON each with the SM3 of the record, for its owner
-    alone (0600). That it was exported is in the custody book before the file has its name.
+def export(desk: Desk, by: By, records: Iterable[tuple[Row, bytes | None]], place: Place) -> Copied:
+    """Write records to a file, one line of JSON each with the SM3 of the record, for its owner
+    alone (0600). That it was exported is in the custody book before any of it is on the disk; where
+    it cannot be written then, the next line says so.
 
     Raises:
-        MingjianError: there is such a file, it cannot be written, or the book cannot.
+        MingjianError: see `write_noted`; or the book cannot be written.
     """
     leaves: list[int] = []
     damaged: list[int] = []
@@ -45,11 +47,12 @@ def export(desk: Desk, by: By, records: Iterable[tuple[Row, bytes | None]], path
                 damaged.append(row.leaf)
             yield _line(row, raw)
 
-    def noted(sm3: str) -> None:
+    def noted(sm3: str) -> Callable[[], None]:
         with desk.writing():
-            note(desk.book, EXPORTED, by, {"leaves": spans(leaves), "file_sm3": sm3})
+            told = {"leaves": spans(leaves), "file_sm3": sm3}
+            return partial(desk.not_taken, note(desk.book, EXPORTED, by, told))
 
-    sm3 = write_noted(path, lines(), noted)
+    sm3 = write_noted(place, lines(), noted)
     return Copied(len(leaves), len(damaged), sm3)
 
 
@@ -65,6 +68,7 @@ def keep_erasure(desk: Desk, by: By, answer: Erasure, folder: Path) -> str:
     told = encode(answer.stays)
     write_whole(folder / REQUESTS / f"{digest(told)}.json", told, mode=0o400)
     with desk.writing():
+        note_answer(desk.book, answer, by)
         if answer.stays["restricted"]:
             restrict(desk.book, answer.stays, by)
         if answer.plan.messages:

@@ -19,12 +19,20 @@ from jobs.archive import (
     written_archive,
 )
 from jobs.clock import now_ms
-from jobs.packs import Made, Ready, Wish, alerts_between, nothing_before, taken_in
+from jobs.packs import (
+    Before,
+    Made,
+    Ready,
+    Wish,
+    alerts_between,
+    nothing_before,
+    save_noted,
+    taken_in,
+)
 from jobs.rules_now import rules_now
 from jobs.stamping import stamp_newest
 from reports.case import MONTH, Bundle, Subject
 from reports.month import Heads, MonthFacts, month_pack
-from reports.pack import save
 from reports.rule_titles import CLASSES
 from reports.signing import PASSPHRASE_VARIABLE, Signer
 from reports.standalone.figures import month_of
@@ -66,6 +74,8 @@ DEEDS = {
     "disposal_approved": ("approved a deletion", "批准删除"),
     "messages_deleted": ("deleted messages by a plan", "按计划删除消息"),
     "disposal_finished": ("finished a deletion", "完成删除"),
+    "answered_request": ("answered requests for erasure", "答复删除请求"),
+    "not_exported": ("could not write what was exported", "导出未能写成"),
     "processing_restricted": ("restricted messages to storage", "限制为只存储"),
     "hold_placed": ("placed a legal hold", "设置法律保全"),
     "hold_lifted": ("lifted a legal hold", "解除法律保全"),
@@ -76,7 +86,7 @@ def make_month(
     settings: Settings,
     month: str,
     wish: Wish,
-    before_saving: Callable[[Ready], None] = nothing_before,
+    before_saving: Before = nothing_before,
 ) -> Made:
     """Build and store the report of a month.
 
@@ -114,8 +124,8 @@ def make_month(
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
     pack = month_pack(facts, signer, anchors, taken_in(wish.folder))
     bundle = Bundle(facts.request, subject, (), (), (), (), {})
-    before_saving(Ready(bundle, pack, []))
-    packed, pdf = save(pack, wish.folder)
+    undo = before_saving(Ready(bundle, pack, []))
+    packed, pdf = save_noted(undo, pack, wish.folder)
     return Made(
         pack.name, pack.case, packed, pdf, None, signer.fingerprint, pack.manifest_sm3,
         len(alerts), {},

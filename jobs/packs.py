@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from config.settings import Settings
+from desk.written_files import nothing
 from jobs.account import account
 from jobs.archive import written_archive
 from jobs.clock import now_ms
@@ -108,8 +109,23 @@ class Ready(NamedTuple):
     stored_only: list[int]
 
 
-def nothing_before(ready: Ready) -> None:
+# what is done before a pack is written: gives what is done when it cannot be all the same
+Before = Callable[[Ready], Callable[[], None]]
+
+
+def nothing_before(ready: Ready) -> Callable[[], None]:
     """Nothing is to be done before a pack is written."""
+    return nothing
+
+
+def save_noted(undo: Callable[[], None], pack: Pack, folder: str | Path, **more: bytes) -> Any:
+    """Write a pack that stands in the book already, see `reports.pack.save`; where that fails,
+    `undo` says so."""
+    try:
+        return save(pack, folder, **more)
+    except BaseException:
+        undo()
+        raise
 
 
 def make_pack(
@@ -118,7 +134,7 @@ def make_pack(
     wish: Wish,
     *,
     alerts: Sequence[str] = (),
-    before_saving: Callable[[Ready], None] = nothing_before,
+    before_saving: Before = nothing_before,
 ) -> Made:
     """Build and store a pack.
 
@@ -166,13 +182,13 @@ def make_pack(
     signer = Signer.from_dir(settings.keys_dir, os.environ.get(PASSPHRASE_VARIABLE, ""))
     pack = build_pack(bundle, signer, taken_in(wish.folder))
     leaves = bundle.ledger.leaves.values() if bundle.ledger else ()
-    before_saving(Ready(bundle, pack, sorted(set(leaves) & set(sources.stored_only))))
+    undo = before_saving(Ready(bundle, pack, sorted(set(leaves) & set(sources.stored_only))))
     sealed = {}
     if pack.openings:
         text = sealer.seal(pack.openings, binding(settings.tenant, pack.manifest_sm3))
         # by the pack it opens: another pack of the same alert must not take its place
         sealed[openings_of(pack.manifest_sm3)] = text.encode()
-    packed, pdf = save(pack, wish.folder, **sealed)
+    packed, pdf = save_noted(undo, pack, wish.folder, **sealed)
     source = bundle.completeness["source"]
     return Made(
         pack.name,

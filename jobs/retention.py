@@ -15,6 +15,8 @@ from sinks.archive.disposing import disposals_of
 from sinks.archive.due import Source
 from sinks.archive.hold_book import DELETED, FINISHED, deeds
 from sinks.archive.kept import message_of
+from sinks.archive.known_alerts import KnownAlerts
+from sinks.archive.objects import Objects
 from sinks.archive.plan_states import PlanState, plan_states
 from sinks.archive.plans import Plans
 from sinks.archive.rows import ArchiveIndex, Row
@@ -27,13 +29,14 @@ from sinks.ledger.heads import ever_signed
 
 @dataclass(frozen=True)
 class Kept:
-    """An archive as retention sees it: where plans are made from, its reader, its index, and what
-    was deleted."""
+    """An archive as retention sees it: where plans are made from, its reader, its index, what was
+    deleted, and where segments are."""
 
     source: Source
     reader: ArchiveReader
     index: ArchiveIndex
     disposals: DisposableIndex
+    objects: Objects
 
 
 def plans_of(target: Target) -> Plans:
@@ -65,9 +68,14 @@ def open_kept(settings: Settings, target: Target) -> Kept:
             return None
 
     source = Source(
-        settings.tenant, disposals, book_of(target), opened, departments_of(settings.rules.path)
+        settings.tenant,
+        disposals,
+        book_of(target),
+        opened,
+        departments_of(settings.rules.path),
+        KnownAlerts(target.path),
     )
-    return Kept(source, reader, parts.index, disposals)
+    return Kept(source, reader, parts.index, disposals, parts.objects)
 
 
 def open_to_count(settings: Settings, target: Target) -> Kept | MingjianError:

@@ -12,7 +12,7 @@ from reports.media import LEFT_OUT, STORED, MediaFile
 
 _INCLUSION, _TIMESTAMP, _MEDIA, _REDACTED = "ledger_inclusion", "timestamp", "media", "redaction"
 _HANDLING, _NO_HANDLING = "handling", "handling_left_out"
-_PERIOD, _COUNTED = "period", "period.counted"
+_PERIOD, _COUNTED, _LEFT_OUT = "period", "period.counted", "left_out"
 
 
 def statement(
@@ -90,7 +90,7 @@ def not_covered(
     if not redacted:
         shown |= {_REDACTED, _NO_HANDLING}
     if subject.kind != PERSON:
-        shown |= {_PERIOD, _COUNTED}
+        shown |= {_PERIOD, _COUNTED, _LEFT_OUT}
     return [
         {"id": key.split(".")[0], "en": en, "zh": zh}
         for key, en, zh in _NOT_COVERED
@@ -180,6 +180,12 @@ _NOT_COVERED = (
         " not in it.",
         "期间内的消息以归档所存为准：未进入存档的不在包内；"
         "已删除的依留存的删除计划与墓碑计数，不在包内。",
+    ),
+    (
+        _LEFT_OUT,
+        "Each message of a person's period is shown to be of this person and this period; that none"
+        " was left out shows only against the archive and its whole ledger.",
+        "期间内的每条消息均可核对属于此人、此期间；是否有消息未列入，须与归档及整本账本核对。",
     ),
     (
         "lexicons",

@@ -53,6 +53,24 @@ class Ticks(Protocol):
         """What is left to be done at another time, for people; "" when nothing is."""
 
 
+class Reading(Protocol):
+    """Who reads the outputs for a sink."""
+
+    def ends(self, kind: str) -> dict[str, int]:
+        """The positions behind all that there is now of a kind of outputs. Raises NoAnswer."""
+
+    def passed(self, ends: Mapping[str, int]) -> bool:
+        """Whether all in front of these positions was given to the sink. Raises NoAnswer."""
+
+
+@runtime_checkable
+class HearsReading(Protocol):
+    """A sink that does some things only when it has taken what was there before."""
+
+    def hear(self, reading: Reading) -> None:
+        """Who reads for it; told once, before the first record."""
+
+
 @runtime_checkable
 class TellsDamage(Protocol):
     """A sink that goes on beside something that is damaged."""

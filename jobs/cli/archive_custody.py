@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 
 from desk.desk import EXPORTED_BOOK, UNMASKED, Desk
 from desk.roles import READ_CUSTODY, reason_given
-from desk.written_files import write_noted
+from desk.written_files import Place, place_for, write_noted
 from jobs.archive import archive_target, desk_of, open_index
 from jobs.cli.alert_list import milliseconds, when
 from jobs.cli.app import (
@@ -117,7 +118,7 @@ def custody(
         if _fits(line, who, action, wanted_message, first, last)
     )
     if file is not None:
-        count = _copied(desk, wanted, file, role, reason, asked)
+        count = _copied(desk, wanted, place_for(settings, file), role, reason, asked)
         if output is Output.json:
             emit({"out": str(file), "lines": count})
         else:
@@ -228,7 +229,7 @@ def _told(line: Line, *, entered: bool) -> dict[str, Any]:
 def _copied(
     desk: Desk,
     wanted: Iterable[tuple[Line, bool]],
-    file: Path,
+    place: Place,
     role: str,
     why: str,
     asked: dict[str, Any],
@@ -242,10 +243,11 @@ def _copied(
             count += 1
             yield json.dumps(_told(line, entered=entered), ensure_ascii=False).encode()
 
-    def noted(sm3: str) -> None:
-        desk.note(EXPORTED_BOOK, role, why, lines=count, file_sm3=sm3, **asked)
+    def noted(sm3: str) -> Callable[[], None]:
+        line = desk.note(EXPORTED_BOOK, role, why, lines=count, file_sm3=sm3, **asked)
+        return partial(desk.not_taken, line)
 
-    write_noted(file, lines(), noted)
+    write_noted(place, lines(), noted)
     return count
 
 

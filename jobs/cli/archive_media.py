@@ -12,6 +12,7 @@ import typer
 from rich.text import Text
 
 from desk.media import UNKNOWN, Exported, Known, MediaDesk
+from desk.written_files import place_for
 from jobs.archive import archive_target, desk_of, open_parts
 from jobs.cli.alert_list import when
 from jobs.cli.app import (
@@ -93,7 +94,7 @@ def media(
             if target_file is None:
                 _list(at.known(which, why), output)
             else:
-                _told(at.export(which, number, target_file, why), output)
+                _told(at.export(which, number, place_for(settings, target_file), why), output)
     except (OSError, sqlite3.Error) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise MingjianError(

@@ -39,6 +39,7 @@ from jobs.clock import now_ms
 from jobs.ledger_signer import note_signer
 from rules.errors import MingjianError
 from sinks.archive.custody import BookDamaged
+from sinks.archive.disposable import counted
 from sinks.archive.hold_book import By
 from sinks.archive.renewed_book import Told, lost_of
 from sinks.archive.renewing import renew
@@ -132,7 +133,7 @@ def _allowed(desk: Desk) -> str:
 
 
 def _print(number: int, told: Told, lost: list[tuple[int, int]]) -> None:
-    count = sum(last - first + 1 for first, last in lost)
+    count = counted(lost)
     which = ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in lost)
     out.print(
         say(

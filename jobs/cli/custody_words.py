@@ -19,6 +19,7 @@ from jobs.cli.words import message_type, plural, visible
 from reports.masking import mask_numbers
 from rules.retention.holds import HoldScope
 from sinks.archive.custody import Deed, named_leaves
+from sinks.archive.disposable import counted
 from sinks.archive.renewed_book import RENEWED
 
 ACTIONS = {
@@ -31,6 +32,7 @@ ACTIONS = {
     "tested_channels": ("tested channels", "测试通知渠道"),
     "published_rules": ("published rules", "发布规则"),
     "read_custody": ("read the custody book", "查阅保管记录"),
+    "not_exported": ("could not write what was exported", "导出未能写成"),
     "exported_custody": ("exported the custody book", "导出保管记录"),
     "checked": ("checked", "核查"),
     "rotated_keys": ("rotated keys", "轮换密钥"),
@@ -49,6 +51,7 @@ ACTIONS = {
     "messages_deleted": ("deleted messages", "删除消息"),
     "disposal_finished": ("finished a deletion", "完成删除计划"),
     "looked_up_person": ("looked up a person", "查询个人"),
+    "answered_request": ("answered a request for erasure", "答复删除请求"),
     "processing_restricted": ("restricted to storage", "限制为只存储"),
 }
 _PACKS = {
@@ -144,7 +147,7 @@ def _messages(details: dict[str, Any]) -> list[str]:
         return []
     try:
         found = list(named_leaves(details))
-        count = sum(last - first + 1 for first, last in found)
+        count = counted(found)
     except (TypeError, ValueError):
         return []
     told = [f"#{first}" if first == last else f"#{first}–#{last}" for first, last in found]
@@ -277,6 +280,7 @@ _TOLD: dict[str, Callable[[Any], str]] = {
                                     f"已按计划 {value[:SHORT]} 删除"),
     "restricted": lambda _value: say("stored only (PIPL art. 47)",
                                      "只可存储（个人信息保护法第四十七条）"),
+    "confirmed": lambda _value: say("confirmed by a second person", "经第二人确认"),
     "forced": lambda _value: say("in spite of findings", "不顾检查结果"),
     "before": _label("further back than", "早于"),
     "after": _label("behind line", "行号大于"),
@@ -284,6 +288,7 @@ _TOLD: dict[str, Callable[[Any], str]] = {
     "by": _label("by", "署名"),
     "who": _label("of the account", "账号"),
     "action": _label("of the kind", "类别"),
+    "of_line": _label("of line", "第几行"),
     "of_message": lambda value: say("about message ", "涉及消息 ") + message_words(value),
     "people": _people,
     "counted": lambda _value: say("counted the words that were hit", "统计命中的词"),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from config.settings import Settings
+from desk.written_files import write_new
 from jobs.archive import archive_target, ledger_folder, open_ledger
 from jobs.cli.alert_list import when
 from jobs.cli.app import (
@@ -25,7 +26,6 @@ from jobs.cli.archive_options import TargetOption
 from jobs.cli.words import plural
 from jobs.clock import now_ms
 from jobs.given_file import given_file
-from jobs.handed_file import write_new
 from jobs.stamping import stamp_newest
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
 from sinks.ledger.checkpoint import Note, read_note

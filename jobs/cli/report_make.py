@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ import typer
 from config.settings import Settings
 from desk.desk import EXPORTED
 from desk.roles import EXPORT, SEE_RESTRICTED, UNMASK, reason_given
+from desk.written_files import folder_for_packs
 from jobs.alert_desk import must_be_allowed
 from jobs.archive import desk_of, written_archive
 from jobs.cli.alert_list import milliseconds
@@ -184,7 +186,7 @@ def wish_of(
             "请去掉 --unmask 或 --redact",
         )
     return Wish(
-        folder=folder or Path(settings.data_dir) / "packs",
+        folder=folder_for_packs(settings, folder),
         reason=printable(" ".join(reason.split())),
         created_at=int(time.time() * 1000),
         created_by=printable(created_by),
@@ -216,7 +218,7 @@ def make(
 
 def at_the_desk(
     settings: Settings, wish: Any, about: str, given: Path | None
-) -> tuple[Any, Callable[..., None]]:
+) -> tuple[Any, Callable[..., Callable[[], None]]]:
     """The wish with its reason as it is kept and the head that was given out, whose file is read
     only for who may export; and what writes the export into the custody book before there is a
     file. Without an archive there is no book.
@@ -236,7 +238,7 @@ def at_the_desk(
         role = desk.allow(UNMASK, about=about)
     reason = reason_given(wish.reason, UNMASK if wish.unmask else EXPORT, "--reason")
 
-    def note(ready: Any) -> None:
+    def note(ready: Any) -> Callable[[], None]:
         acting, why = role, reason
         bundle, pack = ready.bundle, ready.pack
         details: dict[str, Any] = {}
@@ -245,11 +247,12 @@ def at_the_desk(
             why = reason_given(reason, SEE_RESTRICTED, "--reason")
             details["restricted"] = ready.stored_only
         leaves = sorted(bundle.ledger.leaves.values()) if bundle.ledger else []
-        desk.note(
+        line = desk.note(
             EXPORTED, acting, why, pack=pack.name, kind=bundle.subject.kind,
             records=len(bundle.items), leaves=leaves, manifest_sm3=pack.manifest_sm3,
             unmasked=wish.unmask, redacted=sorted(bundle.request.redact), **details,
         )  # fmt: skip
+        return partial(desk.not_taken, line)
 
     return replace(wish, reason=reason, given=_head_in(given)), note
 

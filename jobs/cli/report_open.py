@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,7 @@ from rich.text import Text
 
 from desk.desk import UNMASKED
 from desk.roles import UNMASK, reason_given
-from desk.written_files import write_noted
+from desk.written_files import nothing, place_for, write_noted
 from jobs.alert_desk import must_be_allowed
 from jobs.archive import desk_of, written_archive
 from jobs.cli.app import (
@@ -75,14 +77,16 @@ def open_pack(
     reason = reason_given(reason, UNMASK, "--reason")
     found = opened(settings, path, records)
 
-    def note(_: str) -> None:
-        if desk is not None:
-            desk.note(
-                UNMASKED, role, reason, pack=path.stem, manifest_sm3=found.manifest_sm3,
-                records=found.records, holes=found.holes,
-            )  # fmt: skip
+    def note(_: str) -> Callable[[], None]:
+        if desk is None:
+            return nothing
+        line = desk.note(
+            UNMASKED, role, reason, pack=path.stem, manifest_sm3=found.manifest_sm3,
+            records=found.records, holes=found.holes,
+        )  # fmt: skip
+        return partial(desk.not_taken, line)
 
-    write_noted(target, [found.data], note)
+    write_noted(place_for(settings, target), [found.data], note)
     if output is Output.json:
         emit({"out": str(target), "records": found.records, "holes": found.holes})
         return

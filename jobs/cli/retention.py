@@ -12,7 +12,13 @@ from config.settings import Settings, Target
 from desk.desk import CHECKED
 from desk.roles import CHECK, RETENTION, SEE_RETENTION
 from jobs.archive import archive_target, desk_of, open_ledger
-from jobs.cli import retention_approval, retention_holds, retention_plans, retention_subjects
+from jobs.cli import (
+    retention_approval,
+    retention_confirm,
+    retention_holds,
+    retention_plans,
+    retention_subjects,
+)
 from jobs.cli.alert_list import when
 from jobs.cli.app import (
     ConfigOption,
@@ -61,6 +67,7 @@ def register(app: typer.Typer) -> None:
     retention_holds.register(retention_app)
     retention_plans.register(retention_app)
     retention_approval.register(retention_app)
+    retention_confirm.register(retention_app)
     retention_subjects.register(retention_app)
     app.add_typer(retention_app)
 
@@ -173,11 +180,16 @@ def check(
     desk = desk_of(settings, archive)
     role = desk.allow(CHECK)
     ledger = open_ledger(settings, archive)
-    index = open_kept(settings, archive).disposals
+    kept = open_kept(settings, archive)
     proved: list[Proved] = []
     faults, told = 0, set()
     for fault in check_disposals(
-        ledger=ledger, book=desk.book, plans=plans_of(archive), index=index, told=proved.append
+        ledger=ledger,
+        book=desk.book,
+        plans=plans_of(archive),
+        index=kept.disposals,
+        objects=kept.objects,
+        told=proved.append,
     ):
         faults += 1
         told.add(fault.en)

@@ -25,13 +25,20 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
-from jobs.cli.retention_text import counting, print_hold, print_uncounted, scope_words
+from jobs.cli.retention_text import (
+    counting,
+    print_hold,
+    print_lacking,
+    print_uncounted,
+    scope_words,
+)
 from jobs.cli.words import plural, visible
 from jobs.retention import open_to_count
 from rules.errors import MingjianError
 from rules.retention.holds import HoldScope, in_force
 from sinks.archive.covered import Covered, covered
 from sinks.archive.hold_book import holds_of, lift_hold, place_hold
+from sinks.archive.known_alerts import KnownAlerts
 
 hold_app = typer.Typer(
     name="hold",
@@ -111,6 +118,7 @@ def place(
             f"✓ {visible(hold)} 已生效：{scope_words(scope)}"),
         soft_wrap=True, markup=False,
     )  # fmt: skip
+    print_lacking(out, KnownAlerts(archive.path).missing({alert} - {""}))
     if isinstance(kept, MingjianError) or counted is None:
         print_uncounted(out, kept)
         return

@@ -24,7 +24,7 @@ from jobs.cli.app import (
     with_options,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
-from jobs.cli.retention_text import SHORT, print_plan, print_state
+from jobs.cli.retention_text import SHORT, print_lacking, print_plan, print_state
 from jobs.cli.words import plural, visible
 from jobs.clock import now_ms
 from jobs.retention import open_kept, plans_of
@@ -33,6 +33,7 @@ from rules.retention.holds import in_force, replay
 from sinks.archive.disposal_plan import Plan
 from sinks.archive.disposal_plan import plan as planned
 from sinks.archive.hold_book import deeds, note_plan, schedule
+from sinks.archive.known_alerts import KnownAlerts
 from sinks.archive.plan_states import (
     DONE,
     STALE,
@@ -42,6 +43,7 @@ from sinks.archive.plan_states import (
 )
 from sinks.archive.plans import Plans
 
+_OVER = (DONE, STALE)
 PlanArgument = Annotated[
     str, typer.Argument(metavar="PLAN", help="计划编号的前几位 · first digits of its id")
 ]
@@ -156,12 +158,17 @@ def list_plans(
     archive = archive_target(settings, target)
     desk = desk_of(settings, archive)
     desk.allow(SEE_RETENTION)
-    states = plan_states(deeds(desk.book.lines()), plans_of(archive))
+    found = deeds(desk.book.lines())
+    states = plan_states(found, plans_of(archive))
+    lacking = KnownAlerts(archive.path).lacking(in_force(replay(found)))
     for state in states:
         if output is Output.json:
-            emit(_state(state))
+            waits = sorted(lacking) if state.state not in _OVER else []
+            emit({**_state(state), "waits_for_alerts": waits})
         else:
             print_state(out, state)
+    if output is Output.text and any(one.state not in _OVER for one in states):
+        print_lacking(out, lacking)
     if not states and output is Output.text:
         out.print(say("no plan", "没有删除计划"))
 
@@ -210,7 +217,7 @@ def status(
     found = deeds(desk.book.lines())
     policies, holds = schedule(found), in_force(replay(found))
     states = plan_states(found, plans_of(archive))
-    open_ones = [one for one in states if one.state not in (DONE, STALE)]
+    open_ones = [one for one in states if one.state not in _OVER]
     done = [one for one in states if one.state == DONE]
     gone = sum(one.gone for one in states)
     if output is Output.json:
@@ -227,6 +234,7 @@ def status(
     )
     for one in open_ones:
         print_state(out, one)
+    print_lacking(out, KnownAlerts(archive.path).lacking(holds))
 
 
 def state_of(desk: Desk, plan_id: str, plans: Plans) -> PlanState:
@@ -258,6 +266,8 @@ def _state(state: PlanState) -> dict[str, object]:
         "messages": state.messages,
         "gone": state.gone,
         "stayed": state.stayed,
+        "before": state.before,
+        "damaged": state.damaged,
     }
 
 

@@ -11,6 +11,7 @@ from config.settings import Target
 from desk.desk import LOOKED_UP
 from desk.roles import SUBJECT
 from desk.subjects import Copied, export, keep_erasure, leaves_of
+from desk.written_files import place_for
 from jobs.alerted import Alerted, alerted
 from jobs.archive import archive_target, desk_of
 from jobs.cli.app import (
@@ -26,6 +27,7 @@ from jobs.cli.app import (
     settings_from,
 )
 from jobs.cli.archive_options import TargetOption, WhyOption
+from jobs.cli.retention_confirm import print_to_confirm
 from jobs.cli.retention_plans import print_next
 from jobs.cli.retention_text import (
     print_counts,
@@ -35,10 +37,10 @@ from jobs.cli.retention_text import (
     print_requests,
 )
 from jobs.cli.words import message_type, plural, visible
-from jobs.clock import now_ms
 from jobs.retention import Kept, open_kept, plans_of
 from rules.errors import EXIT_FINDINGS
 from rules.retention.holds import Hold, in_force, replay
+from sinks.archive.disposable import counted, digest, encode
 from sinks.archive.hold_book import deeds
 from sinks.archive.letters import access_letter, erasure_letter
 from sinks.archive.requests import Earlier, earlier_requests
@@ -70,7 +72,7 @@ def register(app: typer.Typer) -> None:
         "（个人信息保护法第四十五条）。\n\n"
         "What is kept about somebody: by month and type, until when and why; --export writes the"
         " copy (PIPL art. 45).\n\n例 · examples:\n\n"
-        "  mingjian retention subject wmAAAAAAAAAAAAAA\n\n"
+        "  mingjian retention subject wmAAAAAAAAAAAAAA --why 查阅申请2026-11\n\n"
         "  mingjian retention subject wmAAAAAAAAAAAAAA --export copy.jsonl --why 查阅申请2026-11",
     )(subject)
     app.command(
@@ -89,9 +91,7 @@ def subject(
     person: PersonArgument,
     file: Annotated[
         Path | None,
-        typer.Option(
-            "--export", help="副本写入此文件，每行一条，需写明事由 · write the copy; needs --why"
-        ),
+        typer.Option("--export", help="副本写入此文件，每行一条 · write the copy to this file"),
     ] = None,
     why: WhyOption = "",
     target: TargetOption = "",
@@ -104,17 +104,17 @@ def subject(
     settings = settings_from(profile, config, overrides)
     archive = archive_target(settings, target)
     desk = desk_of(settings, archive)
-    by = desk.by(SUBJECT, why) if file is not None else None
-    role = by.role if by else desk.allow(SUBJECT)
+    by = desk.by(SUBJECT, why)
     kept = open_kept(settings, archive)
     rows = subject_rows(kept.index, kept.source, person)
     before = _before(kept, archive, person, rows)
-    told = subject_report(kept.source, person, rows, now_ms(), before.open_plans)
+    told = subject_report(kept.source, person, rows, by.at, before.open_plans)
     about = alerted(settings, kept.disposals, rows, before.requests)
-    desk.note(LOOKED_UP, role, " ".join(why.split()), leaves=leaves_of(rows), **_shown(about))
+    desk.note(LOOKED_UP, by.role, by.why, leaves=leaves_of(rows), **_shown(about))
     copied: Copied | None = None
-    if by is not None and file is not None:
-        copied = export(desk, by, subject_records(rows, kept.reader.open), file)
+    if file is not None:
+        copied = export(desk, by, subject_records(rows, kept.reader.open),
+                        place_for(settings, file))  # fmt: skip
     letters = {
         name: access_letter(told, name, before.requests, excerpts=about.messages)
         for name in ("zh", "en")
@@ -122,7 +122,8 @@ def subject(
     if output is Output.json:
         emit({**told, "letters": letters, "requests": [one._asdict() for one in before.requests],
               "alerts": list(about.alerts), "alerted": about.messages, "unasked": about.unasked,
-              "export": copied._asdict() if copied else None})  # fmt: skip
+              "export": copied._asdict() if copied else None,
+              "damaged_requests": before.damaged})  # fmt: skip
     else:
         words = plural(told["messages"], "message")
         out.print(
@@ -154,6 +155,7 @@ def subject(
             )  # fmt: skip
     if copied is not None and copied.damaged:
         raise typer.Exit(EXIT_FINDINGS)
+    _end(before)
 
 
 def erase(
@@ -195,7 +197,9 @@ def erase(
     if output is Output.json:
         emit({**told, "plan": plan, "letters": letters, "alerts": list(about.alerts),
               "alerted": about.messages, "unasked": about.unasked,
-              "requests": [one._asdict() for one in before.requests]})  # fmt: skip
+              "requests": [one._asdict() for one in before.requests],
+              "damaged_requests": before.damaged})  # fmt: skip
+        _end(before)
         return
     out.print(
         say(f"{visible(person)}: {plural(told['messages'], 'message')}; {told['goes']:,} may go,"
@@ -218,15 +222,23 @@ def erase(
     print_letter(letters)
     if plan:
         print_next(plan)
-    if keep and told["stays"]:
+    waits = counted(told["waits"])
+    if keep and (at_once := told["stays"] - waits):
         out.print(
-            say(f"{plural(told['stays'], 'message')} that {_stays(told['stays'])} only stored from"
-                " now on",
-                f"须保留的 {told['stays']:,} 条自此只存储，不作他用"),
+            say(f"{plural(at_once, 'message')} that {_stays(at_once)} only stored from now on",
+                f"须保留的 {at_once:,} 条自此只存储，不作他用"),
         )  # fmt: skip
+    if keep and waits:
+        print_to_confirm(digest(encode(told)), waits)
     if not keep:
         out.print(say("nothing was changed; with --keep it is kept for approval",
                       "未作改动；加 --keep 留存待批准"), style="dim")  # fmt: skip
+    _end(before)
+
+
+def _end(before: _Before) -> None:
+    if before.damaged:
+        raise typer.Exit(EXIT_FINDINGS)
 
 
 def _shown(about: Alerted) -> dict[str, list[str]]:
@@ -263,11 +275,12 @@ def _print_alerted(about: Alerted) -> None:
 
 class _Before(NamedTuple):
     """What there is of a person already: which of the messages an open plan names, earlier requests
-    for erasure, and the holds in force."""
+    for erasure, the holds in force, and names of answers that are not what was kept."""
 
     open_plans: dict[int, str]
     requests: list[Earlier]
     holds: list[Hold]
+    damaged: list[str]
 
 
 def _before(kept: Kept, archive: Target, person: str, rows: list[Row]) -> _Before:
@@ -276,12 +289,14 @@ def _before(kept: Kept, archive: Target, person: str, rows: list[Row]) -> _Befor
     if damaged:
         names = ", ".join(damaged)
         err.print(
-            say(f"✗ not what was kept, so whose request it answers is not known: {names}",
-                f"✗ 与留存时不同，无从得知是对谁的答复：{names}"),
+            say("✗ answers to requests that are gone, are not what was kept, or were never entered"
+                f" in the custody book, so whose they are is not known: {names}",
+                "✗ 对删除请求的答复缺失、与留存时不同，或从未登入保管记录，"
+                f"无从得知属于何人：{names}"),
             style="bold red", soft_wrap=True, markup=False,
         )  # fmt: skip
     open_plans = pending(found, plans, {row.leaf for row in rows})
-    return _Before(open_plans, requests, in_force(replay(found)))
+    return _Before(open_plans, requests, in_force(replay(found)), damaged)
 
 
 def _are(number: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from rules.retention.periods import FOREVER, Period, day_of
 from rules.retention.policies import Policy
 from sinks.archive.disposable import Spans
 from sinks.archive.disposal_plan import Plan
-from sinks.archive.plan_states import APPROVED, DONE, MADE, STALE, WORKING, PlanState
+from sinks.archive.plan_states import APPROVED, DONE, LOST, MADE, STALE, WORKING, PlanState
 from sinks.archive.requests import Earlier
 from sinks.archive.standings import HELD, HELD_ALONE, KEPT, OVER, PROPOSED, TO_GO
 
@@ -30,12 +30,18 @@ STATES = {
     APPROVED: ("approved, waits for `mingjian deliver`", "已批准，待投递进程执行", "cyan"),
     WORKING: ("being carried out", "执行中", "cyan"),
     DONE: ("carried out", "已执行", "green"),
-    STALE: ("void: the schedule is another now", "已失效：留存策略已变更", "dim"),
+    STALE: ("void: a schedule was put in force since", "已失效：其后启用过留存策略", "dim"),
+    LOST: (
+        "its file is missing or was altered: not carried out",
+        "计划文件缺失或被改动：不会执行",
+        "red",
+    ),
 }
 STAYED = {
     "held": ("held", "受法律保全"),
     "changed": ("changed since it was planned", "计划之后情况有变"),
     "not_due": ("not due", "尚未到期"),
+    "void": ("not deleted when it became void", "失效时尚未删除"),
     "stuck": ("beside one that cannot be opened", "同一分段中有打不开的消息"),
 }
 _STANDS = {
@@ -174,10 +180,28 @@ def print_state(console: Console, state: PlanState) -> None:
     line.append(say(en, zh), style)
     line.append(say(f"  {state.gone:,} of {plural(state.messages, 'message')} gone",
                     f"  已删除 {state.gone:,} / {state.messages:,} 条"))  # fmt: skip
+    if state.before:
+        line.append(say(f"  {state.before:,} had gone by another plan",
+                        f"  {state.before:,} 条此前已按其他计划删除"))  # fmt: skip
     if state.stayed:
         line.append("  " + stayed_words(state.stayed), "yellow")
+    if state.damaged:
+        line.append(say("  what was done by it is not there as it was written down",
+                        "  其执行记录缺失或与登记不符"), "red")  # fmt: skip
     line.append(say(f"  because: {visible(state.made.why)}", f"  事由：{visible(state.made.why)}"))
     console.print(line, soft_wrap=True)
+
+
+def print_lacking(console: Console, lacking: Iterable[str]) -> None:
+    """Alerts that holds are on, and that the archive does not know."""
+    for alert in sorted(lacking):
+        shown = visible(alert)
+        console.print(
+            say(f"! a hold is on the alert {shown}, which the archive has not taken: until it has,"
+                " nothing is deleted that the hold may be for",
+                f"! 有法律保全针对告警 {shown}，归档尚未收到：在此之前，可能受保全的消息不会删除"),
+            style="yellow", soft_wrap=True, markup=False,
+        )  # fmt: skip
 
 
 def stayed_words(stayed: Mapping[str, int]) -> str:

@@ -21,7 +21,7 @@ from jobs.delivery.source import (
     split,
 )
 from rules.errors import MingjianError
-from sinks.base import Record, Rejected
+from sinks.base import NoAnswer, Record, Rejected
 
 # alerts last: who sees an alert finds its evidence there already
 KINDS_IN_ORDER = ("evidence", "quarantine", "late", "incidents", "handled", "alerts")
@@ -112,6 +112,21 @@ class FileOutputs:
     def exhausted(self) -> bool:
         """See `Outputs`."""
         return not self._waiting
+
+    def ends(self, kind: str) -> dict[str, int]:
+        """See `Outputs`. Of part files, which never change."""
+        folder = self._path / kind
+        try:
+            return {
+                f"file:{kind}/{file.relative_to(folder)}": file.stat().st_size
+                for file in part_files(folder)
+            }
+        except OSError as error:
+            raise NoAnswer(f"{folder}: {error.strerror}") from None
+
+    def passed(self, ends: Mapping[str, int]) -> bool:
+        """See `Outputs`."""
+        return all(self._done.get(name, 0) >= end for name, end in ends.items())
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -16,7 +16,15 @@ from jobs.delivery.patience import Absence
 from jobs.delivery.source import Batch, Outputs
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.base import Record, Rejected, Sink, SinkBusy, WriteResult
-from sinks.progress import KeepsPositions, PartlyBusy, ShowsLater, SinkBehind, TellsDamage, Ticks
+from sinks.progress import (
+    HearsReading,
+    KeepsPositions,
+    PartlyBusy,
+    ShowsLater,
+    SinkBehind,
+    TellsDamage,
+    Ticks,
+)
 
 _T = TypeVar("_T")
 log = structlog.get_logger("deliver")
@@ -92,6 +100,8 @@ class Lane:
         try:
             self._retry(self._sink.open)
             self._outputs = self._retry(self._open_outputs)
+            if isinstance(self._sink, HearsReading):
+                self._sink.hear(self._outputs)
             self._deliver(self._outputs)
             if self._once and isinstance(self._sink, ShowsLater):
                 # the next command reads what this one delivered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -43,6 +44,13 @@ class Outputs(Protocol):
 
     def exhausted(self) -> bool:
         """Whether all that was there at the start has been read."""
+
+    def ends(self, kind: str) -> dict[str, int]:
+        """See `sinks.progress.Reading`."""
+
+    def passed(self, ends: Mapping[str, int]) -> bool:
+        """See `sinks.progress.Reading`. Asked between two batches, when all that was polled is
+        stored."""
 
     def close(self) -> None:
         """Release files and connections."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from kafka import (
@@ -31,7 +31,7 @@ from jobs.delivery.stalled import NotReading, why_nothing_comes
 from jobs.kafka_client import opened
 from jobs.topics import delivering_group, rejected_topic
 from rules.errors import MingjianError
-from sinks.base import Record, Rejected, SinkBusy
+from sinks.base import NoAnswer, Record, Rejected, SinkBusy
 from sinks.progress import KeepsPositions
 
 _POLL_MS = 250
@@ -82,7 +82,7 @@ class TopicOutputs:
             allow_auto_create_topics=False,
         )
         self._began = self._checked = time.monotonic()
-        self._ends = self._end_offsets() if once else {}
+        self._ends = self._end_offsets(set(self._kinds)) if once else {}
         self._paused = False
         self._assigned: set[TopicPartition] = set()  # given to us and not yet positioned
         self._consumer.subscribe(topics=list(self._kinds), listener=_OnAssigned(self))
@@ -149,6 +149,25 @@ class TopicOutputs:
             if partition in assigned
         )
 
+    def ends(self, kind: str) -> dict[str, int]:
+        """See `Outputs`."""
+        topics = {topic for topic, one in self._kinds.items() if one == kind}
+        try:
+            return {_name(one): end for one, end in self._end_offsets(topics).items()}
+        except (KafkaError, MingjianError) as error:
+            raise NoAnswer(str(error)) from None
+
+    def passed(self, ends: Mapping[str, int]) -> bool:
+        """See `Outputs`. Of partitions that are not ours nobody here can say."""
+        mine = self._consumer.assignment()
+        try:
+            return not self._assigned_unplaced() and all(
+                one in mine and self._consumer.position(one) >= end
+                for one, end in ((_partition(name), end) for name, end in ends.items())
+            )
+        except KafkaError as error:
+            raise NoAnswer(str(error)) from None
+
     def _check_connection(self) -> None:
         """Say so when the broker is away: the client itself would go on trying in silence."""
         if time.monotonic() - self._checked < _BROKER_S:
@@ -190,8 +209,8 @@ class TopicOutputs:
             else:
                 self._consumer.seek(partition, done)
 
-    def _end_offsets(self) -> dict[TopicPartition, int]:
-        there = self._consumer.topics() & set(self._kinds)
+    def _end_offsets(self, topics: Set[str]) -> dict[TopicPartition, int]:
+        there = self._consumer.topics() & topics
         partitions = [
             TopicPartition(topic, number)
             for topic in there

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+from reports.standalone.asked_checks import asked_checks
 from reports.standalone.case_checks import ROLES, case_checks, case_rows
 from reports.standalone.contents import other_facts, pdf_attachments, raw_id, too_much
 from reports.standalone.custody_checks import custody_check
@@ -89,6 +90,8 @@ class Verifier:
         else:
             self._part("records", lambda: self._events(events))
             self._part("alert members", lambda: case_checks(self.files, events))
+            if len(events) == len(self._lines("events.jsonl")):  # else that is what is wrong
+                self._part("asked for", lambda: asked_checks(self.files, about, events))
         self._part("redactions", lambda: self._redactions(events))
         self._part("ledger entries", lambda: self._ledger(events))
         self._part("media", lambda: media_checks(self.files, events))

@@ -21,6 +21,7 @@ _NAMES = {
     "records": "原始记录",
     "alert members": "告警记录",
     "completeness": "完整性声明",
+    "asked for": "检索范围",
     "rule": "规则",
     "redactions": "遮盖",
     OPENINGS: "披露核对",

@@ -13,13 +13,21 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from rules.errors import MingjianError
-from sinks.archive.disposable import DisposableIndex, tombstone_of
+from sinks.archive.disposable import (
+    SPARED,
+    TOMBSTONE,
+    DisposableIndex,
+    Tombstone,
+    tombstone_leaf,
+    tombstone_of,
+)
 from sinks.archive.keys import TenantKeys
-from sinks.archive.leaves import MessageLeaf, read_message
+from sinks.archive.leaves import MessageLeaf, OtherLeaf, read_message, read_other
 from sinks.archive.objects import NoObject, Objects
 from sinks.archive.plans import Plans
 from sinks.archive.rows import ArchiveIndex, Asked, Row
 from sinks.archive.segment import Listed, intact, open_all
+from sinks.archive.strays import WORDS, segment_names, strays
 from sinks.ledger.reader import LedgerReader
 from sinks.ledger.trouble import LedgerDamaged
 
@@ -71,6 +79,7 @@ def check_archive(
         MingjianError: the ledger itself cannot be read.
         OSError: the object storage does not answer.
     """
+    stored = segment_names(objects.names())  # before the index is asked
     rows = _rows(index, ledger.size)
     row = next(rows, None)
     segments, buried = _Segments(objects, keys), _Buried(disposals, plans)
@@ -80,9 +89,11 @@ def check_archive(
             progress(ledger.size - leaf, ledger.size)
         while row is not None and row.leaf > leaf:
             row = next(rows, None)
-        entered = read_message(ledger.entry(leaf))
+        entry = ledger.entry(leaf)
+        entered = read_message(entry)
         mine = row if row is not None and row.leaf == leaf else None
         if entered is None:
+            buried.note(entry)
             if mine is not None:
                 en, zh = "the index has a message where the ledger has none", "索引有而账本无"
                 yield _blamed(ledger, leaf, (en, zh))
@@ -95,7 +106,12 @@ def check_archive(
         elif wrong := _differs(mine, entered):
             yield _blamed(ledger, leaf, wrong)
         else:
+            if wrong := buried.beside(leaf):
+                yield _blamed(ledger, leaf, wrong)
             yield from segments.faults(mine)
+    if disposals is not None and plans is not None:
+        for name in strays(stored, disposals, plans, ledger):
+            yield Fault(-1, name, *WORDS)
     progress(ledger.size, ledger.size)
     told(Sound(messages, segments.seen, ledger.size, buried.count))
 
@@ -146,18 +162,53 @@ class _Buried:
     def __init__(self, disposals: DisposableIndex | None, plans: Plans | None) -> None:
         self._disposals, self._plans = disposals, plans
         self._named: dict[str, frozenset[int]] = {}  # by plan: the leaves that it deletes
+        self._entered: dict[int, str] = {}  # by leaf: its newest tombstone in the ledger
+        self._taken_back: set[OtherLeaf] = set()
+        self._shown: tuple[int, dict[int, Tombstone]] = (-1, {})  # from this leaf on, in the index
         self.count = 0
+
+    def note(self, entry: bytes) -> None:
+        """An entry of the ledger that is no message; the newest ones first."""
+        leaf = read_other(entry)
+        if leaf is None or leaf.kind not in (TOMBSTONE, SPARED):
+            return
+        stone = leaf._replace(kind=TOMBSTONE)
+        if leaf.kind == SPARED:
+            self._taken_back.add(stone)
+        elif stone not in self._taken_back and leaf.id.partition("@")[0].isdecimal():
+            self._entered.setdefault(int(leaf.id.partition("@")[0]), leaf.sm3)
+
+    def beside(self, leaf: int) -> tuple[str, str] | None:
+        """What is wrong when a message is there and has a tombstone all the same."""
+        if self._of_index(leaf) is None and leaf not in self._entered:
+            return None
+        return (
+            "it has a tombstone and is still there; `mingjian retention check` says more",
+            "该消息有墓碑，却仍在归档中；详见 `mingjian retention check`",
+        )
+
+    def _of_index(self, leaf: int) -> Tombstone | None:
+        first, shown = self._shown
+        if self._disposals is None:
+            return None
+        if not first <= leaf < first + _PAGE or first < 0:
+            first = leaf - leaf % _PAGE
+            found = self._disposals.buried(first, first + _PAGE - 1)
+            shown = {stone.leaf: stone for stone in found}
+            self._shown = first, shown
+        return shown.get(leaf)
 
     def wrong(self, leaf: int, entered: MessageLeaf) -> tuple[str, str] | None:
         """What is wrong with a message that is not there; None when it was deleted by a plan."""
-        stones = self._disposals.buried(leaf, leaf) if self._disposals else []
-        if not stones:
+        stone = self._of_index(leaf)
+        if stone is None:
             return (
                 f"message {entered.msgid} is not in the index",
                 f"索引中没有消息 {entered.msgid}",
             )
-        stone = stones[0]
-        if stone != tombstone_of(leaf, entered, stone.plan, stone.book, stone.at):
+        told = tombstone_of(leaf, entered, stone.plan, stone.book, stone.at)
+        signed = self._entered.get(leaf)  # None: no signed head covers it yet
+        if stone != told or signed not in (None, tombstone_leaf(told).sm3):
             return (
                 f"the tombstone of message {entered.msgid} is not of what the ledger says",
                 f"消息 {entered.msgid} 的墓碑与账本不符",

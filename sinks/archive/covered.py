@@ -10,6 +10,7 @@ from rules.retention.holds import Deed, Hold, HoldScope, held_by
 from rules.retention.policies import Policy, keep_until
 from sinks.archive.due import RETENTION, Source, due, judge
 from sinks.archive.facts import facts_of
+from sinks.archive.known_alerts import doubting
 from sinks.archive.rows import Row
 
 _EVER = 1 << 62
@@ -37,12 +38,13 @@ class Change(NamedTuple):
 
 
 def covered(source: Source, scope: HoldScope, progress: Progress = lambda leaf: None) -> Covered:
-    """How many archived messages a hold with this scope covers.
+    """How many archived messages a hold with this scope covers; on an alert that the archive has
+    not taken: may cover.
 
     Raises:
         OSError: the storage does not answer.
     """
-    hold = Hold("", scope, Deed(0, 0, "", "", "", {}))
+    (hold,) = doubting([Hold("", scope, Deed(0, 0, "", "", "", {}))], source.alerts)
     by_row = not (scope.text or scope.employee or scope.customer)
     if by_row:  # nothing has to be opened
         source = replace(source, open=lambda row: None)

@@ -13,6 +13,7 @@ import io
 import itertools
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,13 +21,13 @@ from typing import Any, BinaryIO, NamedTuple
 
 from rules.alert import sm3_raw
 from rules.errors import MingjianError
+from sinks.archive.book_end import last_row
 from sinks.archive.renewed_book import Renewal, counts, renewal_of
 from sinks.ledger.canonical import canonical
 from sinks.whole_file import write_at
 
 FILE = "custody.jsonl"
 GENESIS = "0" * 64
-_TAIL_BYTES = 1 << 16
 _ANEW = (
     ". Where there is no copy: `mingjian archive renew-custody`",
     "。若无副本：`mingjian archive renew-custody`",
@@ -100,6 +101,7 @@ class CustodyBook:
 
     def __init__(self, folder: str | Path, file: str = FILE) -> None:
         self._path = Path(folder) / file
+        self._locked: tuple[int, int] | None = None  # by which thread, the file
 
     def write(self, deed: Deed) -> Line:
         """Append a deed, and come back when it is durable. Any number of processes.
@@ -109,7 +111,7 @@ class CustodyBook:
             OSError: the disk did not take it: then what the deed is about must not be done.
         """
         with self.locked() as handle:
-            end, last = self._last(handle)
+            end, last = last_row(handle)
             number = self._number(handle, last) + 1 if last else 1
             previous = sm3_raw(last) if last else GENESIS
             raw = chained(number, previous, deed._asdict())
@@ -123,22 +125,43 @@ class CustodyBook:
 
     @contextmanager
     def locked(self) -> Iterator[int]:
-        """The book's file, made where there is none, while nobody else writes. One that was put
-        aside while the lock was waited for is not the book any more.
+        """The book's file, made where there is none, while nobody else writes: what is written
+        through this object by the same thread is written under the same lock. One that was put
+        aside while the lock was waited for is not the book any more. Whoever has the ledger open
+        for writing, too, opened it before; never the other way round.
 
         Raises:
             OSError: it cannot be written.
         """
+        if self._locked is not None and self._locked[0] == threading.get_ident():
+            yield self._locked[1]
+            return
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         while True:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 if _is_at(handle, self._path):
-                    yield handle
+                    self._locked = threading.get_ident(), handle
+                    try:
+                        yield handle
+                    finally:
+                        self._locked = None
                     return
             finally:
                 os.close(handle)
+
+    def last(self) -> int:
+        """The number that its last line says, without reading the others; 0: there is none.
+
+        Raises:
+            BookDamaged: that is no line.
+        """
+        with self.open() as file:
+            if isinstance(file, io.BytesIO):
+                return 0
+            _, line = last_row(file.fileno())
+            return self._number(file.fileno(), line) if line else 0
 
     def state(self) -> tuple[int, int]:
         """Length of the book's file, and when it was changed (ns): whether something was written or
@@ -254,19 +277,6 @@ class CustodyBook:
                 file.seek(0)
                 count = sum(1 for _ in whole_rows(file))
             raise BookDamaged(self._path, count) from None
-
-    def _last(self, handle: int) -> tuple[int, bytes]:
-        """(where the book's whole lines end, the last of them)."""
-        size = os.fstat(handle).st_size
-        span = _TAIL_BYTES
-        while True:
-            start = max(0, size - span)
-            data = os.pread(handle, size - start, start)
-            end = data.rfind(b"\n") + 1
-            begin = data.rfind(b"\n", 0, end - 1) + 1 if end else 0
-            if begin or not start:
-                return start + end, data[begin : max(0, end - 1)]
-            span *= 4
 
 
 def start_of(renewal: Renewal | None) -> Place:

@@ -89,6 +89,9 @@ class DisposableIndex(Protocol):
     def segment(self, name: str) -> SegmentRow | None:
         """A segment by its name."""
 
+    def segments(self) -> list[str]:
+        """The names of all segments."""
+
     def alerts_of(self, leaves: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
         """(alert id, rule) of the alerts that name these messages."""
 
@@ -165,6 +168,11 @@ def covers(found: Spans, number: int) -> bool:
 
 def _first(span: tuple[int, int]) -> int:
     return span[0]
+
+
+def counted(found: Iterable[Sequence[int]]) -> int:
+    """How many numbers are in spans."""
+    return sum(last - first + 1 for first, last in found)
 
 
 def within(found: Iterable[Sequence[int]]) -> Iterator[int]:

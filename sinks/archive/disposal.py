@@ -1,11 +1,12 @@
 """Carries a plan of deletion out, so that a crash at any point is harmless.
 
 Of each few segments, in this order: the messages are judged once more by the holds in force now;
-segments without them are stored under new names; a line of the custody book says that they go,
-and if a hold came in front of that line, they are judged again; their tombstones are entered in
-the ledger; one transaction of the index lets those that stay point to the new segments and turns
-the others into tombstones; the old segments are removed. A tombstone whose message is still there
-when a plan is taken up again is taken back first, and the message judged like any other.
+segments without them are stored under new names; then, while nobody else can write into the
+custody book, it is seen that nothing came that decides otherwise, a line of it says that they go,
+their tombstones are entered in the ledger, and one transaction of the index lets those that stay
+point to the new segments and turns the others into tombstones; the old segments are removed. So a
+hold stands either in front of the line that removes, and is honoured, or it was placed when they
+were gone. What is left when that is cut short: `sinks.archive.disposal_remains`.
 
 One process writes an archive: whoever holds its ledger. So a plan is carried out by that process
 between two flushes, a few segments at a time, or by another one while that one rests.
@@ -16,59 +17,82 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rules.alert import sm3_raw
-from rules.retention.holds import Hold, held_by, in_force, replay
-from rules.retention.policies import keep_until
-from sinks.archive.custody import Line
+from rules.errors import MingjianError
+from rules.retention.holds import in_force, replay
+from sinks.archive.current_book import CurrentBook
 from sinks.archive.disposable import (
     DISPOSAL,
     DISPOSED,
     Disposed,
-    Tombstone,
     digest,
     encode,
     spans,
-    spared_leaf,
     tombstone_leaf,
-    within,
 )
-from sinks.archive.disposal_parts import Parts, Step, ended, refuse
-from sinks.archive.disposal_plan import Going, Plan, party_of
-from sinks.archive.due import counting, due
-from sinks.archive.facts import facts_of, sayer
-from sinks.archive.hit_book import HitBook
-from sinks.archive.hold_book import (
-    By,
-    deeds,
-    note_end,
-    note_removal,
-    removals,
-    require_confirmed,
+from sinks.archive.disposal_judging import Judging
+from sinks.archive.disposal_parts import (
+    NotNow,
+    Parts,
+    Step,
+    Void,
+    accounted_for,
+    begun,
+    ended,
+    refuse,
+    require_in_force,
 )
-from sinks.archive.kept import message_of
-from sinks.archive.leaves import CUSTODY, OtherLeaf, other_entry
+from sinks.archive.disposal_plan import Plan
+from sinks.archive.disposal_remains import (
+    discard,
+    enter,
+    forget_hits,
+    new_name,
+    stone_of,
+    take_back,
+)
+from sinks.archive.hold_book import By, finished, note_end, note_removal
+from sinks.archive.known_alerts import asks_alerts
+from sinks.archive.leaves import CUSTODY, OtherLeaf
 from sinks.archive.plans import Plans
 from sinks.archive.resealing import Records, Resealed
-from sinks.archive.rows import Row, Stored
+from sinks.archive.rows import Row
+from sinks.archive.sweeping import sweep
 
 MAX_BYTES = 8 * 1024 * 1024  # of the segments that are written anew at once
 MAX_MESSAGES = 5_000
-HELD, CHANGED, NOT_DUE, STUCK = "held", "changed", "not_due", "stuck"
-_STAMP, _NAME = 13, 30  # characters of a time, and of a name made here
+MAX_TRIES = 10  # of one step, when each time somebody decided something meanwhile
 
 
 def carry_out(parts: Parts, plan_id: str, *, who: str, role: str, why: str) -> Iterator[Step]:
-    """Carry a plan out, or go on with it; between two steps the archive may be written to.
+    """Carry a plan out, or go on with it; between two steps the archive may be written to. Of one
+    that may not be carried out any more what was begun is finished; one that is void by a later
+    schedule ends with that.
 
     Raises:
+        NotNow: it goes on later.
         MingjianError: there is no such plan, it was altered, nobody else approved it, the
-            schedule is another than then, or the archive has to be opened first.
+            schedule was set since, or the archive has to be opened first.
         OSError, sqlite3.Error: an end did not take it; go on later with the ledger opened anew.
     """
-    plan = Plans(parts.folder).read(plan_id)
     if ended(parts, plan_id):
         return
-    refuse(parts, plan, plan_id)
-    yield from _Run(parts, plan, plan_id, who, role, why).steps()
+    try:
+        plan = Plans(parts.folder).read(plan_id)
+        run = _Run(parts, plan, plan_id, who, role, why)
+        try:
+            refuse(parts, plan, plan_id)
+            yield from run.steps()
+        except Void:
+            if not begun(parts, plan_id):
+                raise
+            yield run.break_off()
+    except NotNow:
+        raise
+    except MingjianError:
+        if accounted_for(parts) and begun(parts, plan_id):
+            discard(parts)
+            take_back(parts, plan_id)
+        raise
 
 
 class _Run:
@@ -77,22 +101,30 @@ class _Run:
     ) -> None:
         self._parts, self._plan, self._id = parts, plan, plan_id
         self._who, self._role, self._why = who, role, why
-        self._going = {one.leaf: one for one in plan.messages}
-        self._counted = counting(plan.policies, plan.basis)
-        self._name = plan.renaming()
-        self._stayed: dict[str, set[int]] = {}
+        self._going = {one.leaf for one in plan.messages}
+        self._book, self._judging = CurrentBook(parts.book), Judging(parts, plan)
 
     def steps(self) -> Iterator[Step]:
-        self._enter([OtherLeaf(DISPOSAL, self._id, self._id)])
-        self._discard()
-        self._take_back()
+        parts = self._parts
+        enter(parts, [OtherLeaf(DISPOSAL, self._id, self._id)])
+        discard(parts)
+        take_back(parts, self._id)
         done, of = 0, len(self._going)
         for batch in self._batches():
-            self._batch(batch)
+            while not self._batch(batch):
+                yield Step(done, of)
             done += sum(map(len, batch))
             yield Step(done, of)
+        self._judging.require_sure()
         self._end()
         yield Step(of, of)
+
+    def break_off(self) -> Step:
+        """Finish what was begun, and end: what is there stays."""
+        discard(self._parts)
+        take_back(self._parts, self._id)
+        self._end()
+        return Step(len(self._going), len(self._going))
 
     def _batches(self) -> Iterator[list[list[Row]]]:
         """Rows that are to go, by segment, few enough segments for one step."""
@@ -121,34 +153,49 @@ class _Run:
         if rows:
             yield rows
 
-    def _batch(self, batch: Sequence[Sequence[Row]]) -> None:
+    def _batch(self, batch: Sequence[Sequence[Row]]) -> bool:
+        """Delete of these what may go; False when it is not known yet what a hold is for."""
         parts = self._parts
         opened = [self._records(rows[0]) for rows in batch]
-        while True:
-            lines = list(parts.book.lines())
-            last, found = lines[-1].number if lines else 0, deeds(lines)
-            require_confirmed(found)
-            holds = in_force(replay(found))
+        for _ in range(MAX_TRIES):
+            self._book.read()
+            require_in_force(self._book.found, self._plan, self._id)
+            holds = in_force(replay(self._book.found))
+            if any(asks_alerts(one) and one.placed.number > parts.heard() for one in holds):
+                return False
             at = parts.now()
-            goes = [self._judged(rows, records, holds, at)
+            goes = [self._judging.go(rows, records, holds, at)
                     for rows, records in zip(batch, opened, strict=True)]  # fmt: skip
-            gone = [row for rows in goes for row in rows]
-            if not gone:
-                return
+            if not any(goes):
+                return True
             resealed = [self._resealed(rows, records)
                         for rows, records in zip(goes, opened, strict=True) if rows]  # fmt: skip
-            line = note_removal(
-                parts.book,
-                self._id,
-                spans(row.leaf for row in gone),
-                [hold.id for hold in holds if hold.scope.text],
-                By(self._who, self._role, at, self._why),
-            )
-            if line.number == last + 1:  # else somebody wrote in between, perhaps a hold
-                break
-        stones = [_stone(row, self._id, line.number, at) for row in gone]
-        self._enter_lines([*lines, line])
-        self._enter([tombstone_leaf(stone) for stone in stones])
+            with parts.book.locked():  # and nothing is placed until they are gone
+                if not self._book.read():
+                    looked_for = [hold.id for hold in holds if hold.scope.text]
+                    self._remove(goes, resealed, looked_for, at)
+                    break
+        else:
+            raise _no_end_of_it()
+        discard(parts)
+        return True
+
+    def _remove(
+        self,
+        goes: Sequence[Sequence[Row]],
+        resealed: Sequence[Resealed | None],
+        looked_for: Sequence[str],
+        at: int,
+    ) -> None:
+        """Write down that they go, and let them go."""
+        parts, gone = self._parts, [row for rows in goes for row in rows]
+        by = By(self._who, self._role, at, self._why)
+        leaves = spans(row.leaf for row in gone)
+        line = note_removal(parts.book, self._id, leaves, looked_for, by)
+        self._book.read()
+        stones = [stone_of(row, self._id, line.number, at) for row in gone]
+        self._enter_lines()
+        enter(parts, [tombstone_leaf(stone) for stone in stones])
         parts.disposals.dispose(
             Disposed(
                 stones,
@@ -157,7 +204,6 @@ class _Run:
                 [rows[0].segment for rows in goes if rows],
             )
         )
-        self._discard()
 
     def _records(self, row: Row) -> Records:
         rows = self._parts.disposals.rows_in(row.segment, row.leaf)
@@ -171,135 +217,57 @@ class _Run:
         return records.reseal(
             {row.leaf for row in going},
             was,
-            _new_name(old, was.created_at, self._id),
+            new_name(old, was.created_at, self._id),
             tenant=parts.tenant,
             objects=parts.objects,
             keys=parts.keys,
             random=parts.random,
         )
 
-    def _judged(
-        self, rows: Sequence[Row], records: Records, holds: Sequence[Hold], at: int
-    ) -> list[Row]:
-        """Those that still may go."""
-        alerts = self._parts.disposals.alerts_of([row.leaf for row in rows])
-        going = []
-        for row in rows:
-            raw = records.raw.get(row.leaf)
-            stays = self._stays(row, raw, alerts.get(row.leaf, ()), holds, at)
-            if stays:
-                self._stay(row.leaf, stays)
-            else:
-                going.append(row)
-        if not records.stays_whole({row.leaf for row in going}):
-            for row in going:
-                self._stay(row.leaf, STUCK)
-            return []
-        return going
-
-    def _stays(
-        self,
-        row: Row,
-        raw: bytes | None,
-        alerts: Sequence[tuple[str, str]],
-        holds: Sequence[Hold],
-        at: int,
-    ) -> str:
-        """Why a message stays now; "" when it may go."""
-        message = None if raw is None else message_of(self._parts.decoder, raw)
-        facts = facts_of(row, message, alerts, self._parts.departments)
-        planned: Going = self._going[row.leaf]
-        if held_by(facts, sayer(row, message), holds):
-            return HELD
-        if party_of(facts.renamed(self._name)) != self._plan.facts[planned.facts]:
-            return CHANGED
-        kept = keep_until(facts, self._counted)
-        return "" if due(kept, at, self._plan.basis) else NOT_DUE
-
-    def _stay(self, leaf: int, why: str) -> None:
-        for leaves in self._stayed.values():
-            leaves.discard(leaf)
-        self._stayed.setdefault(why, set()).add(leaf)
-
-    def _take_back(self) -> None:
-        """Tombstones that were entered and whose messages are still there."""
-        parts = self._parts
-        for removal in removals(deeds(parts.book.lines()), self._id):
-            leaves = [leaf for leaf in within(removal.leaves) if leaf in self._going]
-            rows = parts.disposals.rows_at(leaves)
-            stones = [_stone(row, self._id, removal.number, removal.at) for row in rows]
-            entered = parts.index.entered([tombstone_leaf(stone) for stone in stones])
-            spared = [spared_leaf(stone) for stone in stones if tombstone_leaf(stone) in entered]
-            self._enter(spared)
-
-    def _enter(self, leaves: Sequence[OtherLeaf]) -> None:
-        """Enter in ledger and index what is not there yet."""
-        parts = self._parts
-        known = parts.index.entered(leaves)
-        new = [leaf for leaf in leaves if leaf not in known]
-        if new:
-            first = parts.ledger.append(list(map(other_entry, new)))
-            numbered = list(enumerate(new, first))
-            parts.index.store(Stored((), (), numbered, (), {}, parts.ledger.size))
-
-    def _enter_lines(self, lines: Sequence[Line]) -> None:
+    def _enter_lines(self) -> None:
         """What the book says is in the ledger before the tombstones that rest on it."""
         after = self._parts.index.positions().get(CUSTODY, 0)
-        self._enter([OtherLeaf(CUSTODY, str(line.number), sm3_raw(line.raw))
-                     for line in lines if line.number > after])  # fmt: skip
-
-    def _discard(self) -> None:
-        names = self._parts.disposals.discards()
-        for name in names:
-            self._parts.objects.delete(name)
-        if names:
-            self._parts.disposals.discarded(names)
+        enter(self._parts, [OtherLeaf(CUSTODY, str(line.number), sm3_raw(line.raw))
+                            for line in self._book.lines if line.number > after])  # fmt: skip
 
     def _end(self) -> None:
         """Clear what the index still has of those that are gone, and say what was done."""
         parts = self._parts
-        self._sweep()
+        sweep(parts)
         parts.disposals.clear()
-        self._forget_hits()
-        plans = Plans(parts.folder)
-        at, done = parts.now(), plans.done(self._id)
-        if done is None:
-            stayed = {row.leaf for row in parts.disposals.rows_at(sorted(self._going))}
-            told = {
+        forget_hits(parts, self._id, sorted(self._going))
+        self._book.read()
+        told, at = finished(self._book.found, self._id), parts.now()
+        if not told:  # a file that says so already, and no line of the book, is anybody's
+            done = self._done(at)
+            told = digest(done)
+            Plans(parts.folder).keep_done(self._id, done)
+            note_end(parts.book, self._id, told, By(self._who, self._role, at, self._why))
+        enter(parts, [OtherLeaf(DISPOSED, self._id, told)])
+
+    def _done(self, at: int) -> bytes:
+        """What was done."""
+        leaves = sorted(self._going)
+        there = {row.leaf for row in self._parts.disposals.rows_at(leaves)}
+        stones = self._parts.disposals.buried(leaves[0], leaves[-1]) if leaves else []
+        named = [one for one in stones if one.leaf in self._going]
+        return encode(
+            {
                 "v": 1,
                 "kind": "disposal done",
                 "plan": self._id,
                 "at": at,
-                "deleted": len(self._going) - len(stayed),
-                "stayed": {why: spans(found) for why, found in sorted(self._stayed.items())},
+                "deleted": sum(one.plan == self._id for one in named),
+                "before": spans(one.leaf for one in named if one.plan != self._id),
+                "stayed": self._judging.stayed(there),
             }
-            done = encode(told)
-            plans.keep_done(self._id, done)
-        by = By(self._who, self._role, at, self._why)
-        note_end(parts.book, self._id, digest(done), by)
-        self._enter([OtherLeaf(DISPOSED, self._id, digest(done))])
-
-    def _forget_hits(self) -> None:
-        """What alerts named of those that are gone, also where it stands beside the index."""
-        leaves = sorted(self._going)
-        if leaves:
-            buried = self._parts.disposals.buried(leaves[0], leaves[-1])
-            gone = {(one.time, one.msgid) for one in buried if one.plan == self._id}
-            HitBook(self._parts.folder).forget(gone)
-
-    def _sweep(self) -> None:
-        """Segments that were stored by a step that was cut short, and are in no index."""
-        for name in list(self._parts.objects.names()):
-            mine = len(name) == _NAME and name[_STAMP:].startswith(f"-{self._id[:8]}")
-            if mine and self._parts.disposals.segment(name) is None:
-                self._parts.objects.delete(name)
+        )
 
 
-def _stone(row: Row, plan: str, book: int, at: int) -> Tombstone:
-    return Tombstone(row.leaf, row.msgid, row.seq, row.time, row.sm3, plan, book, at)
-
-
-def _new_name(old: str, created_at: int, plan: str) -> str:
-    """The same for the same segment and plan, so that a step that is done again leaves nothing."""
-    stamp = old[:_STAMP] if old[:_STAMP].isdecimal() else f"{created_at:013}"
-    return f"{stamp}-{plan[:8]}{digest(old.encode())[:8]}"
+def _no_end_of_it() -> NotNow:
+    return NotNow(
+        f"holds or the schedule were changed {MAX_TRIES} times while the same messages were judged",
+        f"在判断同一批消息期间，法律保全或留存策略变更了 {MAX_TRIES} 次",
+        "it is tried again; see in `mingjian archive custody` who changes them",
+        "稍后会重试；请用 `mingjian archive custody` 查看是谁在变更",
+    )

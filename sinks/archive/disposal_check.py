@@ -26,35 +26,30 @@ from sinks.archive.disposable import (
 from sinks.archive.disposal_entries import Entries, Stone, gather
 from sinks.archive.disposal_plan import Plan, holds_digest
 from sinks.archive.disposal_planned import PlannedMessages
+from sinks.archive.disposal_tombstones import Contradiction, tombstones_of
 from sinks.archive.hold_book import (
     Removal,
     approved,
     deeds,
+    finished,
     removals,
     schedule,
     schedule_digest,
+    superseded,
     unconfirmed,
 )
 from sinks.archive.leaves import MessageLeaf, read_message
+from sinks.archive.objects import Objects
 from sinks.archive.plans import Plans
+from sinks.archive.strays import WORDS, segment_names, strays
 from sinks.ledger.reader import LedgerReader
 
 _CLOCKS_MS = 3_600_000  # by how much the clock of a deed may be ahead of that of a signed head
 
 
-class Contradiction(NamedTuple):
-    """Something that does not agree. `leaf` is the message's number in the ledger, -1 where it is
-    not of one message; `plan` the id of the plan, "" where none."""
-
-    leaf: int
-    plan: str
-    en: str
-    zh: str
-
-
 class Proved(NamedTuple):
-    """What was looked at: tombstones, plans, lines of the custody book, and lines that no signed
-    head covers yet."""
+    """What was looked at: messages that are gone and left a tombstone, the plans that they went by,
+    lines of the custody book, and lines that no signed head covers yet."""
 
     tombstones: int
     plans: int
@@ -68,18 +63,21 @@ def check_disposals(
     book: CustodyBook,
     plans: Plans,
     index: DisposableIndex | None = None,
+    objects: Objects | None = None,
     told: Callable[[Proved], None] = lambda proved: None,
 ) -> Iterator[Contradiction]:
     """Everything about deletion that does not agree.
 
     Args:
         index: says which messages are there; without it no missing message is found.
+        objects: where segments are; without it none is found that the index has no row of.
         told: told at the end what was looked at.
 
     Raises:
         MingjianError: the ledger cannot be read, or a line of the book sets a hold or a schedule
             that cannot be.
     """
+    segments = segment_names(objects.names()) if objects else []  # before the index is asked
     lines: list[Line] = []
     try:
         for line in book.lines():
@@ -102,10 +100,15 @@ def check_disposals(
     for plan_id in sorted({*entries.plans, *by_plan}):
         work = _OnePlan(plan_id, ledger, entries, found, plans)
         yield from work.check(sorted(by_plan.get(plan_id, []), key=lambda one: one.leaf))
+        yield from _done(plan_id, entries, found, plans)
     if index is not None:
         yield from _presence(entries, index)
+        yield from tombstones_of(index, entries, ledger.size)
+        for name in strays(segments, index, plans, ledger):
+            yield Contradiction(-1, "", f"segment {name}: {WORDS[0]}", f"分段 {name}：{WORDS[1]}")
     unsigned = sum(line.number not in entries.custody for line in lines)
-    told(Proved(len(entries.stones), len(entries.plans), len(lines), unsigned))
+    gone = {one.plan for one in entries.stones.values() if one.leaf not in entries.there}
+    told(Proved(len(entries.stones) - len(entries.there), len(gone), len(lines), unsigned))
 
 
 def _book(lines: Sequence[Line], entries: Entries) -> Iterator[Contradiction]:
@@ -137,9 +140,36 @@ def _presence(entries: Entries, index: DisposableIndex) -> Iterator[Contradictio
         yield Contradiction(leaf, "", en, zh)
     for leaf in sorted(entries.there):
         stone = entries.stones[leaf]
-        if stone.plan in entries.done:
-            en, zh = "it has a tombstone and is still there", "该消息有墓碑，却仍在归档中"
-            yield Contradiction(leaf, stone.plan, en, zh)
+        en, zh = "it has a tombstone and is still there", "该消息有墓碑，却仍在归档中"
+        if stone.plan not in entries.done:
+            en += ": its deletion was cut short, and `mingjian deliver` takes the tombstone back"
+            zh += "：删除中断，`mingjian deliver` 会撤回该墓碑"
+        yield Contradiction(leaf, stone.plan, en, zh)
+
+
+def _done(
+    plan_id: str, entries: Entries, found: Sequence[Deed], plans: Plans
+) -> Iterator[Contradiction]:
+    """The file that says what was done by a plan, which both book and ledger have the digest of."""
+    entered = entries.done.get(plan_id)
+    if entered is None:
+        return
+    if finished(found, plan_id) not in ("", entered.sm3):  # "": the line is lost, which is told
+        yield Contradiction(
+            -1,
+            plan_id,
+            "the end of the plan is not the one that the custody book has",
+            "该计划的结束与保管记录不符",
+        )
+    done = plans.done(plan_id)
+    if done is None or digest(done) != entered.sm3:
+        yield Contradiction(
+            -1,
+            plan_id,
+            f"{plan_id[:16]}….done.json, which says what was done by it, is missing or not the one"
+            " that was entered: restore it from its copy",
+            f"记载其执行结果的 {plan_id[:16]}….done.json 缺失或与登记时不同：请从副本恢复",
+        )
 
 
 class _OnePlan:
@@ -216,6 +246,13 @@ class _OnePlan:
             )
             return
         yield from self._order(stone, removal)
+        later = superseded((one for one in self._deeds if one.number < removal.number), plan.book)
+        if later is not None:
+            yield (
+                f"its plan was void: a schedule was put in force (line {later.number} of the"
+                " custody book) before it was deleted",
+                f"其计划已失效：删除之前启用过留存策略（保管记录第 {later.number} 行）",
+            )
         facts = checks.facts(stone.leaf, message)
         if facts is None:
             yield "the plan does not name it", "计划中没有该消息"

@@ -29,7 +29,8 @@ class Stone(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """All that concerns deletion. `odd` are tombstones that name no message; `missing` messages
+    """All that concerns deletion. Of several tombstones of a message that were not taken back the
+    last one counts. `odd` are tombstones that name no message; `missing` messages
     that the index does not have, and `there` those of `stones` that it has."""
 
     custody: dict[int, list[Entered]]
@@ -52,6 +53,7 @@ def gather(ledger: Iterable[tuple[int, bytes]], index: DisposableIndex | None = 
         MingjianError: the ledger cannot be read.
     """
     found = Entries({}, {}, {}, {}, [], set(), set())
+    stones: dict[Stone, int] = {}  # not taken back yet, in their order: where each stands
     messages: list[int] = []
     for at, entry in ledger:
         if at % _BLOCK == 0:
@@ -70,8 +72,9 @@ def gather(ledger: Iterable[tuple[int, bytes]], index: DisposableIndex | None = 
         elif leaf.kind == DISPOSED:
             found.done[leaf.id] = told
         elif leaf.kind in (TOMBSTONE, SPARED):
-            _take(found, leaf.kind, leaf.id, told)
+            _take(found, stones, leaf.kind, leaf.id, told)
     _look(found, index, messages)
+    found.stones.update((stone.leaf, stone._replace(at=at)) for stone, at in stones.items())
     if index is not None:
         for stone in found.stones.values():
             if stone.leaf not in found.missing:
@@ -79,18 +82,18 @@ def gather(ledger: Iterable[tuple[int, bytes]], index: DisposableIndex | None = 
     return found
 
 
-def _take(found: Entries, kind: str, name: str, told: Entered) -> None:
+def _take(found: Entries, stones: dict[Stone, int], kind: str, name: str, told: Entered) -> None:
+    """A tombstone, or one that is taken back. Plans that name the same message may each have left
+    one, when they were cut short."""
     number, _, plan = name.partition("@")
     if not number.isdecimal() or not plan or int(number) >= told.at:
         found.odd.append((told.at, name))
         return
-    leaf = int(number)
-    stone = found.stones.get(leaf)
+    stone = Stone(0, int(number), plan, told.sm3)
+    known = stones.pop(stone, None)
     if kind == TOMBSTONE:
-        found.stones[leaf] = Stone(told.at, leaf, plan, told.sm3)
-    elif stone is not None and (stone.plan, stone.sm3) == (plan, told.sm3):
-        del found.stones[leaf]
-    else:
+        stones[stone] = told.at
+    elif known is None:
         found.odd.append((told.at, name))
 
 

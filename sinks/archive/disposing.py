@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from rules.errors import MingjianError
+from sinks.archive.book_reader import DeedReader
+from sinks.archive.caught_up import CaughtUp
 from sinks.archive.custody import CustodyBook
 from sinks.archive.disposable import DisposableIndex
 from sinks.archive.disposal import carry_out
-from sinks.archive.disposal_parts import Parts, Step, waiting
-from sinks.archive.hold_book import approved, deeds
+from sinks.archive.disposal_parts import NotNow, Parts, Step, waiting
+from sinks.archive.hold_book import APPROVED, approved, deeds, finished
+from sinks.archive.known_alerts import KnownAlerts
 from sinks.archive.plans import Plans
 from sinks.archive.rows import ArchiveIndex
 from sinks.archive.sqlite_disposal import SqliteDisposals
@@ -60,6 +64,8 @@ class Disposing:
         clock: Callable[[], float],
     ) -> None:
         self._book, self._plans = CustodyBook(folder), Plans(folder)
+        self._alerts = KnownAlerts(folder)
+        self.reading = CaughtUp(self._book, clock)
         self._log = log.bind(target=target)
         self._open_parts, self._clock = open_parts, clock
         self._looked = (0, 0)  # the book's state when it was read last; there is no such book
@@ -68,19 +74,35 @@ class Disposing:
         self._plan = ""  # the one that is worked on
         self._work: Iterator[Step] | None = None
         self._wrong: dict[str, str] = {}  # by plan: why it is not carried out
+        self._lacks: dict[str, frozenset[str]] = {}  # by plan: alerts that it waits for
+        self._judged: set[str] = set()  # of these, those to be judged again when an alert came
         self._again = 0.0
+        self._approvals = DeedReader(self._book, APPROVED)
+        self._approved: set[str] = set()  # plans, by the book as it was in this state:
+        self._seen = (0, 0)
 
     def due(self) -> bool:
         """Whether `step` would do something now."""
         if self._clock() < self._again:
             return False
-        return bool(self._work or self._waiting or (self._news() and self._unfinished()))
+        if self._work is None and not self._waiting and not (self._news() and self._unfinished()):
+            return False
+        return self.reading.reached()
 
     def step(self) -> bool:
-        """One step; False when it failed, and then the ledger has to be opened anew."""
+        """One step; False when it failed, and then the ledger has to be opened anew. All that was
+        read has to be in the index."""
         before = self._book.state()
+        self.reading.used()
         try:
             self._step()
+        except NotNow as error:
+            self._lacks[self._plan] = error.alerts
+            self._judged.add(self._plan)
+            self._waiting.append(self._plan)
+            self._again = self._clock() + _AGAIN_S
+            self._failed(error.en)
+            return True
         except MingjianError as error:  # what people have to mend; the book tells when they did
             self._failed(error.en)
         except (OSError, sqlite3.Error) as error:
@@ -106,9 +128,12 @@ class Disposing:
 
     def left(self) -> str:
         """What is not carried out and why; "" when nothing is."""
+        wrong = dict(self._wrong)
+        if self.reading.why and (self._work or self._waiting or self._unfinished()):
+            wrong.setdefault("", self.reading.why)
         return "; ".join(
             f"plan {plan[:16]} is not carried out: {why}" if plan else f"nothing is deleted: {why}"
-            for plan, why in sorted(self._wrong.items())
+            for plan, why in sorted(wrong.items())
         )
 
     def _step(self) -> None:
@@ -120,7 +145,8 @@ class Disposing:
             return
         told = next(self._work, None)
         if told is not None:
-            self._wrong.pop(self._plan, None)
+            if self._plan not in self._lacks:
+                self._wrong.pop(self._plan, None)
             self._log.info("disposal", plan=self._plan[:16], done=told.done, of=told.of)
             return
         self._end()
@@ -128,35 +154,49 @@ class Disposing:
     def _news(self) -> bool:
         return self._book.state() != self._looked
 
-    def _unfinished(self) -> list[str]:
-        return [plan for plan in self._plans.ids() if plan not in self._over]
+    def _unfinished(self) -> set[str]:
+        """Plans that were approved and, as far as is known, not carried out to their end; of a book
+        that cannot be read "", for the step to tell."""
+        if (state := self._book.state()) != self._seen:
+            try:
+                told = self._approvals.deeds()
+            except (MingjianError, OSError):
+                self._approvals = DeedReader(self._book, APPROVED)
+                return {""}
+            self._approved.update(str(one.details.get("plan")) for one in told)
+            self._seen = state
+        return self._approved - self._over
 
     def _look(self) -> None:
         """Which plans wait. Those that were refused are tried again: somebody did something."""
         self._looked = self._book.state()
-        plans = self._unfinished()
-        if not plans:
+        if not (plans := self._unfinished()):
             return
-        parts = self._open_parts()
-        self._waiting = waiting(parts)
-        self._over.update(
-            plan for plan in plans if plan not in self._waiting and self._plans.done(plan)
-        )
+        self._waiting = waiting(self._open_parts())
+        self._over |= plans - {"", *self._waiting}
         self._wrong = {plan: why for plan, why in self._wrong.items() if plan in self._waiting}
+        self._judged.clear()
 
     def _begin(self, plan: str) -> None:
         self._plan = plan
+        lacks = self._lacks.get(plan) if plan in self._judged else None
+        if lacks and self._alerts.missing(lacks) == lacks:
+            self._waiting.append(plan)
+            self._plan, self._again = "", self._clock() + _AGAIN_S
+            return
         approval = approved(deeds(self._book.lines()), plan)
         if approval is None:
             self._plan = ""
             return
-        self._work = carry_out(self._open_parts(), plan, who=_WHO, role=DELIVERER, why=approval.why)
+        parts = replace(self._open_parts(), heard=lambda: self.reading.line)
+        self._work = carry_out(parts, plan, who=_WHO, role=DELIVERER, why=approval.why)
 
     def _end(self) -> None:
         plan, self._work, self._plan = self._plan, None, ""
         self._over.add(plan)
         self._wrong.pop(plan, None)
-        done = self._plans.result(plan)
+        self._lacks.pop(plan, None)
+        done = self._plans.result(plan, finished(deeds(self._book.lines()), plan))
         if done is not None:
             self._log.info(
                 "disposal_done", plan=plan[:16], deleted=done.deleted, stayed=done.counts()

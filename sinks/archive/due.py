@@ -18,6 +18,7 @@ from rules.retention.policies import Kept, Policy, duties, keep_until, newest_du
 from sinks.archive.custody import CustodyBook
 from sinks.archive.disposable import DisposableIndex
 from sinks.archive.facts import Departments, facts_of, sayer
+from sinks.archive.known_alerts import KnownAlerts, doubting
 from sinks.archive.rows import Row
 
 RETENTION, ERASURE = "retention", "erasure"
@@ -27,13 +28,15 @@ _PAGE = 1_000
 @dataclass(frozen=True)
 class Source:
     """Where a plan is made from: the index, the custody book, how a row's message is opened (None:
-    it cannot be), and in which department somebody is."""
+    it cannot be), in which department somebody is, and which alerts the archive has taken (None: no
+    hold is on an alert)."""
 
     tenant: str
     index: DisposableIndex
     book: CustodyBook
     open: Callable[[Row], Message | None]
     departments: Departments
+    alerts: KnownAlerts | None = None
 
 
 class Judged(NamedTuple):
@@ -61,6 +64,7 @@ def judge(
     `unknown` is told of each that would be due but for a policy of a department: in which one its
     people are nobody knows."""
     counted = counting(policies, basis)
+    holds = doubting(holds, source.alerts)
     asked: Iterable[Row]
     if rows is None:
         before = newest_due(counted, at) if basis == RETENTION else FOREVER

@@ -88,9 +88,10 @@ def place_hold(book: CustodyBook, hold_id: str, scope: HoldScope, by: By) -> Lin
         )
     if scope.until and scope.until <= scope.since:
         raise _usage("the hold ends before it begins", "法律保全的结束时间不晚于开始时间")
-    if any(hold.id == hold_id for hold in holds_of(book)):
-        raise _usage(f"there is a hold '{hold_id}' already", f"已有编号为“{hold_id}”的法律保全")
-    return note(book, PLACED, by, details(hold_id, scope))
+    with book.locked():  # or two at once get the same id, and lifting one lifts both
+        if any(hold.id == hold_id for hold in holds_of(book)):
+            raise _usage(f"there is a hold '{hold_id}' already", f"已有编号为“{hold_id}”的法律保全")
+        return note(book, PLACED, by, details(hold_id, scope))
 
 
 def lift_hold(book: CustodyBook, hold_id: str, by: By) -> Line:
@@ -102,9 +103,10 @@ def lift_hold(book: CustodyBook, hold_id: str, by: By) -> Line:
     """
     if not by.why.strip():
         raise _usage("lifting a hold needs a reason", "解除法律保全须写明原因")
-    if not any(hold.id == hold_id for hold in in_force(holds_of(book))):
-        raise _usage(f"no hold '{hold_id}' is in force", f"没有生效中的法律保全“{hold_id}”")
-    return note(book, LIFTED, by, {"hold": hold_id})
+    with book.locked():
+        if not any(hold.id == hold_id for hold in in_force(holds_of(book))):
+            raise _usage(f"no hold '{hold_id}' is in force", f"没有生效中的法律保全“{hold_id}”")
+        return note(book, LIFTED, by, {"hold": hold_id})
 
 
 def holds_of(book: CustodyBook) -> list[Hold]:
@@ -133,9 +135,7 @@ def schedule(found: Iterable[Deed]) -> tuple[Policy, ...]:
     Raises:
         MingjianError: it cannot be read.
     """
-    last = None
-    for deed in found:
-        last = deed if deed.action == SCHEDULED else last
+    last = scheduled(found)
     if last is None:
         return ()
     try:
@@ -150,6 +150,31 @@ def schedule(found: Iterable[Deed]) -> tuple[Policy, ...]:
             fix_zh="请重新启用留存策略",
         )
     return policies
+
+
+def scheduled(found: Iterable[Deed]) -> Deed | None:
+    """The deed that put the schedule in force that is by these; None before there was one."""
+    last = None
+    for deed in found:
+        last = deed if deed.action == SCHEDULED else last
+    return last
+
+
+def superseded(found: Iterable[Deed], line: int) -> Deed | None:
+    """The first deed behind line `line` of the book that puts a schedule in force: by it all plans
+    are void that were made by the lines up to there, for ever, also where it is the same schedule.
+    None: there is none."""
+    behind = (deed for deed in found if deed.number > line and deed.action == SCHEDULED)
+    return next(behind, None)
+
+
+def finished(found: Iterable[Deed], plan: str) -> str:
+    """The digest of what was done by a plan, as the book has it; "" before its end."""
+    told = ""
+    for deed in found:
+        if deed.action == FINISHED and deed.details.get("plan") == plan:
+            told = str(deed.details.get("sm3", ""))
+    return told
 
 
 def require_confirmed(found: Sequence[Deed]) -> None:

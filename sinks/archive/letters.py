@@ -63,7 +63,7 @@ def erasure_letter(
     if held:
         parts.append(_line(held, _ALONE, language))
     if stays["stays"]:
-        parts.append(_stored_only(language, kept=kept))
+        parts.append(_stored_only(language, kept=kept, waits=bool(stays.get("waits"))))
     parts += _earlier(earlier, language)
     parts += _excerpts(excerpts, language)
     return "\n".join(parts) + "\n"
@@ -149,15 +149,22 @@ _STANDS = {
 _PERIOD_OVER = (HELD_ALONE, OVER)
 
 
-def _stored_only(language: str, *, kept: bool) -> str:
-    """What becomes of what is not deleted, from when the answer is on record."""
+def _stored_only(language: str, *, kept: bool, waits: bool) -> str:
+    """What becomes of what is not deleted, from when the answer is on record, and of what waits for
+    it confirmed by a second person."""
     if language == "zh":
         begins = "" if kept else "自本答复记录在案之时起，"
+        begins = "自本答复记录在案、法律程序所需的部分经复核之时起，" if waits else begins
         return (
             f"{begins}依照《个人信息保护法》第四十七条第二款，对未能删除的信息，我们停止除存储和采取"
             "必要的安全保护措施之外的处理；期限届满且不再为法律程序所需后，按程序予以删除。"
         )
     begins = "Under" if kept else "From when this answer is on record: under"
+    if waits:
+        begins = (
+            "From when this answer is on record and, for what legal proceedings need, confirmed by"
+            " a second person: under"
+        )
     return (
         f"{begins} article 47 of the Personal Information Protection Law we only store and protect "
         "what is not deleted, and use it for nothing else; its deletion is proposed when its time "

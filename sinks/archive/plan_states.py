@@ -8,28 +8,25 @@ from typing import NamedTuple
 
 from rules.errors import EXIT_USAGE, MingjianError
 from rules.retention.holds import Deed
-from sinks.archive.disposable import within
-from sinks.archive.hold_book import (
-    FINISHED,
-    PLANNED,
-    approved,
-    removals,
-    schedule,
-    schedule_digest,
-)
+from sinks.archive.disposable import counted, within
+from sinks.archive.hold_book import PLANNED, approved, finished, removals, superseded
 from sinks.archive.plans import Plans
 from sinks.id_prefix import LISTED, distinct
 
 MADE, APPROVED, WORKING, DONE, STALE = "made", "approved", "working", "done", "stale"
+LOST = "lost"
+_VOID = "void"  # why messages stay of a plan that ended because it is void
 _SHORT = 16  # digits by which plans are told everywhere
 LEAST_DIGITS = 6  # of a plan's id: fewer are too easily those of another plan
 _DIGITS = re.compile(r"[0-9a-f]{1,64}")
 
 
 class PlanState(NamedTuple):
-    """A plan: its id, its state (`STALE`: the schedule is another now, so it is not carried out),
-    the deeds that made and approved it, how many messages it names, how many went so far, and of
-    one that is done how many stayed, by the reason."""
+    """A plan: its id, its state (`STALE`: a schedule was put in force since, so it is not carried
+    out; `LOST`: its file is not there, or is not what was made), the deeds that made and approved
+    it, how many messages it names, how many went so far; and of one that ended how many stayed, by
+    the reason, how many had gone by another plan before, and whether the file that says so is not
+    there, or is not what was written."""
 
     plan: str
     state: str
@@ -38,6 +35,8 @@ class PlanState(NamedTuple):
     messages: int
     gone: int
     stayed: dict[str, int]
+    before: int = 0
+    damaged: bool = False
 
 
 def plan_states(found: Sequence[Deed], plans: Plans) -> list[PlanState]:
@@ -47,7 +46,7 @@ def plan_states(found: Sequence[Deed], plans: Plans) -> list[PlanState]:
         found: deeds of the custody book.
 
     Raises:
-        MingjianError: a schedule in the book cannot be read.
+        OSError: the disk does not answer.
     """
     states: dict[str, PlanState] = {}
     for number, deed in enumerate(found):
@@ -104,20 +103,33 @@ def _listed(whole: Sequence[str], fits: Sequence[str], language: str) -> str:
 
 def _state(found: Sequence[Deed], made: int, plan: str, plans: Plans) -> PlanState:
     deed = found[made]
-    approval = approved(found, plan)
-    gone = len({leaf for one in removals(found, plan) for leaf in within(one.leaves)})
     count = deed.details.get("messages")
-    messages = count if isinstance(count, int) else 0
-    stayed: dict[str, int] = {}
-    if any(one.action == FINISHED and one.details.get("plan") == plan for one in found):
-        state = DONE
-        result = plans.result(plan)
-        if result is not None:
-            gone, stayed = result.deleted, result.counts()
-    elif schedule_digest(schedule(found[:made])) != schedule_digest(schedule(found)):
-        state = STALE
-    elif approval is None:
-        state = MADE
-    else:
-        state = WORKING if gone else APPROVED
-    return PlanState(plan, state, deed, approval, messages, gone, stayed)
+    told = PlanState(
+        plan,
+        MADE,
+        deed,
+        approved(found, plan),
+        count if isinstance(count, int) else 0,
+        len({leaf for one in removals(found, plan) for leaf in within(one.leaves)}),
+        {},
+    )
+    if sm3 := finished(found, plan):
+        result = plans.result(plan, sm3)
+        if result is None:
+            return told._replace(state=DONE, damaged=True)
+        stayed = result.counts()
+        return told._replace(
+            state=STALE if _VOID in stayed else DONE,
+            gone=result.deleted,
+            stayed=stayed,
+            before=counted(result.before),
+        )
+    try:
+        book = plans.read(plan).book
+    except MingjianError:
+        return told._replace(state=LOST)
+    if superseded(found, book) is not None:
+        return told._replace(state=STALE)
+    if told.approval is None:
+        return told
+    return told._replace(state=WORKING if told.gone else APPROVED)

@@ -31,10 +31,12 @@ class PlanDamaged(MingjianError):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What was done by a plan: how many messages went, and which stayed, by the reason."""
+    """What was done by a plan: how many messages went by it, which stayed, by the reason, and which
+    had gone by another plan before."""
 
     deleted: int
     stayed: dict[str, Spans]
+    before: Spans = []
 
     def counts(self) -> dict[str, int]:
         """How many stayed, by the reason."""
@@ -98,13 +100,18 @@ class Plans:
         except FileNotFoundError:
             return None
 
-    def result(self, plan_id: str) -> Done | None:
-        """What was done by a plan, for people; None as long as it is not, or where that cannot be
-        read."""
+    def result(self, plan_id: str, sm3: str) -> Done | None:
+        """What was done by a plan, for people; None where that is not there, or is not what has
+        this digest in the custody book or the ledger: then it is nobody's word."""
+        done = self.done(plan_id)
         try:
-            return msgspec.json.decode(self.done(plan_id) or b"", type=Done)
+            return msgspec.json.decode(done or b"", type=Done) if _is(done, sm3) else None
         except msgspec.MsgspecError:
             return None
 
     def _path(self, plan_id: str) -> Path:
         return self._folder / f"{plan_id}{_SUFFIX}"
+
+
+def _is(data: bytes | None, sm3: str) -> bool:
+    return data is not None and digest(data) == sm3

@@ -82,6 +82,11 @@ class PostgresDisposals:
             found = db.execute(_SEGMENT, (name,)).fetchone()
         return SegmentRow(*found) if found else None
 
+    def segments(self) -> list[str]:
+        """See `DisposableIndex`."""
+        with self._index.working() as db:
+            return [name for (name,) in db.execute("SELECT name FROM segments")]
+
     def alerts_of(self, leaves: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
         """See `DisposableIndex`."""
         asked = (

@@ -14,11 +14,13 @@ import msgspec
 
 from rules.errors import MingjianError
 from rules.retention.holds import Deed
-from sinks.archive.disposable import DisposableIndex, Spans, Tombstone, digest, spans
+from sinks.archive.disposable import DisposableIndex, Spans, Tombstone, counted, digest, spans
 from sinks.archive.hold_book import approved
 from sinks.archive.plan_states import PlanState, plan_states
 from sinks.archive.plans import Plans
 
+RESTRICTED = "processing_restricted"  # action of the custody book: stored only, art. 47
+ANSWERED = "answered_request"  # action of the custody book: an answer was kept, by its digest
 FOLDER = "requests"
 KIND = "erasure request"
 NOTHING = "nothing"  # state of a request of which nothing could go
@@ -51,7 +53,7 @@ class Earlier(NamedTuple):
 
     def gone(self) -> int:
         """How many were deleted."""
-        return sum(last - first + 1 for first, last in self.deleted)
+        return counted(self.deleted)
 
 
 def earlier_requests(
@@ -61,27 +63,30 @@ def earlier_requests(
     plans: Plans,
     index: DisposableIndex,
 ) -> tuple[list[Earlier], list[str]]:
-    """Requests of a person, the first one first; and names of files that are not what was kept.
+    """Requests of a person, the first one first; and names of files that are not what was kept,
+    are not there any more, or were never entered in the book.
 
     Args:
         folder: of the archive.
         found: deeds of the custody book.
 
     Raises:
-        MingjianError: a schedule in the book cannot be read.
         OSError: the disk does not answer.
     """
     states = {one.plan: one for one in plan_states(found, plans)}
-    told, damaged = [], []
-    for path in sorted((Path(folder) / FOLDER).glob("*.json")):
+    kept = [one.details.get("request") for one in found if one.action in (ANSWERED, RESTRICTED)]
+    entered = {one for one in kept if isinstance(one, str)}
+    files = sorted((Path(folder) / FOLDER).glob("*.json"))
+    damaged = [f"{one}.json" for one in entered - {path.stem for path in files}]
+    told = []
+    for path in files:
         answer = _answer(path)
-        if answer is None:
+        state = states.get(answer.get("plan", "")) if answer else None
+        if answer is None or (path.stem not in entered and state is None):
             damaged.append(path.name)
         elif answer.get("kind") == KIND and answer.get("person") == person:
-            state = states.get(answer["plan"])
-            if state is not None or not answer["goes"]:  # else the book never had it
-                told.append(_earlier(path.stem, answer, state, found, plans, index))
-    return sorted(told, key=lambda one: one.at), damaged
+            told.append(_earlier(path.stem, answer, state, found, plans, index))
+    return sorted(told, key=lambda one: one.at), sorted(damaged)
 
 
 def _answer(path: Path) -> dict[str, Any] | None:

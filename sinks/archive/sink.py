@@ -31,12 +31,14 @@ from sinks.archive.media_rows import FILE as MEDIA_FILE
 from sinks.archive.objects import Objects
 from sinks.archive.rows import ArchiveIndex, Stored
 from sinks.archive.sqlite_index import SqliteIndex
+from sinks.archive.sweeping import Leftovers
 from sinks.archive.terms import Terms, search_key
 from sinks.base import Record, Rejected, SinkBusy, WriteResult
 from sinks.ledger.checkpoint import HeadSigner
 from sinks.ledger.known import SIGNED, SIGNED_ROOT, known_from, known_of
 from sinks.ledger.log import Ledger
 from sinks.ledger.trouble import HeadForged, not_this_key
+from sinks.progress import Reading
 
 MESSAGES = "messages"
 INDEX_FILE, LEDGER_FOLDER, SEGMENTS_FOLDER = "index.db", "ledger", "segments"
@@ -159,6 +161,10 @@ class ArchiveSink:
         result = self._flush() if self._archiver.full() else WriteResult(0, 0)
         return result._replace(rejected=refused)
 
+    def hear(self, reading: Reading) -> None:
+        """See `HearsReading`: nothing is deleted before what was there is read."""
+        self._disposing.reading.hear(reading)
+
     def due(self) -> bool:
         """Whether something waited long enough, to be stored or to be signed, or somebody did
         something with the archive, or messages are to be deleted."""
@@ -166,11 +172,13 @@ class ArchiveSink:
         return news or self._stale() or self._unsigned() or self._disposing.due()
 
     def tick(self) -> WriteResult:
-        """Take up what was done with the archive; store what waited; delete what is to go; sign the
-        ledger's head."""
+        """Take up what was done with the archive; store what waited; delete what is to go, of
+        which all that was taken may say that it is held; sign the ledger's head."""
         self._take_deeds()
-        result = self._flush() if self._stale() else WriteResult(0, 0)
-        if self._disposing.due():
+        dispose = self._disposing.due()
+        before = dispose and not self._archiver.empty()
+        result = self._flush() if before or self._stale() else WriteResult(0, 0)
+        if dispose:
             self._dispose()
         if self._unsigned():
             self._sign()
@@ -240,6 +248,8 @@ class ArchiveSink:
             raise self._busy(error) from None
         self._failed = False
         self._since = self._clock()
+        if done.new or done.known:
+            self._leftovers.look()
         return WriteResult(done.new, done.known)
 
     def _dispose(self) -> None:
@@ -307,6 +317,7 @@ class ArchiveSink:
 
     def _opened_ledger(self) -> Ledger:
         index = self._opened_index()
+        self._leftovers = Leftovers(self._parts)  # whatever was cut short
         try:
             return Ledger(
                 self._path / LEDGER_FOLDER,

@@ -69,6 +69,10 @@ class SqliteDisposals:
         found = self._db.execute(_SEGMENT, (name,)).fetchone()
         return SegmentRow(*found) if found else None
 
+    def segments(self) -> list[str]:
+        """See `DisposableIndex`."""
+        return [name for (name,) in self._db.execute("SELECT name FROM segments")]
+
     def alerts_of(self, leaves: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
         """See `DisposableIndex`."""
         found: dict[int, list[tuple[str, str]]] = {}

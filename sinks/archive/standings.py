@@ -36,7 +36,7 @@ def pending(found: Sequence[Deed], plans: Plans, leaves: Collection[int]) -> dic
         found: deeds of the custody book.
 
     Raises:
-        MingjianError: a schedule in the book cannot be read.
+        OSError: the disk does not answer.
     """
     wanted, told = set(leaves), dict[int, str]()
     for state in reversed(plan_states(found, plans)):  # one that was approved says more

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rules.errors import MingjianError
+from rules.errors import EXIT_USAGE, MingjianError
 from rules.retention.facts import Facts
 from rules.retention.holds import in_force, replay
 from rules.retention.periods import day_of
@@ -26,13 +26,14 @@ from sinks.archive.disposable import digest, encode, spans, within
 from sinks.archive.disposal_plan import MOST, Plan, plan
 from sinks.archive.due import ERASURE, RETENTION, Source, counting, due, judge
 from sinks.archive.hold_book import By, deeds, note, schedule
+from sinks.archive.requests import ANSWERED, RESTRICTED
 from sinks.archive.rows import ArchiveIndex, Asked, Row
 from sinks.archive.standings import HELD, KEPT, Reasons, standing
 from sinks.archive.terms import named
 
-RESTRICTED = "processing_restricted"  # action of the custody book: stored only, art. 47
 _EVENT = "event"
 _PAGE = 1_000
+_LEAST = 6  # digits by which a request is named
 _SENT, _TOLD = "s", "p"  # terms of who said it and who was told
 
 
@@ -154,12 +155,13 @@ def erasure_request(
     kept = Reasons(counting(policies, ERASURE))
     held, named_by = Counter[str](), open_plans or {}
     goes = {one.leaf for one in made.messages}
-    restricted: list[int] = []
+    at_once: list[int] = []
+    waits: list[int] = []
     both = only_held = later = 0
     for one in judge(source, policies, holds, at, basis=ERASURE, rows=rows, everything=True):
         if one.row.leaf in goes:
             continue
-        restricted.append(one.row.leaf)
+        (waits if one.holds else at_once).append(one.row.leaf)
         held.update(hold.id for hold in one.holds)
         if due(one.kept, at, ERASURE):
             only_held += bool(one.holds)
@@ -178,17 +180,69 @@ def erasure_request(
         "plan": digest(encode(made)),
         "messages": len(rows),
         "goes": len(goes),
-        "stays": len(restricted),
+        "stays": len(at_once) + len(waits),
         "kept": kept.told(),
         "held": dict(sorted(held.items())),
         "held_alone": only_held,
         "kept_and_held": both,
-        "restricted": spans(restricted),
+        "restricted": spans(at_once),
+        "waits": spans(waits),
         "more": made.more,
         "later": later,
         "open_plans": dict(sorted(Counter(named_by[n] for n in goes & named_by.keys()).items())),
     }
     return Erasure(made, stays)
+
+
+def note_answer(book: CustodyBook, answer: Erasure, by: By) -> Line:
+    """An answer to a request is kept: the digest of its file, and of its plan where something goes.
+    `leaves` are those that a hold holds: they are stored only when somebody else has confirmed it,
+    since whoever looks into something would not find them any more. The book does not name the
+    person."""
+    told: dict[str, Any] = {"request": digest(encode(answer.stays))}
+    if answer.plan.messages:
+        told["plan"] = answer.stays["plan"]
+    if answer.stays["waits"]:
+        told["leaves"] = answer.stays["waits"]
+    return note(book, ANSWERED, by, told)
+
+
+def confirm(book: CustodyBook, which: str, by: By) -> Line:
+    """Confirm that what holds hold of a request is stored and not used otherwise.
+
+    Args:
+        which: the request, by the first six digits of its digest or more.
+
+    Raises:
+        MingjianError: there is none that waits, or several; or whoever answered it wants to confirm
+            it.
+    """
+    found = deeds(book.lines())
+    asked = {
+        one.details["request"]: one for one in found
+        if one.action == ANSWERED and one.details.get("leaves")
+    }  # fmt: skip
+    for one in found:
+        if one.action == RESTRICTED and one.details.get("confirmed"):
+            asked.pop(one.details["request"], None)
+    short = len(which) < _LEAST
+    fits = [] if short else [one for one in asked if one.startswith(which.lower())]
+    if len(fits) != 1:
+        names = ", ".join(one[:16] for one in asked) or "-"
+        raise MingjianError(
+            f"{which} names no request, or several, that wait to be confirmed; these do: {names}",
+            f"{which} 未能唯一指明待确认的请求；待确认的有：{names}",
+            exit_code=EXIT_USAGE,
+        )
+    deed = asked[fits[0]]
+    if deed.who == by.who:
+        raise MingjianError(
+            f"{by.who} answered the request; somebody else has to confirm it",
+            f"该请求由 {by.who} 答复，须由他人确认",
+            exit_code=EXIT_USAGE,
+        )
+    told = {"request": fits[0], "leaves": deed.details["leaves"], "confirmed": True}
+    return note(book, RESTRICTED, by, told)
 
 
 def restrict(book: CustodyBook, stays: dict[str, Any], by: By) -> Line:

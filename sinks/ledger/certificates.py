@@ -30,9 +30,8 @@ from sinks.ledger.der import (
 TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 _EXTENDED_USAGE, _KEY_ID, _COMMON_NAME = "2.5.29.37", "2.5.29.14", "2.5.4.3"
 _SM2_CURVE = "1.2.156.10197.1.301"
-_BLOCK = re.compile(
-    rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----", re.DOTALL
-)
+_BEGINS = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----")
+_BLOCK = re.compile(_BEGINS.pattern + rb"([^-]*)-----END (?:X509 )?CERTIFICATE-----")
 
 
 class Certificate(NamedTuple):
@@ -107,6 +106,11 @@ def pem_certificates(pem: bytes) -> list[bytes]:
         except binascii.Error:
             continue
     return found
+
+
+def pem_begins(pem: bytes) -> int:
+    """How many certificates begin in a PEM text, whether or not they can be read."""
+    return len(_BEGINS.findall(pem))
 
 
 def pem(label: str, der: bytes) -> bytes:

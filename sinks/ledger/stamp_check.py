@@ -1,9 +1,8 @@
 """Whether a time stamp proves that a text was there at the time it states.
 
-What it says is read and compared here; signatures and certificates are checked by `openssl`, 3 or
-later. Its `ts -verify` leaves out SM2's signer id, so of tokens signed with SM2 the signature is
-checked by `dgst -verify` with the id of GM/T 0009. Certificates are looked at as of the time that
-the stamp states: a stamp does not lose its worth when its certificate expires.
+What it says is read and compared here; signatures and certificates are checked by `openssl`, see
+`stamp_chain`. Certificates are looked at as of the time that the stamp states: a stamp does not
+lose its worth when its certificate expires.
 
 Standard library only: it travels in packs.
 """
@@ -11,14 +10,16 @@ Standard library only: it travels in packs.
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import subprocess
 import tempfile
 from typing import NamedTuple
 
-from sinks.ledger.certificates import Certificate, pem, pem_certificates, read_certificate
-from sinks.ledger.der import NotDer
+from sinks.ledger.certificates import (
+    Certificate,
+    pem_begins,
+    pem_certificates,
+    read_certificate,
+)
+from sinks.ledger.der import SEQUENCE, NotDer, one
 from sinks.ledger.rfc3161 import (
     GRANTED,
     IMPRINTS,
@@ -29,20 +30,19 @@ from sinks.ledger.rfc3161 import (
     read_token,
 )
 from sinks.ledger.sm3 import sm3
+from sinks.ledger.stamp_chain import Workplace, require_openssl
 from sinks.ledger.stamp_words import refusal, wrong
 
 MAX_SKEW_MS = 300_000  # that a clock of ours may differ from an authority's, with a remark beyond
 LONG_AFTER_MS = 86_400_000  # a stamp so much later than the head is remarked
-SM2_ID = "distid:1234567812345678"  # GM/T 0009
-OPENSSL_S = 30
+MAX_ROOTS, MAX_ROOTS_BYTES = 10, 1 << 16  # that are given; an authority has one or two
+IN_FUTURE = "in_future"  # code of a remark
 
 _DIGESTS = {
     "1.2.156.10197.1.401": "sm3", "2.16.840.1.101.3.4.2.1": "sha256",
     "2.16.840.1.101.3.4.2.2": "sha384", "2.16.840.1.101.3.4.2.3": "sha512",
 }  # fmt: skip
 _OF_CERTIFICATES = {**_DIGESTS, "1.3.14.3.2.26": "sha1"}  # RFC 3161's own way to name one
-_ERROR = re.compile(rb"error (\d+) at \d+ depth lookup: ?(.*)")
-_EXPIRED, _NOT_YET = 10, 9  # X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_CERT_NOT_YET_VALID
 _DAY_MS = 86_400_000
 
 
@@ -61,6 +61,7 @@ class Proven(NamedTuple):
         at: the time it states, UTC ms; accuracy: µs either way, None where it states none.
         authority: common name of the certificate; ends: until when that is valid, UTC ms.
         algorithm: of the digest that was stamped, "sm3" or "sha256"; sm2: how it is signed.
+        root: the one certificate, of those that are trusted, in which its chain ends, DER.
     """
 
     at: int
@@ -71,6 +72,7 @@ class Proven(NamedTuple):
     serial: int
     algorithm: str
     sm2: bool
+    root: bytes
     remarks: tuple[Remark, ...]
 
 
@@ -88,7 +90,7 @@ def check_stamp(
         text: what is signed, `Checkpoint.text()`.
         query, response: TimeStampReq and TimeStampResp, DER.
         roots: certificates that are trusted, and those in between if they are not in the stamp;
-            PEM.
+            PEM, `MAX_ROOTS` in `MAX_ROOTS_BYTES` at most.
         signed_at: the time in the head; now: the time; both UTC ms.
 
     Raises:
@@ -105,29 +107,16 @@ def check_stamp(
         raise wrong("imprint")
     if token.nonce != asked.nonce:
         raise wrong("nonce")
-    trusted = pem_certificates(roots)
-    if not trusted:
-        raise wrong("no_roots")
+    trusted = _trusted(roots)
     certificate = _signing_certificate(token, trusted)
     _consistent(token, certificate)
     if not certificate.stamps_only:
         raise wrong("usage", certificate.subject)
-    files = {
-        "roots.pem": roots,
-        "chain.pem": b"".join(pem("CERTIFICATE", each) for each in token.certificates),
-        "signer.pem": pem("CERTIFICATE", certificate.der),
-        "key.pem": pem("PUBLIC KEY", certificate.key),
-        "token.der": der,
-        "query.tsq": query,
-        "signed.der": token.signer.attributes,
-        "signature.der": token.signer.signature,
-    }
+    require_openssl(sm2=certificate.sm2)
     with tempfile.TemporaryDirectory() as folder:
-        for name, data in files.items():
-            with open(os.path.join(folder, name), "wb") as file:
-                file.write(data)
-        _leads_to_roots(folder, token, certificate)
-        _is_signed(folder, token, certificate)
+        place = Workplace(folder, token, der, query, certificate, trusted)
+        root = place.root()
+        place.require_signed(root)
     return Proven(
         token.at,
         token.accuracy,
@@ -137,6 +126,7 @@ def check_stamp(
         token.serial,
         asked.algorithm,
         certificate.sm2,
+        root,
         _remarks(token, certificate, signed_at, now),
     )
 
@@ -154,6 +144,27 @@ def granted(response: bytes) -> tuple[Token, bytes]:
         return read_token(answer.token), answer.token
     except NotDer as error:
         raise wrong("unreadable", str(error)) from None
+
+
+def _trusted(roots: bytes) -> list[bytes]:
+    """The certificates to trust, DER."""
+    if len(roots) > MAX_ROOTS_BYTES:
+        raise wrong("roots", f"more than {MAX_ROOTS_BYTES >> 10} KiB",
+                    f"超过 {MAX_ROOTS_BYTES >> 10} KiB")  # fmt: skip
+    found = pem_certificates(roots)
+    if not found:
+        raise wrong("no_roots")
+    if len(found) > MAX_ROOTS:
+        raise wrong("roots", f"more than {MAX_ROOTS} certificates", f"证书超过 {MAX_ROOTS} 张")
+    try:
+        whole = len(found) == pem_begins(roots)
+        for der in found:
+            one(der, SEQUENCE)
+    except NotDer:
+        whole = False
+    if not whole:
+        raise wrong("roots", "a certificate in it cannot be read", "其中有证书无法读取")
+    return found
 
 
 def _signing_certificate(token: Token, trusted: list[bytes]) -> Certificate:
@@ -189,58 +200,6 @@ def _hashed(name: str, data: bytes) -> bytes:
     return bytes.fromhex(sm3(data)) if name == "sm3" else hashlib.new(name, data).digest()
 
 
-def _leads_to_roots(folder: str, token: Token, certificate: Certificate) -> None:
-    command = ["verify", "-no-CApath", "-no-CAstore", "-CAfile", "roots.pem"]
-    command += ["-purpose", "timestampsign", "-attime", str(token.at // 1000)]
-    if token.certificates:
-        command += ["-untrusted", "chain.pem"]
-    # openssl 3 takes certificates signed with SM2's usual id only when it is told the id, and
-    # then no others
-    tries = [[], ["-vfyopt", SM2_ID]] if certificate.sm2 else [[]]
-    for options in tries:
-        code, said = _openssl(folder, [*command, *options, "signer.pem"])
-        if code == 0 and b"signer.pem: OK" in said:
-            return
-    found = _ERROR.search(said)
-    if not found:
-        raise wrong("no_openssl")
-    number, words = int(found[1]), found[2].decode("utf-8", "replace").strip()
-    if number == _EXPIRED:
-        raise wrong("expired", certificate.subject)
-    if number == _NOT_YET:
-        raise wrong("not_yet_valid", certificate.subject)
-    raise wrong("chain", f"{certificate.subject}, {words}", f"{certificate.subject}，{words}")
-
-
-def _is_signed(folder: str, token: Token, certificate: Certificate) -> None:
-    if certificate.sm2:
-        command = ["dgst", "-sm3", "-sigopt", SM2_ID, "-verify", "key.pem"]
-        command += ["-signature", "signature.der", "signed.der"]
-        good, bad = b"Verified OK", b"Verification"
-    else:
-        command = ["ts", "-verify", "-queryfile", "query.tsq", "-in", "token.der", "-token_in"]
-        command += ["-CAfile", "roots.pem", "-attime", str(token.at // 1000)]
-        command += ["-untrusted", "signer.pem"]
-        good, bad = b"Verification: OK", b"Verification"
-    _, said = _openssl(folder, command)
-    if good in said:
-        return
-    raise wrong("signature" if bad in said else "no_openssl")
-
-
-def _openssl(folder: str, command: list[str]) -> tuple[int, bytes]:
-    """(exit code, all it said) of the program, without the settings of this machine."""
-    env = {**os.environ, "OPENSSL_CONF": os.devnull, "LC_ALL": "C"}
-    try:
-        done = subprocess.run(
-            ["openssl", *command], cwd=folder, env=env, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=OPENSSL_S, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        raise wrong("no_openssl") from None
-    return done.returncode, done.stdout
-
-
 def _remarks(
     token: Token, certificate: Certificate, signed_at: int, now: int
 ) -> tuple[Remark, ...]:
@@ -267,7 +226,7 @@ def _remarks(
         )
     if token.at - now > MAX_SKEW_MS:
         found.append(
-            Remark("in_future", "it states a time that is still to come", "其所载时间尚未到来")
+            Remark(IN_FUTURE, "it states a time that is still to come", "其所载时间尚未到来")
         )
     if now > certificate.ends:
         found.append(

@@ -58,6 +58,19 @@ WRONG: dict[str, tuple[str, str]] = {
         "there is no certificate of an authority to trust in the file that was given",
         "所给文件中没有可信机构的证书",
     ),
+    "roots": (
+        "the file of certificates that is given with it is refused: {}",
+        "不接受所给的证书文件：{}",
+    ),
+    "openssl": (
+        "openssl does not say that its signature and certificates are good: {}",
+        "openssl 未确认其签名与证书有效：{}",
+    ),
+    "no_sm2": (
+        "it is signed with SM2, which the openssl program here does not know, so its signature "
+        "cannot be checked",
+        "其签名算法为 SM2，本机的 openssl 程序不支持，无法校验其签名",
+    ),
     "no_openssl": (
         "there is no openssl program of version 3 or later, so its signature cannot be checked",
         "没有 openssl 程序（3 或以上版本），无法校验其签名",

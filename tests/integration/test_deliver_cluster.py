@@ -379,6 +379,18 @@ def test_a_lane_whose_consumer_stopped_reading_begins_anew(
         running.join()
 
 
+def test_where_the_alerts_end_now_is_passed_when_they_were_given(cluster_settings, outputs):
+    send(cluster_settings, [alert(1)])
+    ends = outputs.ends("alerts")
+    assert sum(ends.values()) == 1
+    assert not outputs.passed(ends)
+    assert len(polled(outputs, 8)) == 1
+    assert outputs.passed(ends)
+    send(cluster_settings, [alert(2)])
+    assert outputs.passed(ends)  # of those that were there then
+    assert not outputs.passed(outputs.ends("alerts"))
+
+
 def test_what_comes_of_partitions_that_are_given_back_during_a_wait_is_read(
     cluster_settings, outputs, monkeypatch
 ):

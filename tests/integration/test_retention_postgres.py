@@ -113,7 +113,7 @@ def test_a_plan_is_made_approved_carried_out_proved_and_survives_the_index(
     assert told("shen", "archive", "check")[-1] == {
         "faults": 0, "messages": 3, "segments": 1, "signed": 12, "deleted": 1, "files": 0,
     }  # fmt: skip
-    (answer,) = told("zhao", "retention", "subject", CUSTOMER)
+    (answer,) = told("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert answer["messages"] == 1
 
     name = sql.Identifier(schema_of(target, settings(folder).tenant))

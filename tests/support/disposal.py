@@ -27,6 +27,7 @@ from sinks.archive.hit_book import HitBook
 from sinks.archive.hold_book import By, approve, note_plan, place_hold, set_policies
 from sinks.archive.kept import message_of
 from sinks.archive.keystore import Keystore
+from sinks.archive.known_alerts import KnownAlerts
 from sinks.archive.leaves import CUSTODY, OtherLeaf
 from sinks.archive.objects import LocalObjects
 from sinks.archive.rebuilding import rebuild
@@ -139,7 +140,8 @@ class Site:
             self.close()
             raise
         self.reader = ArchiveReader(**common, disposals=self.disposals)
-        self.source = Source("acme", self.disposals, self.book, self.opened, self.staff.get)
+        self.source = Source("acme", self.disposals, self.book, self.opened, self.staff.get,
+                             KnownAlerts(folder))  # fmt: skip
         self.parts = Parts(
             tenant="acme", folder=folder, objects=self.objects, ledger=self.ledger,
             index=self.index, disposals=self.disposals, keys=self.keys, decoder=self.decoder,
@@ -202,7 +204,7 @@ class Site:
             (one.leaf, one.en)
             for one in check_disposals(
                 ledger=LedgerReader(self.folder / "ledger"), book=self.book, plans=self.plans,
-                index=self.disposals, told=told,
+                index=self.disposals, objects=self.objects, told=told,
             )
         ]  # fmt: skip
 

@@ -254,6 +254,34 @@ def test_a_failure_between_ledger_and_index_enters_nothing_twice(made, monkeypat
     assert len(sink._index.search(Asked(), 10)) == 4
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["tried again", "killed"])
+def test_a_segment_that_was_stored_and_never_entered_is_removed_when_its_messages_are(
+    made, monkeypatch, settings, tmp_path, killed
+):
+    sink, _, disk = made
+
+    def fails(*_):
+        raise OSError(5, "Input/output error")
+
+    sink.write_at(messages(0, 4), {"p": 4})
+    with monkeypatch.context() as patch:
+        patch.setattr(sink._ledger, "append", fails)
+        with pytest.raises(SinkBusy, match="Input/output error"):
+            sink.show()
+    (left,) = disk.names()
+    if killed:  # and what it had taken is read again, with more behind it
+        sink.close()
+        sink.open()
+        sink.write_at(messages(0, 2), {"p": 2})
+        sink.show()
+        assert left in set(disk.names()), "messages 2 and 3 are nowhere else"
+        sink.write_at(messages(2, 6), {"p": 6})
+    sink.show()
+    assert left not in set(disk.names())
+    found, _ = reader(settings).search(Query(), 10)
+    assert len(found) == (6 if killed else 4)
+
+
 def test_what_people_do_with_the_archive_is_entered_too(made, tmp_path):
     sink, now, _ = made
     book = CustodyBook(tmp_path / "archive")

@@ -72,14 +72,14 @@ def test_after_the_deletion_the_answer_does_not_say_that_nothing_is_left(site, c
     (answer,) = told("zhao", "retention", "erase", CUSTOMER, "--why", "申请 8", "--keep")
     assert call("guan", "retention", "approve", answer["plan"], "--why", "x1")[0] == EXIT_OK
     run(load(path=site / "settings.yaml"), once=True)
-    (now,) = told("zhao", "retention", "subject", CUSTOMER)
+    (now,) = told("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert (now["messages"], now["alerts"], now["alerted"]) == (0, [ALERT], 2)
     assert "in the archive the number, id, time and digest of each are left" in now["letters"]["en"]
     assert "Excerpts of 2 records" in now["letters"]["en"]
     (site / "var" / "index.db").unlink()
-    (now,) = told("zhao", "retention", "subject", CUSTOMER)
+    (now,) = told("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert (now["alerts"], bool(now["unasked"])) == ([], True)
-    assert "is not known" in call("zhao", "retention", "subject", CUSTOMER)[1]
+    assert "is not known" in call("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")[1]
 
 
 def test_without_alerts_nothing_is_said_of_them(site, call, told):

@@ -432,7 +432,7 @@ def test_a_proof_overwrites_nothing_and_goes_nowhere_of_ours(call, tmp_path, wor
     told_words = ["ledger", *(head if one == "HEAD" else one for one in words), "--out", str(file)]
     code, told = call("shen", *told_words)
     assert code == EXIT_USAGE
-    assert f"{file} is there already" in told
+    assert f"{file}: it is there already" in told
     assert file.read_bytes() == b"something of somebody"
     assert list(tmp_path.glob(".draft-*")) == []
     file.unlink()

@@ -154,7 +154,7 @@ def test_a_copy_is_whole_private_and_in_the_book(kept, tmp_path):
         "lines": 4, "who": "zhao", "file_sm3": hashlib.new("sm3", file.read_bytes()).hexdigest(),
     }  # fmt: skip
     code, said = kept("--out", file, "--why", "audit 2026")
-    assert (code, "there is something already" in said) == (EXIT_USAGE, True)
+    assert (code, "is there already" in said) == (EXIT_USAGE, True)
     _, said = kept()
     assert re.search(r"exported the custody book +4 lines; of the account zhao", said)
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from ingest.archive.simulator_folder import MADE_UP_FILE
 from jobs.cli import archive, ingest, ingest_media
 from rules.errors import EXIT_FINDINGS, EXIT_USAGE, MingjianError
+from sinks.archive.custody import CustodyBook
 from sinks.archive.leaves import MEDIA, read_other
 from sinks.ledger.reader import LedgerReader
 from tests.support.media import sent
@@ -164,8 +165,8 @@ def test_nothing_is_on_the_disk_when_the_book_cannot_be_written(fetched, tmp_pat
         (("1", "--out", "{out}", "--why", "T"), "message 1 carries no file"),
         (("7", "--out", "{out}", "--why", "T"), "no message 7"),
         (("3", "--out", "{out}", "--why", "T"), "was lost: it could not be fetched"),
-        (("0", "--out", "{there}", "--why", "T"), "there is something already"),
-        (("0", "--out", "{out}/no/x", "--why", "T"), "cannot be written"),
+        (("0", "--out", "{there}", "--why", "T"), "is there already"),
+        (("0", "--out", "{out}/no/x", "--why", "T"), "cannot write"),
     ],
 )
 def test_what_cannot_be_taken_out_is_said_and_leaves_nothing(fetched, tmp_path, words, wanted):
@@ -178,6 +179,29 @@ def test_what_cannot_be_taken_out_is_said_and_leaves_nothing(fetched, tmp_path, 
     assert wanted in told
     assert sorted(tmp_path.iterdir()) == before
     assert there.read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["keys/access.yaml", "archive/media.jsonl.1", "messages/x.jsonl"])
+def test_no_file_of_a_message_is_put_beside_what_mingjian_keeps(fetched, tmp_path, place):
+    code, told = fetched(
+        "zhao", "archive", "media", "0", "--out", str(tmp_path / place), "--why", "T"
+    )
+    assert (code, "where Mingjian keeps its own files" in told) == (EXIT_USAGE, True)
+    assert not (tmp_path / place).exists()
+    assert book(tmp_path) == []
+
+
+def test_a_file_that_came_meanwhile_stays_and_that_is_noted(fetched, tmp_path, monkeypatch):
+    out, write = tmp_path / "out.pdf", CustodyBook.write
+
+    def noting(self, deed):
+        out.write_text("theirs")
+        return write(self, deed)
+
+    monkeypatch.setattr(CustodyBook, "write", noting)
+    code, told = fetched("zhao", "archive", "media", "0", "--out", str(out), "--why", "T")
+    assert (code, "is there already" in told, out.read_text()) == (EXIT_USAGE, True, "theirs")
+    assert [one["action"] for one in book(tmp_path)] == ["exported", "not_exported"]
 
 
 MAY = {"guan": set(), "zhao": {"see", "export"}, "fu": {"see"}, "shen": set(),

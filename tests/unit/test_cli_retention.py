@@ -187,7 +187,6 @@ def test_every_preset_names_its_law(call):
 COMMANDS = {
     "policies": ("policies",),
     "check a schedule": ("policies", "year.yaml"),
-    "apply": ("policies", "year.yaml", "--apply", "--why", "T-1"),
     "place": ("hold", "place", "H-2", "--room", "wrNONE", "--why", "T-1"),
     "list": ("hold", "list"),
     "lift": ("hold", "lift", "H-2", "--why", "T-1"),
@@ -198,9 +197,10 @@ COMMANDS = {
     "show": ("show", "PLAN"),
     "approve": ("approve", "PLAN", "--why", "T-1"),
     "check": ("check",),
-    "subject": ("subject", CUSTOMER),
+    "subject": ("subject", CUSTOMER, "--why", "T-1"),
     "export": ("subject", CUSTOMER, "--export", "copy.jsonl", "--why", "T-1"),
     "erase": ("erase", CUSTOMER, "--why", "T-1"),
+    "apply": ("policies", "year.yaml", "--apply", "--why", "T-1"),  # plans are void by it
 }
 SEES = {"policies", "plans", "status", "show"}
 MAY = {
@@ -535,7 +535,7 @@ def test_a_tombstone_of_another_message_is_named(call, deleted):
 
 
 def test_a_person_is_told_what_is_kept_and_gets_a_copy_that_proves_itself(call, told, scheduled):
-    (kept,) = told("zhao", "retention", "subject", CUSTOMER)
+    (kept,) = told("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert (kept["messages"], kept["by_type"]) == (3, {"text": 3})
     assert kept["as"] == {"receiver": 2, "sender": 1}
     assert sum(kept["by_month"].values()) == 3
@@ -562,7 +562,40 @@ def test_a_person_is_told_what_is_kept_and_gets_a_copy_that_proves_itself(call, 
         "file_sm3": hashlib.new("sm3", copy.read_bytes()).hexdigest(),
     }
     code, said = call("zhao", *words, "--why", "查阅申请")
-    assert (code, "there is something already" in said) == (EXIT_USAGE, True)
+    assert (code, "is there already" in said) == (EXIT_USAGE, True)
+
+
+def test_every_look_at_a_person_has_a_reason(call, folder):
+    code, said = call("zhao", "retention", "subject", CUSTOMER)
+    assert (code, "a reason is needed to answer requests of persons" in said) == (EXIT_USAGE, True)
+    assert book(folder) == []
+    assert call("zhao", "retention", "subject", CUSTOMER, "--why", "查阅申请")[0] == EXIT_OK
+    assert deeds(folder) == [("zhao", "officer", "looked_up_person", "查阅申请")]
+
+
+def test_an_answer_of_which_nothing_is_restricted_is_in_the_book_and_missed(call, told, folder):
+    (answer,) = told("zhao", "retention", "erase", CUSTOMER, "--why", "申请 8", "--keep")
+    assert (answer["stays"], answer["damaged_requests"]) == (0, [])
+    (path,) = (folder / "archive" / "requests").iterdir()
+    (line,) = [one for one in book(folder) if one["action"] == "answered_request"]
+    assert line["details"] == {"request": path.stem, "plan": answer["plan"]}
+    ask = ("retention", "subject", CUSTOMER, "--why", "T-1")
+    assert call("zhao", *ask)[0] == EXIT_OK
+    whole = path.read_bytes()
+    os.chmod(path, 0o600)
+    strange = path.with_name(f"{hashlib.new('sm3', b'{}').hexdigest()}.json")
+    for change, name in (
+        (lambda: path.write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:]), path.name),
+        (path.unlink, path.name),
+        (lambda: (path.write_bytes(whole), strange.write_bytes(b"{}")), strange.name),
+    ):
+        change()
+        for words in (ask, ("retention", "erase", CUSTOMER, "--why", "T-1")):
+            code, said = call("zhao", *words)
+            assert (code, name in said) == (EXIT_FINDINGS, True), (words, said)
+            code, said = call("zhao", *words, "-o", "json")
+            assert code == EXIT_FINDINGS
+            assert json.loads(said.splitlines()[-1])["damaged_requests"] == [name]
 
 
 def test_no_copy_appears_when_it_cannot_be_written_down(call, scheduled, monkeypatch):
@@ -614,7 +647,7 @@ def test_the_officer_is_told_which_hold_and_why_and_the_letter_is_not(call, told
         assert "H-9" not in letter
         assert "法务函" not in letter
     assert "no day can be named" in answer["letters"]["en"]
-    (kept,) = told("zhao", "retention", "subject", CUSTOMER)
+    (kept,) = told("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert {one["standing"]: one["messages"] for one in kept["kept"]} == {
         "held_alone": 2, "held": 1,
     }  # fmt: skip
@@ -641,6 +674,40 @@ def test_what_stays_of_a_request_is_only_stored(call, told, erased, folder):
     assert hashlib.new("sm3", path.read_bytes()).hexdigest() == path.stem
 
 
+def test_what_a_hold_holds_is_only_stored_when_somebody_else_has_confirmed_it(call, told, folder):
+    words = ("retention", "hold", "place", "H-1", "--person", "lisi", "--why", "法务函 3")
+    call("zhao", *words)
+    (answer,) = told("zhao", "retention", "erase", "lisi", "--why", "申请 7", "--keep")
+    assert (answer["stays"], answer["restricted"], answer["waits"]) == (1, [], [[2, 2]])
+    assert "confirmed by a second person" in answer["letters"]["en"]
+    assert "经复核" in answer["letters"]["zh"]
+    (page,) = told("fu", "archive", "search")
+    assert (len(page["messages"]), page["passed_over"]) == (4, 0)
+    (path,) = (folder / "archive" / "requests").iterdir()
+    confirm = ("retention", "confirm", path.stem[:8], "--why", "已复核")
+    for who, which, words in (
+        ("zhao", confirm, "somebody else has to confirm it"),
+        ("fu", confirm, "may not approve deletions"),
+        ("qian", (*confirm[:3], "--why", ""), "a reason is needed"),
+        ("qian", ("retention", "confirm", "ab", "--why", "x1"), f"these do: {path.stem[:16]}"),
+    ):
+        code, said = call(who, *which)
+        assert (code, words in said) == (EXIT_USAGE, True), said
+    assert told("fu", "archive", "search")[0]["passed_over"] == 0
+    code, said = call("qian", *confirm)
+    assert (code, "1 message only stored from now on" in said) == (EXIT_OK, True)
+    (page,) = told("fu", "archive", "search")
+    assert (len(page["messages"]), page["passed_over"]) == (3, 1)
+    last = [one for one in book(folder) if one["action"] == "processing_restricted"]
+    assert [(one["who"], one["why"]) for one in last] == [("qian", "已复核")]
+    assert last[0]["details"] == {"request": path.stem, "leaves": [[2, 2]], "confirmed": True}
+    assert "these do: -" in call("qian", *confirm)[1]
+    assert "confirmed by a second person" in call("shen", "archive", "custody")[1]
+    said = call("zhao", "retention", "erase", "lisi", "--why", "申请 8", "--keep")[1]
+    assert "1 message that a hold holds stay as they are until somebody else" in said
+    assert "mingjian retention confirm " in said
+
+
 def test_what_may_go_of_a_request_goes_by_a_plan(call, told, folder):
     (answer,) = told("zhao", "retention", "erase", CUSTOMER, "--why", "申请 8", "--keep")
     assert (answer["goes"], answer["stays"]) == (3, 0)
@@ -652,10 +719,10 @@ def test_what_may_go_of_a_request_goes_by_a_plan(call, told, folder):
     assert "3 messages of these that may go are in an open plan already" in said
     deliver(folder)
     assert [one["leaf"] for one in told("fu", "archive", "search")[0]["messages"]] == [2]
-    (now,) = told("zhao", "retention", "subject", CUSTOMER)
+    (now,) = told("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert (now["messages"], now["requests"][0]["deleted"]) == (0, [[0, 1], [3, 3]])
     assert "3 of 3 records were deleted on" in now["letters"]["en"]
-    _, said = call("zhao", "retention", "subject", CUSTOMER)
+    _, said = call("zhao", "retention", "subject", CUSTOMER, "--why", "T-1")
     assert "carried out  3 of 3 messages gone  tombstones: #0–#1, #3" in said
     assert call("shen", "retention", "check")[0] == EXIT_OK
 
@@ -673,7 +740,8 @@ def test_while_the_server_of_the_index_is_away_policies_and_holds_work_and_the_r
         "index_url": "postgresql://127.0.0.1:1/none",
     }
     save(scheduled, tree)
-    for who, words in (("zhao", ("plan",)), ("zhao", ("subject", CUSTOMER)), ("shen", ("check",)),
+    for who, words in (("zhao", ("plan",)), ("zhao", ("subject", CUSTOMER, "--why", "T-1")),
+                       ("shen", ("check",)),
                        ("zhao", ("erase", CUSTOMER, "--why", "T-1"))):  # fmt: skip
         code, said = call(who, "retention", *words)
         assert (code != EXIT_OK, "PostgreSQL at 127.0.0.1:1" in said) == (True, True), words
@@ -698,6 +766,45 @@ def test_what_comes_next_is_said_with_the_settings_that_were_given(scheduled, ca
     assert f"`mingjian deliver {config}` deletes" in said
 
 
+@pytest.mark.parametrize("by", ["--alert", "--rule"])
+def test_a_hold_on_an_alert_that_waits_in_the_outputs_keeps_what_it_names(
+    call, told, approved, folder, by
+):
+    """It is read before anything is deleted."""
+    time = json.loads(RECORDS[0])["time"]
+    body = {"alert_id": "ab" * 16, "rule": {"name": "kickback"},
+            "members": [{"msgid": "m0", "time": time}]}  # fmt: skip
+    (folder / "outputs" / "alerts").mkdir()
+    (folder / "outputs" / "alerts" / "part-1").write_text(json.dumps(body) + "\n")
+    named = {"--alert": body["alert_id"], "--rule": "kickback"}[by]
+    said = call("zhao", "retention", "hold", "place", "HA", by, named, "--why", "court")[1]
+    assert ("which the archive has not taken" in said) is (by == "--alert")
+    (state,) = told("zhao", "retention", "plans")
+    assert state["waits_for_alerts"] == ([named] if by == "--alert" else [])
+    assert deliver(folder).why == ""
+    (state,) = told("zhao", "retention", "plans")
+    assert (state["gone"], state["stayed"], state["waits_for_alerts"]) == (2, {"held": 1}, [])
+    assert call("shen", "retention", "check")[0] == EXIT_OK
+    assert call("shen", "archive", "check")[0] == EXIT_OK
+
+
+def test_a_hold_on_an_alert_that_there_is_not_is_told_until_it_is_lifted(
+    call, told, approved, folder
+):
+    which = "cd" * 16
+    call("zhao", "retention", "hold", "place", "HA", "--alert", which, "--why", "court")
+    assert f"has not taken the alert {which} yet" in deliver(folder).why
+    for words in ("plans", "status"):
+        said = call("zhao", "retention", words)[1]
+        assert f"a hold is on the alert {which}, which the archive has not taken" in said
+    (state,) = told("zhao", "retention", "plans")
+    assert (state["gone"], state["waits_for_alerts"]) == (0, [which])
+    call("zhao", "retention", "hold", "lift", "HA", "--why", "mistyped")
+    assert deliver(folder).why == ""
+    (state,) = told("zhao", "retention", "plans")
+    assert (state["state"], state["gone"], state["waits_for_alerts"]) == ("done", 3, [])
+
+
 def test_a_delivery_that_deletes_says_so_and_what_its_counts_are_of(approved, folder):
     def delivered():
         done = subprocess.run(
@@ -710,7 +817,7 @@ def test_a_delivery_that_deletes_says_so_and_what_its_counts_are_of(approved, fo
         return " ".join(done.stdout.split())
 
     said = delivered()
-    assert "archive done 1 4 0" in said  # of these lines of the book four were entered before
+    assert "archive done 4 1 0" in said  # one line a deletion had entered before
     assert "archive: 5 of these are lines of its custody book; what a deletion had entered" in said
     assert "The job writes a record again" not in said  # which is not what happened
     assert f"{approved[:16]} " in said

@@ -268,3 +268,18 @@ def test_a_late_record_does_not_hide_the_place_of_the_evidence_of_the_same_line(
     given = [known, known._replace(topic="late", body=json.dumps(late).encode())]
     found = [json.loads(r.body)["position"] for r in Locator().complete(given)]
     assert found[0]["line"] == 3
+
+
+def test_where_the_alerts_end_now_is_passed_when_they_were_given(tmp_path):
+    write_part(tmp_path, [alert(n) for n in range(3)] + [evidence(n) for n in range(3)])
+    outputs = FileOutputs(tmp_path, {})
+    ends = outputs.ends("alerts")
+    assert len(ends) == 1
+    assert not outputs.passed(ends)
+    outputs.poll()
+    assert outputs.passed(ends)
+    (tmp_path / "alerts" / "part-later").write_bytes(alert(9).body + b"\n")
+    assert outputs.passed(ends)  # of those that were there then
+    assert not outputs.passed(outputs.ends("alerts"))
+    assert outputs.ends("incidents") == {}
+    assert FileOutputs(tmp_path / "nowhere", {}).passed({})

@@ -252,7 +252,7 @@ def test_a_defect_in_deleting_does_not_stop_archiving(folder, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("sinks.archive.disposal.keep_until", broken)
+    monkeypatch.setattr("sinks.archive.disposal_judging.keep_until", broken)
     now = [LATER / 1000]
     with structlog.testing.capture_logs() as told:
         sink = opened(folder, now=now)

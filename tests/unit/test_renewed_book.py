@@ -178,7 +178,12 @@ def test_nothing_is_deleted_until_an_officer_has_looked_through_what_holds(
     assert call("zhao", *words)[0] == EXIT_OK
     deliver(scheduled)
     done = [one for one in book(scheduled) if one["action"] == "messages_deleted"]
-    assert len(done) == 1, "the plan was of this schedule"
+    assert done == [], "a plan of before is void, also where the schedule says the same"
+    (anew,) = told("zhao", "retention", "plan", "--keep", "--why", "季度清理")
+    assert call("qian", "retention", "approve", anew["plan"][:8], "--why", "ok")[0] == EXIT_OK
+    deliver(scheduled)
+    done = [one for one in book(scheduled) if one["action"] == "messages_deleted"]
+    assert len(done) == 1
     assert told("zhao", "retention", "hold", "list")[0]["hold"] == "case-1"
     code, said = call("shen", "retention", "check")
     assert code == EXIT_FINDINGS, "what is lost is not found again"

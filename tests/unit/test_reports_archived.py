@@ -284,6 +284,16 @@ def test_what_may_only_be_stored_is_left_out_or_needs_the_right_and_a_reason(cal
     assert book(tmp_path)[-1]["details"]["restricted"] == [leaves[numbers["m05"]]]
 
 
+def test_a_pack_that_stands_in_the_book_and_could_not_be_written_is_noted_too(call, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, text = pack(call, tmp_path, "zhao", "--out", str(tmp_path / "file" / "x"))
+    assert code != 0
+    assert "cannot write the pack" in text
+    exported, undone = book(tmp_path)[-2:]
+    assert (exported["action"], undone["action"]) == ("exported", "not_exported")
+    assert undone["details"] == {"of_line": exported["n"]}
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_pack_whose_surroundings_cannot_be_read_says_so_at_the_command(
     call, tmp_path, monkeypatch, language

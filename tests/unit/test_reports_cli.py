@@ -165,6 +165,14 @@ def test_a_wrong_call_is_one_clear_error(mingjian, arguments, says):
     assert done.exception.fix_en or "rule file" in says
 
 
+@pytest.mark.parametrize("place", ["keys/access.yaml", "messages", "packs/../x"])
+def test_no_pack_is_put_beside_what_mingjian_keeps(mingjian, home, place):
+    done = mingjian("pack", "--alert", "worst", "--out", str(home / place))
+    assert isinstance(done.exception, MingjianError)
+    assert "where Mingjian keeps its own files" in done.exception.en
+    assert not (home / "keys/access.yaml").exists()
+
+
 def test_keys_shows_what_an_auditor_needs(mingjian, home):
     said = json.loads(mingjian("keys", "--output", "json").output)
     assert said["public_pem"].startswith("-----BEGIN PUBLIC KEY-----")

@@ -417,7 +417,7 @@ def test_chinese_output_names_the_checks_in_chinese(files, auditor):
     assert {"签名", "公钥核对", "保管链", "原始记录", "告警记录", "完整性声明"} <= set(names)
     assert {name for name in names if name not in files} == {
         "签名", "OpenSSL 复核", "公钥核对", "PDF 附件", "保管链", "原始记录", "告警记录",
-        "完整性声明", "规则", "账本条目",
+        "完整性声明", "检索范围", "规则", "账本条目",
     }  # fmt: skip
 
 

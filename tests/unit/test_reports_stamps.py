@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import time
 import zipfile
 
 import pytest
@@ -14,12 +16,26 @@ from jobs.stamping import good_stamps, stamp_newest
 from reports.pack import build_pack
 from reports.signing import Signer
 from reports.standalone import single_file
+from reports.standalone.stamp_checks import stamp_checks
 from reports.standalone.verify import verify
 from sinks.ledger.canonical import canonical
+from sinks.ledger.certificates import pem_certificates
+from sinks.ledger.checkpoint import read_note
 from sinks.ledger.log import Ledger
+from sinks.ledger.sm3 import sm3
+from sinks.ledger.stamp_check import query_for
 from tests.support import sample_case
 from tests.support.packed import write_pack
-from tests.support.time_authority import made_by_kind, now, reply_of, served
+from tests.support.time_authority import (
+    TestCertificates,
+    built_reply,
+    made_by_kind,
+    note_of,
+    now,
+    reply_of,
+    served,
+    written,
+)
 from tests.unit.test_reports_anchor import ORIGIN, Entered
 from tests.unit.test_reports_pack import resealed
 from tests.unit.test_stamps_taken import authority, settings_of
@@ -136,6 +152,168 @@ def test_without_openssl_a_stamp_is_left_open_and_said_so(made, tmp_path):
     rows = {one["name"]: one["ok"] for one in json.loads(done.stdout)["checks"]}
     assert rows["time stamp (one)"] is rows["time stamp (two)"] is None
     assert rows["ledger entries"] is True
+
+
+# ---- stamps that somebody who holds the signing key makes himself ----
+
+DAY_MS = 86_400_000
+GARBAGE = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """(certificates of an authority of one's own, who stamps with them)."""
+    certificates = TestCertificates(tmp_path_factory.mktemp("own") / "tsa", "ecdsa")
+    return certificates, certificates.issue("good")
+
+
+def stamped(files, stamper, at, **changes):
+    """The files with another first stamp: by `stamper`, of the time `at`."""
+    head = read_note(json.loads(files["timestamps.json"])["stamps"][0]["head"].encode())
+    query = query_for(head.checkpoint.text(), "sha256", 77)
+    answer = built_reply(stamper, query, written(at))
+    return {**files, "timestamp-1.tsq": bytes(query), "timestamp-1.tsr": answer, **changes}
+
+
+def begins(certificate):
+    return f"SM3 begins {sm3(certificate)[:16]}"
+
+
+def test_the_root_that_is_named_is_the_one_that_the_stamp_leads_to(made, own, said):
+    files, signer = made
+    genuine = pem_certificates(files["timestamp-1.pem"])[0]
+    assert begins(genuine) in said(files)["time stamp (one)"][1]
+    certificates, stamper = own
+    for roots in (files["timestamp-1.pem"] + certificates.roots,
+                  certificates.roots + files["timestamp-1.pem"]):  # fmt: skip
+        forged = stamped(files, stamper, now(), **{"timestamp-1.pem": roots})
+        ok, told = said(resealed(forged, signer))["time stamp (one)"]
+        assert ok
+        assert begins(pem_certificates(certificates.roots)[0]) in told
+        assert sm3(genuine)[:16] not in told
+
+
+@pytest.mark.parametrize("block", [GARBAGE, GARBAGE.replace(b"AAAA", b"!!!!")])
+def test_damaged_certificates_fail_a_stamp(made, own, said, block):
+    files, signer = made
+    for roots in (block + files["timestamp-1.pem"], files["timestamp-1.pem"] + block, block):
+        forged = stamped(files, own[1], now(), **{"timestamp-1.pem": roots})
+        ok, told = said(resealed(forged, signer))["time stamp (one)"]
+        assert ok is False
+        assert "openssl" not in told
+
+
+REAL = "/bin/openssl-3"  # stands for the program that is here
+KNOWN, OLD = f'[ "$1" = version ] && exec {REAL} "$@"', "echo Error: unknown option"
+
+
+def program(folder, says):
+    """A folder in which `openssl` is this script."""
+    folder.mkdir()
+    path = folder / "openssl"
+    path.write_text(f"#!/bin/sh\n{says.replace(REAL, shutil.which('openssl'))}\n")
+    path.chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("says", "ok", "words"),
+    [
+        (f"{KNOWN}; echo hello", False, "does not say"),
+        (f"{KNOWN}; exit 3", False, "it says nothing"),
+        (f'[ "$1" = verify ] || exec {REAL} "$@"; read line < ../hold', False, "no answer within"),
+        (f'[ "$1" = version ] && echo OpenSSL 1.1.1w || {OLD}', None, "version 3 or later"),
+        (f'[ "$1" = version ] && echo LibreSSL 3.3.6 || {OLD}', None, "version 3 or later"),
+    ],
+)
+def test_an_answer_that_is_not_understood_fails_a_stamp(
+    made, own, said, tmp_path, monkeypatch, says, ok, words
+):
+    """Unless the program is one that can check none, which has nothing to do with the stamp."""
+    files, signer = made
+    sealed = resealed(stamped(files, own[1], now()), signer)
+    os.mkfifo(tmp_path / "hold")
+    monkeypatch.setattr("sinks.ledger.stamp_chain.OPENSSL_S", 2)
+    says = says.replace("../hold", str(tmp_path / "hold"))
+    monkeypatch.setenv("PATH", program(tmp_path / "bin", says))
+    found = said(sealed)["time stamp (one)"]
+    assert found[0] is ok
+    assert words in found[1]
+
+
+def test_openssl_without_sm2_leaves_only_stamps_with_sm2_open(made, tmp_path, said, monkeypatch):
+    files, signer = made
+    certificates = TestCertificates(tmp_path / "tsa", "sm2")
+    stamper = certificates.issue("good")
+    changed = stamped(files, stamper, now(), **{"timestamp-1.pem": certificates.roots})
+    sealed = resealed(changed, signer)
+    assert said(sealed)["time stamp (one)"][0]
+    says = f'[ "$1" = ecparam ] && exit 1; exec {REAL} "$@"'
+    monkeypatch.setenv("PATH", program(tmp_path / "bin", says))
+    checks = said(sealed)
+    assert checks["time stamp (one)"][0] is None
+    assert "SM2" in checks["time stamp (one)"][1]
+    assert checks["time stamp (two)"][0]
+
+
+@pytest.mark.parametrize(
+    ("head_ms", "stamp_ms", "clock_ms", "ok", "words"),
+    [
+        (0, 20 * DAY_MS, 0, False, "a time that is still to come"),
+        (400_000, 0, 0, True, "400 s before the head was signed"),
+        (-3 * DAY_MS - 60_000, 0, 0, True, "stamped 3 days after the head was signed"),
+        (0, 0, 366 * DAY_MS, True, "its certificate has expired since"),
+    ],
+)
+def test_what_is_remarked_of_a_stamp_is_said(
+    own, monkeypatch, head_ms, stamp_ms, clock_ms, ok, words
+):
+    certificates, stamper = own
+    start = now()
+    note = note_of(20, start + head_ms)
+    query = query_for(note.checkpoint.text(), "sha256", 77)
+    row = {"authority": "one", "head": bytes(note).decode(), "path": [], "query": "q",
+           "response": "r", "roots": "p"}  # fmt: skip
+    parts = {"timestamps.json": canonical({"v": 1, "stamps": [row]}), "q": bytes(query),
+             "r": built_reply(stamper, query, written(start + stamp_ms)),
+             "p": certificates.roots}  # fmt: skip
+    monkeypatch.setattr(time, "time", lambda: (start + clock_ms) / 1000)
+    (found,) = stamp_checks(parts, note)
+    assert found.ok is ok
+    assert words in found.en
+    assert "；" in found.zh
+
+
+LONG = b" " * (1 << 16)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: {"timestamp-1.pem": f["timestamp-1.pem"] + LONG}, "more than 64 KiB"),
+        (lambda f: {"timestamp-1.pem": f["timestamp-1.pem"] * 11}, "more than 10 certificates"),
+        (lambda f: {"timestamp-1.tsq": f["timestamp-1.tsq"] + LONG}, "more than 64 KiB"),
+        (lambda f: {"timestamp-1.tsr": f["timestamp-1.tsr"] + LONG}, "more than 64 KiB"),
+    ],
+)
+def test_parts_of_a_stamp_are_bounded(made, said, change, words):
+    files, signer = made
+    ok, told = said(resealed({**files, **change(files)}, signer))["time stamp (one)"]
+    assert ok is False
+    assert words in told
+
+
+def test_rows_that_say_the_same_are_shown_to_openssl_once(made, tmp_path, said, monkeypatch):
+    files, signer = made
+    calls = tmp_path / "calls"
+    says = f'[ "$1" = ts ] && echo "$1" >> {calls}; exec {REAL} "$@"'
+    told = json.loads(files["timestamps.json"])
+    told["stamps"] = [{**told["stamps"][0], "authority": f"one-{n}"} for n in range(100)]
+    sealed = resealed({**files, "timestamps.json": canonical(told)}, signer)
+    monkeypatch.setenv("PATH", program(tmp_path / "bin", says))
+    checks = said(sealed)
+    assert all(checks[f"time stamp (one-{n})"][0] for n in range(100))
+    assert calls.read_text().split() == ["ts"]
 
 
 def test_a_stamp_of_a_head_that_the_ledger_does_not_have_is_not_taken_into_a_pack(made, tmp_path):

@@ -44,7 +44,7 @@ from rules.ruleset import CATALOG
 from sinks.archive import hold_book
 from sinks.archive.custody import GENESIS, chained
 from sinks.archive.renewed_book import RENEWED
-from sinks.archive.subjects import RESTRICTED
+from sinks.archive.requests import ANSWERED, RESTRICTED
 from sinks.sealing import Sealer, binding
 from tests.support import sample_case
 from tests.support.packed import write_pack
@@ -326,7 +326,7 @@ def test_a_redacted_report_does_not_send_readers_to_originals_that_are_not_there
 
 def deeds():
     """Every action that is written into the custody book."""
-    names = {RENEWED, RESTRICTED, *ACTIONS}
+    names = {RENEWED, ANSWERED, RESTRICTED, *ACTIONS}
     for node in ast.parse(inspect.getsource(desk)).body:  # deeds of the desk
         if isinstance(node, ast.Assign) and node.lineno < 60:
             names |= {one.value for one in ast.walk(node.value)

@@ -18,7 +18,7 @@ def _write(path: Path, during: Callable[[], object]) -> None:
         during()
 
 
-def _no_links(_one: object, _other: object) -> None:
+def _no_links(*_given: object, **_named: object) -> None:
     raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
 
