@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import re2
 
-from rules.audience import KINDS, Kind, may_hold
 from rules.calendar import OfficeCalendar
 from rules.draft import Draft
+from rules.foresight import Known, foreseen
 from rules.lookout import Lookout
 from rules.message import Message
 from rules.model import DetectionRule
@@ -83,7 +83,9 @@ class CompiledRules:
             name: replace(one, condition=conditions[name])
             for name, one in ruleset.detections.items()
         }
-        self._needs = {name: one.needs for name, one in conditions.items() if one.needs}
+        self._foreseen = {
+            name: foreseen(one.condition, places) for name, one in ruleset.detections.items()
+        }
 
         def ready(names: Iterable[str]) -> list[DetectionRule]:
             return [rules[name] for name in names]
@@ -91,13 +93,7 @@ class CompiledRules:
         self.always, self._after_hits = ready(always), ready(after_hits)
         self._by_type = {name: ready(names) for name, names in by_type.items()}
         self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
-        self._known: dict[tuple[frozenset[int], str, Kind], Candidates | None] = {}
-        self._for = {
-            kind: frozenset(
-                name for name, one in ruleset.detections.items() if may_hold(one.condition, kind)
-            )
-            for kind in KINDS
-        }
+        self._known: dict[Known, Candidates | None] = {}
         self._wakes = dict(enumerate(map(ready, named.values()), _NAMED))
         for trigger, names in wakes.items():
             self._wakes.setdefault(places[trigger], []).extend(ready(names))
@@ -114,6 +110,9 @@ class CompiledRules:
         ready = [replace(one, condition=quick(one.condition)) for one in anew]
         other.always = list({one.ref.name: one for one in (*self.always, *ready)}.values())
         other._known = {}  # noqa: SLF001 - a copy of this very class
+        other._foreseen = {  # noqa: SLF001
+            **self._foreseen, **{one.ref.name: foreseen(one.condition, {}) for one in anew}
+        }  # fmt: skip
         return other
 
     def candidates(self, drafts: Sequence[Draft]) -> dict[int, Candidates]:
@@ -129,12 +128,11 @@ class CompiledRules:
             except KeyError:
                 typed = self._typed(draft.type)
             if typed or at in fired or self.always:
-                woken = fired.get(at, _NOTHING)
-                key = (woken, draft.type, draft.kind())
+                key = Known(draft.type, *draft.kind(), fired.get(at, _NOTHING))
                 try:
                     able = self._known[key]
                 except KeyError:
-                    able = self._concerned(woken, typed, key[2])
+                    able = self._concerned(key, typed)
                     if len(self._known) >= _KNOWN:
                         self._known.clear()
                     self._known[key] = able
@@ -142,27 +140,16 @@ class CompiledRules:
                     found[at] = able
         return found
 
-    def _concerned(
-        self, woken: frozenset[int], typed: Iterable[DetectionRule], kind: Kind
-    ) -> Candidates | None:
-        rules = {one.ref.name: one for index in woken for one in self._wakes[index]}
-        rules.update((one.ref.name, one) for one in typed)
-        able = self._for[kind]
-        names = {name for name in rules if name in able and self._seen(name, woken)}
-        rules.update((one.ref.name, one) for one in self.always)
-        names.update(one.ref.name for one in self.always)
+    def _concerned(self, known: Known, typed: Iterable[DetectionRule]) -> Candidates | None:
+        rules = {one.ref.name: one for index in known.fired for one in self._wakes[index]}
+        rules.update((one.ref.name, one) for one in (*typed, *self.always))
+        foreseen = self._foreseen
+        names = sorted(name for name in rules if foreseen[name](known) is not False)
         if not names:
             return None
-        ready = [rules[name] for name in sorted(names)]
+        ready = [rules[name] for name in names]
         later = tuple(one for one in ready if one.asks_hits)
-        return Candidates(tuple(one for one in ready if not one.asks_hits), later, woken)
-
-    def _seen(self, name: str, woken: frozenset[int]) -> bool:
-        """Whether all was seen without which the rule does not hold."""
-        for needs in self._needs.get(name, ()):  # noqa: SIM110 - a generator takes twice as long
-            if needs.isdisjoint(woken):
-                return False
-        return True
+        return Candidates(tuple(one for one in ready if not one.asks_hits), later, known.fired)
 
     def _named(self, drafts: Sequence[Draft], fired: dict[int, frozenset[int]]) -> None:
         """Adds the numbers of the words that the names of a message have."""

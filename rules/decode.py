@@ -11,19 +11,19 @@ much of it read as tells whether a rule may care. `Decoder.message` makes the re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from rules import archive, feeds, side_events
 from rules.canary_marks import FLAG_CANARY, is_canary
-from rules.draft import Draft
+from rules.draft import Draft, plain_drafts
 from rules.errors import RecordError
 from rules.lenient_json import parse
 from rules.message import FLAG_TIME_UNKNOWN, FLAG_UNKNOWN_TYPE, KINDS, Message
 from rules.parties import between, party_kind, who
-from rules.plain import AHEAD, EARLIEST, LATEST, VERSION, Plain, plain
+from rules.plain import AHEAD, EARLIEST, LATEST, VERSION, Plain
 from rules.reading import exact_int, fitting, ident, missing, text, wrong
 
 __all__ = ("FLAG_REPAIRED", "Decoder", "party_kind")
@@ -90,7 +90,7 @@ class Decoder:
             str(raw, "utf-8")
         except UnicodeDecodeError as error:
             raise RecordError("not_utf8", f"byte {error.start}") from None
-        return self._draft(raw)
+        return plain_drafts((raw,), self._tenant, self._latest)[0] or self._odd(raw)
 
     def drafts(self, records: Sequence[bytes]) -> list[Draft | RecordError | None]:
         """Of each record what `draft` says, or why it is set aside."""
@@ -101,37 +101,19 @@ class Decoder:
                 str(b"\n".join(records), "utf-8")
             except UnicodeDecodeError:
                 sound = False
-        read = (
-            self._draft
-            if sound and len(max(records, key=len)) <= self._record_bytes
-            else self.draft
-        )
-        found: list[Draft | RecordError | None] = []
-        for raw in records:
-            try:
-                found.append(read(raw))
-            except RecordError as error:
-                found.append(error)
-        return found
+        if not sound or len(max(records, key=len)) > self._record_bytes:
+            return [_refused_or(self.draft, raw) for raw in records]
+        plain = plain_drafts(records, self._tenant, self._latest)
+        return [one or _refused_or(self._odd, raw) for one, raw in zip(plain, records, strict=True)]
 
-    def _draft(self, raw: bytes) -> Draft | None:
-        """The draft of a record that is UTF-8 and not too large."""
-        found = plain(raw)
-        if found is None:
-            made = self._careful(raw)
-            if made is None:
-                return None
-            if made.time > self._latest:
-                raise RecordError("time_out_of_range", "time is more than a day ahead of now")
-            return Draft(made.tenant, made.msgid, made.time, made.type, made.text, made.flags, made)
-        time = found.time
-        if time > self._latest:
+    def _odd(self, raw: bytes) -> Draft | None:
+        """The draft of a record that is UTF-8 and not too large, read the careful way."""
+        made = self._careful(raw)
+        if made is None:
+            return None
+        if made.time > self._latest:
             raise RecordError("time_out_of_range", "time is more than a day ahead of now")
-        said = found.payload
-        return Draft(
-            found.tenant or self._tenant, said.msgid.strip(), time, said.msgtype, said.words(), (),
-            found,
-        )  # fmt: skip
+        return Draft(made.tenant, made.msgid, made.time, made.type, made.text, made.flags, made)
 
     def message(self, draft: Draft) -> Message:
         """The whole message of a draft."""
@@ -168,6 +150,13 @@ class Decoder:
         if "msgid" not in record or not (switch or "msgtype" in record):
             raise RecordError("unknown_envelope", "neither an envelope nor an archive message")
         return _archive(record, _Head(self._tenant, 0, None, self._assume_received_at, flags))
+
+
+def _refused_or(read: Callable[[bytes], Draft | None], raw: bytes) -> Draft | RecordError | None:
+    try:
+        return read(raw)
+    except RecordError as error:
+        return error
 
 
 def _of_plain(found: Plain, draft: Draft) -> Message:

@@ -12,11 +12,12 @@ import re
 # what is passed over as it is: escapes, classes; and a repeat with two bounds, or none above; flags
 # that are taken back
 _TOKEN = re.compile(
-    r"(?P<narrow>(?:\\d|\[[0-9A-Za-z-]+\])\{[0-9]{1,2},)[0-9]*\}"
+    r"(?P<narrow>(?:\\d|\[[0-9A-Za-z-]+\])\{[0-9]{1,2},)(?P<most>[0-9]*)\}"
     r"|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]"
     r"|\{(?P<least>\d+),\d*\}|\(\?(?P<on>\w*)-(?P<off>\w+)(?P<end>[:)])",
     re.S | re.A,
 )
+_FEW = 8  # repeats of a digit that cost nothing to compile
 _PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|[()|]", re.S)
 
 
@@ -29,7 +30,9 @@ def loosened(source: str) -> str:
 
 def _looser(match: re.Match[str]) -> str:
     if match["narrow"]:
-        return match["narrow"] + "}"  # or a code of four digits is looked for in every price
+        # or a code of four digits is looked for in every price; and of six, in every account
+        few = match["most"] and int(match["most"]) <= _FEW
+        return match[0] if few else match["narrow"] + "}"
     if match["end"]:
         off = match["off"].replace("m", "")
         return f"(?{match['on']}{f'-{off}' if off else ''}{match['end']}"

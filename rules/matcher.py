@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from rules.alert import content_id, sm3_raw
@@ -16,15 +16,14 @@ from rules.calendar import OfficeCalendar
 from rules.compiled import Candidates, CompiledRules, compile_timeline
 from rules.decode import Decoder
 from rules.draft import Draft
-from rules.errors import RecordError
 from rules.grouping import as_group, counted_value, group_values, key_of_group
+from rules.intake import Intake, Reader
 from rules.items import ALERT, FRAGMENT, MEMBER, QUARANTINE, QUIETED, Item, pack
 from rules.mask import mask, one_line
-from rules.message import FLAG_UNKNOWN_TYPE, Message
+from rules.message import Message
 from rules.model import DetectionRule
-from rules.recent import CONFLICT, RecentIds
 from rules.ruleset import RuleSet, Timeline
-from rules.split import is_fragment
+from rules.split import MAX_TEXT, is_fragment
 from rules.view import field_value
 
 _DETAIL = 200  # a record may call its type or id anything, at any length
@@ -60,10 +59,9 @@ class Matcher:
             known = compiled if compiled is not None else compile_timeline(timeline)
             ready = lambda ruleset: known[ruleset.digest]  # noqa: E731 - it stands for an argument
         self._ready = ready
-        self._drafts, self._message = decoder.drafts, decoder.message
+        self._read, self._message = Reader(decoder).read, decoder.message
         self._calendar = calendar
         self._keep = keep_bytes
-        self._recent = RecentIds()
         self.counts: Counter[str] = Counter()
         self.by_rule: Counter[tuple[str, str]] = Counter()  # ("hits" or "failed", name)
         self.renew()
@@ -96,42 +94,34 @@ class Matcher:
     ) -> list[list[bytes] | None]:
         """Of each record what `match` says. What can be done for all at once is."""
         found: list[list[bytes] | None] = [None] * len(records)
-        drafts: dict[CompiledRules, list[tuple[int, Draft]]] = {}
-        only, check = self._only, self._recent.check
-        for at, draft in enumerate(self._drafts(records)):
-            if draft is None:
-                self.counts["heartbeats"] += 1
-                continue
-            if isinstance(draft, RecordError):
-                found[at] = [self._set_aside(records[at], draft.reason, draft.detail, places[at])]
-                continue
-            if seen := check((draft.tenant, draft.msgid), _content(draft, records[at])):
-                # SAME: judged by this very worker, which forgets all when Flink rewinds the
-                # source. Judging it again would give the same ids with another position.
-                if seen == CONFLICT:
-                    why = "duplicate_id_conflict"
-                    found[at] = [self._set_aside(records[at], why, draft.msgid, places[at])]
-                else:
-                    self.counts["repeated"] += 1
-                continue
-            if draft.flags and FLAG_UNKNOWN_TYPE in draft.flags:
-                self.counts["unknown_type"] += 1
-                found[at] = [self._set_aside(records[at], "unknown_type", draft.type, places[at])]
-            compiled = only or self._in_force(draft)
-            try:
-                drafts[compiled].append((at, draft))
-            except KeyError:
-                drafts[compiled] = [(at, draft)]
-        for compiled, some in drafts.items():
-            candidates = compiled.candidates([draft for _, draft in some])
-            pieces = _pieces(some) if compiled.splits.rules else set()
+        intake = self._read(records)
+        self.counts["heartbeats"] += intake.heartbeats
+        self.counts["repeated"] += intake.repeated
+        for at, reason, detail in intake.refused:
+            self.counts["unknown_type"] += reason == "unknown_type"
+            found[at] = [self._set_aside(records[at], reason, detail, places[at])]
+        for compiled, drafts, own in self._rulesets(intake):
+            candidates = compiled.candidates(drafts)
+            pieces = _pieces(drafts) if compiled.splits.rules else set()
             for which in sorted(candidates.keys() | pieces):
-                at, draft = some[which]
-                able, piece = candidates.get(which), which in pieces
-                items = self._judged(compiled, able, draft, piece, records[at], places[at])
+                at, able, piece = own[which], candidates.get(which), which in pieces
+                items = self._judged(compiled, able, drafts[which], piece, records[at], places[at])
                 if items:
                     found[at] = [*(found[at] or ()), *items]
         return found
+
+    def _rulesets(
+        self, intake: Intake
+    ) -> Iterable[tuple[CompiledRules, Sequence[Draft], Sequence[int]]]:
+        """What each ruleset judges of a batch: (ruleset, drafts, their places in the batch)."""
+        if self._only is not None:
+            return [(self._only, intake.drafts, intake.places)] if intake.drafts else []
+        parts: dict[CompiledRules, tuple[list[Draft], list[int]]] = {}
+        for draft, at in zip(intake.drafts, intake.places, strict=True):
+            drafts, places = parts.setdefault(self._in_force(draft), ([], []))
+            drafts.append(draft)
+            places.append(at)
+        return [(compiled, *part) for compiled, part in parts.items()]
 
     def _judged(
         self,
@@ -196,9 +186,13 @@ class Matcher:
         return pack(f"q|{int(digest[:4], 16) % _QUARANTINE_KEYS}", entry)
 
 
-def _pieces(some: Sequence[tuple[int, Draft]]) -> set[int]:
+def _pieces(drafts: Sequence[Draft]) -> set[int]:
     """Places of those whose text may be a piece of a number."""
-    return {which for which, (_, draft) in enumerate(some) if is_fragment(draft.text)}
+    return {
+        which
+        for which, draft in enumerate(drafts)
+        if (text := draft.text) and len(text) <= MAX_TEXT and is_fragment(text)
+    }
 
 
 def _fragment(
@@ -208,14 +202,3 @@ def _fragment(
     group = (message.tenant, message.sender, message.conversation)
     item = Item(FRAGMENT, ruleset.digest, "", 0, "", group, "", *place, raw)
     return pack(f"s|{content_id(*group)}", item)
-
-
-def _content(draft: Draft, raw: bytes) -> int:
-    """Hash of what makes two records of one id the same: the source's own object, and of an event
-    its time; not when and in which order a collector read it. Where the envelope has another
-    order, the whole record."""
-    known = draft.known
-    mark = hash(draft.type) ^ hash(raw[max(0, raw.find(b'"payload":')) :])
-    if type(known) is Message and known.kind == "event" and not known.flags:
-        return mark ^ hash(str(draft.time))
-    return mark

@@ -15,10 +15,19 @@ from typing import NamedTuple
 
 from rules.pattern_tree import Chars, Edge, Either, Many, Part, Row, parse
 
+# words of ordinary talk: each is in one message of a hundred, and wakes a rule there for nothing
+COMMON = frozenset(
+    ("什么", "多少", "怎么", "哪里", "这个", "那个", "可以", "没有", "我们", "你们", "他们", "咱们",
+     "大家", "自己", "公司", "经理", "客户", "产品", "合同", "请您", "请你", "给我", "给您", "给你",
+     "发我", "发您", "发给", "告诉", "告诉我", "一下", "今天", "明天", "现在", "马上", "已经", "其他",
+     "时候", "时间", "是否", "需要", "直接", "我的", "您的", "你的", "老师", "您好", "谢谢", "在吗",
+     "线上", "推荐", "账户", "资产", "收入", "业绩", "发一下", "拍一下")
+)  # fmt: skip
 MOST = 64  # words of one expression; more are no longer cheaper than the expression
 _LONGEST = 12  # characters of a word: behind them it only gets rarer
 _RARE = 4  # weight from which a word is rare enough to be looked for
 _SMALL = 8  # characters of a class that is written out
+_LETTERS = re.compile("[a-z]{3,}").fullmatch
 _CLASS = re.compile(r"\[([^\]\[\\^-]+)\]")
 
 
@@ -50,8 +59,10 @@ def needles(source: str) -> frozenset[str] | None:
 
 
 def weight(word: str) -> int:
-    """How rare a word is, roughly: a Chinese character is worth two letters."""
-    return sum(1 if char.isascii() else 2 for char in word if not char.isspace())
+    """How rare a word is, roughly: a Chinese character is worth two letters, and three letters are
+    rare where Chinese is spoken."""
+    counted = sum(1 if char.isascii() else 2 for char in word if not char.isspace())
+    return _RARE if counted < _RARE and _LETTERS(word) else counted
 
 
 def _said(part: Part) -> _Said:
@@ -125,4 +136,9 @@ def _better(one: frozenset[str] | None, other: frozenset[str] | None) -> frozens
     """Those whose most frequent word is rarer; of equally rare ones, the fewer."""
     if one is None or other is None:
         return other if one is None else one
-    return max(one, other, key=lambda words: (min(map(weight, words)), -len(words)))
+    return max(one, other, key=_rarity)
+
+
+def _rarity(words: frozenset[str]) -> tuple[bool, bool, int, int]:
+    least = min(map(weight, words))
+    return least >= _RARE, words.isdisjoint(COMMON), least, -len(words)

@@ -191,10 +191,8 @@ class Payload(msgspec.Struct, gc=False):
         return getattr(self, _KEYS.get(self.msgtype, self.msgtype))
 
     def words(self) -> str:
-        """The text that rules are asked about, as `rules.archive` makes it of the whole."""
-        if self.msgtype == "text" and (said := self.text) is not None:
-            words = said.content
-            return own_words(words)[1] if "\n" in words else words
+        """The text that rules are asked about, of a type other than text, as `rules.archive`
+        makes it of the whole."""
         read = _WORDS.get(self.msgtype)
         return read(self.body()) if read else ""
 
@@ -234,7 +232,7 @@ class Plain(msgspec.Struct, gc=False):
     tenant: str | None = None
 
 
-def _whole(said: Payload) -> bool:
+def has_whole_body(said: Payload) -> bool:
     """Whether the body of a type other than text is there with what it must have."""
     body, kind = said.body(), said.msgtype
     if body is None or body is msgspec.UNSET:
@@ -246,26 +244,4 @@ def _whole(said: Payload) -> bool:
     return kind != "agree" or said.disagree is msgspec.UNSET
 
 
-_decode = msgspec.json.Decoder(Plain).decode
-
-
-def plain(raw: bytes) -> Plain | None:
-    """The message in `raw`, valid UTF-8, or None when the careful road has to look at it.
-
-    `msgid` and `from` are not blank but may have blanks around them. The body of its type has been
-    checked.
-    """
-    try:
-        found = _decode(raw)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    said = found.payload
-    time = found.time
-    if time != said.msgtime or time > found.received_at + AHEAD:
-        return None
-    if said.msgtype == "text":  # most are, so they are asked nothing that only others are
-        if said.text is None or said.revoke is not None:
-            return None
-    elif not _whole(said):
-        return None
-    return found if said.msgid.strip() and said.sender.strip() else None
+decode_plain = msgspec.json.Decoder(Plain).decode

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Sequence
 
 NEW, SAME, CONFLICT = 0, 1, 2
 
 
 class RecentIds:
-    """The last `capacity` to 2 x `capacity` ids with the hash of their content.
+    """The last `capacity` to 2 x `capacity` ids of all tenants with the hash of their content.
 
     Two generations: when the young one is full the old one is dropped, so memory is bounded and
     no id costs more than two look-ups. It lives in one worker: an id that returns after a restart,
@@ -17,20 +17,35 @@ class RecentIds:
 
     def __init__(self, capacity: int = 200_000) -> None:
         self._capacity = capacity
-        self._young: dict[Hashable, int] = {}
-        self._old: dict[Hashable, int] = {}
+        self._young: dict[str, dict[str, int]] = {}  # by tenant
+        self._old: dict[str, dict[str, int]] = {}
+        self._room = capacity
 
-    def check(self, identity: Hashable, mark: int) -> int:
-        """NEW, SAME (a repetition, harmless) or CONFLICT (the first content stays).
+    def check(self, tenant: str, ids: Sequence[str], marks: Sequence[int]) -> list[int] | None:
+        """Of each id NEW, SAME (a repetition, harmless) or CONFLICT (the first content stays); None
+        when all are new, as they nearly always are.
 
-        `mark` is the hash of the content.
+        `marks` are the hashes of the contents.
         """
-        known = self._young.get(identity)
-        if known is None:
-            known = self._old.get(identity)
+        young, old = self._young.setdefault(tenant, {}), self._old.get(tenant, {})
+        if (
+            young.keys().isdisjoint(ids)
+            and old.keys().isdisjoint(ids)
+            and len(set(ids)) == len(ids)
+        ):
+            young.update(zip(ids, marks, strict=True))
+            self._grown(len(ids))
+            return None
+        found: list[int] = []
+        for one, mark in zip(ids, marks, strict=True):
+            known = young.get(one, old.get(one))
             if known is None:
-                if len(self._young) >= self._capacity:
-                    self._old, self._young = self._young, {}
-                self._young[identity] = mark
-                return NEW
-        return SAME if known == mark else CONFLICT
+                young[one] = mark
+            found.append(NEW if known is None else SAME if known == mark else CONFLICT)
+        self._grown(found.count(NEW))
+        return found
+
+    def _grown(self, count: int) -> None:
+        self._room -= count
+        if self._room <= 0:
+            self._old, self._young, self._room = self._young, {}, self._capacity

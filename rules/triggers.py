@@ -17,6 +17,7 @@ from rules.conditions import (
     HIT_VARIANT,
     TEXT_OPERATORS,
     And,
+    Asked,
     AtLeast,
     Compare,
     Detected,
@@ -29,16 +30,11 @@ from rules.conditions import (
     Words,
 )
 from rules.loosen import alternatives, loosened
+from rules.needles import COMMON, needles
 from rules.scan import is_plain
+from rules.sigma.questions import Pattern, Question, Text
 from rules.view import NAMES, plain_text
 
-# words of ordinary talk: each is in one message of a hundred, and wakes a rule there for nothing
-COMMON = frozenset(
-    ("什么", "多少", "怎么", "哪里", "这个", "那个", "可以", "没有", "我们", "你们", "他们", "咱们",
-     "大家", "自己", "公司", "经理", "客户", "产品", "合同", "请您", "请你", "给我", "给您", "给你",
-     "发我", "发您", "发给", "告诉", "告诉我", "一下", "今天", "明天", "现在", "马上", "已经",
-     "时候", "时间", "是否", "需要", "直接", "我的", "您的", "你的", "老师", "您好", "谢谢")
-)  # fmt: skip
 TYPE_FIELDS = frozenset({"type", "msgtype", "event"})
 
 
@@ -99,6 +95,8 @@ def of_leaf(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, Compare) and node.field in NAMES and node.operator in TEXT_OPERATORS:
         word = plain_text(node.wanted)
         return frozenset({Trigger("name", word)}) if word else None
+    if isinstance(node, Asked) and node.field in NAMES:
+        return _of_questions(node.questions)
     if isinstance(node, Compare) and node.operator == "equals" and node.field in TYPE_FIELDS:
         return frozenset({Trigger("type", str(node.wanted).casefold())})
     if isinstance(node, Compare) and node.field == HIT_RESPONSE and not node.of_response(0):
@@ -106,6 +104,20 @@ def of_leaf(node: Node) -> frozenset[Trigger] | None:
     if isinstance(node, Compare) and node.field == HIT_VARIANT and node.operator == "equals":
         return frozenset({Trigger("hits", "")})
     return None
+
+
+def _of_questions(questions: tuple[Question, ...]) -> frozenset[Trigger] | None:
+    found: set[str] = set()
+    for one in questions:
+        words: frozenset[str] | None = None
+        if isinstance(one, Text):
+            words = frozenset({one.text})
+        elif isinstance(one, Pattern):
+            words = needles(one.source)
+        if words is None:
+            return None
+        found |= {plain_text(word) for word in words}
+    return frozenset(Trigger("name", word) for word in found) if all(found) else None
 
 
 def _of_pattern(source: str) -> frozenset[Trigger]:
