@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import re2
 
 from rules.calendar import OfficeCalendar
 from rules.draft import Draft
-from rules.foresight import Known, foreseen
+from rules.foresight import Fired, Kind
 from rules.lookout import Lookout
 from rules.message import Message
 from rules.model import DetectionRule
-from rules.quick import quick
+from rules.prepared import PreparedRules
 from rules.ruleset import RuleSet, Timeline
 from rules.scan import Keep, scanner
 from rules.split import SplitRules
@@ -76,27 +75,14 @@ class CompiledRules:
         self._lookout = Lookout(wakes, keep)
         places = dict(self._lookout.places)
         places.update((Trigger("name", word), _NAMED + at) for at, word in enumerate(named))
-        conditions = {
-            name: quick(one.condition, places) for name, one in ruleset.detections.items()
-        }
-        rules = {
-            name: replace(one, condition=conditions[name])
-            for name, one in ruleset.detections.items()
-        }
-        self._foreseen = {
-            name: foreseen(one.condition, places) for name, one in ruleset.detections.items()
-        }
-
-        def ready(names: Iterable[str]) -> list[DetectionRule]:
-            return [rules[name] for name in names]
-
-        self.always, self._after_hits = ready(always), ready(after_hits)
-        self._by_type = {name: ready(names) for name, names in by_type.items()}
-        self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
-        self._known: dict[Known, Candidates | None] = {}
-        self._wakes = dict(enumerate(map(ready, named.values()), _NAMED))
+        self._prepared = PreparedRules(ruleset.detections, places)
+        self._always, self._after_hits = always, after_hits
+        self._by_type = by_type
+        self._by_exact_type: dict[str, list[str]] = {}  # spellings seen
+        self._known: dict[tuple[Kind, Fired], Candidates | None] = {}
+        self._wakes = dict(enumerate(named.values(), _NAMED))
         for trigger, names in wakes.items():
-            self._wakes.setdefault(places[trigger], []).extend(ready(names))
+            self._wakes.setdefault(places[trigger], []).extend(names)
         self._scan_names = scanner(list(map(re2.escape, named)), keep).scan
         self.splits = SplitRules(ruleset)
 
@@ -105,14 +91,10 @@ class CompiledRules:
         other = copy.copy(self)
         other.ruleset, other.reference = ruleset, ruleset.reference
         other.splits = SplitRules(ruleset)
-        known = self.ruleset.detections
-        anew = [one for name, one in ruleset.detections.items() if one is not known[name]]
-        ready = [replace(one, condition=quick(one.condition)) for one in anew]
-        other.always = list({one.ref.name: one for one in (*self.always, *ready)}.values())
-        other._known = {}  # noqa: SLF001 - a copy of this very class
-        other._foreseen = {  # noqa: SLF001
-            **self._foreseen, **{one.ref.name: foreseen(one.condition, {}) for one in anew}
-        }  # fmt: skip
+        # a copy of this very class:
+        other._prepared = self._prepared.anew(ruleset.detections)  # noqa: SLF001
+        other._always = sorted({*self._always, *other._prepared.blind})  # noqa: SLF001
+        other._known = {}  # noqa: SLF001
         return other
 
     def candidates(self, drafts: Sequence[Draft]) -> dict[int, Candidates]:
@@ -127,12 +109,12 @@ class CompiledRules:
                 typed = by_type[draft.type]
             except KeyError:
                 typed = self._typed(draft.type)
-            if typed or at in fired or self.always:
-                key = Known(draft.type, *draft.kind(), fired.get(at, _NOTHING))
+            if typed or at in fired or self._always:
+                key = (Kind(draft.type, *draft.kind()), fired.get(at, _NOTHING))
                 try:
                     able = self._known[key]
                 except KeyError:
-                    able = self._concerned(key, typed)
+                    able = self._concerned(*key, typed)
                     if len(self._known) >= _KNOWN:
                         self._known.clear()
                     self._known[key] = able
@@ -140,16 +122,18 @@ class CompiledRules:
                     found[at] = able
         return found
 
-    def _concerned(self, known: Known, typed: Iterable[DetectionRule]) -> Candidates | None:
-        rules = {one.ref.name: one for index in known.fired for one in self._wakes[index]}
-        rules.update((one.ref.name, one) for one in (*typed, *self.always))
-        foreseen = self._foreseen
-        names = sorted(name for name in rules if foreseen[name](known) is not False)
-        if not names:
+    def _concerned(self, kind: Kind, fired: Fired, typed: Iterable[str]) -> Candidates | None:
+        names = {name for index in fired for name in self._wakes[index]}
+        names.update(typed, self._always)
+        ready = [
+            one.rule
+            for name in sorted(names)
+            if (one := self._prepared.get(name, kind)) and one.foreseen(fired) is not False
+        ]
+        if not ready:
             return None
-        ready = [rules[name] for name in names]
         later = tuple(one for one in ready if one.asks_hits)
-        return Candidates(tuple(one for one in ready if not one.asks_hits), later, known.fired)
+        return Candidates(tuple(one for one in ready if not one.asks_hits), later, fired)
 
     def _named(self, drafts: Sequence[Draft], fired: dict[int, frozenset[int]]) -> None:
         """Adds the numbers of the words that the names of a message have."""
@@ -164,7 +148,7 @@ class CompiledRules:
                 at = names[which][0]
                 fired[at] = fired.get(at, _NOTHING).union(_NAMED + one for one in words)
 
-    def _typed(self, name: str) -> list[DetectionRule]:
+    def _typed(self, name: str) -> list[str]:
         found = self._by_type.get(name.casefold(), [])
         if len(self._by_exact_type) < _TYPES:  # whoever sends records chooses the names
             self._by_exact_type[name] = found
@@ -184,7 +168,10 @@ class CompiledRules:
         if held:
             view.response = max(rule.ref.response for rule, _ in held)
             view.variants = variants_of(held)
-            later.update((rule.ref.name, rule) for rule in self._after_hits)
+            kind = Kind(message.type, message.sender_kind, message.direction)
+            for name in self._after_hits:
+                if one := self._prepared.get(name, kind):
+                    later[name] = one.rule
         if later:
             self._try([later[name] for name in sorted(later)], view, held, failed)
         return held, failed

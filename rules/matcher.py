@@ -95,10 +95,12 @@ class Matcher:
         """Of each record what `match` says. What can be done for all at once is."""
         found: list[list[bytes] | None] = [None] * len(records)
         intake = self._read(records)
-        self.counts["heartbeats"] += intake.heartbeats
-        self.counts["repeated"] += intake.repeated
+        for name, count in (("heartbeats", intake.heartbeats), ("repeated", intake.repeated)):
+            if count:
+                self.counts[name] += count
         for at, reason, detail in intake.refused:
-            self.counts["unknown_type"] += reason == "unknown_type"
+            if reason == "unknown_type":
+                self.counts["unknown_type"] += 1
             found[at] = [self._set_aside(records[at], reason, detail, places[at])]
         for compiled, drafts, own in self._rulesets(intake):
             candidates = compiled.candidates(drafts)

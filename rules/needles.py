@@ -19,9 +19,9 @@ from rules.pattern_tree import Chars, Edge, Either, Many, Part, Row, parse
 COMMON = frozenset(
     ("什么", "多少", "怎么", "哪里", "这个", "那个", "可以", "没有", "我们", "你们", "他们", "咱们",
      "大家", "自己", "公司", "经理", "客户", "产品", "合同", "请您", "请你", "给我", "给您", "给你",
-     "发我", "发您", "发给", "告诉", "告诉我", "一下", "今天", "明天", "现在", "马上", "已经", "其他",
+     "发我", "发您", "发给", "告诉", "告诉我", "一下", "今天", "明天", "现在", "马上", "已经",
      "时候", "时间", "是否", "需要", "直接", "我的", "您的", "你的", "老师", "您好", "谢谢", "在吗",
-     "线上", "推荐", "账户", "资产", "收入", "业绩", "发一下", "拍一下")
+     "其他", "线上", "推荐", "账户", "资产", "收入", "业绩", "发一下", "拍一下")
 )  # fmt: skip
 MOST = 64  # words of one expression; more are no longer cheaper than the expression
 _LONGEST = 12  # characters of a word: behind them it only gets rarer

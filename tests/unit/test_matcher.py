@@ -133,13 +133,15 @@ def test_an_event_of_the_same_id_and_another_type_is_a_conflict() -> None:
 
 def test_recent_ids_forget_in_generations() -> None:
     recent = RecentIds(capacity=2)
-    assert [recent.check(i, b"x") for i in "aab"] == [NEW, SAME, NEW]
-    assert recent.check("a", b"y") == CONFLICT
-    assert recent.check("a", b"x") == SAME  # the first content stays
-    assert recent.check("c", b"x") == NEW
-    assert recent.check("a", b"x") == SAME
-    assert [recent.check(i, b"x") for i in "def"] == [NEW] * 3
-    assert recent.check("a", b"y") == NEW
+    assert recent.check("t", "aab", (1, 1, 1)) == [NEW, SAME, NEW]
+    assert recent.check("t", "a", [2]) == [CONFLICT]
+    assert recent.check("t", "a", [1]) == [SAME], "the first content stays"
+    assert recent.check("t", "c", [1]) is None
+    assert recent.check("t", "a", [1]) == [SAME]
+    assert [recent.check("t", one, [1]) for one in "def"] == [None] * 3, "all are new"
+    assert recent.check("t", "a", [2]) is None
+    assert recent.check("u", "a", [3]) is None, "of another company"
+    assert recent.check("u", "ab", [3, 4]) == [SAME, NEW]
 
 
 class Broken:

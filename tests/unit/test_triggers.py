@@ -15,12 +15,15 @@ from rules.conditions import (
     HIT_RESPONSE,
     HIT_VARIANT,
     And,
+    Asked,
+    AtLeast,
     Compare,
     Detected,
     InLexicon,
     Node,
     Not,
     Or,
+    Until,
     View,
     Words,
     regex,
@@ -30,15 +33,18 @@ from rules.detectors import DETECTORS
 from rules.draft import Draft
 from rules.fields import DIRECTORY_FIELDS, TYPED_FIELDS
 from rules.fold import fold
+from rules.foresight import Kind, Sure, reduced
 from rules.lexicon import Lexicon
 from rules.message import Message
 from rules.model import DetectionRule
 from rules.ruleset import RuleSet
+from rules.sigma.modifiers import questions
 from rules.sigma_parse import asks_hits
 from rules.triggers import Trigger, triggers
 from rules.view import NAMES
 from tests.support.rule_files import CALENDAR
 
+WHEN = 1_772_589_600_000  # ms
 WORDS = ["保本", "转我", "微信", "v信", "a", "返点"]
 TYPES = ["text", "file", "Odd_Type", "link"]
 NUMBERS = ["11010519491231002X", "6228480402564890018", "13800138000"]
@@ -52,6 +58,12 @@ def words(word: str) -> Words:
 LEAVES = st.one_of(
     st.sampled_from(WORDS).map(words),
     st.sampled_from(TYPES).map(lambda kind: Compare("type", "equals", kind)),
+    st.builds(
+        Compare,
+        st.sampled_from(["type", "msgtype", "event", "sender_kind", "direction"]),
+        st.sampled_from(["contains", "startswith", "equals"]),
+        st.sampled_from(["t", "TEXT", "odd", "employee", "customer", "outbound", "in", ""]),
+    ),
     st.sampled_from(["gte", "gt", "lt", "lte", "equals"]).flatmap(
         lambda op: st.integers(0, 3).map(lambda n: Compare(HIT_RESPONSE, op, n))
     ),
@@ -68,6 +80,17 @@ LEAVES = st.one_of(
         st.sampled_from(["contains", "startswith", "endswith", "equals"]),
         st.sampled_from(["合同", "报价", ".PDF", "", "ß"]),
     ),
+    st.builds(
+        lambda field, chain, value: Asked(field, tuple(questions(field, chain, value, {}))),
+        st.sampled_from(["file.name", "link.title"]),
+        st.just(["re"]),
+        st.sampled_from(["采购|报价", "(合|贺)同", "^S[A-Z]+E$", "同.", "(?i)strasse", "x?"]),
+    ),
+    st.builds(
+        lambda field, value: Asked(field, tuple(questions(field, ["contains"], value, {}))),
+        st.sampled_from(["file.name", "link.title"]),
+        st.sampled_from(["合*同", "S?RASS", "采购*pdf"]),
+    ),
     st.just(Words("quoted", "保本", "保本")),
     st.just(Compare("room", "exists", True)),
 )
@@ -76,7 +99,9 @@ NODES = st.recursive(
     lambda inner: (
         st.lists(inner, min_size=1, max_size=3).map(lambda nodes: And(tuple(nodes)))
         | st.lists(inner, min_size=1, max_size=3).map(lambda nodes: Or(tuple(nodes)))
+        | st.lists(inner, min_size=1, max_size=3).map(lambda nodes: AtLeast(2, tuple(nodes)))
         | inner.map(Not)
+        | st.builds(Until, inner, st.sampled_from([WHEN - 1, WHEN, WHEN + 1]))
     ),
     max_leaves=6,
 )
@@ -96,9 +121,10 @@ PIECES = [
     "保x本",
 ]
 MESSAGES = st.builds(
-    lambda pieces, quoted, kind, room, names: Message(
-        tenant="demo", kind="archive", seq=1, msgid="m1", time=1_772_589_600_000, received_at=0,
-        type=kind, sender="zhangwei", text="".join(pieces), quoted=quoted, room=room,
+    lambda pieces, quoted, kind, room, names, who: Message(
+        tenant="demo", kind="archive", seq=1, msgid="m1", time=WHEN, received_at=0,
+        type=kind, sender="zhangwei", sender_kind=who[0], direction=who[1],
+        text="".join(pieces), quoted=quoted, room=room,
         fields={} if kind == "text" else names,  # no text has a name
     ),
     st.lists(st.sampled_from(PIECES), max_size=8),
@@ -109,6 +135,7 @@ MESSAGES = st.builds(
         st.sampled_from(["file.name", "link.title"]),
         st.sampled_from(["采购合同.pdf", "报价", "STRASSE", ["合同", "x"], ""]),
     ),
+    st.sampled_from([("employee", "outbound"), ("customer", "inbound"), ("employee", "internal")]),
 )  # fmt: skip
 
 
@@ -145,6 +172,24 @@ def test_the_quick_look_misses_nothing(nodes: list[Node], message: Message) -> N
     found, failed = ready.judge(able, message, CALENDAR) if able else ([], [])
     assert failed == []
     assert {one.ref.name: spans for one, spans in found} == plainly(rules, message)
+
+
+@settings(max_examples=300, deadline=None)
+@given(NODES, MESSAGES)
+def test_what_the_kind_of_message_answers_changes_nothing(node: Node, message: Message) -> None:
+    kind = Kind(message.type, message.sender_kind, message.direction)
+    whole, rest = View(message, CALENDAR), View(message, CALENDAR)
+    assert reduced(node, kind).holds(rest) is node.holds(whole)
+    assert rest.spans == whole.spans
+
+
+def test_what_no_message_of_a_kind_can_meet_is_known_before() -> None:
+    asked = And((Compare("direction", "equals", "outbound"), words("保本")))
+    unasked = Or((Compare("type", "equals", "file"), Not(Compare("sender_kind", "equals", "bot"))))
+    kind = Kind("text", "customer", "inbound")
+    assert reduced(asked, kind) == Sure(False)
+    assert reduced(asked, Kind("text", "employee", "outbound")) == words("保本")
+    assert reduced(unasked, kind) == Sure(True)
 
 
 def test_names_are_fields_of_their_own():
