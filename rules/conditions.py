@@ -7,7 +7,7 @@ dropped. Text is compared folded (`rules.fold`); spans are reported in the origi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import lru_cache
@@ -16,17 +16,27 @@ from typing import Any, Protocol
 import re2
 
 from rules.detectors import Detector
-from rules.lexicon import Lexicon
+from rules.field_conditions import (
+    HIT_FIELDS,
+    HIT_RESPONSE,
+    HIT_VARIANT,
+    TEXT_OPERATORS,
+    Asked,
+    Compare,
+    Concerns,
+    InList,
+)
+from rules.lexicon import Lexicon, Place
 from rules.negation import negated
 from rules.variants_digits import has_chinese_digit
-from rules.view import MAX_SPANS, Span, View, plain_text
+from rules.view import MAX_SPANS, Span, View
 
-__all__ = ("MAX_SPANS", "Span", "View")
+__all__ = (
+    "HIT_FIELDS", "HIT_RESPONSE", "HIT_VARIANT", "MAX_SPANS", "TEXT_OPERATORS", "Asked", "Compare",
+    "Concerns", "InList", "Span", "View",
+)  # fmt: skip
 
 TEXT_FIELDS = frozenset({"text", "quoted"})
-HIT_RESPONSE = "hit.response"
-HIT_VARIANT = "hit.variant"
-HIT_FIELDS = frozenset({HIT_RESPONSE, HIT_VARIANT})  # what other rules said of the message
 MAX_WEIGHED = 1_000  # occurrences of words looked at for a denial; the rest count as said
 
 
@@ -97,6 +107,10 @@ class Words:
             start = text.find(self.word, start + len(self.word))
         return found
 
+    def says(self, view: View) -> bool:
+        """What `holds` answers, without a record of where."""
+        return self.word in view.folded(self.field).text
+
 
 @dataclass(frozen=True)
 class InLexicon:
@@ -108,16 +122,14 @@ class InLexicon:
 
     def holds(self, view: View) -> bool:
         """Records every occurrence that counts."""
-        weighed, said = 0, []
         lexicon = self.lexicon
         if lexicon.scenes:
             lexicon = lexicon.of_scene(self.scene or view.scene)
-        for place in lexicon.places(view.folded(self.field)):
-            text, start, end = place.text, place.start, place.end
-            weighed += not place.why
-            if not place.why and (weighed > MAX_WEIGHED or not negated(text.text, start, end)):
-                said.append((*text.origin(start, end), place))
-        said.sort(key=lambda one: (one[0], -one[1]))
+        # several rules ask for the words of one lexicon
+        known = view.lexicons.get((self.field, id(lexicon)))
+        if known is None:
+            known = view.lexicons[self.field, id(lexicon)] = lexicon, self._said(lexicon, view)
+        said = known[1]
         covered = -1
         for _, last, place in said:
             if last > covered:  # else it is a part of a longer word, or the same read otherwise
@@ -127,6 +139,17 @@ class InLexicon:
                     variants=place.variants, folded=place.text,
                 )  # fmt: skip
         return bool(said)
+
+    def _said(self, lexicon: Lexicon, view: View) -> list[tuple[int, int, Place]]:
+        """(start, end, place) in the original text of the occurrences that count."""
+        weighed, said = 0, []
+        for place in lexicon.places(view.folded(self.field)):
+            text, start, end = place.text, place.start, place.end
+            weighed += not place.why
+            if not place.why and (weighed > MAX_WEIGHED or not negated(text.text, start, end)):
+                said.append((*text.origin(start, end), place))
+        said.sort(key=lambda one: (one[0], -one[1]))
+        return said
 
 
 @dataclass(frozen=True)
@@ -145,6 +168,14 @@ class Regex:
                 found = True
                 view.add(self.field, match.start(), match.end(), self.source)
         return found
+
+    def says(self, view: View) -> bool:
+        """What `holds` answers, without a record of where."""
+        text = view.folded(self.field).text
+        first = self.compiled.search(text)
+        if first is None or first.end() > first.start():
+            return first is not None
+        return any(one.end() > one.start() for one in self.compiled.finditer(text))
 
     def __reduce__(self) -> tuple[Callable[[str, str], Regex], tuple[str, str]]:
         """Compiled RE2 objects do not pickle; the source does."""
@@ -200,71 +231,6 @@ class Detected:
 
 
 @dataclass(frozen=True)
-class Compare:
-    """A field that is not free text: equality, substrings, order, presence.
-
-    `test` gets one value of the field (each element of a list); `wanted` is for display.
-    """
-
-    field: str
-    operator: str
-    wanted: Any
-
-    def holds(self, view: View) -> bool:
-        """Lists hold when one element does; a field that is absent (or empty) holds only for
-        `exists: false` and `null`."""
-        if self.field == HIT_RESPONSE:
-            return self.of_response(view.response)
-        value = view.variants if self.field == HIT_VARIANT else view.field(self.field)
-        if self.operator == "exists":
-            return (value not in _EMPTY) is bool(self.wanted)
-        if self.operator == "null":
-            return value in _EMPTY
-        if type(value) is str:  # nearly always
-            return _compare(self.operator, value, self.wanted)
-        return any(_compare(self.operator, one, self.wanted) for one in _each(value))
-
-    def answers(self, value: str) -> bool:
-        """Does it hold for a field of this one value?"""
-        return _compare(self.operator, value, self.wanted)
-
-    @property
-    def asks_hits(self) -> bool:
-        """Whether it asks what other rules said."""
-        return self.field in HIT_FIELDS
-
-    def of_response(self, response: int) -> bool:
-        """For `hit.response`: does it hold when that is the highest response so far?"""
-        return _compare(self.operator, response, self.wanted)
-
-
-@dataclass(frozen=True)
-class InList:
-    """A field, one of whose values is on a reference list; the list's kind says what is equal."""
-
-    field: str
-    name: str
-
-    def holds(self, view: View) -> bool:
-        """False for a field without value and for a list that is not there."""
-        found = view.reference.lists.get(self.name)
-        return found is not None and any(one in found for one in view.values(self.field))
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A field that is not free text answers one of Sigma's questions (`rules.sigma.questions`)."""
-
-    field: str
-    questions: tuple[Any, ...]
-
-    def holds(self, view: View) -> bool:
-        """A list holds when one element does."""
-        values = view.values(self.field)
-        return any(one.true_of(value, view) for one in self.questions for value in values)
-
-
-@dataclass(frozen=True)
 class AtLeast:
     """So many of the children hold (`2 of sel_*`)."""
 
@@ -281,22 +247,6 @@ class AtLeast:
 
 
 @dataclass(frozen=True)
-class Concerns:
-    """The employee concerned belongs to one of these departments (or those inside), or roles.
-
-    Of a message to or from a customer that is the employee in it (`Reference.employee`).
-    """
-
-    attribute: str  # department or role
-    wanted: tuple[str, ...]
-
-    def holds(self, view: View) -> bool:
-        """False for an employee nobody knows."""
-        value = view.reference.employee(view.message).get(self.attribute, "")
-        return any(value == one or value.startswith(f"{one}/") for one in self.wanted)
-
-
-@dataclass(frozen=True)
 class Until:
     """A condition that has to hold too, before an event time (ms); afterwards it is no more."""
 
@@ -306,41 +256,3 @@ class Until:
     def holds(self, view: View) -> bool:
         """True from the end on."""
         return view.message.time >= self.end or self.child.holds(view)
-
-
-_EMPTY: tuple[Any, ...] = (None, "", (), [])
-
-
-def _each(value: Any) -> Iterator[Any]:
-    if value is None:
-        return
-    if isinstance(value, list | tuple):
-        yield from value
-    else:
-        yield value
-
-
-def _compare(operator: str, value: Any, wanted: Any) -> bool:
-    if operator in _ORDER:
-        try:
-            return _ORDER[operator](float(value), float(wanted))
-        except (TypeError, ValueError):
-            return False
-    text, sought = plain_text(value), plain_text(wanted)
-    if operator == "equals":
-        return text == sought
-    return operator in _TEXT and _TEXT[operator](text, sought)
-
-
-TEXT_OPERATORS = ("equals", "contains", "startswith", "endswith")
-_ORDER: dict[str, Callable[[float, float], bool]] = {
-    "gt": lambda a, b: a > b,
-    "gte": lambda a, b: a >= b,
-    "lt": lambda a, b: a < b,
-    "lte": lambda a, b: a <= b,
-}
-_TEXT: dict[str, Callable[[str, str], bool]] = {
-    "contains": lambda a, b: b in a,
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-}

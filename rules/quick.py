@@ -24,6 +24,7 @@ from rules.conditions import (
     Not,
     Or,
     Until,
+    Words,
 )
 from rules.time_conditions import DayOfWeek, OfficeTime, PublicHoliday, TimeRange, WorkingDay
 from rules.triggers import Trigger, of_leaf
@@ -38,11 +39,14 @@ _SILENT = (Compare, InList, Concerns, OfficeTime, WorkingDay, TimeRange, DayOfWe
 
 class Quick(NamedTuple):
     """A condition as one function; `silent`: it never adds a span; `needs`: of each of these sets
-    of triggers one has fired wherever it holds."""
+    of triggers one has fired wherever it holds; `says`: the same answer without any span, where
+    that costs less; `dear`: it asks a text more than whether a word is there."""
 
     holds: Holds
     silent: bool = False
     needs: tuple[frozenset[int], ...] = ()
+    says: Holds | None = None
+    dear: bool = True
 
 
 def quick(node: Node, places: Places = _NOWHERE) -> Quick:
@@ -60,10 +64,15 @@ def quick(node: Node, places: Places = _NOWHERE) -> Quick:
         return _until(quick(node.child, places), node.end)
     if _is_text(node):
         return _any_of([node], places)
+    if isinstance(node, _SILENT):
+        return Quick(node.holds, silent=True)
+    says, dear = getattr(node, "says", None), not isinstance(node, Words)
     looked_for = of_leaf(node) if places else None
     if looked_for is None or any(one not in places for one in looked_for):
-        return Quick(node.holds, isinstance(node, _SILENT))
-    return _if_seen(node.holds, frozenset(places[one] for one in looked_for))
+        return Quick(node.holds, says=says, dear=dear)
+    needs = frozenset(places[one] for one in looked_for)
+    quiet = _if_seen(says, needs).holds if says else None
+    return _if_seen(node.holds, needs)._replace(says=quiet, dear=dear)
 
 
 def _flat(node: And) -> Iterable[Node]:
@@ -85,27 +94,34 @@ def _if_seen(holds: Holds, needs: frozenset[int]) -> Quick:
 def _all_of(parts: list[Quick]) -> Quick:
     needed = tuple({one: None for part in parts for one in part.needs})
     silent = [one.holds for one in parts if one.silent]
-    loud = [one.holds for one in parts if not one.silent]
+    loud = [one for one in parts if not one.silent]
     if not loud:
         return Quick(_each_of(silent), silent=True, needs=needed)
+    # what holds is rare: first what can be asked without a record of where, words before the rest
+    quiet = sorted((one for one in loud if one.says), key=lambda one: one.dear)
+    first = _each_of([*silent, *(one.says for one in quiet if one.says)])
+    rest = [one.holds for one in loud if one.holds is not one.says]
 
-    def holds(view: View) -> bool:
+    def may(view: View) -> bool:
         fired = view.fired
         if fired is not None:
             for needs in needed:
                 if needs.isdisjoint(fired):
                     return False
-        for one in silent:
-            if not one(view):
-                return False
+        return first(view)
+
+    def holds(view: View) -> bool:
+        if not may(view):
+            return False
         before = len(view.spans)
-        for one in loud:
+        for one in rest:
             if not one(view):
                 del view.spans[before:]
                 return False
         return True
 
-    return Quick(holds, needs=needed)
+    dear = any(one.dear for one in loud)
+    return Quick(holds, needs=needed, says=may if len(quiet) == len(loud) else None, dear=dear)
 
 
 def _each_of(holds: list[Holds]) -> Holds:
@@ -125,14 +141,9 @@ def _some_of(parts: list[Quick]) -> Quick:
     if len(parts) == 1:
         return parts[0]
     holds = [one.holds for one in parts]
+    some = _any(holds)
     rarest = [min(one.needs, key=len) for one in parts if one.needs]
     needs = (frozenset().union(*rarest),) if len(rarest) == len(parts) else ()
-
-    def some(view: View) -> bool:
-        for one in holds:  # noqa: SIM110 - as above
-            if one(view):
-                return True
-        return False
 
     def every_reason(view: View) -> bool:
         held = False
@@ -141,8 +152,23 @@ def _some_of(parts: list[Quick]) -> Quick:
                 held = True
         return held
 
-    silent = all(one.silent for one in parts)
-    return Quick(some if silent else every_reason, silent, needs)
+    if all(one.silent for one in parts):
+        return Quick(some, silent=True, needs=needs)
+    dear = any(one.dear for one in parts)
+    asked = [one.holds if one.silent else one.says for one in parts]
+    quiet = [one for one in asked if one]
+    says = _any(quiet) if len(quiet) == len(parts) else None
+    return Quick(every_reason, needs=needs, says=says, dear=dear)
+
+
+def _any(holds: list[Holds]) -> Holds:
+    def some(view: View) -> bool:
+        for one in holds:  # noqa: SIM110 - as above
+            if one(view):
+                return True
+        return False
+
+    return some
 
 
 def _so_many_of(least: int, parts: list[Quick]) -> Quick:
@@ -159,13 +185,16 @@ def _so_many_of(least: int, parts: list[Quick]) -> Quick:
 
 
 def _not(part: Quick) -> Quick:
-    holds = part.holds
-    if part.silent:
-        return Quick(lambda view: not holds(view), silent=True)
+    holds = part.holds if part.silent else part.says
+    if holds:
+        asked = holds
+        denies: Holds = lambda view: not asked(view)  # noqa: E731 - it stands for a method
+        return Quick(denies, part.silent, says=denies, dear=part.dear)
+    loud = part.holds
 
     def denied(view: View) -> bool:
         before = len(view.spans)
-        held = holds(view)
+        held = loud(view)
         del view.spans[before:]
         return not held
 
@@ -174,8 +203,12 @@ def _not(part: Quick) -> Quick:
 
 
 def _until(part: Quick, end: int) -> Quick:
-    holds = part.holds
-    return Quick(lambda view: view.message.time >= end or holds(view), part.silent)
+    holds, says = part.holds, part.says
+    quiet: Holds | None = None
+    if says:
+        asked = says
+        quiet = lambda view: view.message.time >= end or asked(view)  # noqa: E731 - as above
+    return Quick(lambda view: view.message.time >= end or holds(view), part.silent, (), quiet)
 
 
 def _grouped(node: Or, places: Places) -> Iterable[Quick]:

@@ -73,6 +73,8 @@ class View:
         self.reference = reference
         self.fired = fired
         self.spans: list[Span] = []
+        # what is said of a lexicon, for the rules that ask the same: by field and lexicon's id
+        self.lexicons: dict[tuple[str, int], tuple[Any, Any]] = {}
         self._folded: dict[str, Folded] = {}
         self._lowered: dict[str, tuple[str, ...]] = {}
 
