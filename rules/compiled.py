@@ -7,7 +7,7 @@ of its triggers concerns is not asked. Pure: no Flink, no clock, no client.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import re2
@@ -18,6 +18,7 @@ from rules.foresight import Fired, Kind
 from rules.lookout import Lookout
 from rules.message import Message
 from rules.model import DetectionRule
+from rules.plain import NAMELESS
 from rules.prepared import PreparedRules
 from rules.ruleset import RuleSet, Timeline
 from rules.scan import Keep, scanner
@@ -26,7 +27,6 @@ from rules.triggers import Trigger, leaves, of_leaf, triggers
 from rules.view import Span, View
 
 _TYPES = 1_000
-_TEXT = "text"  # the type of messages that have no names
 _NAMED = 1 << 24  # behind the numbers of what is looked for in texts
 _KNOWN = 20_000  # sets of triggers whose rules are kept at hand
 _NOTHING: frozenset[int] = frozenset()
@@ -78,7 +78,7 @@ class CompiledRules:
         self._prepared = PreparedRules(ruleset.detections, places)
         self._always, self._after_hits = always, after_hits
         self._by_type = by_type
-        self._by_exact_type: dict[str, list[str]] = {}  # spellings seen
+        self._quiet: set[str] = set()  # types that wake nothing, as they were written
         self._known: dict[tuple[Kind, Fired], Candidates | None] = {}
         self._wakes = dict(enumerate(named.values(), _NAMED))
         for trigger, names in wakes.items():
@@ -102,29 +102,36 @@ class CompiledRules:
         stable order; by its place among `drafts`."""
         fired = self._lookout.fired([draft.text for draft in drafts])
         self._named(drafts, fired)
-        by_type = self._by_exact_type
         found: dict[int, Candidates] = {}
-        for at, draft in enumerate(drafts):
+        for at in self._woken(drafts, fired):
+            draft = drafts[at]
+            key = (Kind(draft.type, *draft.kind()), fired.get(at, _NOTHING))
             try:
-                typed = by_type[draft.type]
+                able = self._known[key]
             except KeyError:
-                typed = self._typed(draft.type)
-            if typed or at in fired or self._always:
-                key = (Kind(draft.type, *draft.kind()), fired.get(at, _NOTHING))
-                try:
-                    able = self._known[key]
-                except KeyError:
-                    able = self._concerned(*key, typed)
-                    if len(self._known) >= _KNOWN:
-                        self._known.clear()
-                    self._known[key] = able
-                if able is not None:
-                    found[at] = able
+                able = self._concerned(*key)
+                if len(self._known) >= _KNOWN:
+                    self._known.clear()
+                self._known[key] = able
+            if able is not None:
+                found[at] = able
         return found
 
-    def _concerned(self, kind: Kind, fired: Fired, typed: Iterable[str]) -> Candidates | None:
+    def _woken(self, drafts: Sequence[Draft], fired: Mapping[int, object]) -> Sequence[int]:
+        """Places of those that something has woken, or their type."""
+        if self._always:
+            return range(len(drafts))
+        quiet = self._quiet
+        typed = [
+            at
+            for at, draft in enumerate(drafts)
+            if draft.type not in quiet and self._typed(draft.type)
+        ]
+        return sorted(fired.keys() | typed) if typed else sorted(fired)
+
+    def _concerned(self, kind: Kind, fired: Fired) -> Candidates | None:
         names = {name for index in fired for name in self._wakes[index]}
-        names.update(typed, self._always)
+        names.update(self._typed(kind.type), self._always)
         ready = [
             one.rule
             for name in sorted(names)
@@ -140,7 +147,7 @@ class CompiledRules:
         names = [
             (at, name)
             for at, draft in enumerate(drafts)
-            if draft.type != _TEXT and (name := draft.names())
+            if draft.type not in NAMELESS and (name := draft.names())
         ]
         if names:
             seen = self._scan_names([name.encode("utf-8", "replace") for _, name in names])
@@ -148,10 +155,11 @@ class CompiledRules:
                 at = names[which][0]
                 fired[at] = fired.get(at, _NOTHING).union(_NAMED + one for one in words)
 
-    def _typed(self, name: str) -> list[str]:
-        found = self._by_type.get(name.casefold(), [])
-        if len(self._by_exact_type) < _TYPES:  # whoever sends records chooses the names
-            self._by_exact_type[name] = found
+    def _typed(self, name: str) -> Sequence[str]:
+        """The rules that messages of that type wake."""
+        found = self._by_type.get(name.casefold(), ())
+        if not found and len(self._quiet) < _TYPES:  # whoever sends records chooses the names
+            self._quiet.add(name)
         return found
 
     def judge(

@@ -23,7 +23,7 @@ from rules.mask import mask, one_line
 from rules.message import Message
 from rules.model import DetectionRule
 from rules.ruleset import RuleSet, Timeline
-from rules.split import MAX_TEXT, is_fragment
+from rules.split import fragments
 from rules.view import field_value
 
 _DETAIL = 200  # a record may call its type or id anything, at any length
@@ -104,7 +104,7 @@ class Matcher:
             found[at] = [self._set_aside(records[at], reason, detail, places[at])]
         for compiled, drafts, own in self._rulesets(intake):
             candidates = compiled.candidates(drafts)
-            pieces = _pieces(drafts) if compiled.splits.rules else set()
+            pieces = fragments([draft.text for draft in drafts]) if compiled.splits.rules else set()
             for which in sorted(candidates.keys() | pieces):
                 at, able, piece = own[which], candidates.get(which), which in pieces
                 items = self._judged(compiled, able, drafts[which], piece, records[at], places[at])
@@ -186,15 +186,6 @@ class Matcher:
             raw[: self._keep], (), len(raw), digest, hashlib.sha256(raw).hexdigest(),
         )  # fmt: skip
         return pack(f"q|{int(digest[:4], 16) % _QUARANTINE_KEYS}", entry)
-
-
-def _pieces(drafts: Sequence[Draft]) -> set[int]:
-    """Places of those whose text may be a piece of a number."""
-    return {
-        which
-        for which, draft in enumerate(drafts)
-        if (text := draft.text) and len(text) <= MAX_TEXT and is_fragment(text)
-    }
 
 
 def _fragment(

@@ -7,7 +7,7 @@ and everything odd, comes back as None and goes that road.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -208,6 +208,16 @@ class Payload(msgspec.Struct, gc=False):
 
 # where the body of a type stands under another name
 _KEYS = {"docmsg": "doc", "voiptext": "info", "markdown": "info"}
+_HINTS = get_type_hints(Payload)
+# types whose bodies have neither a file's name nor a title
+NAMELESS = frozenset(
+    kind
+    for kind in get_args(_HINTS["msgtype"])
+    if not any(
+        {"filename", "title"}.intersection(getattr(made, "__struct_fields__", ()))
+        for made in get_args(_HINTS[_KEYS.get(kind, kind)])
+    )
+)
 _WORDS: dict[str, Callable[[Any], str]] = {
     "link": lambda body: lines(body.title or "", body.description or ""),
     "weapp": lambda body: lines(body.title or "", body.description or ""),

@@ -54,12 +54,28 @@ class Fragment(NamedTuple):
     whole: bool  # nothing else: both, and may stand in the middle
 
 
+def fragments(texts: Iterable[str]) -> set[int]:
+    """Which of the texts may be pieces of numbers. Asked of every message, so cheap where it is
+    not."""
+    return {
+        at
+        for at, text in enumerate(texts)
+        if text
+        and (text[-1] in _ENDS or text[0] in _ENDS)
+        and len(text) <= MAX_TEXT
+        and is_fragment(text)
+    }
+
+
 def is_fragment(text: str) -> bool:
-    """May the text be a piece of a number? Asked of every message, so cheap where it is not."""
-    if not text or (text[-1] not in _ENDS and text[0] not in _ENDS) or len(text) > MAX_TEXT:
-        return False
+    """May the text be a piece of a number?"""
     core = text.strip(_TRIM)
-    return bool(core) and (core[-1] in _DIGITS or core[0] in _DIGITS) and fragment(core) is not None
+    return (
+        bool(core)
+        and len(text) <= MAX_TEXT
+        and (core[-1] in _DIGITS or core[0] in _DIGITS)
+        and fragment(core) is not None
+    )
 
 
 def fragment(text: str) -> Fragment | None:
