@@ -25,6 +25,7 @@ from rules.compiled import CompiledRules, compile_timeline
 from rules.decode import Decoder
 from rules.matcher import Matcher
 from rules.ruleset import RuleTimeline
+from udfs.utf8 import is_utf8
 
 SEED = 20261127
 TENANT = "demo"
@@ -191,7 +192,10 @@ def judged(
 ) -> list[list[bytes] | None]:
     """Items of each record, by the matcher of the job, in batches as the job has them."""
     matcher = Matcher(
-        timeline, Decoder(TENANT), load_calendar(), compiled={compiled.ruleset.digest: compiled}
+        timeline,
+        Decoder(TENANT, is_utf8=is_utf8),
+        load_calendar(),
+        compiled={compiled.ruleset.digest: compiled},
     )
     found: list[list[bytes] | None] = []
     for at in range(0, len(records), _BATCH):

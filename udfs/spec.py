@@ -14,6 +14,7 @@ from rules.decode import Decoder
 from rules.plain import LATEST
 from rules.ruleset import RuleTimeline
 from udfs.live_rules import LiveRules
+from udfs.utf8 import is_utf8
 
 _READING = threading.Lock()
 
@@ -62,7 +63,7 @@ class JobSpec:
 
     def decoder(self) -> Decoder:
         """A decoder of this tenant's records."""
-        return Decoder(self.tenant, self.record_bytes, self.assume_received_at)
+        return Decoder(self.tenant, self.record_bytes, self.assume_received_at, is_utf8=is_utf8)
 
     def decoder_of_admitted(self) -> Decoder:
         """Decodes again what was let in before: under a larger `record_bytes` perhaps, and long

@@ -28,6 +28,7 @@ from rules.compiled import CompiledRules
 from rules.decode import Decoder
 from rules.matcher import Matcher
 from rules.ruleset import RuleTimeline
+from udfs.utf8 import is_utf8
 
 SHARE = 0.02  # of the messages say a word of a rule
 EACH = 5  # words of a rule
@@ -123,7 +124,7 @@ def ours(work: Work, counted: Sequence[str] | None = None) -> Round:
     """
     matcher = Matcher(
         work.timeline,
-        Decoder(TENANT),
+        Decoder(TENANT, is_utf8=is_utf8),
         load_calendar(),
         compiled={work.compiled.ruleset.digest: work.compiled},
     )
