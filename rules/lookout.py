@@ -62,7 +62,7 @@ class Lookout:
         found: dict[int, set[int]] = {}
         closer: list[int] = []
         otherwise = {at for at, one in folded.items() if one.readable}
-        meant = self._spellings.may_be_meant
+        marked, meant = self._spellings.has_mark, self._spellings.may_be_meant
         for at, indexes in seen.items():
             highest = max(indexes)
             if highest < leads:
@@ -70,9 +70,11 @@ class Lookout:
                 continue
             found[at] = {straight[one] for one in indexes if one < leads}
             if highest >= gates and at not in otherwise:
-                whole = (folded.get(at) or fold(texts[at])).kept().text
-                if meant(whole, [one - gates for one in indexes if one >= gates]):
-                    otherwise.add(at)
+                own = [one - gates for one in indexes if one >= gates]
+                if marked(ready[at], own):
+                    whole = (folded.get(at) or fold(texts[at])).kept().text
+                    if meant(whole, own):
+                        otherwise.add(at)
             if highest < gates or any(leads <= one < gates for one in indexes):
                 closer.append(at)
         if closer:

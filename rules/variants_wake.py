@@ -8,6 +8,7 @@ are words themselves, as far as they occur in the words.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import re2
@@ -30,12 +31,39 @@ class OtherSpellings:
         self._meant = tuple(map(tuple, gates.values()))
         self._made = tuple(frozenset(_MADE_OF.get(gate, ())) for gate in gates)
         self._chars = tuple(map(frozenset, self.words))
+        self._often = Counter(char for chars in self._chars for char in chars)
         self._sounding = {
             index: tuple(frozenset(_like(char)) for char in word)
             for index, word in enumerate(self.words)
             if word in by_sound
         }
+        self._marks = tuple(map(self._mark, gates, self._meant))
         self._tree = WordTree(self.words, by_sound)
+
+    def _mark(self, gate: str, meant: Iterable[int]) -> frozenset[str]:
+        """Characters of which one is in each text in which a word of that gate may be meant."""
+        found: set[str] = set()
+        for index in meant:
+            if index in self._sounding:
+                found |= _LATIN | min(self._sounding[index], key=len)
+            else:
+                # the characters of the gate are there, or what its parts make
+                others = self._chars[index].difference(gate, _MADE_OF.get(gate, ()))
+                found.add(max(others, key=self._rarity) if others else gate[0])
+        return frozenset(found)
+
+    def _rarity(self, char: str) -> tuple[bool, int, str]:
+        return is_chinese(char), -self._often[char], char
+
+    def has_mark(self, text: str, fired: Iterable[int]) -> bool:
+        """A quick look before `may_be_meant`, which is False where this is; `text` may have capital
+        letters."""
+        fired = list(fired)
+        chars = set(text).union(*(self._made[gate] for gate in fired))
+        for gate in fired:
+            if not chars.isdisjoint(self._marks[gate]):
+                return True
+        return not _CAPITALS.isdisjoint(chars)
 
     def may_be_meant(self, text: str, fired: Iterable[int]) -> bool:
         """Whether a word may be meant in a text in which nothing but these gates says that it is
@@ -65,6 +93,7 @@ class OtherSpellings:
 
 
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")
+_CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _MADE_OF: dict[str, list[str]] = {}  # loose parts -> the characters that they make
 for _char, _ways in APART.items():
     for _way in _ways:

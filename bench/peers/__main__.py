@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bench.peers.rounds import ROUNDS
 from bench.peers.work import make
+from udfs import collector
 
 # in this order; each is imported when its turn comes
 PEERS = ("bare", "rsigma", "loop", "naive_job", "flink_sql", "sensitive_word", "presidio")
@@ -44,6 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mingjian-bench-") as name:
         console.print("making messages and rules …", style="dim")
         work = make(Path(name) / "rules", options.messages, options.rules)
+        collector.rest()  # as a worker does before its first record
         figures["bytes_per_record"] = sum(map(len, work.records)) / len(work.records)
         for one in options.only or PEERS:
             console.print(f"measuring beside {one} …", style="dim")
