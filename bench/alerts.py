@@ -29,12 +29,13 @@ from rules.calendar import load_calendar
 from rules.cases import records
 from rules.compiled import compile_timeline
 from rules.decode import Decoder
-from rules.findings import Findings, alert_id_of, shown_text
+from rules.findings import Findings, alert_id_of
 from rules.items import ALERT, Item, pack, unpack
 from rules.mask import excerpt, mask
 from rules.matcher import Matcher
 from rules.plain import LATEST
 from rules.ruleset import RuleTimeline
+from rules.summary import shown_text
 from sinks.sealing import Sealer
 
 GOAL = 200.0  # µs an alert

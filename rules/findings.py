@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from itertools import chain
 
 import msgspec
@@ -32,17 +30,10 @@ from rules.mask import excerpt, hide, mask, mask_id
 from rules.message import Message
 from rules.model import CorrelationRule, Intercept
 from rules.quarantine import REASONS
+from rules.summary import sentence, shown_text
 
 FLAG_TRUNCATED = "evidence_truncated"
 MAX_MEMBERS = 200
-MAX_NAMED = 3
-MAX_VALUE = 200  # characters of one value in a summary; ids may be of any length
-PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-SUMMARY_WORDS = (
-    "actor", "customers", "count", "minutes", "distinct", "values", "excerpt", "type",
-)  # fmt: skip
-_WORD = re.compile(r"\{(" + "|".join(SUMMARY_WORDS) + r")\}")
-DEFAULT_SUMMARY = "{actor} 对 {customers}：{excerpt}"
 BLOCKED = "blocked"  # `own_channel.result` of a message that never left
 
 
@@ -138,7 +129,7 @@ class Findings:
                 for (item, message), identity in zip(shown, named, strict=True)
             ),
             hits=hits,
-            summary=_sentence(summary, last, customers, members, hits, timespan),
+            summary=sentence(summary, last, customers, members, hits, timespan),
             flags=tuple(sorted(marks)),
         )
         return alert, [
@@ -298,16 +289,6 @@ def _without_pieces(item: Item, text: str) -> str:
     return hide(text, pieces) if pieces else text
 
 
-def shown_text(message: Message) -> str:
-    """What a list shows of a message: its words, else what it is about."""
-    if message.text:
-        return message.text
-    for name in ("file.name", "link.title", "link.url", "location.address", "customer"):
-        if value := message.fields.get(name):
-            return f"[{message.type}] {value}"
-    return f"[{message.type}]"
-
-
 def _customers(messages: Sequence[Message]) -> tuple[str, ...]:
     """The customers concerned, in order of appearance."""
     seen: dict[str, None] = {}
@@ -316,46 +297,3 @@ def _customers(messages: Sequence[Message]) -> tuple[str, ...]:
             if party and party_kind(str(party)) == "customer":
                 seen.setdefault(str(party))
     return tuple(seen)[:MAX_MEMBERS]
-
-
-def _sentence(
-    template: str,
-    last: Message,
-    customers: tuple[str, ...],
-    members: Sequence[Item],
-    hits: tuple[Hit, ...],
-    timespan: int,
-) -> str:
-    """The summary: placeholders filled in, nothing else interpreted; masked as a whole."""
-
-    def value(word: str) -> str:
-        match word:
-            case "actor":
-                return mask_id(last.sender) or "（来源未注明操作人）"
-            case "customers":
-                named = "、".join(map(mask_id, customers[:MAX_NAMED]))
-                if len(customers) > MAX_NAMED:
-                    named += f" 等 {len(customers)} 位客户"
-                return named or last.room or "内部会话"
-            case "count":
-                return str(len(members))
-            case "minutes":
-                return str(timespan // 60_000)
-            case "distinct":
-                return str(len(customers))
-            case "values":
-                return str(len({item.value for item in members}))
-            case "excerpt":
-                return hits[-1].excerpt if hits else mask(shown_text(last))[:60]
-        return last.type
-
-    parts = _parts_of(template or DEFAULT_SUMMARY)
-    return "".join(
-        value(part)[:MAX_VALUE] if at % 2 else part for at, part in enumerate(parts)
-    )
-
-
-@lru_cache(maxsize=1 << 12)
-def _parts_of(template: str) -> tuple[str, ...]:
-    """A summary taken apart: text and word of `SUMMARY_WORDS` by turns."""
-    return tuple(_WORD.split(template))

@@ -33,7 +33,7 @@ _secret = re.compile(
     r"(?:密码|口令|password|passwd|pwd|secret|token|api[ _-]?key|access[ _-]?key)"
     r"[\"']?(?:是|为|:|：|=| |\"|'){1,4}([!-~]{4,})"
 ).finditer
-# What `may_hold` looks for. Without one of `_some` nothing but a number in Chinese digits is hidden.
+# What `may_hold` looks for. Without one of `_some` only a number in Chinese digits is hidden.
 _some = re.compile(r"[0-9a-z@码令]").search
 _anything = re.compile(
     r"[!-~]{6}|[0-9a-z_](?:[ -]{0,2}[0-9a-z_]){5}|@"  # codes, ids, secrets with a known form

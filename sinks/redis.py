@@ -31,7 +31,6 @@ from sinks.redis_scripts import (
 )
 
 _SCRIPTS = {"alerts": PUT_ALERT, "incidents": PUT_INCIDENT, "marks": PUT_MARKS}
-_COUNTED = ("alerts", "incidents")
 
 
 def connect(url: str, username: str = "", ca_certs: str = "", timeout: float = 10.0) -> Any:
@@ -112,13 +111,17 @@ class RedisSink:
                 self._put_marks({})  # nothing is written to a server that is behind
             pipe = self._client.pipeline(transaction=False)
             queued: list[bool] = []  # for each command: does its answer count
+            seen: dict[str, list[str]] = {}  # ids by the key that counts them
             for record in batch:
                 try:
                     before = len(pipe)
-                    self._queue(pipe, record)
-                    queued += [record.topic in _COUNTED] * (len(pipe) - before)
+                    self._queue(pipe, record, seen)
+                    queued += [True] * (len(pipe) - before)
                 except (msgspec.MsgspecError, KeyError) as error:
                     rejected.append(Rejected(record, f"{type(error).__name__}: {error}"))
+            for key, ids in seen.items():
+                pipe.pfadd(key, *ids)
+                queued.append(False)
             answers = pipe.execute() if queued else []
             if positions:
                 self._put_marks(positions)
@@ -162,7 +165,8 @@ class RedisSink:
         except RedisError as error:
             raise SinkBusy(self.name, str(error)) from error
 
-    def _queue(self, pipe: Any, record: Record) -> None:
+    def _queue(self, pipe: Any, record: Record, seen: dict[str, list[str]]) -> None:
+        """Commands for a record, or its id among those of its kind that are counted at once."""
         if record.topic == "alerts":
             alert = msgspec.json.decode(record.body, type=Alert)
             key = Keys(alert.tenant)
@@ -179,17 +183,18 @@ class RedisSink:
         elif record.topic == "evidence":
             evidence = msgspec.json.decode(record.body, type=Evidence)
             if FLAG_CANARY not in evidence.flags:
-                pipe.pfadd(Keys(evidence.tenant).seen("evidence"), record.id)
+                seen.setdefault(Keys(evidence.tenant).seen("evidence"), []).append(record.id)
         elif record.topic == "late":
             late = msgspec.json.decode(record.body, type=Late)
             if FLAG_CANARY in late.flags:
                 return
-            pipe.pfadd(Keys(late.tenant).seen("late"), record.id)
+            seen.setdefault(Keys(late.tenant).seen("late"), []).append(record.id)
             if late.would_have_fired == FIRED:
-                pipe.pfadd(Keys(late.tenant).seen("late:fired"), record.id)
+                seen.setdefault(Keys(late.tenant).seen("late:fired"), []).append(record.id)
         elif record.topic == "quarantine":
             set_aside = msgspec.json.decode(record.body, type=Quarantined)
-            pipe.pfadd(Keys(self._tenant).seen(f"quarantine:{set_aside.reason}"), record.id)
+            key_of_reason = Keys(self._tenant).seen(f"quarantine:{set_aside.reason}")
+            seen.setdefault(key_of_reason, []).append(record.id)
         elif record.topic == "incidents":
             incident = msgspec.json.decode(record.body, type=Incident)
             key = Keys(incident.tenant)
@@ -203,6 +208,6 @@ class RedisSink:
             )
         elif record.topic == "handled":
             deed = msgspec.json.decode(record.body, type=Handled)
-            pipe.pfadd(Keys(deed.tenant).seen("handled"), record.id)
+            seen.setdefault(Keys(deed.tenant).seen("handled"), []).append(record.id)
         else:
             raise KeyError(record.topic)

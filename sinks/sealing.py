@@ -39,8 +39,8 @@ _VERSION = "s1"
 _OWNER_ONLY = 0o600
 # A chat message of 404 bytes packs to 335 at level 1, 3 and 6 alike; higher levels only cost time.
 _ZLIB_LEVEL = 3
-# zlib's usual window is 256 KiB of memory to get and to give back, which takes seven times as long as
-# packing a message does. What is no larger than a small window is packed as well in one.
+# zlib's usual window is 256 KiB of memory to get and to give back: longer work than packing a
+# message does. What is no larger than a small window is packed as well in one.
 _SMALL_BYTES, _SMALL_WINDOW_BITS, _SMALL_MEMORY = 4096, 12, 5
 # A record is at most 16 MiB (Kafka.max_record_bytes); whatever inflates beyond is not one of ours.
 _MAX_RECORD_BYTES = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Most texts are let through after a few cheap looks: none of them may hide what a long look finds."""
+"""Most texts are let through after a few cheap looks: none may have what a long look finds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ PIECES = (
     "幺三八 零零幺三 八零零零", "①②③④⑤⑥⑦⑧⑨⑩①", "６２２８４８０４０２５６４８９００１８",
     "6228480402564890018", "11010519491231002X", "91110000600037341L", "密码：!!!!", "密码 12345",
     "口令是letmein", "pwd = a1b2c3", "passwd:abcd", "token=abc123def456", "secret 'abcd'",
-    "access key：Zx9_", "sk--------------------a1", "sk-abcdefghij0123456789ABC", "AKIDz8krbsJ5yKBZQpn7",
+    "access key：Zx9_", "sk--------------------a1", "sk-abcdefghij0123456789ABC",
+    "AKIDz8krbsJ5yKBZQpn7",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIE", "a@b.c", "zhang.san@corp.example.com",
     "wxid_a1b2c3d4", "微信号a------", "加V zhangsan88", "v信13800138000", "粤B12345", "京A·D1234学",
     "车牌", "护照", "E12345678", "e 1234 5678", "台胞证", "12345678", "港澳通行证 C12 345 678",
@@ -47,5 +48,10 @@ def test_a_quick_look_hides_what_a_long_look_hides(seed, monkeypatch):
 
 
 def test_most_talk_needs_no_long_look():
-    for text in ("今天下午三点开会吗", "这款产品年化3.5%，10万起", "好的[OK] 明天见！", "九九八十一难"):
+    for text in (
+        "今天下午三点开会吗",
+        "这款产品年化3.5%，10万起",
+        "好的[OK] 明天见！",
+        "九九八十一难",
+    ):
         assert not masking.may_hold(text)
