@@ -7,6 +7,7 @@ replay writes the same bytes. Masked values only: the full text is inside `seale
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import msgspec
 
@@ -173,17 +174,20 @@ def sm3_hex(*parts: str | bytes) -> str:
 
     The length prefix (4 bytes, big endian) keeps ("ab","c") apart from ("a","bc").
     """
-    digest = hashlib.new("sm3")
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(4, "big"))
-        digest.update(data)
-    return digest.hexdigest()
+    told = [part.encode() if isinstance(part, str) else part for part in parts]
+    return sm3_raw(b"".join([len(part).to_bytes(4, "big") + part for part in told]))
+
+
+@cache
+def _sm3() -> hashlib._Hash:
+    return hashlib.new("sm3")
 
 
 def sm3_raw(raw: bytes) -> str:
     """Plain SM3 of the bytes, hex: what anybody can recompute from the record itself."""
-    return hashlib.new("sm3", raw).hexdigest()
+    digest = _sm3().copy()  # looking an algorithm up takes longer than copying one
+    digest.update(raw)
+    return digest.hexdigest()
 
 
 def content_id(*parts: str | bytes) -> str:

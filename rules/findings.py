@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -30,16 +30,10 @@ from rules.mask import excerpt, hide, mask, mask_id
 from rules.message import Message
 from rules.model import CorrelationRule, Intercept
 from rules.quarantine import REASONS
+from rules.summary import sentence, shown_text
 
 FLAG_TRUNCATED = "evidence_truncated"
 MAX_MEMBERS = 200
-MAX_NAMED = 3
-MAX_VALUE = 200  # characters of one value in a summary; ids may be of any length
-PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-SUMMARY_WORDS = (
-    "actor", "customers", "count", "minutes", "distinct", "values", "excerpt", "type",
-)  # fmt: skip
-DEFAULT_SUMMARY = "{actor} 对 {customers}：{excerpt}"
 BLOCKED = "blocked"  # `own_channel.result` of a message that never left
 
 
@@ -97,7 +91,9 @@ class Findings:
         start, end = window or (0, trigger.time)
         alert_id = alert_id_of(ref, last.tenant, group, members, end)
         shown = list(zip(members, messages, strict=True))[-MAX_MEMBERS:]
-        hits = tuple(hit for item, message in shown for hit in _hits(item, message))
+        found = [_hits(item, message) for item, message in shown]
+        named = [_evidence_id(alert_id, item) for item, _ in shown]
+        hits = found[0] if len(found) == 1 else tuple(chain.from_iterable(found))
         customers = _customers(messages)
         marks = {flag for message in messages for flag in message.flags} | set(flags)
         if not all(FLAG_CANARY in message.flags for message in messages):
@@ -128,15 +124,18 @@ class Findings:
                     time=item.time,
                     type=message.type,
                     sender=message.sender,
-                    evidence_id=_evidence_id(alert_id, item),
+                    evidence_id=identity,
                 )
-                for item, message in shown
+                for (item, message), identity in zip(shown, named, strict=True)
             ),
             hits=hits,
-            summary=_sentence(summary, last, customers, members, hits, timespan),
+            summary=sentence(summary, last, customers, members, hits, timespan),
             flags=tuple(sorted(marks)),
         )
-        return alert, [self.evidence(alert_id, item, message) for item, message in shown]
+        return alert, [
+            self._evidence(alert_id, item, message, identity, why)
+            for (item, message), identity, why in zip(shown, named, found, strict=True)
+        ]
 
     def correlated(
         self, rule: CorrelationRule, row: Row, status: str = FINAL
@@ -159,10 +158,15 @@ class Findings:
             status=status,
         )
 
-    def evidence(self, alert_id: str, item: Item, message: Message | None = None) -> Evidence:
+    def evidence(self, alert_id: str, item: Item) -> Evidence:
         """One message as a member of an alert."""
-        known = message if message is not None else self.decode(item.raw)
+        message = self.decode(item.raw)
         identity = _evidence_id(alert_id, item)
+        return self._evidence(alert_id, item, message, identity, _hits(item, message))
+
+    def _evidence(
+        self, alert_id: str, item: Item, known: Message, identity: str, hits: tuple[Hit, ...]
+    ) -> Evidence:
         return Evidence(
             evidence_id=identity,
             alert_id=alert_id,
@@ -175,7 +179,7 @@ class Findings:
             conversation=known.conversation,
             direction=known.direction,
             text=mask(_without_pieces(item, shown_text(known))),
-            hits=_hits(item, known),
+            hits=hits,
             raw_sm3=sm3_raw(item.raw),
             raw_sha256=hashlib.sha256(item.raw).hexdigest(),
             raw_size=len(item.raw),
@@ -285,16 +289,6 @@ def _without_pieces(item: Item, text: str) -> str:
     return hide(text, pieces) if pieces else text
 
 
-def shown_text(message: Message) -> str:
-    """What a list shows of a message: its words, else what it is about."""
-    if message.text:
-        return message.text
-    for name in ("file.name", "link.title", "link.url", "location.address", "customer"):
-        if value := message.fields.get(name):
-            return f"[{message.type}] {value}"
-    return f"[{message.type}]"
-
-
 def _customers(messages: Sequence[Message]) -> tuple[str, ...]:
     """The customers concerned, in order of appearance."""
     seen: dict[str, None] = {}
@@ -303,31 +297,3 @@ def _customers(messages: Sequence[Message]) -> tuple[str, ...]:
             if party and party_kind(str(party)) == "customer":
                 seen.setdefault(str(party))
     return tuple(seen)[:MAX_MEMBERS]
-
-
-def _sentence(
-    template: str,
-    last: Message,
-    customers: tuple[str, ...],
-    members: Sequence[Item],
-    hits: tuple[Hit, ...],
-    timespan: int,
-) -> str:
-    """The summary: placeholders filled in, nothing else interpreted; masked as a whole."""
-    named = "、".join(mask_id(customer) for customer in customers[:MAX_NAMED])
-    if len(customers) > MAX_NAMED:
-        named += f" 等 {len(customers)} 位客户"
-    values = {
-        "actor": mask_id(last.sender) or "（来源未注明操作人）",
-        "customers": named or last.room or "内部会话",
-        "count": str(len(members)),
-        "minutes": str(timespan // 60_000),
-        "distinct": str(len(customers)),
-        "values": str(len({item.value for item in members})),
-        "excerpt": hits[-1].excerpt if hits else mask(shown_text(last))[:60],
-        "type": last.type,
-    }
-    return PLACEHOLDER.sub(
-        lambda match: values[match[1]][:MAX_VALUE] if match[1] in values else match[0],
-        template or DEFAULT_SUMMARY,
-    )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from rules.detectors import DETECTORS
 from rules.fold import fold
-from rules.variants_digits import digit_view
+from rules.variants_digits import CHINESE, digit_view
 
 _STARS = "******"
 _long_number = re.compile(
@@ -33,6 +33,19 @@ _secret = re.compile(
     r"(?:密码|口令|password|passwd|pwd|secret|token|api[ _-]?key|access[ _-]?key)"
     r"[\"']?(?:是|为|:|：|=| |\"|'){1,4}([!-~]{4,})"
 ).finditer
+# What `may_hold` looks for. Without one of `_some` only a number in Chinese digits is hidden.
+_some = re.compile(r"[0-9a-z@码令]").search
+_anything = re.compile(
+    r"[!-~]{6}|[0-9a-z_](?:[ -]{0,2}[0-9a-z_]){5}|@"  # codes, ids, secrets with a known form
+    r"|密码|口令|passw|pwd|secret|token|key"  # secrets of any form
+    r"|[a-z][ ·•.-]{0,2}[0-9a-z]{4}"  # number plates
+    r"|[0-9](?:[ \-._/]{0,2}[0-9]){10}|[0-9]{4}[^0-9a-z\u4e00-\u9fff]{0,4}[0-9]{4}"
+    r"|[0-9]{4}[一丨][0-9]{4}"
+).search
+_eleven_digits = re.compile(f"[0-9{CHINESE}](?:[ -]{{0,2}}[0-9{CHINESE}]){{10}}").search
+_six_digits = re.compile(r"[0-9](?:[ -]{0,2}[0-9]){5}").search
+# detectors that find what has no six digits in a row
+_WITHOUT_DIGITS = frozenset(("credential", "wechat_id", "cn_plate", "wallet_address"))
 _key_end = re.compile(r"-----end [a-z ]{0,20}private key-----")
 _rest = re.compile(r"[!-~]*")
 _not_digits = re.compile(r"[^0-9a-z]")
@@ -54,7 +67,7 @@ class Piece(NamedTuple):
 def mask(text: str) -> str:
     """`text` with identity and card numbers, mobiles, e-mail addresses, company codes, WeChat ids,
     secrets and all other numbers of eleven digits or more masked in place."""
-    return _apply(text, replaced(text))
+    return masked(text).text
 
 
 def excerpt(text: str, start: int, end: int, width: int = 40) -> str:
@@ -62,16 +75,15 @@ def excerpt(text: str, start: int, end: int, width: int = 40) -> str:
 
     Masking comes before cutting, so a number that stands at the edge is not half shown.
     """
-    pieces = replaced(text)
-    masked = one_line(_apply(text, pieces))
+    pieces, _, shown = masked(text)
     first, last = _moved(pieces, start, after=False), _moved(pieces, end, after=True)
     room = max(0, width - (last - first))
-    begin = max(0, min(first - room // 2, len(masked) - width))
-    stop = min(len(masked), begin + width)
-    cut = masked[begin:stop]
+    begin = max(0, min(first - room // 2, len(shown) - width))
+    stop = min(len(shown), begin + width)
+    cut = shown[begin:stop]
     if begin > 0:
         cut = "…" + cut[1:]
-    if stop < len(masked):
+    if stop < len(shown):
         cut = cut[:-1] + "…"
     return cut
 
@@ -86,7 +98,7 @@ def hide(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 def one_line(text: str) -> str:
     """`text` without control characters and line breaks, safe to show in a terminal."""
-    return _control.sub(" ", text)
+    return text if text.isprintable() else _control.sub(" ", text)
 
 
 def mask_name(name: str) -> str:
@@ -97,6 +109,7 @@ def mask_name(name: str) -> str:
     return name[:kept] + "*" * (len(name) - kept) if len(name) > 1 else "*"
 
 
+@lru_cache(maxsize=1 << 12)  # the same people are named again and again
 def mask_id(identifier: str) -> str:
     """Employees' ids stay readable, customers' (wm…, wo…) are shortened, numbers masked."""
     if _customer_id(identifier):
@@ -130,13 +143,33 @@ _SHOW: dict[str, Callable[[str], str]] = {
 }
 
 
-@lru_cache(maxsize=16)  # a text is masked whole, and once more for each of its hits
+class Masked(NamedTuple):
+    """A text without what is to be hidden: what was replaced, the text, and that on one line."""
+
+    pieces: tuple[Piece, ...]
+    text: str
+    line: str
+
+
+@lru_cache(maxsize=16)  # a text is shown whole, and once more for each of its hits
+def masked(text: str) -> Masked:
+    """`text` masked (`mask`)."""
+    pieces = replaced(text)
+    shown = _apply(text, pieces) if pieces else text
+    return Masked(pieces, shown, one_line(shown))
+
+
 def replaced(text: str) -> tuple[Piece, ...]:
     """What to replace, in order and without overlaps, as spans of the original."""
     folded = fold(text)
+    if not may_hold(folded.text):
+        return ()
     flat = digit_view(folded.text)
     spans: list[Piece] = []
+    numbers = _six_digits(flat) is not None
     for name, detector in DETECTORS.items():
+        if not numbers and name not in _WITHOUT_DIGITS:
+            continue
         hidden = 0  # all before is part of a secret
         for found in detector.look(folded) if detector.cased else detector.find(flat):
             if found.start < hidden:
@@ -149,12 +182,23 @@ def replaced(text: str) -> tuple[Piece, ...]:
     for match in _email(flat):
         _, _, domain = match[0].partition("@")
         spans.append(Piece(*match.span(), f"{match[0][0]}***@{domain}"))
-    rest = list(flat)
+    rest = flat
     for span in spans:
-        rest[span.start : span.end] = "\n" * (span.end - span.start)
-    for match in _long_number("".join(rest)):
+        rest = rest[: span.start] + "\n" * (span.end - span.start) + rest[span.end :]
+    for match in _long_number(rest):
         spans.append(Piece(*match.span(), _keep(3, 4)(match[0])))
     return tuple(Piece(*folded.origin(a, b), shown) for a, b, shown in _joined(spans))
+
+
+def may_hold(folded: str) -> bool:
+    """Whether anything in a folded text may be hidden: a few cheap looks that most texts end with.
+
+    No to a text in which one of the detectors or patterns here finds something would be a leak;
+    yes to any other costs time.
+    """
+    if _some(folded) is not None and _anything(folded) is not None:
+        return True
+    return _eleven_digits(folded) is not None
 
 
 def _secret_end(flat: str, end: int) -> int:

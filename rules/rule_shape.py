@@ -13,8 +13,8 @@ from typing import Any
 from rules.cases import MESSAGE_KEYS, WrongMessage, check_message
 from rules.condition_text import SELECTION_NAME, check_condition
 from rules.expectations import WrongCase, check_expectations
-from rules.findings import PLACEHOLDER, SUMMARY_WORDS
 from rules.refused import Refused, UnknownName
+from rules.summary import PLACEHOLDER, SUMMARY_WORDS
 from rules.value_hints import flag_meant, level_meant, number_meant
 from rules.yaml_source import Document
 

@@ -8,6 +8,7 @@ carry a time are kept by its month; the others, of which there are few, in one i
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -18,6 +19,7 @@ from sinks.base import Record
 # the time of an incident is not that of its id: a resolved one has a later time
 TIMED = ("alerts", "evidence", "late", "handled")
 ALL = "all"
+_DAY_MS = 24 * 3600 * 1000
 OTHER = "other"  # times that no record of the job can have
 _FIRST_YEAR, _LAST_YEAR = 2016, 2100
 
@@ -46,8 +48,13 @@ def placed(record: Record) -> Placed:
 
 def month(time: int) -> str:
     """The month of a time in UTC ms, "2026.11"."""
+    return _month_of(time // _DAY_MS)
+
+
+@lru_cache(maxsize=1 << 10)
+def _month_of(day: int) -> str:
     try:
-        moment = datetime.fromtimestamp(time / 1000, UTC)
+        moment = datetime.fromtimestamp(day * _DAY_MS / 1000, UTC)
     except (OverflowError, ValueError, OSError):
         return OTHER
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:

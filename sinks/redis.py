@@ -31,7 +31,6 @@ from sinks.redis_scripts import (
 )
 
 _SCRIPTS = {"alerts": PUT_ALERT, "incidents": PUT_INCIDENT, "marks": PUT_MARKS}
-_COUNTED = ("alerts", "incidents")
 
 
 def connect(url: str, username: str = "", ca_certs: str = "", timeout: float = 10.0) -> Any:
@@ -72,6 +71,26 @@ def unreachable(target: str, url: str, error: Exception) -> MingjianError:
     )
 
 
+class _Steps:
+    """What a batch does: commands with an answer that counts, and ids that are only counted, all of
+    a key in one command."""
+
+    def __init__(self, pipe: Any) -> None:
+        self.pipe = pipe
+        self._seen: dict[str, list[str]] = {}
+
+    def count(self, key: str, record_id: str) -> None:
+        """The id belongs to those of a key."""
+        self._seen.setdefault(key, []).append(record_id)
+
+    def run(self) -> list[Any]:
+        """Answers of the commands."""
+        asked = len(self.pipe)
+        for key, ids in self._seen.items():
+            self.pipe.pfadd(key, *ids)
+        return self.pipe.execute()[:asked] if len(self.pipe) else []
+
+
 class RedisSink:
     """Writes alerts, incidents and counters. Records without a tenant count as `tenant`'s."""
 
@@ -110,16 +129,13 @@ class RedisSink:
         try:
             if self._marks:
                 self._put_marks({})  # nothing is written to a server that is behind
-            pipe = self._client.pipeline(transaction=False)
-            queued: list[bool] = []  # for each command: does its answer count
+            steps = _Steps(self._client.pipeline(transaction=False))
             for record in batch:
                 try:
-                    before = len(pipe)
-                    self._queue(pipe, record)
-                    queued += [record.topic in _COUNTED] * (len(pipe) - before)
+                    self._queue(steps, record)
                 except (msgspec.MsgspecError, KeyError) as error:
                     rejected.append(Rejected(record, f"{type(error).__name__}: {error}"))
-            answers = pipe.execute() if queued else []
+            answers = steps.run()
             if positions:
                 self._put_marks(positions)
         except NoScriptError:
@@ -128,8 +144,8 @@ class RedisSink:
         except RedisError as error:
             # also what only an operator can mend (full, read-only, no rights): nothing is dropped
             raise SinkBusy(self.name, str(error)) from error
-        new = sum(1 for answer, counts in zip(answers, queued, strict=True) if counts and answer)
-        return WriteResult(new, sum(queued) - new, tuple(rejected))
+        new = sum(1 for answer in answers if answer)
+        return WriteResult(new, len(answers) - new, tuple(rejected))
 
     def positions(self) -> dict[str, int]:
         """The marks stored on the server."""
@@ -162,7 +178,8 @@ class RedisSink:
         except RedisError as error:
             raise SinkBusy(self.name, str(error)) from error
 
-    def _queue(self, pipe: Any, record: Record) -> None:
+    def _queue(self, steps: _Steps, record: Record) -> None:
+        pipe = steps.pipe
         if record.topic == "alerts":
             alert = msgspec.json.decode(record.body, type=Alert)
             key = Keys(alert.tenant)
@@ -179,17 +196,18 @@ class RedisSink:
         elif record.topic == "evidence":
             evidence = msgspec.json.decode(record.body, type=Evidence)
             if FLAG_CANARY not in evidence.flags:
-                pipe.pfadd(Keys(evidence.tenant).seen("evidence"), record.id)
+                steps.count(Keys(evidence.tenant).seen("evidence"), record.id)
         elif record.topic == "late":
             late = msgspec.json.decode(record.body, type=Late)
             if FLAG_CANARY in late.flags:
                 return
-            pipe.pfadd(Keys(late.tenant).seen("late"), record.id)
+            steps.count(Keys(late.tenant).seen("late"), record.id)
             if late.would_have_fired == FIRED:
-                pipe.pfadd(Keys(late.tenant).seen("late:fired"), record.id)
+                steps.count(Keys(late.tenant).seen("late:fired"), record.id)
         elif record.topic == "quarantine":
             set_aside = msgspec.json.decode(record.body, type=Quarantined)
-            pipe.pfadd(Keys(self._tenant).seen(f"quarantine:{set_aside.reason}"), record.id)
+            key_of_reason = Keys(self._tenant).seen(f"quarantine:{set_aside.reason}")
+            steps.count(key_of_reason, record.id)
         elif record.topic == "incidents":
             incident = msgspec.json.decode(record.body, type=Incident)
             key = Keys(incident.tenant)
@@ -203,6 +221,6 @@ class RedisSink:
             )
         elif record.topic == "handled":
             deed = msgspec.json.decode(record.body, type=Handled)
-            pipe.pfadd(Keys(deed.tenant).seen("handled"), record.id)
+            steps.count(Keys(deed.tenant).seen("handled"), record.id)
         else:
             raise KeyError(record.topic)

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from rules.errors import RuleError
-from rules.findings import PLACEHOLDER
+from rules.summary import PLACEHOLDER
 from rules.yaml_source import Document
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
