@@ -35,7 +35,9 @@ class Concerned:
         self._wakes = list(words.values())
         self._seen = seen_in(list(words))
         self._wordless = frozenset(n for n, one in enumerate(needed) if one.words is None)
-        self._fields = [[frozenset().union(*map(_heads, one)) for one in of.fields] for of in needed]
+        self._fields = [
+            [frozenset().union(*map(_heads, one)) for one in of.fields] for of in needed
+        ]
         self._shapes: dict[tuple[str, ...], tuple[frozenset[int], frozenset[int]]] = {}
 
     def of(self, event: Event) -> list[int]:

@@ -1,8 +1,8 @@
 """What an event must have before a plain Sigma rule is worth asking.
 
-Asking three thousand conditions of every event takes milliseconds; one pass that looks for all their
-words takes microseconds. Only ever too much is let through: what a rule needs is said as far as it
-is certain, and its condition decides.
+Asking three thousand conditions of every event takes milliseconds; one pass that looks for all
+their words takes microseconds. Only ever too much is let through: what a rule needs is said as far
+as it is certain, and its condition decides.
 """
 
 from __future__ import annotations
