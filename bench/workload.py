@@ -35,7 +35,7 @@ POOL = 60_000  # simulated records that a stream is drawn from
 _BATCH = 1_000  # records judged together
 LONGEST = 600  # bytes of a record
 _FIRST_SEQ = 1_000_000
-_STEP_MS = 7  # of event time between two messages
+STEP_MS = 7  # of event time between two messages
 _FIRST_MS = 1_772_580_000_000
 
 
@@ -172,7 +172,7 @@ def drawn(
 
 def numbered(told: dict[str, Any], number: int) -> bytes:
     """The message as the one of that number in the stream: its own id, time and place."""
-    at = _FIRST_MS + number * _STEP_MS
+    at = _FIRST_MS + number * STEP_MS
     said = {**told["payload"], "msgid": f"{number:012d}", "msgtime": at}
     new = {**told, "time": at, "received_at": at + 400, "seq": _FIRST_SEQ + number, "payload": said}
     return orjson.dumps(new)

@@ -31,6 +31,7 @@ from rules.ruleset import RuleTimeline
 
 TYPES = ("event_count", "value_count", "temporal_ordered")
 SHARES = (0.0, 0.01, 0.05, 1.0)
+BOUND = 200  # of a window of 100 s, which has 143 of a group where every message counts
 LATENESS = 5_000  # ms that event time stays behind, as shipped
 SENDERS = 100  # groups
 
@@ -41,6 +42,8 @@ def written(folder: Path) -> RuleTimeline:
         several = list(yaml.safe_load_all(rule_text(Kind(kind, groups=SENDERS))))
         signals = [one for one in several if "correlation" not in one and number == 0]
         (behaviour,) = (one for one in several if "correlation" in one)
+        if "condition" in behaviour["correlation"]:
+            behaviour["correlation"]["condition"]["gte"] = BOUND
         identity = f"00000000-0000-4000-8000-{number:012d}"
         documents = [*signals, {**behaviour, "name": f"b1_{number}", "id": identity}]
         text = "---\n".join(yaml.safe_dump(one, allow_unicode=True) for one in documents)

@@ -47,9 +47,8 @@ class Concerned:
         if known is None:
             known = self._remembered(shape)
         able, asked = known
-        said = "\n".join(event.texts()).casefold()
         woken: set[int] = set()
-        for word in self._seen(said.encode("utf-8", "replace")):
+        for word in self._seen(event.said().encode("utf-8", "replace")):
             woken.update(self._wakes[word])
         return sorted(asked | (woken & able))
 
