@@ -1,140 +1,131 @@
-"""`make bench`: measure, print a table, store the figures as JSON."""
+"""`make bench`: measure, print tables, store the figures in var/bench/latest.json.
+
+Without names it measures what takes a quarter of an hour in all; --list names the parts.
+"""
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
-import os
-import platform
 import shutil
 from pathlib import Path
 from typing import Any
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench import archive, core, corpus, correlations, jobs, sealing
-from ingest.simulate.run import Parameters, Run
-from ingest.simulate.write import Files, write
+from bench import goals, machine
+from bench.parts import NAMES, PARTS, Part, chosen
+from bench.setting import HOME, QUICK, Setting
 
-HOME = Path("var/bench").resolve()
-PARTS = ("core", "correlations", "archive", "sealing", "embedded", "kafka")
+WIDTH = 120  # columns
 
 
-def main() -> None:
-    """Run the chosen parts, all by default."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--messages", type=int, default=800_000, help="of the job runs")
-    parser.add_argument("--only", choices=PARTS, default="")
-    parser.add_argument("--sigma", metavar="CORPUS", help="a clone of a repository of Sigma rules")
-    options = parser.parse_args()
-    shutil.rmtree(HOME / "run", ignore_errors=True)
-    wanted = {options.only} if options.only else set(PARTS)
-    console = Console()
-    figures: dict[str, Any] = {
-        "measured_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "load_before": psutil.getloadavg()[0],
-    }
-    day = HOME / "run" / "day"
-    write(Run(Parameters()), Files(day, 2, False, None), 0)
-    records = [
-        line
-        for file in sorted(day.glob("messages*.jsonl"))
-        for line in file.read_bytes().splitlines()
-    ]
-    console.print("measuring the core …", style="dim")
-    figures["core"] = core.measure(records)
-    if options.sigma:
-        console.print("compiling the Sigma corpus …", style="dim")
-        figures["sigma"] = corpus.measure(options.sigma)
-    if "correlations" in wanted:
-        console.print("measuring correlations of plain events …", style="dim")
-        figures["correlations"] = correlations.measure()
-    if "sealing" in wanted:
-        console.print("measuring sealing and the ledger …", style="dim")
-        figures["sealing"] = sealing.measure(HOME / "run" / "sealing")
-    if "archive" in wanted:
-        console.print("measuring an archive …", style="dim")
-        figures["archive"] = archive.measure(HOME / "run" / "archive", console=console)
-    if "embedded" in wanted:
-        console.print("measuring the embedded job …", style="dim")
-        figures["embedded_day"] = jobs.embedded(HOME / "run" / "embedded-day", day.resolve())
-        many = HOME / "run" / "many"
-        write(Run(Parameters(messages=options.messages)), Files(many, 2, True, None), 0)
-        figures["embedded"] = jobs.embedded(HOME / "run" / "embedded", many.resolve())
-    if "kafka" in wanted:
-        console.print("measuring Kafka → job → Kafka …", style="dim")
-        figures["kafka"] = jobs.kafka_to_kafka(HOME / "run" / "kafka", options.messages)
-    HOME.mkdir(parents=True, exist_ok=True)
+def main(arguments: list[str] | None = None) -> None:
+    """Measure the chosen parts and print."""
+    options = parser().parse_args(arguments)
+    console = Console(width=WIDTH)
+    if options.list:
+        console.print(listed())
+        return
+    setting = setting_of(options, console)
+    shutil.rmtree(setting.home, ignore_errors=True)
+    parts = chosen(options.only, quick=options.quick, everything=options.all)
+    figures = measured(parts, setting)
     target = HOME / "latest.json"
-    target.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    console.print(table(figures))
-    if "correlations" in wanted:
-        for shown in correlations.tables(figures["correlations"]):
-            console.print(shown)
-        console.print(correlations.told(figures["correlations"]))
-    if "sealing" in wanted:
-        console.print(sealing.table(figures["sealing"]))
-    if "archive" in wanted:
-        for shown in archive.tables(figures["archive"]):
-            console.print(shown)
-    console.print(f"figures: {target}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    show(figures, console)
+    console.print(f"figures: {target}", highlight=False)
 
 
-def table(figures: dict) -> Table:  # type: ignore[type-arg]
-    """Messages per second with the rule count and the hit rate."""
-    inner = figures["core"]
-    title = (
-        f"{inner['alerting_rules']} alerting rules ({inner['rules']} with signals), "
-        f"{inner['touched_share']:.1%} of records touched, "
-        f"{inner['bytes_per_record']:.0f} bytes a record, {figures['cores']} cores"
-    )
-    shown = Table(title=title, title_justify="left")
-    for name in ("path", "records", "messages/s", "note"):
-        shown.add_column(name, justify="left" if name in ("path", "note") else "right")
-    for key, note in (("match_per_second", "decode, fold, match"), ("engine_per_second", "all")):
-        shown.add_row(
-            "pure core, 1 core", f"{inner['records']:,}", f"{inner[key]:,.0f}", f"CPU time; {note}"
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    found = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    found.add_argument("--only", choices=NAMES, action="append", default=[], metavar="PART",
+                       help="a part or a group of parts; may be given again")  # fmt: skip
+    found.add_argument("--all", action="store_true", help="also parts that take long")
+    found.add_argument("--list", action="store_true", help="name the parts and do nothing")
+    found.add_argument("--quick", action="store_true", help="fewer messages: shows that it works")
+    found.add_argument("--sigma", type=Path, metavar="CORPUS", help="a clone of SigmaHQ/sigma")
+    found.add_argument("--messages", type=int, help="of each workload of the core, and of peers")
+    found.add_argument("--job-messages", type=int, help="of jobs")
+    found.add_argument("--rounds", type=int, help="of everything that is compared")
+    found.add_argument("--seed", type=int)
+    return found
+
+
+def setting_of(options: argparse.Namespace, console: Console) -> Setting:
+    """How much is measured."""
+    setting = (QUICK if options.quick else Setting())._replace(console=console, sigma=options.sigma)
+    given = {
+        name: value
+        for name in ("messages", "job_messages", "rounds", "seed")
+        if (value := getattr(options, name)) is not None
+    }
+    return setting._replace(**given)
+
+
+def measured(parts: list[Part], setting: Setting) -> dict[str, Any]:
+    """The figures of these parts, with those of the machine and what the goals say of them."""
+    found: dict[str, Any] = {"machine": machine.facts(), "setting": setting.told(), "parts": {}}
+    reached: dict[str, float] = {}
+    for part in parts:
+        setting.console.print(f"{part.name}: {part.about} …", style="dim", highlight=False)
+        with machine.watched() as around:
+            figures = part.measure(setting)
+        found["parts"][part.name] = {**around, **figures}
+        reached |= part.reached(found["parts"][part.name])
+    found["goals"] = goals.compared(reached)
+    return found
+
+
+def show(figures: dict[str, Any], console: Console) -> None:
+    """All tables: the machine first, the goals last."""
+    known = {part.name: part for part in PARTS}
+    console.print(machine_table(figures))
+    for name, of_part in figures["parts"].items():
+        console.print()
+        for one in known[name].tables(of_part):
+            console.print(one, highlight=False)
+        console.print(
+            f"load {of_part['load_before']:.1f} → {of_part['load_after']:.1f}, reference "
+            f"{of_part['reference_before'] / 1e6:.1f} → {of_part['reference_after'] / 1e6:.1f} "
+            f"million steps/s, {of_part['seconds']:.0f} s",
+            style="dim",
+            highlight=False,
         )
-    shown.add_row(
-        "compile the catalogue",
-        "",
-        "",
-        f"CPU: read {inner['load_seconds']:.1f} s, compile {inner['compile_seconds']:.1f} s",
-    )
-    if "sigma" in figures:
-        sigma = figures["sigma"]
-        shown.add_row(
-            "compile the Sigma corpus",
-            "",
-            "",
-            f"{sigma['rules']:,} rules of {sigma['files']:,} files, {sigma['refused']} refused: "
-            f"{sigma['cpu_seconds']:.1f} s of CPU, {sigma['memory_mb']:.0f} MB",
-        )
-    runs = [
-        (name, figures[key])
-        for key, name in (
-            ("embedded_day", "embedded job, the demo's day"),
-            ("embedded", "embedded job"),
-        )
-        if key in figures
-    ]
-    runs += [
-        (f"Kafka → job → Kafka, pass {number}", run)
-        for number, run in enumerate(figures.get("kafka", ()), 1)
-    ]
-    for name, run in runs:
-        shown.add_row(
-            name,
-            f"{run['records']:,}",
-            f"{run['steady_per_second']:,.0f}",
-            f"steady over {run['steady_seconds']:.1f} s; run {run['run_seconds']:.1f} s, "
-            f"start {run['start_seconds']:.1f} s, client {run['client_peak_mb']:.0f} MB",
-        )
+    console.print()
+    console.print(goals.table(figures["goals"], quick=figures["setting"]["quick"]))
+
+
+def machine_table(figures: dict[str, Any]) -> Table:
+    """What everything was measured on."""
+    of, setting = figures["machine"], figures["setting"]
+    shown = Table(show_header=False, title="Measured on", title_justify="left")
+    shown.add_column(no_wrap=True)
+    shown.add_column()
+    packages = ", ".join(f"{name} {version}" for name, version in of["packages"].items())
+    for name, value in (
+        ("when", of["measured_at"]),
+        ("machine", f"{of['processor']}, {of['cores']} cores, {of['memory_gb']:.0f} GB"),
+        ("system", of["system"]),
+        ("versions", f"Python {of['python']}, {packages}"),
+        ("seed", f"{setting['seed']}; {setting['rounds']} rounds in turn, "
+                 f"{setting['messages']:,} messages a workload"),
+        ("figures", "median (least–most) of the rounds, CPU seconds of one core unless said"),
+    ):  # fmt: skip
+        shown.add_row(name, str(value))
+    return shown
+
+
+def listed() -> Table:
+    """The parts."""
+    shown = Table(title="Parts", title_justify="left")
+    for head in ("part", "group", "when", "minutes", "what"):
+        shown.add_column(head, justify="right" if head == "minutes" else "left")
+    for one in PARTS:
+        shown.add_row(one.name, one.group, one.when, f"{one.minutes:g}", one.about)
     return shown
 
 

@@ -24,6 +24,7 @@ from rich.table import Table
 from bench import archive_searches
 from bench.archive_build import Archive, fill, told
 from bench.archive_load import A_DAY
+from bench.setting import HOME
 
 MESSAGES = 200_000
 QUERIES = 200
@@ -32,8 +33,6 @@ COLD = 54
 
 def main() -> None:
     """Fill, measure, print tables, store the figures."""
-    from bench.__main__ import HOME  # noqa: PLC0415 - it imports this module
-
     parser = argparse.ArgumentParser(prog="python -m bench.archive", description=__doc__)
     parser.add_argument("--messages", type=int, default=MESSAGES)
     parser.add_argument("--queries", type=int, default=QUERIES, help="of each kind")

@@ -14,7 +14,6 @@ import datetime as dt
 import json
 import os
 import platform
-import time
 from typing import Any, NamedTuple
 
 import psutil
@@ -23,6 +22,8 @@ from rich.table import Table
 
 from bench import correlation_memory, correlation_speed
 from bench.correlation_load import AIMED, PLAIN, TYPES
+from bench.machine import reference
+from bench.setting import HOME
 
 PARTS = ("types", "group", "windows", "groups", "rules", "late", "memory")
 TITLES = {
@@ -73,8 +74,6 @@ def main() -> None:
     for shown in tables(figures):
         console.print(shown)
     console.print(told(figures))
-    from bench.__main__ import HOME  # noqa: PLC0415 - it imports this module
-
     HOME.mkdir(parents=True, exist_ok=True)
     target = HOME / "correlations.json"
     target.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -121,19 +120,6 @@ def told(figures: dict[str, Any]) -> str:
         f"load {figures['load_before']:.1f} before, {figures['load_after']:.1f} after, "
         f"{figures['cores']} cores"
     )
-
-
-def reference(steps: int = 300_000) -> int:
-    """Steps a second of a piece of Python that never changes."""
-    rates = []
-    for _ in range(5):
-        counts: dict[str, int] = {}
-        begun = time.process_time()
-        for number in range(steps):
-            key = str(number & 1023)
-            counts[key] = counts.get(key, 0) + 1
-        rates.append(steps / (time.process_time() - begun))
-    return round(sorted(rates)[2])
 
 
 def _rate(row: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from bench.archive_build import TENANT, Archive
 from bench.archive_load import said
+from bench.setting import HOME
 from rules.message import Message
 from sinks.archive.archiver import MAX_RECORDS
 from sinks.archive.kept import message_of
@@ -210,8 +211,6 @@ def table(figures: dict[str, Any]) -> Table:
 
 def main() -> None:
     """Print the table and store the figures."""
-    from bench.__main__ import HOME  # noqa: PLC0415 - it imports this module
-
     parser = argparse.ArgumentParser(prog="python -m bench.sealing", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -31,10 +32,11 @@ SEED = 20261127
 TENANT = "demo"
 BYTES = 290  # of a record, on average
 WORDS = 10_000  # of the lexicon that is added to the catalogue
-_POOL = 60_000  # simulated records that a stream is drawn from
+POOL = 60_000  # simulated records that a stream is drawn from
 _BATCH = 1_000  # records judged together
+LONGEST = 600  # bytes of a record
 _FIRST_SEQ = 1_000_000
-_STEP_MS = 7  # of event time between two messages
+STEP_MS = 7  # of event time between two messages
 _FIRST_MS = 1_772_580_000_000
 
 
@@ -48,9 +50,12 @@ class Stream(NamedTuple):
 
 
 def catalogue_and(folder: Path, words: int = WORDS, seed: int = SEED) -> RuleTimeline:
-    """The shipped catalogue, and one rule more whose lexicon has `words` words that nobody says."""
+    """The shipped catalogue, and one rule more whose lexicon has `words` words that nobody says; no
+    words are no rule more."""
     shutil.copytree(CATALOG, folder, dirs_exist_ok=True)
     shutil.copytree(LEXICONS, folder / "lexicons", dirs_exist_ok=True)
+    if not words:
+        return RuleTimeline.load(str(folder))
     listed = "".join(f"  - {word}\n" for word in made_up_words(words, seed))
     head = "name: bench-words\ntitle: 测速词库\nowner: 测速\nexpires: null\nscene: sales\nwords:\n"
     (folder / "lexicons" / "bench-words.yaml").write_text(head + listed, encoding="utf-8")
@@ -131,13 +136,28 @@ def stream(
     share: float = 0.02,
     seed: int = SEED,
     fits: Callable[[dict[str, Any]], bool] = lambda _: True,
+    pool: int = POOL,
 ) -> Stream:
     """`count` records with new ids, of which `share` are touched by a rule of `judged_by`.
 
     Args:
         fits: which of the simulated messages may be drawn.
+        pool: how many simulated messages there are to draw from.
     """
-    touched, quiet = _pools(judged_by, timeline, seed, fits)
+    told = [one for record in simulated(seed, pool) if (one := short(record)) and fits(one)]
+    touched, quiet = pools(told, judged_by, timeline)
+    return drawn(count, touched, quiet, share=share, seed=seed)
+
+
+def drawn(
+    count: int,
+    touched: Sequence[dict[str, Any]],
+    quiet: Sequence[dict[str, Any]],
+    *,
+    share: float = 0.02,
+    seed: int = SEED,
+) -> Stream:
+    """A stream of messages of two pools, `share` of them of those that a rule touches."""
     random = Random(seed)
     hits = round(count * share)
     kinds = [True] * hits + [False] * (count - hits)
@@ -145,41 +165,38 @@ def stream(
     records, types = list[bytes](), dict[str, int]()
     for number, hit in enumerate(kinds):
         told = random.choice(touched if hit else quiet)
-        records.append(_numbered(told, number))
+        records.append(numbered(told, number))
         kind = told["payload"]["msgtype"]
         types[kind] = types.get(kind, 0) + 1
     return Stream(records, hits, sum(map(len, records)) / max(1, count), types)
 
 
-def _numbered(told: dict[str, Any], number: int) -> bytes:
+def numbered(told: dict[str, Any], number: int) -> bytes:
     """The message as the one of that number in the stream: its own id, time and place."""
-    at = _FIRST_MS + number * _STEP_MS
+    at = _FIRST_MS + number * STEP_MS
     said = {**told["payload"], "msgid": f"{number:012d}", "msgtime": at}
     new = {**told, "time": at, "received_at": at + 400, "seq": _FIRST_SEQ + number, "payload": said}
     return orjson.dumps(new)
 
 
-def _pools(
+def pools(
+    told: Sequence[dict[str, Any]],
     judged_by: CompiledRules,
     timeline: RuleTimeline,
-    seed: int,
-    fits: Callable[[dict[str, Any]], bool],
+    longest: int = LONGEST,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Simulated messages of a size: (touched by a rule, not touched)."""
-    told = [one for record in simulated(seed) if (one := short(record)) and fits(one)]
-    records = [_numbered(one, number) for number, one in enumerate(told)]
-    told = [one for one, size in zip(told, map(len, records), strict=True) if size <= _LONGEST]
-    records = [record for record in records if len(record) <= _LONGEST]
+    """Messages of at most `longest` bytes: (touched by a rule, not touched)."""
+    records = [numbered(one, number) for number, one in enumerate(told)]
+    told = [one for one, size in zip(told, map(len, records), strict=True) if size <= longest]
+    records = [record for record in records if len(record) <= longest]
     touched, quiet = list[dict[str, Any]](), list[dict[str, Any]]()
     for one, found in zip(told, judged(records, judged_by, timeline), strict=True):
         (quiet if found is None else touched).append(one)
     return touched, quiet
 
 
-_LONGEST = 600  # bytes of a record
-
-
-def simulated(seed: int, messages: int = _POOL) -> list[bytes]:
+@lru_cache(maxsize=1)  # several workloads draw from the same
+def simulated(seed: int, messages: int = POOL) -> list[bytes]:
     """Records of a simulated day, as `mingjian simulate` writes them."""
     with tempfile.TemporaryDirectory() as folder:
         write(Run(Parameters(seed=seed, messages=messages)), Files(Path(folder), 1, False, None), 0)

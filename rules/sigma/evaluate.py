@@ -10,9 +10,17 @@ import msgspec
 
 from rules.correlation.found import Found
 from rules.correlation.graph import Correlator
-from rules.sigma.compiled import compiled
+from rules.sigma.compiled import Holds, compiled
+from rules.sigma.concerned import Concerned
 from rules.sigma.contents import Collection, key
 from rules.sigma.event import Event
+from rules.sigma.needs import needs
+
+_MANY = 50  # rules; fewer are asked sooner than an event is looked through for their words
+_SOON = 20  # events, after which it pays to learn the words
+
+
+_Rule = tuple[Holds, str, str | None]
 
 
 class Hit(NamedTuple):
@@ -53,16 +61,22 @@ class Evaluation:
         silent = self._correlator.silent
         # of each rule that somebody asks: its condition, what correlations that read it call it,
         # what alerts call it, if it raises any
+        asked = [
+            (key(number), rule)
+            for number, rule in enumerate(collection.rules)
+            if key(number) not in silent or self._correlator.reads(key(number))
+        ]
         self._rules = [
             (
                 compiled(rule.condition),
                 name if self._correlator.reads(name) else "",
                 None if name in silent else rule.label,
             )
-            for number, rule in enumerate(collection.rules)
-            for name in (key(number),)
-            if name not in silent or self._correlator.reads(name)
+            for name, rule in asked
         ]
+        self._conditions = [rule.condition for _, rule in asked]
+        self._concerned: Concerned | None = None
+        self._fed = 0
         self._unique = unique
         self._lateness, self._until = lateness, until
         self._newest: int | None = None
@@ -75,7 +89,7 @@ class Evaluation:
             return ()
         found: list[Hit] = []
         read: list[str] = []
-        for holds, name, label in self._rules:
+        for holds, name, label in self._worth_asking(event):
             if holds(event):
                 if label is not None:
                     found.append(Hit(label, {}, time, (identity,), None))
@@ -92,6 +106,16 @@ class Evaluation:
                 # an event exactly as late as allowed is in time
                 found += self._hits(self._correlator.advance(time - self._lateness - 1))
         return found
+
+    def _worth_asking(self, event: Event) -> Iterable[_Rule]:
+        if len(self._rules) < _MANY:
+            return self._rules
+        self._fed += 1
+        if self._fed <= _SOON:
+            return self._rules
+        if self._concerned is None:
+            self._concerned = Concerned(list(map(needs, self._conditions)))
+        return map(self._rules.__getitem__, self._concerned.of(event))
 
     def finish(self) -> Iterator[Hit]:
         """The input has ended: what waited is judged, as far as event time has come."""

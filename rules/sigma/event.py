@@ -41,6 +41,16 @@ class Event:
             return texts[0]
         return json.dumps(texts, ensure_ascii=False) if any(t is not None for t in texts) else None
 
+    def said(self) -> str:
+        """All that `texts` has, with line breaks between, with case folded."""
+        texts: list[str] = []
+        for value in self.fields.values():
+            if value.__class__ is str:  # most are
+                texts.append(value)
+            else:
+                texts.extend(_leaves(value))
+        return "\n".join(texts).casefold()
+
     def texts(self) -> Iterator[str]:
         """Every text, number and truth value anywhere in the event, for keyword searches."""
         return _leaves(self.fields)

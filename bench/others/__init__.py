@@ -1,0 +1,1 @@
+"""Measurements that have a command of their own, as parts of `python -m bench`."""
