@@ -130,11 +130,13 @@ def stream(
     share: float = 0.02,
     seed: int = SEED,
     fits: Callable[[dict[str, Any]], bool] = lambda _: True,
+    times: Sequence[int] = (),
 ) -> Stream:
     """`count` records with new ids, of which `share` are touched by a rule of `judged_by`.
 
     Args:
         fits: which of the simulated messages may be drawn.
+        times: event time of each record (UTC ms), by default those of `times_of`.
     """
     touched, quiet = _pools(judged_by, timeline, seed, fits)
     random = Random(seed)
@@ -144,15 +146,21 @@ def stream(
     records, types = list[bytes](), dict[str, int]()
     for number, hit in enumerate(kinds):
         told = random.choice(touched if hit else quiet)
-        records.append(_numbered(told, number))
+        records.append(_numbered(told, number, times[number] if times else None))
         kind = told["payload"]["msgtype"]
         types[kind] = types.get(kind, 0) + 1
     return Stream(records, hits, sum(map(len, records)) / max(1, count), types)
 
 
-def _numbered(told: dict[str, Any], number: int) -> bytes:
+def times_of(count: int) -> list[int]:
+    """Event times of a stream, UTC ms."""
+    return [_FIRST_MS + number * _STEP_MS for number in range(count)]
+
+
+def _numbered(told: dict[str, Any], number: int, at: int | None = None) -> bytes:
     """The message as the one of that number in the stream: its own id, time and place."""
-    at = _FIRST_MS + number * _STEP_MS
+    if at is None:
+        at = _FIRST_MS + number * _STEP_MS
     said = {**told["payload"], "msgid": f"{number:012d}", "msgtime": at}
     new = {**told, "time": at, "received_at": at + 400, "seq": _FIRST_SEQ + number, "payload": said}
     return orjson.dumps(new)
