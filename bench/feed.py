@@ -46,9 +46,7 @@ def batch(records: Sequence[bytes], times: Sequence[int]) -> bytes:
         body += _varint(len(inner) + len(record) + 1) + inner + record + b"\0"
     last = len(records) - 1
     checked = struct.pack(">hiqqqhii", 0, last, first, max(times), -1, -1, -1, len(records)) + body
-    return (
-        struct.pack(">qiibI", 0, 9 + len(checked), -1, _MAGIC, _crc32c(bytes(checked))) + checked
-    )
+    return struct.pack(">qiibI", 0, 9 + len(checked), -1, _MAGIC, _crc32c(bytes(checked))) + checked
 
 
 def _varint(value: int) -> bytes:
@@ -180,7 +178,7 @@ def schedule(
     begin = 0
     while begin < len(records):
         after = (int(due[begin] / tick) + 1) * tick
-        end = begin
+        end = begin + 1  # where rounding puts it into the tick before, that one is its own
         while end < len(records) and due[end] < after:
             end += 1
         yield Due(after, _dealt(records, times, begin, end, partitions))

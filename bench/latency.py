@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 import psutil
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
 from redis import Redis
 from rich.table import Table
 
@@ -64,7 +64,7 @@ def measure(
     folder.mkdir(parents=True, exist_ok=True)
     loads, due = _loads(rate, shares)
     times = [_FIRST_MS + int(second * 1000) for second in due]
-    records, hits = _records(folder / "rules", times, planted, words)
+    records, hits = records_of(folder / "rules", times, planted, words)
     plan = folder / "plan"
     feed.keep(feed.schedule(records, times, due, PARTITIONS), plan)
     del records
@@ -91,7 +91,7 @@ def _loads(rate: float, shares: Sequence[float]) -> tuple[list[Load], list[float
     return loads, due
 
 
-def _records(
+def records_of(
     rules: Path, times: Sequence[int], share: float, words: int
 ) -> tuple[list[bytes], frozenset[int]]:
     """The workload's records, and the numbers of those that hold a word of its lexicon."""
@@ -126,7 +126,7 @@ def _run(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    reader = _Reader(place.broker.address)
+    reader = AlertReader(place.broker.address)
     more = {"deliverer": deliverer.pid, "Redis": redis_pid}
     shares = Shares(streaming.roots(place, **more))
     try:
@@ -177,22 +177,31 @@ def _command(*arguments: str) -> None:
     )
 
 
-class _Reader:
+class AlertReader:
     """Reads the topic of alerts, in a thread, as somebody would who waits for them.
+
+    Args:
+        begin: read what is there already ("earliest"), or only what comes ("latest").
 
     Attributes:
         seen: UTC second at which the alert of a message was read, by its number.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, begin: str = "earliest") -> None:
         self.seen: dict[int, float] = {}
         self._consumer = KafkaConsumer(
-            "alerts",
             bootstrap_servers=[address],
-            auto_offset_reset="earliest",
             enable_auto_commit=False,
             check_crcs=False,  # without a C library the client does them in Python
         )
+        parts = [TopicPartition("alerts", number) for number in range(PARTITIONS)]
+        self._consumer.assign(parts)
+        if begin == "earliest":
+            self._consumer.seek_to_beginning(*parts)
+        else:
+            self._consumer.seek_to_end(*parts)
+        for part in parts:
+            self._consumer.position(part)  # where that is, is asked now
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -221,7 +230,7 @@ def _note(body: bytes, at: float, seen: dict[int, float]) -> None:
 def _in_redis(url: str) -> dict[int, float]:
     """When each alert was there, by Redis's own clock, which it puts into the ids of a stream."""
     seen: dict[int, float] = {}
-    client = Redis.from_url(url)
+    client: Any = Redis.from_url(url)  # typed as a union with its asynchronous twin
     last = "-"
     while rows := client.xrange(Keys(workload.TENANT).stream, last, count=10_000):
         for number, fields in rows:

@@ -73,9 +73,7 @@ def workload_of(
 
 
 @contextmanager
-def servers(
-    folder: Path, rules: Path, options: dict[str, str] | None = None
-) -> Iterator[Place]:
+def servers(folder: Path, rules: Path, options: dict[str, str] | None = None) -> Iterator[Place]:
     """A broker and a cluster that are up, with the topics of the settings.
 
     Args:
@@ -212,8 +210,9 @@ def tables(figures: dict[str, Any]) -> list[Table]:
     """The passes, and where the CPU went."""
     shown = Table(
         title=f"Kafka → job → Kafka: {figures['messages']:,} messages of "
-        f"{figures['bytes_per_record']:.0f} bytes, {figures['hits'] / figures['messages']:.1%} hits, "
-        f"the catalogue and {figures['words']:,} words more, checkpoints every 5 s",
+        f"{figures['bytes_per_record']:.0f} bytes, {figures['hits'] / figures['messages']:.1%} of "
+        f"them touched by a rule, the catalogue and {figures['words']:,} words more, "
+        "checkpoints every 5 s",
         title_justify="left",
     )
     names = sorted({name for one in figures["passes"] for name in one["micros"]})
