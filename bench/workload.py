@@ -137,16 +137,18 @@ def stream(
     seed: int = SEED,
     fits: Callable[[dict[str, Any]], bool] = lambda _: True,
     pool: int = POOL,
+    times: Sequence[int] = (),
 ) -> Stream:
     """`count` records with new ids, of which `share` are touched by a rule of `judged_by`.
 
     Args:
         fits: which of the simulated messages may be drawn.
         pool: how many simulated messages there are to draw from.
+        times: event time of each record (UTC ms), by default those of `times_of`.
     """
     told = [one for record in simulated(seed, pool) if (one := short(record)) and fits(one)]
     touched, quiet = pools(told, judged_by, timeline)
-    return drawn(count, touched, quiet, share=share, seed=seed)
+    return drawn(count, touched, quiet, share=share, seed=seed, times=times)
 
 
 def drawn(
@@ -156,6 +158,7 @@ def drawn(
     *,
     share: float = 0.02,
     seed: int = SEED,
+    times: Sequence[int] = (),
 ) -> Stream:
     """A stream of messages of two pools, `share` of them of those that a rule touches."""
     random = Random(seed)
@@ -165,15 +168,21 @@ def drawn(
     records, types = list[bytes](), dict[str, int]()
     for number, hit in enumerate(kinds):
         told = random.choice(touched if hit else quiet)
-        records.append(numbered(told, number))
+        records.append(numbered(told, number, times[number] if times else None))
         kind = told["payload"]["msgtype"]
         types[kind] = types.get(kind, 0) + 1
     return Stream(records, hits, sum(map(len, records)) / max(1, count), types)
 
 
-def numbered(told: dict[str, Any], number: int) -> bytes:
+def times_of(count: int) -> list[int]:
+    """Event times of a stream, UTC ms."""
+    return [_FIRST_MS + number * STEP_MS for number in range(count)]
+
+
+def numbered(told: dict[str, Any], number: int, at: int | None = None) -> bytes:
     """The message as the one of that number in the stream: its own id, time and place."""
-    at = _FIRST_MS + number * STEP_MS
+    if at is None:
+        at = _FIRST_MS + number * STEP_MS
     said = {**told["payload"], "msgid": f"{number:012d}", "msgtime": at}
     new = {**told, "time": at, "received_at": at + 400, "seq": _FIRST_SEQ + number, "payload": said}
     return orjson.dumps(new)

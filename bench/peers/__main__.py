@@ -18,11 +18,8 @@ from rich.table import Table
 
 from bench.peers.rounds import ROUNDS
 from bench.peers.work import make
-<<<<<<< HEAD
-from udfs import collector
-=======
 from bench.setting import HOME
->>>>>>> bench8
+from udfs import collector
 
 # in this order; each is imported when its turn comes
 PEERS = ("bare", "rsigma", "loop", "naive_job", "flink_sql", "sensitive_word", "presidio")

@@ -158,7 +158,8 @@ def _write_conf(conf: Path, folder: Path, port: int, options: Mapping[str, str])
         "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
         "io.tmp.dirs": folder / "tmp",
         "web.upload.dir": folder / "tmp",
-        "metrics.fetcher.update-interval": "500",  # ms; progress lines read it
+        # ms; progress lines read it. Each update has every process write down all its metrics
+        "metrics.fetcher.update-interval": "1000",
         "metrics.reporters": "prom",
         "metrics.reporter.prom.factory.class": (
             "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
