@@ -13,6 +13,7 @@ from typing import NamedTuple
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.lint.fixes import fix_all
 from rules.lint.folder import Request, check, check_texts
+from rules.lint.layout_said import of_text
 from rules.lint.registry import severity
 from rules.loader import read_rule_text
 from rules.ruleset import BESIDE, CATALOG, beside, load_ruleset, rule_files
@@ -127,6 +128,33 @@ def check_rules(path: str, *, baseline: str = "", today: date | None = None) -> 
     """
     place = PlaceOfRules(path)
     return Checked(len(place.files), check(place.request(baseline=baseline, today=today)))
+
+
+def errors_of_loaded(path: str) -> list[RuleError]:
+    """The errors that `check_rules` finds in a directory whose rules all load: in a fraction of the
+    time, for most of what it looks at is there to find what is no error.
+
+    Raises:
+        MingjianError: see `check_rules`.
+    """
+    place = PlaceOfRules(path)
+    texts = {file: read_rule_text(file, file.name) for file in place.files}
+    doubtful = [file for file, text in texts.items() if _may_err(file.name, text)]
+    said = "\n".join(texts.pop(file) for file in doubtful)
+    named = [file for file, text in texts.items() if any(one in said for one in _CALLED(text))]
+    request = place.request()._replace(files=doubtful, others=named)
+    return Checked(len(place.files), check(request)).errors
+
+
+_CALLED = re.compile(r"^[\"']?(?:name|id)[\"']?\s*:\s*[\"']?([^\s\"'#]+)", re.M).findall
+
+
+def _may_err(name: str, text: str) -> bool:
+    """Besides what keeps it from loading: a correlation that orders one rule, or keys with
+    characters that nobody sees."""
+    if "correlation" in text:
+        return True
+    return not text.isascii() and any(one.code == "MJ023" for one in of_text(name, text))
 
 
 def fix_rules(

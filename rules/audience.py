@@ -13,7 +13,23 @@ from rules.message import DIRECTIONS, SENDER_KINDS
 
 Kind = tuple[str, str]  # of sender, and direction
 KINDS: tuple[Kind, ...] = tuple(product(SENDER_KINDS, DIRECTIONS))
+_EVERY = frozenset(KINDS)
 _PLACE = {"sender_kind": 0, "direction": 1}
+
+
+def kinds_of(node: Node) -> frozenset[Kind]:
+    """The kinds of which the condition may hold for some message."""
+    if _asks_kind(node):
+        return frozenset(kind for kind in KINDS if may_hold(node, kind))
+    return _EVERY if may_hold(node, KINDS[0]) else frozenset()
+
+
+def _asks_kind(node: Node) -> bool:
+    if isinstance(node, And | Or | AtLeast):
+        return any(map(_asks_kind, node.children))
+    if isinstance(node, Not):
+        return _asks_kind(node.child)
+    return isinstance(node, Compare) and node.field in _PLACE
 
 
 def may_hold(node: Node, kind: Kind) -> bool:

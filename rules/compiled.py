@@ -7,13 +7,13 @@ of its triggers concerns is not asked. Pure: no Flink, no clock, no client.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import re2
 
-from rules.audience import KINDS, Kind, may_hold
+from rules.audience import KINDS, Kind, kinds_of
 from rules.calendar import OfficeCalendar
 from rules.draft import Draft
 from rules.lookout import Lookout
@@ -76,31 +76,32 @@ class CompiledRules:
         self._lookout = Lookout(wakes, keep)
         places = dict(self._lookout.places)
         places.update((Trigger("name", word), _NAMED + at) for at, word in enumerate(named))
-        conditions = {
-            name: quick(one.condition, places) for name, one in ruleset.detections.items()
-        }
-        rules = {
-            name: replace(one, condition=conditions[name])
-            for name, one in ruleset.detections.items()
-        }
-        self._needs = {name: one.needs for name, one in conditions.items() if one.needs}
+        self._needs: dict[str, tuple[frozenset[int], ...]] = {}  # of the rules that were woken
+        rules: dict[str, DetectionRule] = {}
 
         def ready(names: Iterable[str]) -> list[DetectionRule]:
+            """Rules made quick when they are first woken: most of ten thousand never are."""
+            for name in names:
+                if name not in rules:
+                    one = ruleset.detections[name]
+                    condition = quick(one.condition, places)
+                    if condition.needs:
+                        self._needs[name] = condition.needs
+                    rules[name] = replace(one, condition=condition)
             return [rules[name] for name in names]
 
         self.always, self._after_hits = ready(always), ready(after_hits)
         self._by_type = {name: ready(names) for name, names in by_type.items()}
         self._by_exact_type: dict[str, list[DetectionRule]] = {}  # spellings seen
         self._known: dict[tuple[frozenset[int], str, Kind], Candidates | None] = {}
+        kinds = {name: kinds_of(one.condition) for name, one in ruleset.detections.items()}
         self._for = {
-            kind: frozenset(
-                name for name, one in ruleset.detections.items() if may_hold(one.condition, kind)
-            )
-            for kind in KINDS
+            kind: frozenset(name for name, held in kinds.items() if kind in held) for kind in KINDS
         }
-        self._wakes = dict(enumerate(map(ready, named.values()), _NAMED))
+        woken: dict[int, list[str]] = dict(enumerate(named.values(), _NAMED))
         for trigger, names in wakes.items():
-            self._wakes.setdefault(places[trigger], []).extend(ready(names))
+            woken.setdefault(places[trigger], []).extend(names)
+        self._wakes = _Woken(woken, ready)
         self._scan_names = scanner(list(map(re2.escape, named)), keep).scan
         self.splits = SplitRules(ruleset)
 
@@ -216,6 +217,21 @@ class CompiledRules:
                     held.append((rule, tuple(view.spans)))
             except Exception as error:  # a rule that fails is reported; the others still run
                 failed.append((rule.ref.name, type(error).__name__))
+
+
+class _Woken(dict[int, list[DetectionRule]]):
+    """The rules that each trigger wakes, made ready when it is first asked for."""
+
+    def __init__(
+        self,
+        names: Mapping[int, Sequence[str]],
+        ready: Callable[[Iterable[str]], list[DetectionRule]],
+    ) -> None:
+        self._names, self._ready = names, ready
+
+    def __missing__(self, trigger: int) -> list[DetectionRule]:
+        found = self[trigger] = self._ready(self._names[trigger])
+        return found
 
 
 def _words_of_names(ruleset: RuleSet) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from rules.file_bonds import levels_of, no_shared_ids, with_state_versions
 from rules.filters import apply_filters
 from rules.loader import load_file
 from rules.model import CorrelationRule, DetectionRule, RuleFile
+from rules.named import Named
 from rules.nearest import nearest
 from rules.packs import chosen, load_packs, pick
 from rules.reference import Reference
@@ -83,14 +85,23 @@ class RuleSet:
         return replace(self, detections=detections, correlations=correlations, readers=readers)
 
 
+Read = Callable[[list[RuleFile], Named, str], object]
+
+
 def load_ruleset(
-    path: Path | str = "", where: Beside | None = None, packs: Sequence[str] = ()
+    path: Path | str = "",
+    where: Beside | None = None,
+    packs: Sequence[str] = (),
+    read: Read | None = None,
 ) -> RuleSet:
     """Rules of a directory and its folders (the shipped catalogue by default); with `packs` only
     the rules of the packs of these names.
 
     Lexicons, lists and the calendar are those of `where`: by default in folders of the directory,
     else the shipped ones.
+
+    Args:
+        read: is given the files, what they name, and the digest, once all is right.
 
     Raises:
         MingjianError: no such directory, or no rule in it.
@@ -115,10 +126,25 @@ def load_ruleset(
         files = _of_packs(files, where, packs)
     digest = digest_of(files, [(file.name, file.read_bytes()) for file in where.files()])
     calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
-    return assemble(files, digest, named.reference, calendar)
+    found = assemble(files, digest, named.reference, calendar)
+    if read is not None:
+        read(files, named, digest)
+    return found
 
 
-def digest_of(files: Iterable[RuleFile], others: Iterable[tuple[str, bytes]]) -> str:
+class Text(Protocol):
+    """A file with its path below the folder."""
+
+    @property
+    def path(self) -> str:
+        """As it is named in errors."""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+
+
+def digest_of(files: Iterable[Text], others: Iterable[tuple[str, bytes]]) -> str:
     """What a ruleset is called: made of its rule files, and of the names and bytes of the
     `others` that these refer to (`Beside.files`)."""
     return sm3_hex(
@@ -144,12 +170,16 @@ def _of_packs(files: list[RuleFile], where: Beside, names: Sequence[str]) -> lis
 def rule_files(folder: Path) -> list[Path]:
     """The rule files of a directory and of the folders in it, sorted; `BESIDE` and what begins
     with a dot are left out."""
-    found = []
-    for path in filter(is_yaml, folder.rglob("*")):
-        inner = path.relative_to(folder).parts
-        hidden = inner[0] in BESIDE or any(part.startswith(".") for part in inner)
-        if not hidden and path.is_file():  # a pipe of that name would be waited for
-            found.append(path)
+    found: list[Path] = []
+    for place, inner, names in os.walk(folder):
+        here = Path(place)
+        at_top = here == folder
+        inner[:] = [one for one in inner if one[0] != "." and not (at_top and one in BESIDE)]
+        for name in names:
+            path = here / name
+            # a pipe of that name would be waited for
+            if name[0] != "." and is_yaml(path) and path.is_file():
+                found.append(path)
     return sorted(found)
 
 

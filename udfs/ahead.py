@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rules.compiled import CompiledRules
 from rules.errors import MingjianError
 from rules.ruleset import RuleSet, RuleTimeline
-from rules.scan import Keep
+from udfs.kept import KeptPatterns
 from udfs.live_rules import LiveRules
 
 # metric of each task that matches: `Ahead.newest`
@@ -76,7 +76,7 @@ class Ahead:
 class Compiled:
     """Rulesets compiled for one matcher, which goes on using one while another is made."""
 
-    def __init__(self, keep: Keep) -> None:
+    def __init__(self, keep: KeptPatterns) -> None:
         self._keep = keep
         self._made: dict[str, CompiledRules] = {}
         self._making = threading.Lock()
@@ -88,7 +88,8 @@ class Compiled:
             return known
         with self._making:
             if ruleset.digest not in self._made:
-                made = CompiledRules(ruleset, self._keep)
+                with self._keep.first(f"patterns-{ruleset.digest}"):
+                    made = CompiledRules(ruleset, self._keep)
                 kept = list(self._made.items())[1 - _COMPILED :]
                 self._made = {**dict(kept), ruleset.digest: made}
             return self._made[ruleset.digest]

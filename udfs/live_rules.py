@@ -14,6 +14,7 @@ from pathlib import Path
 from rules.errors import MingjianError
 from rules.published import Kept, find, kept_in, starts
 from rules.ruleset import FOREVER, InForce, RuleSet
+from udfs.kept import KeptPatterns
 
 LOOK_S = 1.0  # between two looks at the registry
 GRACE_S = 5.0  # for so long the registry may be out of sight; less than what publishing allows for
@@ -29,13 +30,15 @@ class LiveRules:
 
     Attributes:
         version: another number when there are other sets than before.
+        registry: the folder of published sets.
     """
 
     def __init__(
         self, base: str, registry: str, feeds: tuple[str, ...] = (), levels: int = 0
     ) -> None:
-        self._base, self._registry, self._feeds = kept_in(Path(base)), Path(registry), feeds
+        self._base, self.registry, self._feeds = kept_in(Path(base)), Path(registry), feeds
         self._levels = levels
+        self._keep = KeptPatterns()
         self._entries: tuple[Kept, ...] = (self._base,)
         self._starts: tuple[int, ...] = (0,)
         self._read = frozenset(self._base.manifest.read)
@@ -75,21 +78,21 @@ class LiveRules:
                 return
             self._next = now + LOOK_S
             try:
-                found = tuple(starts(self._registry))
-                if not self._registry.is_dir():
+                found = tuple(starts(self.registry))
+                if not self.registry.is_dir():
                     raise FileNotFoundError(2, "no such folder")
             except OSError as error:
                 self._unseen = self._unseen or now
                 if now - self._unseen < GRACE_S:
                     return
-                raise _out_of_sight(self._registry, error) from None
+                raise _out_of_sight(self.registry, error) from None
             self._unseen = 0.0
             if (0, *found) != self._starts:
                 self._take(found)
 
     def _take(self, found: tuple[int, ...]) -> None:
         known = {one.start: one for one in self._entries[1:]}
-        sets = [known.get(start) or kept_in(self._registry / str(start), start) for start in found]
+        sets = [known.get(start) or kept_in(self.registry / str(start), start) for start in found]
         self._entries = (self._base, *sets)
         self._starts = (0, *found)
         self._read = frozenset(name for one in self._entries for name in one.manifest.read)
@@ -120,7 +123,7 @@ class LiveRules:
             found = next((one for one in self._entries if one.manifest.digest == digest), None)
             if found is None:  # a worker may have seen it a moment before
                 self.look(at_once=True)
-                found = find(self._registry, digest)
+                found = find(self.registry, digest)
             if found is not None:
                 return self._load(found)
             self._gone[digest] = self.version
@@ -139,7 +142,8 @@ class LiveRules:
             raise _too_deep(kept, self._levels)
         with self._loading:
             if digest not in self._loaded:
-                found = kept.load(self._feeds)
+                with self._keep.first(digest):
+                    found = kept.load(self._feeds, self._keep)
                 wanted = {one.manifest.digest for one in self.coming()}
                 spare = [one for one in self._loaded if one not in wanted][:-KEEP]
                 rest = {key: one for key, one in self._loaded.items() if key not in spare}
