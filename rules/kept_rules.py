@@ -28,7 +28,7 @@ from rules.lexicon import Lexicon
 from rules.loader import read_rule_text
 from rules.model import RuleFile
 from rules.named import Named
-from rules.ruleset import RuleSet, assemble, digest_of, load_ruleset, rule_files
+from rules.ruleset import Others, RuleSet, assemble, digest_of, load_ruleset, rule_files
 from rules.scan import Keep
 
 _BLOCK = 250  # files made at once: meanwhile nothing else of the process runs
@@ -107,32 +107,45 @@ def load_kept(folder: Path, digest: str, keep: Keep) -> RuleSet | None:
     Raises:
         RuleError: a file that cannot be read.
     """
-    data = keep.get(_name(digest))
-    if data is None:
+    found = open_kept(folder, digest, keep)
+    if found is None:
         return None
-    where = beside(folder)
     texts = [
         _Text(label, read_rule_text(file, label))
         for file in rule_files(folder)
         for label in (str(file.relative_to(folder)),)
     ]
-    if digest_of(texts, [(one.name, one.read_bytes()) for one in where.files()]) != digest:
+    others = [(one.name, one.read_bytes()) for one in beside(folder).files()]
+    return found if digest_of(texts, others) == digest else None
+
+
+def open_kept(folder: Path, digest: str, keep: Keep) -> RuleSet | None:
+    """The rules of that digest as they were kept, None where they were not. That those in the
+    folder are still the same somebody else has to see.
+
+    What is kept has the text of each file, and the digest is that of the texts.
+    """
+    data = keep.get(_name(digest))
+    if data is None:
         return None
     try:
-        named, files = _opened(data)
+        named, others, files = _opened(data)
+        if digest_of(files, others) != digest:
+            return None
     except Exception:  # damaged, or of another version: no error of it says anything to anybody
         return None
-    if [(one.path, one.text) for one in files] != [(one.path, one.text) for one in texts]:
-        return None
-    calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
-    return assemble(files, digest, named.reference, calendar)
+    calendar = beside(folder).calendar
+    own = None if calendar == CALENDAR else load_calendar(calendar)
+    return assemble(files, digest, named.reference, own)
 
 
-def keep_rules(files: list[RuleFile], named: Named, digest: str, keep: Keep) -> None:
+def keep_rules(
+    files: list[RuleFile], named: Named, others: Others, digest: str, keep: Keep
+) -> None:
     """Keep the files of a ruleset of this digest, if they are made of what may be kept."""
     lexicons = frozenset(map(id, named.lexicons.values()))
     try:
-        blocks = [_pickled(named, frozenset())]
+        blocks = [_pickled(named, frozenset()), msgspec.msgpack.encode(others)]
         for at in range(0, len(files), _BLOCK):
             blocks.append(_pickled(files[at : at + _BLOCK], lexicons))
         body = msgspec.msgpack.encode(blocks)
@@ -154,15 +167,17 @@ def _pickled(made: Any, lexicons: frozenset[int]) -> bytes:
     return to.getvalue()
 
 
-def _opened(data: bytes) -> tuple[Named, list[RuleFile]]:
+def _opened(data: bytes) -> tuple[Named, Others, list[RuleFile]]:
     head = len(_FORM) + hashlib.sha256().digest_size
     body = data[head:]
     if data[:head] != _FORM + hashlib.sha256(body).digest():
         message = "not as it was kept"
         raise ValueError(message)
-    first, *blocks = msgspec.msgpack.decode(body, type=list[bytes])
+    first, second, *blocks = msgspec.msgpack.decode(body, type=list[bytes])
     named = _Unpickler(first, {}).load()
-    return named, [file for block in blocks for file in _Unpickler(block, named.lexicons).load()]
+    others = msgspec.msgpack.decode(second, type=list[tuple[str, bytes]])
+    made = [one for block in blocks for one in _Unpickler(block, named.lexicons).load()]
+    return named, others, made
 
 
 def _name(digest: str) -> str:

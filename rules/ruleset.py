@@ -85,7 +85,8 @@ class RuleSet:
         return replace(self, detections=detections, correlations=correlations, readers=readers)
 
 
-Read = Callable[[list[RuleFile], Named, str], object]
+Others = Sequence[tuple[str, bytes]]  # names and bytes of what rule files refer to
+Read = Callable[[list[RuleFile], Named, Others, str], object]
 
 
 def load_ruleset(
@@ -101,7 +102,8 @@ def load_ruleset(
     else the shipped ones.
 
     Args:
-        read: is given the files, what they name, and the digest, once all is right.
+        read: is given the files, what they name, the bytes of that, and the digest, once all is
+            right.
 
     Raises:
         MingjianError: no such directory, or no rule in it.
@@ -124,11 +126,12 @@ def load_ruleset(
     files = [load_file(file, named, root=folder) for file in paths]
     if packs:
         files = _of_packs(files, where, packs)
-    digest = digest_of(files, [(file.name, file.read_bytes()) for file in where.files()])
+    others = [(file.name, file.read_bytes()) for file in where.files()]
+    digest = digest_of(files, others)
     calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
     found = assemble(files, digest, named.reference, calendar)
     if read is not None:
-        read(files, named, digest)
+        read(files, named, others, digest)
     return found
 
 
@@ -144,7 +147,7 @@ class Text(Protocol):
         """All of it."""
 
 
-def digest_of(files: Iterable[Text], others: Iterable[tuple[str, bytes]]) -> str:
+def digest_of(files: Iterable[Text], others: Others) -> str:
     """What a ruleset is called: made of its rule files, and of the names and bytes of the
     `others` that these refer to (`Beside.files`)."""
     return sm3_hex(

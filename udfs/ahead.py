@@ -53,17 +53,21 @@ class Ahead:
             return False
         timeline.look()
         if timeline.version != self._done and (self._thread is None or not self._thread.is_alive()):
-            self._thread = threading.Thread(target=self._make, name="rules-ahead", daemon=True)
+            self._thread = threading.Thread(
+                target=self._make, args=(True,), name="rules-ahead", daemon=True
+            )
             self._thread.start()
         changed = timeline.version != self._seen
         self._seen = timeline.version
         return changed
 
-    def _make(self) -> None:
+    def _make(self, beside: bool = False) -> None:
         assert self._timeline is not None  # noqa: S101
         version = self._timeline.version
         try:
             for kept in self._timeline.coming():
+                if beside:
+                    self._timeline.fetch(kept)
                 self._ready(self._timeline.span(kept.start).ruleset)
                 self.newest = kept.start
         except MingjianError as error:

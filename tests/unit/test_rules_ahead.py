@@ -14,13 +14,16 @@ from jobs.registry import chosen_rules, manifest_of, registry_of, write
 from rules.beside import beside
 from rules.cases import moment
 from rules.compiled import CompiledRules
+from rules.errors import MingjianError
 from rules.matcher import Matcher
+from rules.published import Kept, kept_in
 from rules.ruleset import RuleSet
 from tests.support.flows import embedded
 from tests.support.rule_files import CALENDAR, SIMPLE, raws
 from tests.support.rule_files import write as write_rule
 from udfs import spec as specs
 from udfs.ahead import Ahead, Compiled
+from udfs.apart import read_apart
 from udfs.kept import KeptPatterns
 
 OLD, NEW = "保本", "转账"
@@ -133,3 +136,36 @@ def test_a_rule_is_the_same_whenever_it_is_first_woken(settings: Settings) -> No
     assert first == second
     message = decoder.message(draft)
     assert compiled.judge(first, message, CALENDAR)[0]
+
+
+def test_a_large_set_is_read_by_another_process(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("udfs.live_rules.LEAST", 1)
+    read_here: list[Path] = []
+    whole = Kept.whole
+    monkeypatch.setattr(
+        Kept, "whole", lambda kept, keep: read_here.append(kept) or whole(kept, keep)
+    )
+    held = Held()
+    worker = Worker(settings, held)
+    read_here.clear()
+    publish(settings, 30)
+    worker.hits(("10", OLD))
+    assert held.asked.wait(_WAIT_S)
+    held.may.set()
+    assert worker.hits(("30", OLD), ("30", NEW)) == [False, True]
+    assert read_here == []
+
+
+def test_a_set_that_was_changed_is_not_read_by_another_process(settings: Settings) -> None:
+    job_spec(settings)  # which makes the registry
+    publish(settings, 30)
+    folder = registry_of(settings) / str(time_of(30))
+    kept = kept_in(folder, time_of(30))
+    assert read_apart(kept)
+    (folder / "simple.yaml").chmod(0o644)
+    write_rule(folder, SIMPLE, "simple.yaml")
+    assert not read_apart(kept)
+    with pytest.raises(MingjianError, match="changed after it was published"):
+        kept.whole(KeptPatterns())
