@@ -194,7 +194,7 @@ def _changed(before: Kept | None, ruleset: RuleSet) -> tuple[list[Change] | None
     """What changes, and the names of all rules that do: those that judge already are not tried."""
     if before is None:
         return None, {*ruleset.detections}
-    found = list(changes(before.whole(), ruleset))
+    found = list(changes(before.whole(KeptPatterns()), ruleset))
     new = {one.rule for one in found}
     files = [one for one in ruleset.files if one.main is None or one.main.ref.name in new]
     return found, {name for one in files for name in one.names()}

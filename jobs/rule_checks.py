@@ -13,7 +13,7 @@ from typing import NamedTuple
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.lint.fixes import fix_all
 from rules.lint.folder import Request, check, check_texts
-from rules.lint.layout_said import of_text
+from rules.lint.layout_said import may_have_unseen, of_text
 from rules.lint.registry import severity
 from rules.loader import read_rule_text
 from rules.ruleset import BESIDE, CATALOG, beside, load_ruleset, rule_files
@@ -92,12 +92,12 @@ class PlaceOfRules:
     def request(self, *, baseline: str = "", today: date | None = None) -> Request:
         """What the checker has to look at."""
         before = _there(Path(baseline)) if baseline else None
-        others = [file for file in rule_files(self.folder) if file != self.place]
+        near = rule_files(self.folder) if self.single else []
         return Request(
             root=self.folder,
             files=self.files,
             where=self.where,
-            others=others if self.single else (),
+            others=[file for file in near if file != self.place],
             own=self.own_words,
             baseline=rule_files(before) if before else (),
             baseline_root=before or self.folder,
@@ -154,7 +154,7 @@ def _may_err(name: str, text: str) -> bool:
     characters that nobody sees."""
     if "correlation" in text:
         return True
-    return not text.isascii() and any(one.code == "MJ023" for one in of_text(name, text))
+    return may_have_unseen(text) and any(one.code == "MJ023" for one in of_text(name, text))
 
 
 def fix_rules(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from rules.packs import chosen, load_packs, pick
 from rules.reference import Reference
 from rules.refused import UnknownName
 from rules.rule_references import no_such_rule, place_of
-from rules.yaml_files import is_yaml
+from rules.yaml_files import ENDINGS
 
 __all__ = (
     "BESIDE", "CALENDAR", "CATALOG", "LEXICONS", "LISTS", "Beside", "RuleSet", "RuleTimeline",
@@ -173,17 +174,20 @@ def _of_packs(files: list[RuleFile], where: Beside, names: Sequence[str]) -> lis
 def rule_files(folder: Path) -> list[Path]:
     """The rule files of a directory and of the folders in it, sorted; `BESIDE` and what begins
     with a dot are left out."""
-    found: list[Path] = []
-    for place, inner, names in os.walk(folder):
-        here = Path(place)
-        at_top = here == folder
-        inner[:] = [one for one in inner if one[0] != "." and not (at_top and one in BESIDE)]
-        for name in names:
-            path = here / name
-            # a pipe of that name would be waited for
-            if name[0] != "." and is_yaml(path) and path.is_file():
-                found.append(path)
-    return sorted(found)
+    found: list[tuple[tuple[str, ...], Path]] = []
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting:
+        parts = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(folder.joinpath(*parts)) as entries:
+            for one in entries:
+                if one.name[0] == "." or (not parts and one.name in BESIDE):
+                    continue
+                if one.is_dir(follow_symlinks=False):
+                    waiting.append((*parts, one.name))
+                # a pipe of that name would be waited for
+                elif one.name.lower().endswith(ENDINGS) and one.is_file():
+                    found.append(((*parts, one.name), folder.joinpath(*parts, one.name)))
+    return [path for _, path in sorted(found)]
 
 
 def assemble(
