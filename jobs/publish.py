@@ -22,7 +22,7 @@ from jobs.registry import (
     registry_of,
     write,
 )
-from jobs.rule_checks import check_rules
+from jobs.rule_checks import check_rules, errors_of_loaded
 from rules.beside import CATALOG, beside
 from rules.changes import Change, changes
 from rules.compiled import CompiledRules
@@ -167,7 +167,7 @@ def _judged(settings: Settings, wish: Wish, effective: int) -> tuple[Outcome, Ru
         return Outcome("", effective, 0, problems, [], None, [], None, ("", ""), False), None
     with ThreadPoolExecutor(1) as side:  # compiling leaves Python free
         compiling = side.submit(CompiledRules, ruleset.awake(settings.rules.feeds), KeptPatterns())
-        problems = check_rules(path).errors
+        problems = errors_of_loaded(path)
         compiled = compiling.result()
     found = sample.newest(settings, settings.rules.sample)
     tried = canary.try_out(compiled, found.records, settings.tenant)
@@ -194,7 +194,7 @@ def _changed(before: Kept | None, ruleset: RuleSet) -> tuple[list[Change] | None
     """What changes, and the names of all rules that do: those that judge already are not tried."""
     if before is None:
         return None, {*ruleset.detections}
-    found = list(changes(before.whole(), ruleset))
+    found = list(changes(before.whole(KeptPatterns()), ruleset))
     new = {one.rule for one in found}
     files = [one for one in ruleset.files if one.main is None or one.main.ref.name in new]
     return found, {name for one in files for name in one.names()}

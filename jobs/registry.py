@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,11 +21,14 @@ from config.settings import Settings
 from ingest.folder_ends import sync_folder
 from rules.beside import CALENDAR, CATALOG, Beside, beside
 from rules.errors import EXIT_FINDINGS, MingjianError
+from rules.kept_rules import load_and_keep
 from rules.published import JOBS, LOG, MANIFEST, PINNED, Kept, Manifest, kept_in, pinned, published
-from rules.ruleset import RuleSet, digest_of, load_ruleset
+from rules.ruleset import RuleSet, digest_of
+from udfs.kept import KeptPatterns
 from udfs.spec import JobSpec
 
 _HALF = ".half-"
+_WRITERS = 16  # files written at a time
 _OLD_S = 3600  # what was being written for longer was left by a process that died
 
 
@@ -49,7 +53,7 @@ def chosen_rules(settings: Settings, path: str = "") -> RuleSet:
     Raises:
         MingjianError: none there, or a broken one.
     """
-    return load_ruleset(path or settings.rules.path, packs=settings.rules.packs)
+    return load_and_keep(path or settings.rules.path, KeptPatterns(), settings.rules.packs)
 
 
 def pin(settings: Settings) -> Settings:
@@ -120,8 +124,10 @@ def write(folder: Path, ruleset: RuleSet, where: Beside, manifest: Manifest) -> 
         try:
             for name in ("lexicons", "lists"):  # an empty one is not the shipped one
                 (half / name).mkdir()
-            for name, data in files.items():
-                _write_file(half / name, data)
+            for place in {(half / name).parent for name in files}:
+                place.mkdir(parents=True, exist_ok=True)
+            with ThreadPoolExecutor(_WRITERS) as pool:  # waiting for the disk is most of it
+                list(pool.map(lambda one: _write_file(half / one[0], one[1]), files.items()))
             for place, _, _ in os.walk(half, topdown=False):
                 sync_folder(Path(place))
             half.chmod(0o755)
@@ -201,7 +207,6 @@ def _job_file(settings: Settings) -> Path:
 
 
 def _write_file(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
         file.write(data)
         file.flush()

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from rules.errors import EXIT_USAGE, MingjianError, RuleError
 from rules.lint.fixes import fix_all
 from rules.lint.folder import Request, check, check_texts
+from rules.lint.layout_said import may_have_unseen, of_text
 from rules.lint.registry import severity
 from rules.loader import read_rule_text
 from rules.ruleset import BESIDE, CATALOG, beside, load_ruleset, rule_files
@@ -91,12 +92,12 @@ class PlaceOfRules:
     def request(self, *, baseline: str = "", today: date | None = None) -> Request:
         """What the checker has to look at."""
         before = _there(Path(baseline)) if baseline else None
-        others = [file for file in rule_files(self.folder) if file != self.place]
+        near = rule_files(self.folder) if self.single else []
         return Request(
             root=self.folder,
             files=self.files,
             where=self.where,
-            others=others if self.single else (),
+            others=[file for file in near if file != self.place],
             own=self.own_words,
             baseline=rule_files(before) if before else (),
             baseline_root=before or self.folder,
@@ -127,6 +128,33 @@ def check_rules(path: str, *, baseline: str = "", today: date | None = None) -> 
     """
     place = PlaceOfRules(path)
     return Checked(len(place.files), check(place.request(baseline=baseline, today=today)))
+
+
+def errors_of_loaded(path: str) -> list[RuleError]:
+    """The errors that `check_rules` finds in a directory whose rules all load: in a fraction of the
+    time, for most of what it looks at is there to find what is no error.
+
+    Raises:
+        MingjianError: see `check_rules`.
+    """
+    place = PlaceOfRules(path)
+    texts = {file: read_rule_text(file, file.name) for file in place.files}
+    doubtful = [file for file, text in texts.items() if _may_err(file.name, text)]
+    said = "\n".join(texts.pop(file) for file in doubtful)
+    named = [file for file, text in texts.items() if any(one in said for one in _CALLED(text))]
+    request = place.request()._replace(files=doubtful, others=named)
+    return Checked(len(place.files), check(request)).errors
+
+
+_CALLED = re.compile(r"^[\"']?(?:name|id)[\"']?\s*:\s*[\"']?([^\s\"'#]+)", re.M).findall
+
+
+def _may_err(name: str, text: str) -> bool:
+    """Besides what keeps it from loading: a correlation that orders one rule, or keys with
+    characters that nobody sees."""
+    if "correlation" in text:
+        return True
+    return may_have_unseen(text) and any(one.code == "MJ023" for one in of_text(name, text))
 
 
 def fix_rules(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from config.settings import Settings
 from jobs.registry import chosen_rules, in_force
 from rules.ruleset import RuleSet
+from udfs.kept import KeptPatterns
 
 
 def rules_now(settings: Settings, now: int) -> RuleSet:
@@ -15,4 +16,4 @@ def rules_now(settings: Settings, now: int) -> RuleSet:
         MingjianError: it cannot be read.
     """
     kept, feeds = in_force(settings, now + 1), settings.rules.feeds
-    return kept.load(feeds) if kept else chosen_rules(settings).awake(feeds)
+    return kept.load(feeds, KeptPatterns()) if kept else chosen_rules(settings).awake(feeds)

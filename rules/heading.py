@@ -22,7 +22,7 @@ def first_document(file: Path, label: str, problems: Problems) -> Document:
     """
     text = read_text(file, label, MAX_RULE)
     documents = parse_documents(label, text, problems.found, MAX_NODES)
-    return _mapping(next(iter(documents), Document(label, {}, {})), text)
+    return _mapping(next(iter(documents), Document(label, {})), text)
 
 
 def only_document(label: str, text: str, problems: Problems, en: str, zh: str) -> Document:
@@ -34,7 +34,7 @@ def only_document(label: str, text: str, problems: Problems, en: str, zh: str) -
     """
     documents = parse_documents(label, text, problems.found)
     if len(documents) != 1:
-        extra = documents[1] if documents else Document(label, {}, {})
+        extra = documents[1] if documents else Document(label, {})
         raise extra.error(
             (),
             f"a {en} file holds one document, this one {len(documents)}",

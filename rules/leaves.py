@@ -47,6 +47,7 @@ _ORDER = ("lt", "lte", "gt", "gte")
 _PLACES = ("contains", "startswith", "endswith")
 _FLAGS = {"i": "", "m": "(?m)", "s": "(?s)"}  # any case is the rule for texts
 _TEXT_MODIFIERS = (*_PLACES, "re", *_FLAGS, *LONG_FLAGS, "expand")
+_special = re.compile(r"[\\*?]").search
 _PLACEHOLDER = re.compile(r"%([^%\\]+)%")
 
 
@@ -228,13 +229,17 @@ def _text(name: str, modifiers: list[str], value: Any, named: Named) -> Node:
                     offset=offset,
                 )
         return compiled_regex(name, "".join(_FLAGS[one] for one in flags) + value)
-    parts = _placed(list(SigmaString(value).s), modifiers)
-    star = SpecialChars.WILDCARD_MULTI
-    lead, tail = parts[:1] == [star], parts[-1:] == [star]
-    middle = parts[1 if lead else 0 : len(parts) - (1 if tail else 0)]
-    if any(isinstance(part, SpecialChars) for part in middle):
-        return regex(name, _wildcards(parts))
-    word = "".join(str(part) for part in middle)
+    parts: list[Any] = []
+    if modifiers == ["contains"] and value and not _special(value):  # nearly always
+        word, lead, tail = value, True, True
+    else:
+        parts = _placed(list(SigmaString(value).s), modifiers)
+        star = SpecialChars.WILDCARD_MULTI
+        lead, tail = parts[:1] == [star], parts[-1:] == [star]
+        middle = parts[1 if lead else 0 : len(parts) - (1 if tail else 0)]
+        if any(isinstance(part, SpecialChars) for part in middle):
+            return regex(name, _wildcards(parts))
+        word = "".join(str(part) for part in middle)
     _something(name, word)
     folded = fold(word).text
     if not folded:

@@ -140,7 +140,17 @@ def _meaning(value: dict[str, Any]) -> dict[str, Any]:
 
 def _canonical(value: Any) -> str:
     """JSON with sorted keys; YAML has keys that are no text, which JSON cannot sort."""
-    return json.dumps(_text_keys(value), sort_keys=True, default=str)
+    return _JSON(value if _has_text_keys(value) else _text_keys(value))
+
+
+_JSON = json.JSONEncoder(sort_keys=True, default=str).encode
+
+
+def _has_text_keys(value: Any) -> bool:
+    for one in value.values() if isinstance(value, dict) else value:
+        if isinstance(one, dict | list) and not _has_text_keys(one):
+            return False
+    return not isinstance(value, dict) or all(type(key) is str for key in value)
 
 
 def _text_keys(value: Any) -> Any:

@@ -20,7 +20,9 @@ from typing import NamedTuple
 import msgspec
 
 from rules.errors import MingjianError
+from rules.kept_rules import load_and_keep, load_kept
 from rules.ruleset import RuleSet, load_ruleset
+from rules.scan import Keep
 
 MANIFEST, PINNED, JOBS, LOG = "manifest.json", "pinned", "jobs", "log.jsonl"
 
@@ -55,18 +57,23 @@ class Kept(NamedTuple):
     folder: Path
     manifest: Manifest
 
-    def load(self, feeds: Iterable[str]) -> RuleSet:
+    def load(self, feeds: Iterable[str], keep: Keep | None = None) -> RuleSet:
         """Its rules, without those that wait for a feed. Raises as `whole`."""
-        return self.whole().awake(tuple(feeds))
+        return self.whole(keep).awake(tuple(feeds))
 
-    def whole(self) -> RuleSet:
+    def whole(self, keep: Keep | None = None) -> RuleSet:
         """Its rules.
+
+        Args:
+            keep: where they may be kept as they were read once (`rules.kept_rules`).
 
         Raises:
             MingjianError: it cannot be read, or is not as it was written.
         """
         try:
-            found = load_ruleset(self.folder)
+            found = load_kept(self.folder, self.manifest.digest, keep) if keep else None
+            if found is None:
+                found = load_and_keep(f"{self.folder}", keep) if keep else load_ruleset(self.folder)
         except (OSError, MingjianError) as error:
             why = error.en if isinstance(error, MingjianError) else (error.strerror or str(error))
             raise _unusable(self.folder, why) from None

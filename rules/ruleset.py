@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,12 +19,13 @@ from rules.file_bonds import levels_of, no_shared_ids, with_state_versions
 from rules.filters import apply_filters
 from rules.loader import load_file
 from rules.model import CorrelationRule, DetectionRule, RuleFile
+from rules.named import Named
 from rules.nearest import nearest
 from rules.packs import chosen, load_packs, pick
 from rules.reference import Reference
 from rules.refused import UnknownName
 from rules.rule_references import no_such_rule, place_of
-from rules.yaml_files import is_yaml
+from rules.yaml_files import ENDINGS
 
 __all__ = (
     "BESIDE", "CALENDAR", "CATALOG", "LEXICONS", "LISTS", "Beside", "RuleSet", "RuleTimeline",
@@ -83,14 +86,25 @@ class RuleSet:
         return replace(self, detections=detections, correlations=correlations, readers=readers)
 
 
+Others = Sequence[tuple[str, bytes]]  # names and bytes of what rule files refer to
+Read = Callable[[list[RuleFile], Named, Others, str], object]
+
+
 def load_ruleset(
-    path: Path | str = "", where: Beside | None = None, packs: Sequence[str] = ()
+    path: Path | str = "",
+    where: Beside | None = None,
+    packs: Sequence[str] = (),
+    read: Read | None = None,
 ) -> RuleSet:
     """Rules of a directory and its folders (the shipped catalogue by default); with `packs` only
     the rules of the packs of these names.
 
     Lexicons, lists and the calendar are those of `where`: by default in folders of the directory,
     else the shipped ones.
+
+    Args:
+        read: is given the files, what they name, the bytes of that, and the digest, once all is
+            right.
 
     Raises:
         MingjianError: no such directory, or no rule in it.
@@ -113,12 +127,28 @@ def load_ruleset(
     files = [load_file(file, named, root=folder) for file in paths]
     if packs:
         files = _of_packs(files, where, packs)
-    digest = digest_of(files, [(file.name, file.read_bytes()) for file in where.files()])
+    others = [(file.name, file.read_bytes()) for file in where.files()]
+    digest = digest_of(files, others)
     calendar = None if where.calendar == CALENDAR else load_calendar(where.calendar)
-    return assemble(files, digest, named.reference, calendar)
+    found = assemble(files, digest, named.reference, calendar)
+    if read is not None:
+        read(files, named, others, digest)
+    return found
 
 
-def digest_of(files: Iterable[RuleFile], others: Iterable[tuple[str, bytes]]) -> str:
+class Text(Protocol):
+    """A file with its path below the folder."""
+
+    @property
+    def path(self) -> str:
+        """As it is named in errors."""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+
+
+def digest_of(files: Iterable[Text], others: Others) -> str:
     """What a ruleset is called: made of its rule files, and of the names and bytes of the
     `others` that these refer to (`Beside.files`)."""
     return sm3_hex(
@@ -144,13 +174,20 @@ def _of_packs(files: list[RuleFile], where: Beside, names: Sequence[str]) -> lis
 def rule_files(folder: Path) -> list[Path]:
     """The rule files of a directory and of the folders in it, sorted; `BESIDE` and what begins
     with a dot are left out."""
-    found = []
-    for path in filter(is_yaml, folder.rglob("*")):
-        inner = path.relative_to(folder).parts
-        hidden = inner[0] in BESIDE or any(part.startswith(".") for part in inner)
-        if not hidden and path.is_file():  # a pipe of that name would be waited for
-            found.append(path)
-    return sorted(found)
+    found: list[tuple[tuple[str, ...], Path]] = []
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting:
+        parts = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(folder.joinpath(*parts)) as entries:
+            for one in entries:
+                if one.name[0] == "." or (not parts and one.name in BESIDE):
+                    continue
+                if one.is_dir(follow_symlinks=False):
+                    waiting.append((*parts, one.name))
+                # a pipe of that name would be waited for
+                elif one.name.lower().endswith(ENDINGS) and one.is_file():
+                    found.append(((*parts, one.name), folder.joinpath(*parts, one.name)))
+    return [path for _, path in sorted(found)]
 
 
 def assemble(

@@ -78,7 +78,9 @@ def leaves(node: Node) -> Iterator[Node]:
 def of_leaf(node: Node) -> frozenset[Trigger] | None:
     """Trigger set of a condition without children."""
     if isinstance(node, Words) and node.field == "text":
-        return frozenset({Trigger("pattern", re2.escape(node.word))})
+        # letters and digits are what they are in RE2 too
+        word = node.word if node.word.isalnum() else re2.escape(node.word)
+        return frozenset({Trigger("pattern", word)})
     if isinstance(node, InLexicon) and node.field == "text":
         one = node.lexicon.of_scene(node.scene)
         meant = [one] if node.scene else [one, *one.scenes.values()]

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from rules.errors import RuleError
 from rules.nearest import by_nearness, listed, nearest, only_near
 from rules.refused import Refused, UnknownName
 from rules.yaml_hints import mistyped
 from rules.yaml_place import Start, place_of
+
+
+class Places(NamedTuple):
+    """Where each key path of a document stands (line and column from 1), and more (`Document`)."""
+
+    marks: dict[tuple[str, ...], tuple[int, int]]
+    quoted: set[tuple[str, ...]]
+    starts: dict[tuple[str, ...], Start]
+    odd: dict[tuple[str, ...], str]
+
+
+def nowhere() -> Places:
+    """Of a document without anything."""
+    return Places({}, set(), {}, {})
 
 
 @dataclass(frozen=True)
@@ -20,15 +35,45 @@ class Document:
     `quoted` are the paths of texts in quotation marks: what stands there was meant. `text` is that
     of the file, `starts` says where in it each single value begins, `odd` how numbers are written
     that YAML reads otherwise than people do (1:30, 0x1, 010).
+
+    Args:
+        line: where in the file it begins, from 1: it tells equal documents of one file apart.
+        look: finds the places when the first of them is asked for; most documents have no errors.
     """
 
     path: str
     value: Any
-    marks: dict[tuple[str, ...], tuple[int, int]]
-    quoted: set[tuple[str, ...]] = field(default_factory=set)
     text: str = ""
-    starts: dict[tuple[str, ...], Start] = field(default_factory=dict)
-    odd: dict[tuple[str, ...], str] = field(default_factory=dict)
+    line: int = 1
+    look: Callable[[], Places] = field(default=nowhere, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[type[Document], tuple[str, Any, str, int]]:
+        """Where everything stands is for who reads the file."""
+        return Document, (self.path, self.value, self.text, self.line)
+
+    @cached_property
+    def _places(self) -> Places:
+        return self.look()
+
+    @property
+    def marks(self) -> dict[tuple[str, ...], tuple[int, int]]:
+        """Where each key path stands."""
+        return self._places.marks
+
+    @property
+    def quoted(self) -> set[tuple[str, ...]]:
+        """Paths of texts in quotation marks."""
+        return self._places.quoted
+
+    @property
+    def starts(self) -> dict[tuple[str, ...], Start]:
+        """Where each single value begins."""
+        return self._places.starts
+
+    @property
+    def odd(self) -> dict[tuple[str, ...], str]:
+        """How numbers are written that YAML reads otherwise than people do."""
+        return self._places.odd
 
     def error(
         self,

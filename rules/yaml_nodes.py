@@ -32,6 +32,10 @@ class TooMany(Exception):
     """More nodes than asked for."""
 
 
+class Unusual(Exception):
+    """A document that `plain_value` leaves to others."""
+
+
 class _WithinBounds:
     """Counts nodes and their depth: PyYAML calls these two for each, for a use that nobody has."""
 
@@ -51,6 +55,28 @@ class _WithinBounds:
     def ascend_resolver(self) -> None:
         """See yaml.resolver.Resolver."""
         self._depth -= 1
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """See yaml.resolver.Resolver; without the paths that nobody names."""
+        if kind is not yaml.ScalarNode:
+            return _TAG_OF[kind]
+        if implicit[0]:
+            for tag, fits in _BY_FIRST.get(value[:1], ()):
+                if fits(value):
+                    return tag
+        return _STR
+
+
+_STR = str(Resolver.DEFAULT_SCALAR_TAG)
+_TAG_OF: dict[type[yaml.Node], str] = {
+    yaml.SequenceNode: str(Resolver.DEFAULT_SEQUENCE_TAG),
+    yaml.MappingNode: str(Resolver.DEFAULT_MAPPING_TAG),
+}
+# first character of a value without quotation marks -> tags it may have
+_BY_FIRST: dict[str, list[tuple[str, Callable[[str], Any]]]] = {
+    first: [(str(tag), form.match) for tag, form in found]
+    for first, found in Resolver.yaml_implicit_resolvers.items()
+}
 
 
 class _WithoutAliases(_WithinBounds):
@@ -151,3 +177,44 @@ def _composed(reader: Callable[[str], Any], text: str, most: int = 0) -> list[ya
 def value(node: yaml.Node) -> Any:
     """What a node stands for, safely constructed."""
     return SafeConstructor().construct_document(node)
+
+
+_CONSTRUCTOR = SafeConstructor()
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "tag:yaml.org,2002:null": lambda _: None,
+    "tag:yaml.org,2002:bool": _CONSTRUCTOR.construct_yaml_bool,
+    "tag:yaml.org,2002:int": _CONSTRUCTOR.construct_yaml_int,
+    "tag:yaml.org,2002:float": _CONSTRUCTOR.construct_yaml_float,
+    "tag:yaml.org,2002:timestamp": _CONSTRUCTOR.construct_yaml_timestamp,
+}
+
+
+def plain_value(node: yaml.Node, longest: int) -> Any:
+    """The same as `value`, in a quarter of the time, of what rules are nearly always made of: keys
+    that are texts, each once, and texts, numbers and dates of at most `longest` characters.
+
+    Raises:
+        Unusual: it is made of something else, or of what cannot be read.
+    """
+    if type(node) is yaml.ScalarNode:
+        if node.tag == _STR:
+            return node.value
+        made = _PLAIN.get(node.tag)
+        if made is None or len(node.value) > longest:
+            raise Unusual
+        try:
+            return made(node)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            raise Unusual from None
+    if node.tag != _TAG_OF.get(type(node)):
+        raise Unusual
+    if type(node) is yaml.SequenceNode:
+        return [plain_value(one, longest) for one in node.value]
+    found: dict[str, Any] = {}
+    for key, item in node.value:
+        if type(key) is not yaml.ScalarNode or key.tag != _STR:
+            raise Unusual
+        found[key.value] = plain_value(item, longest)
+    if len(found) < len(node.value):
+        raise Unusual
+    return found

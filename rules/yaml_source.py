@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from yaml.reader import Reader, ReaderError
 
 from rules.errors import RuleError
 from rules.problems import Problems
-from rules.yaml_document import Document
+from rules.yaml_document import Document, Places, nowhere
 from rules.yaml_hints import Hint, explain, mistyped
-from rules.yaml_nodes import TooDeep, TooMany, nodes, scan, value
+from rules.yaml_nodes import TooDeep, TooMany, Unusual, nodes, plain_value, scan, value
 from rules.yaml_place import Start
 
 __all__ = ("Document", "load_documents", "parse_documents", "read_text")
@@ -151,9 +151,14 @@ def parse_documents(
         if len(text) > MAX_RULE and text.count("[") + text.count("{") < _BRACKETS:
             scan(text)
         for node in nodes(text, most):
-            found = Document(path, None, {}, text=text)
-            _walk(node, (), found, problems)
-            documents.append(replace(found, value=_construct(node, path)))
+            try:
+                found = plain_value(node, MAX_NUMBER)
+                look = partial(_places, node, path, Problems([]))
+            except Unusual:  # which may be a mistake
+                places = _places(node, path, problems)
+                look = partial(_given, places)
+                found = _construct(node, path)
+            documents.append(Document(path, found, text, node.start_mark.line + 1, look))
     except TooDeep as error:
         raise _placed(path, error.mark, "nested too deeply", "嵌套层数过多", "MJ015") from None
     except TooMany:
@@ -248,8 +253,20 @@ _PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
-def _walk(node: yaml.Node, at: tuple[str, ...], found: Document, problems: Problems) -> None:
+def _given(places: Places) -> Places:
+    return places
+
+
+def _places(node: yaml.Node, path: str, problems: Problems) -> Places:
     """Where everything stands. Problems: keys that are there twice."""
+    found = nowhere()
+    _walk(node, (), path, found, problems)
+    return found
+
+
+def _walk(
+    node: yaml.Node, at: tuple[str, ...], path: str, found: Places, problems: Problems
+) -> None:
     mark, marks = node.start_mark, found.marks
     line, column = mark.line + 1, mark.column + 1
     if at not in marks:  # a value stands where its key does
@@ -263,7 +280,7 @@ def _walk(node: yaml.Node, at: tuple[str, ...], found: Document, problems: Probl
                 found.odd[at] = node.value
             if len(node.value) > MAX_NUMBER:
                 raise _placed(
-                    found.path,
+                    path,
                     mark,
                     f"a number of more than {MAX_NUMBER} characters",
                     f"超过 {MAX_NUMBER} 个字符的数",
@@ -278,7 +295,7 @@ def _walk(node: yaml.Node, at: tuple[str, ...], found: Document, problems: Probl
             if here in marks:
                 problems.tell(
                     _placed(
-                        found.path,
+                        path,
                         place,
                         f"the key '{key.value}' is there twice",
                         f"键“{key.value}”重复出现",
@@ -287,7 +304,7 @@ def _walk(node: yaml.Node, at: tuple[str, ...], found: Document, problems: Probl
                 )
                 continue
             marks[here] = (place.line + 1, place.column + 1)
-            _walk(value, here, found, problems)
+            _walk(value, here, path, found, problems)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _walk(item, (*at, str(index)), found, problems)
+            _walk(item, (*at, str(index)), path, found, problems)

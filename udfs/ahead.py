@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rules.compiled import CompiledRules
 from rules.errors import MingjianError
 from rules.ruleset import RuleSet, RuleTimeline
-from rules.scan import Keep
+from udfs.kept import KeptPatterns
 from udfs.live_rules import LiveRules
 
 # metric of each task that matches: `Ahead.newest`
@@ -53,17 +53,21 @@ class Ahead:
             return False
         timeline.look()
         if timeline.version != self._done and (self._thread is None or not self._thread.is_alive()):
-            self._thread = threading.Thread(target=self._make, name="rules-ahead", daemon=True)
+            self._thread = threading.Thread(
+                target=self._make, args=(True,), name="rules-ahead", daemon=True
+            )
             self._thread.start()
         changed = timeline.version != self._seen
         self._seen = timeline.version
         return changed
 
-    def _make(self) -> None:
+    def _make(self, beside: bool = False) -> None:
         assert self._timeline is not None  # noqa: S101
         version = self._timeline.version
         try:
             for kept in self._timeline.coming():
+                if beside:
+                    self._timeline.fetch(kept)
                 self._ready(self._timeline.span(kept.start).ruleset)
                 self.newest = kept.start
         except MingjianError as error:
@@ -76,7 +80,7 @@ class Ahead:
 class Compiled:
     """Rulesets compiled for one matcher, which goes on using one while another is made."""
 
-    def __init__(self, keep: Keep) -> None:
+    def __init__(self, keep: KeptPatterns) -> None:
         self._keep = keep
         self._made: dict[str, CompiledRules] = {}
         self._making = threading.Lock()
@@ -88,7 +92,8 @@ class Compiled:
             return known
         with self._making:
             if ruleset.digest not in self._made:
-                made = CompiledRules(ruleset, self._keep)
+                with self._keep.first(f"patterns-{ruleset.digest}"):
+                    made = CompiledRules(ruleset, self._keep)
                 kept = list(self._made.items())[1 - _COMPILED :]
                 self._made = {**dict(kept), ruleset.digest: made}
             return self._made[ruleset.digest]

@@ -1,4 +1,5 @@
-"""Compiled patterns kept on disk between runs: compiling a catalogue takes seconds, reading 10 ms.
+"""Compiled patterns, and rules that were read, kept on disk between runs: to compile a catalogue
+takes seconds, to read what was compiled 10 ms.
 
 They are kept in the cache folder of the user who runs Mingjian, on each machine by itself:
 `$MINGJIAN_CACHE`, else `$XDG_CACHE_HOME/mingjian`, else `~/.cache/mingjian`. Deleting it costs
@@ -8,13 +9,19 @@ nothing but time. An empty `MINGJIAN_CACHE` keeps nothing.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import stat
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-KEEP = 8  # files; a ruleset is one
+KEEP = 8  # files of each kind; a ruleset is one of each
+_KINDS = ("patterns-*.hs", "rules-*.kept")  # others keep their own things here
+_LONGEST_S = 60.0  # that anybody waits for another process, which may hang
+_AGAIN_S = 0.05
 _log = logging.getLogger(__name__)
 
 
@@ -31,7 +38,7 @@ def cache_folder() -> Path | None:
 
 
 class KeptPatterns:
-    """A folder of compiled patterns, by name (`rules.scan.Keep`)."""
+    """A folder of what was compiled or read, by name (`rules.scan.Keep`)."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or cache_folder()
@@ -74,11 +81,40 @@ class KeptPatterns:
             self._forget()
         except OSError as error:
             # nothing is wrong but that the next start takes as long as this one
-            _log.warning("compiled patterns are not kept: %s (%s)", self._folder, error.strerror)
+            said = "compiled patterns and rules are not kept: %s (%s)"
+            _log.warning(said, self._folder, error.strerror)
+
+    @contextlib.contextmanager
+    def first(self, name: str) -> Iterator[None]:
+        """Of processes that want the same at the same time one makes it, and the others wait until
+        it is kept. Nobody waits for long, nor where nothing can be kept."""
+        with contextlib.ExitStack() as held:
+            if self._folder is not None:
+                with contextlib.suppress(OSError):
+                    self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    file = held.enter_context((self._folder / f".making-{name}").open("ab"))
+                    _lock(file.fileno())
+                    held.callback(fcntl.flock, file.fileno(), fcntl.LOCK_UN)
+            yield
 
     def _forget(self) -> None:
         assert self._folder is not None  # noqa: S101
-        files = list(self._folder.glob("patterns-*.hs"))  # others keep their own things here
-        files.sort(key=lambda file: file.stat().st_mtime, reverse=True)
-        for file in files[KEEP:]:
-            file.unlink(missing_ok=True)
+        for kind in (*_KINDS, ".making-*"):
+            files = list(self._folder.glob(kind))
+            files.sort(key=lambda file: file.stat().st_mtime, reverse=True)
+            for file in files[KEEP:]:
+                file.unlink(missing_ok=True)
+
+
+def _lock(file: int) -> None:
+    """Wait for the lock, which the end of its process lets go."""
+    end = time.monotonic() + _LONGEST_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return
+            time.sleep(_AGAIN_S)
+        else:
+            return

@@ -12,8 +12,11 @@ import time
 from pathlib import Path
 
 from rules.errors import MingjianError
+from rules.kept_rules import open_kept
 from rules.published import Kept, find, kept_in, starts
 from rules.ruleset import FOREVER, InForce, RuleSet
+from udfs.apart import LEAST, read_apart
+from udfs.kept import KeptPatterns
 
 LOOK_S = 1.0  # between two looks at the registry
 GRACE_S = 5.0  # for so long the registry may be out of sight; less than what publishing allows for
@@ -29,13 +32,15 @@ class LiveRules:
 
     Attributes:
         version: another number when there are other sets than before.
+        registry: the folder of published sets.
     """
 
     def __init__(
         self, base: str, registry: str, feeds: tuple[str, ...] = (), levels: int = 0
     ) -> None:
-        self._base, self._registry, self._feeds = kept_in(Path(base)), Path(registry), feeds
+        self._base, self.registry, self._feeds = kept_in(Path(base)), Path(registry), feeds
         self._levels = levels
+        self._keep = KeptPatterns()
         self._entries: tuple[Kept, ...] = (self._base,)
         self._starts: tuple[int, ...] = (0,)
         self._read = frozenset(self._base.manifest.read)
@@ -75,21 +80,21 @@ class LiveRules:
                 return
             self._next = now + LOOK_S
             try:
-                found = tuple(starts(self._registry))
-                if not self._registry.is_dir():
+                found = tuple(starts(self.registry))
+                if not self.registry.is_dir():
                     raise FileNotFoundError(2, "no such folder")
             except OSError as error:
                 self._unseen = self._unseen or now
                 if now - self._unseen < GRACE_S:
                     return
-                raise _out_of_sight(self._registry, error) from None
+                raise _out_of_sight(self.registry, error) from None
             self._unseen = 0.0
             if (0, *found) != self._starts:
                 self._take(found)
 
     def _take(self, found: tuple[int, ...]) -> None:
         known = {one.start: one for one in self._entries[1:]}
-        sets = [known.get(start) or kept_in(self._registry / str(start), start) for start in found]
+        sets = [known.get(start) or kept_in(self.registry / str(start), start) for start in found]
         self._entries = (self._base, *sets)
         self._starts = (0, *found)
         self._read = frozenset(name for one in self._entries for name in one.manifest.read)
@@ -111,6 +116,13 @@ class LiveRules:
         end = entries[at + 1].start if at + 1 < len(entries) else FOREVER
         return InForce(entries[at].start if at else -FOREVER, end, self._load(entries[at]))
 
+    def fetch(self, kept: Kept) -> None:
+        """Have a large set read without getting into the way of whoever judges; `span` reads it
+        otherwise. To be called beside."""
+        digest = kept.manifest.digest
+        if digest not in self._loaded and kept.manifest.rules >= LEAST and read_apart(kept):
+            self._load(kept, apart=True)
+
     def of(self, digest: str, time: int) -> RuleSet:
         """See `Timeline`. State may name rules that an earlier job was begun with."""
         known = self._loaded.get(digest)
@@ -120,7 +132,7 @@ class LiveRules:
             found = next((one for one in self._entries if one.manifest.digest == digest), None)
             if found is None:  # a worker may have seen it a moment before
                 self.look(at_once=True)
-                found = find(self._registry, digest)
+                found = find(self.registry, digest)
             if found is not None:
                 return self._load(found)
             self._gone[digest] = self.version
@@ -130,7 +142,7 @@ class LiveRules:
         """See `Timeline`."""
         return name in self._read
 
-    def _load(self, kept: Kept) -> RuleSet:
+    def _load(self, kept: Kept, *, apart: bool = False) -> RuleSet:
         digest = kept.manifest.digest
         known = self._loaded.get(digest)
         if known is not None:
@@ -139,7 +151,11 @@ class LiveRules:
             raise _too_deep(kept, self._levels)
         with self._loading:
             if digest not in self._loaded:
-                found = kept.load(self._feeds)
+                found = open_kept(kept.folder, digest, self._keep) if apart else None
+                if found is None:
+                    with self._keep.first(digest):
+                        found = kept.whole(self._keep)
+                found = found.awake(self._feeds)
                 wanted = {one.manifest.digest for one in self.coming()}
                 spare = [one for one in self._loaded if one not in wanted][:-KEEP]
                 rest = {key: one for key, one in self._loaded.items() if key not in spare}

@@ -26,6 +26,11 @@ _UNSEEN_ZH = {
 }
 
 
+def may_have_unseen(text: str) -> bool:
+    """Is there a character that nobody sees, in a key or elsewhere?"""
+    return not text.isascii() and any(char in text for char in _UNSEEN)
+
+
 def of_text(path: str, text: str) -> Iterator[RuleError]:
     """Notes about blanks at line ends, warnings about characters nobody sees outside a text."""
     for number, line in enumerate(text.split("\n"), start=1):

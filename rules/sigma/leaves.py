@@ -17,6 +17,7 @@ from rules.sigma.questions import (
     SameAs,
     Text,
     as_number,
+    compiled_pattern,
 )
 from rules.sigma.refusal import SigmaRefused
 
@@ -60,10 +61,8 @@ def _regexes(chain: Chain) -> list[Question]:
 
 
 def _pattern(chain: Chain, source: str, *, folded: bool) -> Pattern:
-    options = re2.Options()
-    options.log_errors = False  # what is wrong is told by whoever catches it, not on stderr
     try:
-        return Pattern(source, re2.compile(source, options), folded)
+        return compiled_pattern(source, folded)
     except (re2.error, UnicodeEncodeError) as error:
         said = error.args[0]
         said = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

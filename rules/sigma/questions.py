@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as data_field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Protocol
+
+import re2
 
 from rules.sigma.event import Event, as_text
 
@@ -71,6 +74,17 @@ class Pattern:
         except UnicodeEncodeError:  # half of a surrogate pair, which JSON can carry
             mended = text.encode("utf-8", "replace").decode("utf-8")
             return self.compiled.search(mended) is not None
+
+    def __reduce__(self) -> tuple[Callable[[str, bool], Pattern], tuple[str, bool]]:
+        """Compiled RE2 objects do not pickle; the source does."""
+        return compiled_pattern, (self.source, self.folded)
+
+
+def compiled_pattern(source: str, folded: bool) -> Pattern:
+    """The pattern of this source. Raises re2.error for what RE2 cannot do in linear time."""
+    options = re2.Options()
+    options.log_errors = False  # what is wrong is told by whoever catches it, not on stderr
+    return Pattern(source, re2.compile(source, options), folded)
 
 
 @dataclass(frozen=True)
