@@ -36,10 +36,10 @@ _FORM = b"mingjian rules 1\n"
 _ALLOWED = {
     "rules.alert": {"RuleRef"},
     "rules.conditions": {
-        "And", "AtLeast", "Asked", "Compare", "Concerns", "Detected", "InLexicon", "InList", "Not",
-        "Or", "Until", "Words", "regex",
+        "And", "AtLeast", "Detected", "InLexicon", "Not", "Or", "Until", "Words", "regex",
     },
     "rules.correlation.model": {"Bound", "Clause", "Comparison", "Correlation", "Usually"},
+    "rules.field_conditions": {"Asked", "Compare", "Concerns", "InList"},
     "rules.filters": {"GlobalFilter"},
     "rules.lexicon": {"Lexicon"},
     "rules.model": {"CorrelationRule", "DetectionRule", "Intercept", "RuleFile", "Suppress"},
