@@ -15,9 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import crcmod.predefined  # type: ignore[import-untyped]
+import crc32c
 
-_crc32c = crcmod.predefined.mkCrcFun("crc-32c")
 _PRODUCE, _VERSION = 0, 7
 _CLIENT = b"mingjian-bench"
 _MAGIC = 2  # of a record batch
@@ -46,7 +45,10 @@ def batch(records: Sequence[bytes], times: Sequence[int]) -> bytes:
         body += _varint(len(inner) + len(record) + 1) + inner + record + b"\0"
     last = len(records) - 1
     checked = struct.pack(">hiqqqhii", 0, last, first, max(times), -1, -1, -1, len(records)) + body
-    return struct.pack(">qiibI", 0, 9 + len(checked), -1, _MAGIC, _crc32c(bytes(checked))) + checked
+    return (
+        struct.pack(">qiibI", 0, 9 + len(checked), -1, _MAGIC, crc32c.crc32c(bytes(checked)))
+        + checked
+    )
 
 
 def _varint(value: int) -> bytes:

@@ -39,6 +39,7 @@ BROUGHT_ALONG = {
     "requests": "apache-flink",
     "urllib3": "apache-flink",
     "click": "typer",
+    "crc32c": "kafka-python",
     "elastic-transport": "elasticsearch",
     "fonttools": "weasyprint",
     "pillow": "weasyprint",
