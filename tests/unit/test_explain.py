@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules import conditions, explain_words, time_conditions
+from rules import conditions, explain_words, field_conditions, time_conditions
 from rules.cases import records
 from rules.compiled import CompiledRules
 from rules.conditions import And, AtLeast, Not, Or, Until
@@ -141,7 +141,7 @@ def test_the_verdict_is_the_conditions_for_any_text(text: str, name: str) -> Non
 def test_every_form_of_question_is_put_into_words() -> None:
     kinds = {
         one
-        for module in (conditions, time_conditions)
+        for module in (conditions, field_conditions, time_conditions)
         for _, one in inspect.getmembers(module, inspect.isclass)
         if hasattr(one, "holds") and one.__module__ == module.__name__
     }
