@@ -31,6 +31,7 @@ else:
     )
 
 
+_FORM = 2  # of how patterns become flags
 _MOST = 4_000  # matches told of one pass, and one more for two bytes of text
 
 
@@ -121,10 +122,21 @@ def _database(patterns: tuple[str, ...], loosely: frozenset[int], keep: Keep | N
 
 def _name(patterns: tuple[str, ...], loosely: frozenset[int]) -> str:
     """Of what is kept: the same for equal patterns, and for nothing else."""
-    digest = hashlib.sha256(repr((version("hyperscan"), _FLAGS, sorted(loosely))).encode())
+    digest = hashlib.sha256(repr((version("hyperscan"), _FORM, _FLAGS, sorted(loosely))).encode())
     for pattern in patterns:
         digest.update(b"%d:%b" % (len(pattern), pattern.encode()))
     return f"patterns-{digest.hexdigest()}.hs"
+
+
+def _flags(pattern: str) -> int:
+    """Words are bytes like any others: to compile them with the tables of Unicode takes ten times
+    as long. They need those where a letter has more forms than two: k and s, and all beyond A to Z
+    that have a case."""
+    if _words(pattern) and not _CASES(pattern):
+        other = "".join(char for char in pattern if not char.isascii())
+        if other.upper() == other.lower():
+            return int(_FLAGS & ~hyperscan.HS_FLAG_UTF8)
+    return int(_FLAGS)
 
 
 @lru_cache(maxsize=4)  # compiling thousands of patterns takes seconds, and rulesets share them
@@ -135,8 +147,8 @@ def _compiled(patterns: tuple[str, ...], loosely: frozenset[int]) -> bytes:
         ids=list(range(len(patterns))),
         elements=len(patterns),
         flags=[
-            _FLAGS | (hyperscan.HS_FLAG_PREFILTER if at in loosely else 0)
-            for at in range(len(patterns))
+            _flags(pattern) | (hyperscan.HS_FLAG_PREFILTER if at in loosely else 0)
+            for at, pattern in enumerate(patterns)
         ],
     )
     found: bytes = hyperscan.dumpb(database)
@@ -215,6 +227,7 @@ def scanner(patterns: Sequence[str], keep: Keep | None = None) -> Scanner:
     return HyperscanScanner(patterns, loosely, keep)
 
 
+_CASES = re.compile("[kKsS]").search
 # Words, and alternatives of words: what Hyperscan always takes.
 _words = re.compile(r"(?:[^\\.^$*+?()\[\]{}]|\\[^0-9A-Za-z])*").fullmatch
 

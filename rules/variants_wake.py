@@ -37,13 +37,15 @@ class OtherSpellings:
             for index, word in enumerate(self.words)
             if word in by_sound
         }
-        self._marks = tuple(map(self._mark, gates, self._meant))
+        self._gates = tuple(gates)
+        self._marks: dict[int, frozenset[str]] = {}  # of the gates that have fired
         self._tree = WordTree(self.words, by_sound)
 
-    def _mark(self, gate: str, meant: Iterable[int]) -> frozenset[str]:
+    def _mark(self, at: int) -> frozenset[str]:
         """Characters of which one is in each text in which a word of that gate may be meant."""
+        gate = self._gates[at]
         found: set[str] = set()
-        for index in meant:
+        for index in self._meant[at]:
             if index in self._sounding:
                 found |= _LATIN | min(self._sounding[index], key=len)
             else:
@@ -61,7 +63,10 @@ class OtherSpellings:
         fired = list(fired)
         chars = set(text).union(*(self._made[gate] for gate in fired))
         for gate in fired:
-            if not chars.isdisjoint(self._marks[gate]):
+            marks = self._marks.get(gate)
+            if marks is None:
+                marks = self._marks[gate] = self._mark(gate)
+            if not chars.isdisjoint(marks):
                 return True
         return not _CAPITALS.isdisjoint(chars)
 
