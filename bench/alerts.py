@@ -22,6 +22,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench.setting import HOME
 from bench.workload import SEED, TENANT
 from rules.alert import Alert, Evidence, content_id, sm3_raw
 from rules.behave import Behaviour
@@ -180,8 +181,6 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 def main() -> None:
     """Print the table and store the figures."""
-    from bench.__main__ import HOME  # noqa: PLC0415 - it may import this module
-
     parser = argparse.ArgumentParser(prog="python -m bench.alerts", description=__doc__)
     parser.add_argument("--alerts", type=int, default=ALERTS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)

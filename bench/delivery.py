@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.alerts import behaviour, hits
+from bench.setting import HOME
 from bench.workload import TENANT
 from config.settings import Kafka, Outputs, Settings, Source, Target
 from jobs import deliver
@@ -270,8 +271,6 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 def main() -> None:
     """Print the tables and store the figures."""
-    from bench.__main__ import HOME  # noqa: PLC0415 - it may import this module
-
     parser = argparse.ArgumentParser(prog="python -m bench.delivery", description=__doc__)
     parser.add_argument("--alerts", type=int, default=ALERTS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
