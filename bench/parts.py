@@ -79,7 +79,7 @@ PARTS = (
          "sealing and the ledger"),
     Part("alerts", "others", "others.alerts", STANDARD, 0.5,
          "what an alert with its evidence costs"),
-    Part("streaming", "job", "others.streaming", STANDARD, 4,
+    Part("streaming", "job", "others.streaming", STANDARD, 3,
          "Kafka → job → Kafka over the workload, CPU by process"),
     Part("reload", "job", "others.reload", STANDARD, 1,
          "10 → 10,000 rules while messages are judged"),
