@@ -33,7 +33,10 @@ from jobs.topics import PARTITIONS
 from sinks.redis_keys import Keys
 
 SHARES = (0.25, 0.5, 0.75)
-WARM_S, COUNTED_S = 8.0, 20.0  # of each load
+WARM_S, COUNTED_S = 5.0, 20.0  # of each load
+_FIRST_S = (
+    15.0  # at the highest of the loads, before the first: nothing is compiled in the JVMs yet
+)
 PLANTED = 0.002  # of all messages
 RULE = "bench_words"
 _SETTLE_S = 20.0  # for what is under way at the end
@@ -81,7 +84,8 @@ def measure(
 
 
 def _loads(rate: float, shares: Sequence[float]) -> tuple[list[Load], list[float]]:
-    loads, due, begin = list[Load](), list[float](), 0.0
+    most, begin = max(shares) * rate, _FIRST_S
+    loads, due = list[Load](), [number / most for number in range(int(most * _FIRST_S))]
     for share in shares:
         first, count = len(due), int(share * rate * (WARM_S + COUNTED_S))
         due += [begin + number / (share * rate) for number in range(count)]
@@ -122,7 +126,7 @@ def _run(
     )
     _command("detect", "-c", str(settings), "--detach")
     deliverer = subprocess.Popen(
-        [sys.executable, "-m", "jobs.cli.main", "deliver", "-c", str(settings)],
+        [sys.executable, "-m", "jobs.cli.main", "deliver", "--follow", "-c", str(settings)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
