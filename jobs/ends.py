@@ -22,7 +22,6 @@ from rules.errors import EXIT_USAGE, MingjianError
 BLOCK_BYTES = 32 * 1024 * 1024
 FAR = 253_402_300_799_000  # UTC ms: no time is later
 UNSPLITTABLE = (".gz",)
-_POLL_RECORDS = 5_000
 
 
 @dataclass(frozen=True)
@@ -134,8 +133,6 @@ def source_ddl(
             "scan.startup.mode": "group-offsets",
             "properties.auto.offset.reset": "earliest",
             "format": "raw",
-            # a poll is handed from thread to thread, and the client's default is 500 records
-            "properties.max.poll.records": str(_POLL_RECORDS),
             # some hundred metrics of the client, in every report; Flink's own tell what is pending
             "properties.register.consumer.metrics": "false",
             **{f"properties.{k}": v for k, v in flink_properties(settings.kafka).items()},
