@@ -31,7 +31,7 @@ from rules.named import Named
 from rules.ruleset import Others, RuleSet, assemble, digest_of, load_ruleset, rule_files
 from rules.scan import Keep
 
-_BLOCK = 250  # files made at once: meanwhile nothing else of the process runs
+_BLOCK = 100  # files made at once: meanwhile nothing else of the process runs
 _FORM = b"mingjian rules 1\n"
 _ALLOWED = {
     "rules.alert": {"RuleRef"},
