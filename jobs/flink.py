@@ -151,9 +151,6 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         "python.fn-execution.bundle.size": str(flink.bundle_size),
         # bundles hold the watermark back, so their time is part of every alert's latency
         "python.fn-execution.bundle.time": str(flink.bundle_time_ms),
-        # batches of hits are few and never fill a buffer: none waits for others on its way, and no
-        # thread wakes up to look for those that wait
-        "execution.buffer-timeout.interval": "0 ms",
         # no function here keeps or changes a row it was given; without this every chained operator
         # copies every record
         "pipeline.object-reuse": "true",
