@@ -62,10 +62,7 @@ class JobMonitor:
         watermark = 0
         self._looks += 1
         for vertex in job.get("vertices", ()):
-            counted = self._counters(vertex["id"])
-            if not counted:  # the ends know no time that ours do not
-                continue
-            for name, number in counted.items():
+            for name, number in self._counters(vertex["id"]).items():
                 counters[name] = counters.get(name, 0) + number  # each level of a chain has its own
             marks = self._get(f"/vertices/{vertex['id']}/watermarks") or []
             values = [int(mark["value"]) for mark in marks if mark.get("value")]
@@ -88,8 +85,7 @@ class JobMonitor:
     def _counters(self, vertex: str) -> dict[str, int]:
         path = f"/vertices/{vertex}/subtasks/metrics"
         names = self._metrics.get(vertex)
-        # some come when there is need of them; a list is long, and Flink gathers it anew each time
-        if self._looks % _LIST_AGAIN == 0 or not (names or self._all_listed()):
+        if not names or self._looks % _LIST_AGAIN == 0:  # some come when there is need of them
             listed = self._get(path) or []
             names = {
                 entry["id"]: entry["id"].rsplit(".", 1)[1]
@@ -101,10 +97,6 @@ class JobMonitor:
             return {}
         found = self._get(f"{path}?get={','.join(names)}&agg=sum") or []
         return {names[entry["id"]]: int(entry["sum"]) for entry in found if entry["id"] in names}
-
-    def _all_listed(self) -> bool:
-        """Whether records are counted: by then all tasks have said what they count."""
-        return any("records" in names.values() for names in self._metrics.values())
 
     def _get(self, path: str) -> Any:
         try:

@@ -59,7 +59,7 @@ class Matcher:
             known = compiled if compiled is not None else compile_timeline(timeline)
             ready = lambda ruleset: known[ruleset.digest]  # noqa: E731 - it stands for an argument
         self._ready = ready
-        self._read, self._message = Reader(decoder).read, decoder.message
+        self._reader, self._message = Reader(decoder), decoder.message
         self._calendar = calendar
         self._keep = keep_bytes
         self.counts: Counter[str] = Counter()
@@ -94,7 +94,7 @@ class Matcher:
     ) -> list[list[bytes] | None]:
         """Of each record what `match` says. What can be done for all at once is."""
         found: list[list[bytes] | None] = [None] * len(records)
-        intake = self._read(records)
+        intake = self._reader.read(records)
         for name, count in (("heartbeats", intake.heartbeats), ("repeated", intake.repeated)):
             if count:
                 self.counts[name] += count

@@ -87,7 +87,7 @@ def one_batch(*items: bytes) -> str:
 
 def by_flink(matching: MatchRecords, raws: list[bytes]) -> dict[str, list[str]]:
     """Outputs of both functions, items handed on as the job's SQL does."""
-    matching._matcher._recent.__init__()  # cases use the same ids
+    matching._matcher._reader._recent.__init__()  # cases use the same ids
     levels = range(1, TIMELINE.depth + 1)
     stages = [KeyedHarness(Behave(LOADED, level), bucket) for level in levels]
     coming = [as_text(item) for found in matching.eval(*columns(raws)) for item in found or ()]
@@ -127,7 +127,7 @@ def test_functions_and_engine_agree(file: RuleFile, matching: MatchRecords, comp
 
 def test_a_watermark_between_elements_makes_late_ones(matching: MatchRecords) -> None:
     case = next(case for path, case in CASES if path.startswith("a05_01"))
-    matching._matcher._recent.__init__()
+    matching._matcher._reader._recent.__init__()
     items = [
         item
         for found in matching.eval(*columns(records(case)))
@@ -155,7 +155,7 @@ def test_a_watermark_between_elements_makes_late_ones(matching: MatchRecords) ->
 
 def test_groups_that_a_restored_task_had_open_are_counted(matching: MatchRecords) -> None:
     case = next(case for path, case in CASES if path.startswith("a05_01"))
-    matching._matcher._recent.__init__()
+    matching._matcher._reader._recent.__init__()
     found = [batch for row in matching.eval(*columns(records(case))) for batch in row or ()]
     before = KeyedHarness(Behave(LOADED), bucket)
     for batch in found:
