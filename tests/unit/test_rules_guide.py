@@ -18,7 +18,6 @@ from rules.detectors import DETECTORS
 from rules.errors import RuleError
 from rules.expectations import EXPECTATION_KEYS, wanted_alerts
 from rules.extension import SCOPE_KEYS
-from rules.findings import SUMMARY_WORDS
 from rules.layout import formatted
 from rules.lexicon_file import load_lexicon
 from rules.message import DIRECTIONS, SENDER_KINDS
@@ -27,6 +26,7 @@ from rules.reference import KINDS
 from rules.rule_shape import CASE_KEYS, CORRELATION_KEYS, LEVELS, OUR_KEYS, RESPONSES, SIGMA_KEYS
 from rules.rulecases import run_case
 from rules.ruleset import RuleTimeline, load_ruleset
+from rules.summary import SUMMARY_WORDS
 from tests.support.rule_files import CALENDAR, detection_rule, load_text
 
 DOCS = Path(__file__).parents[2] / "docs"
