@@ -26,7 +26,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.workload import SEED, keyword_rules, made_up_words, rule_text, short, simulated
+from bench.workload import SEED, made_up_words, short, simulated, write_keyword_rules
 from config.settings import Settings, load
 from jobs.detect import job_spec
 from rules.compiled import CompiledRules
@@ -115,8 +115,8 @@ def measure(home: Path, *, rules: int = AFTER, shared: bool = True) -> dict[str,
     """
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    keyword_rules(home / "before", BEFORE)
-    _write_rules(home / "after", rules)
+    write_keyword_rules(home / "before", BEFORE)
+    write_keyword_rules(home / "after", rules)
     os.environ["MINGJIAN_CACHE"] = str(home / "cache")
     records = _records()
     (home / "messages").mkdir()
@@ -197,17 +197,6 @@ def _wait(seen: Any) -> float:
             raise SystemExit(message)
         time.sleep(0.01)
     return time.monotonic()
-
-
-def _write_rules(folder: Path, count: int) -> None:
-    folder.mkdir()
-    words = made_up_words(count * 5, SEED)
-    for number in range(count):
-        listed = ", ".join(words[number * 5 : number * 5 + 5])
-        name = f"bench_{number:05d}"
-        (folder / f"{name}.yaml").write_text(
-            rule_text(name, f"words: {{text|contains: [{listed}]}}"), encoding="utf-8"
-        )
 
 
 def _records() -> list[bytes]:

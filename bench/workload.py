@@ -67,6 +67,12 @@ def catalogue_and(folder: Path, words: int = WORDS, seed: int = SEED) -> RuleTim
 
 def keyword_rules(folder: Path, count: int, seed: int = SEED, each: int = 5) -> RuleTimeline:
     """`count` rules of `each` words that somebody may say anywhere in a text."""
+    write_keyword_rules(folder, count, seed, each)
+    return RuleTimeline.load(str(folder))
+
+
+def write_keyword_rules(folder: Path, count: int, seed: int = SEED, each: int = 5) -> None:
+    """The files of `keyword_rules`."""
     folder.mkdir(parents=True, exist_ok=True)
     words = made_up_words(count * each, seed)
     for number in range(count):
@@ -75,7 +81,6 @@ def keyword_rules(folder: Path, count: int, seed: int = SEED, each: int = 5) -> 
         (folder / f"{name}.yaml").write_text(
             rule_text(name, f"words: {{text|contains: [{listed}]}}"), encoding="utf-8"
         )
-    return RuleTimeline.load(str(folder))
 
 
 def rule_text(name: str, search: str) -> str:

@@ -86,15 +86,15 @@ def foreseen(node: Node, places: Mapping[Trigger, int]) -> Answer:
         answer = node.answer
         return lambda fired: answer
     if isinstance(node, And):
-        return _all_of([foreseen(child, places) for child in node.children])
+        return _joined([foreseen(child, places) for child in node.children], decisive=False)
     if isinstance(node, Or):
-        return _some_of([foreseen(child, places) for child in node.children])
+        return _joined([foreseen(child, places) for child in node.children], decisive=True)
     if isinstance(node, AtLeast):
         return _so_many_of(node.least, [foreseen(child, places) for child in node.children])
     if isinstance(node, Not):
         return _not(foreseen(node.child, places))
     if isinstance(node, Until):  # past its end it holds
-        return _some_of([foreseen(node.child, places), _unknown])
+        return _joined([foreseen(node.child, places), _unknown], decisive=True)
     looked_for = of_leaf(node)
     if looked_for is None or any(one not in places for one in looked_for):
         return _unknown
@@ -109,32 +109,21 @@ def _of_triggers(needs: Fired) -> Answer:
     return lambda fired: False if needs.isdisjoint(fired) else None
 
 
-def _all_of(parts: list[Answer]) -> Answer:
-    def every(fired: Fired) -> bool | None:
-        sure: bool | None = True
+def _joined(parts: list[Answer], decisive: bool) -> Answer:
+    """Of parts one of which decides with that answer: False of those that all have to hold, True of
+    those of which one has to."""
+
+    def joined(fired: Fired) -> bool | None:
+        sure: bool | None = not decisive
         for one in parts:
             said = one(fired)
-            if said is False:
-                return False
+            if said is decisive:
+                return decisive
             if said is None:
                 sure = None
         return sure
 
-    return every
-
-
-def _some_of(parts: list[Answer]) -> Answer:
-    def some(fired: Fired) -> bool | None:
-        sure: bool | None = False
-        for one in parts:
-            said = one(fired)
-            if said is True:
-                return True
-            if said is None:
-                sure = None
-        return sure
-
-    return some
+    return joined
 
 
 def _so_many_of(least: int, parts: list[Answer]) -> Answer:

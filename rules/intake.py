@@ -64,14 +64,19 @@ class Reader:
         return Intake(drafts, places, refused, heartbeats, repeated)
 
     def _seen(self, drafts: Sequence[Draft], records: Sequence[bytes]) -> list[int]:
-        """Of each draft NEW, SAME or CONFLICT; [] when all are new."""
-        marks = [
-            _of_event(draft, raw)
-            if type(draft.known) is Message
-            # what does not stand there leaves the whole record
-            else hash(raw[raw.find(_PAYLOAD) + 1 :])
-            for draft, raw in zip(drafts, records, strict=True)
-        ]
+        """Of each draft NEW, SAME or CONFLICT; [] when all are new.
+
+        What makes two records of one id the same is the source's own object, and of an event its
+        type and time; not when and in which order a collector read it. Where the envelope has
+        another order, it is the whole record.
+        """
+        marks = [hash(raw[raw.find(_PAYLOAD) + 1 :]) for raw in records]
+        for at, draft in enumerate(drafts):
+            known = draft.known
+            if type(known) is Message and known.kind == "event":
+                marks[at] ^= hash(draft.type)
+                if not known.flags:
+                    marks[at] ^= hash(str(draft.time))
         tenants = {draft.tenant for draft in drafts}
         if len(tenants) == 1:
             return self._recent.check(tenants.pop(), [one.msgid for one in drafts], marks) or []
@@ -80,16 +85,3 @@ class Reader:
             for draft, mark in zip(drafts, marks, strict=True)
             for state in self._recent.check(draft.tenant, [draft.msgid], [mark]) or (NEW,)
         ]
-
-
-def _of_event(draft: Draft, raw: bytes) -> int:
-    """Hash of what makes two records of one id the same: the source's own object, and of an event
-    its type and time; not when and in which order a collector read it. Where the envelope has
-    another order, the whole record."""
-    mark = hash(raw[raw.find(_PAYLOAD) + 1 :])
-    known = draft.known
-    if type(known) is Message and known.kind == "event":
-        mark ^= hash(draft.type)
-        if not known.flags:
-            mark ^= hash(str(draft.time))
-    return mark
