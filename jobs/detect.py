@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from config.checks import writable
 from config.settings import Settings
 from jobs import ends, progress
 from jobs.failures import failed, job_gone, no_cluster, runs_already, too_few_slots
-from jobs.flink import Environment, environment, keyed_rows, side_output
+from jobs.flink import Environment, environment, java_beside, keyed_rows, side_output
 from jobs.kept_state import savepoint_folder
 from jobs.progress import FINAL, JobMonitor, Snapshot
 from jobs.registry import begin, pin, registry_of
@@ -145,9 +145,11 @@ def run(
     """
     begun = time.monotonic()
     check_ends(settings)
-    env, spec, started = _put_together(settings, part, on_beginning)
-    embedded_counts = progress.embedded_counts(settings)
-    client = _submitted(env, settings, spec if part is None else None)
+    with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
+        env, spec, started, compiling = _put_together(settings, part, on_beginning, beside)
+        embedded_counts = progress.embedded_counts(settings)
+        client = _submitted(env, settings, spec if part is None else None)
+        compiling.result()
     job_id = str(client.get_job_id())
     monitor = JobMonitor(env.rest_url, job_id)
     failure: list[BaseException] = []
@@ -194,24 +196,27 @@ def run(
 
 
 def _put_together(
-    settings: Settings, part: ends.Part | None, on_beginning: Callable[[Beginning], None]
-) -> tuple[Environment, JobSpec, Beginning | None]:
-    spec, timeline = job_spec(settings)
-    started = None
-    if part is None and settings.source.kind == "kafka" and settings.source.follow:
-        from jobs.beginning import beginning, certain_from  # noqa: PLC0415 - it takes time to load
+    settings: Settings,
+    part: ends.Part | None,
+    on_beginning: Callable[[Beginning], None],
+    beside: Executor,
+) -> tuple[Environment, JobSpec, Beginning | None, Future[Any]]:
+    """The job, what it begins with, and the patterns of its rules while they are compiled."""
+    with java_beside(settings):
+        spec, timeline = job_spec(settings)
+        started = None
+        if part is None and settings.source.kind == "kafka" and settings.source.follow:
+            from jobs.beginning import beginning, certain_from  # noqa: PLC0415 - slow to load
 
-        started = beginning(settings, timeline)
-        if started is not None:
-            on_beginning(started)
-        spec = replace(spec, certain_from=certain_from(settings, started))
+            started = beginning(settings, timeline)
+            if started is not None:
+                on_beginning(started)
+            spec = replace(spec, certain_from=certain_from(settings, started))
     kafka = "kafka" in (settings.source.kind, settings.outputs.kind)
-    with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
-        compiling = beside.submit(compile_timeline, timeline, KeptPatterns())
-        env = environment(settings, jars=(connector_jar(),) if kafka else ())
-        build(env, settings, spec, part, started.offsets if started else None)
-        compiling.result()
-    return env, spec, started
+    compiling = beside.submit(compile_timeline, timeline, KeptPatterns())
+    env = environment(settings, jars=(connector_jar(),) if kafka else ())
+    build(env, settings, spec, part, started.offsets if started else None)
+    return env, spec, started, compiling
 
 
 def _submitted(env: Environment, settings: Settings, begun: JobSpec | None) -> Any:

@@ -8,6 +8,9 @@ import shutil
 import site
 import sys
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,9 +61,21 @@ def prepare_process(settings: Settings) -> None:
         f"-Xms128m -Xmx{settings.flink.heap_mb}m -XX:+UseSerialGC",
         scratch(settings),
     )
+    if settings.flink.rest_url:  # it plans and submits, and is gone before it could be optimised
+        options += " -XX:TieredStopAtLevel=1"
     if " " not in str(temporary):  # Flink's script splits the options at every blank
         options += f" -Djava.io.tmpdir={temporary}"
     os.environ.setdefault("JVM_ARGS", options)
+
+
+@contextmanager
+def java_beside(settings: Settings) -> Iterator[None]:
+    """Java starts while the caller does something else; `environment` waits for it, and tells what
+    went wrong. Left by an error, it is waited for all the same: what it has made is tidied up."""
+    prepare_process(settings)
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(gateway)
+        yield
 
 
 def _quiet_hang_up() -> None:
@@ -154,6 +169,9 @@ def flink_options(settings: Settings, jars: tuple[Path, ...]) -> tuple[dict[str,
         # no function here keeps or changes a row it was given; without this every chained operator
         # copies every record
         "pipeline.object-reuse": "true",
+        # only what concerns a rule goes from task to task, so few buffers are ever full: with the
+        # 100 ms that Flink waits for more, alerts were visible 70 ms later (docs/performance.md)
+        "execution.buffer-timeout.interval": "10 ms",
         # the SQL operators too keep their state under a name: the source's offsets among it
         "table.exec.uid.generation": "ALWAYS",
         "state.backend.type": flink.state_backend,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 
 from config.settings import load
@@ -22,9 +24,16 @@ def settings(monkeypatch):
     monkeypatch.setattr(detect.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(detect, "_POLL_SECONDS", 0)
     monkeypatch.setattr(detect, "check_ends", lambda _: None)
-    monkeypatch.setattr(detect, "_put_together", lambda *_: (_Env(), None, None))
+    monkeypatch.setattr(detect, "_put_together", lambda *_: (_Env(), None, None, _done()))
     monkeypatch.setattr(detect, "_submitted", lambda *_: Client())
     return load("cluster")
+
+
+def _done():
+    """Nothing was to be compiled."""
+    ready = Future()
+    ready.set_result(None)
+    return ready
 
 
 class _Env:
