@@ -112,13 +112,13 @@ _is_cjk = re.compile(f"[{CJK}]").match
 
 def is_chinese(char: str) -> bool:
     """Is it a Chinese character (also 々 and 〇)?"""
-    return _is_cjk(char) is not None
+    return "\u4e00" <= char <= "\u9fff" or _is_cjk(char) is not None
 
 
 class Folded:
     """A folded text and the way back. Offsets are code points."""
 
-    __slots__ = ("_drift", "_original", "_starts", "is_kept", "readable", "text")
+    __slots__ = ("_drift", "_kept", "_original", "_starts", "is_kept", "readable", "text")
 
     def __init__(
         self,
@@ -135,6 +135,7 @@ class Folded:
         self._original = original
         # text[i] came from original[i + drift[k]], k being the last with starts[k] <= i
         self._starts, self._drift = starts, drift
+        self._kept: Folded | None = None
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """Span of the original text that became `text[start:end]`."""
@@ -148,7 +149,11 @@ class Folded:
     def kept(self) -> Folded:
         """The same text with the emoji and look-alike letters that `rules.variants_read` knows left
         where they stand, for `rules.variants_lattice`."""
-        return _fold(self._original, keep=True) if self.readable else self
+        if not self.readable:
+            return self
+        if self._kept is None:
+            self._kept = _fold(self._original, keep=True)
+        return self._kept
 
     def cased(self) -> str:
         """`text` with its capitals kept: as long as `text`, and equal to it in lower case."""
@@ -226,6 +231,12 @@ def _fold(text: str, keep: bool = False) -> Folded:
 
     for run in _runs(text):
         first, last = run.span()
+        if (
+            not (first and is_chinese(text[first - 1]))
+            and not (last < len(text) and is_chinese(text[last]))
+            and _find_hard(text, first, last) is None
+        ):
+            continue  # symbols among letters and digits: they stay as they are
         if first > done:
             emit(text[done:first], done)
         for at in range(first, last):
@@ -260,7 +271,7 @@ def _skippable(left: str, gap: str, right: str) -> bool:
     """May these symbols be read over? Decided by what stands on both sides."""
     if len(gap) > MAX_GAP or not left or not right:
         return False
-    chinese = bool(_is_cjk(left)), bool(_is_cjk(right))
+    chinese = is_chinese(left), is_chinese(right)
     if all(chinese):
         return ".." not in gap  # an ellipsis ends a sentence
     other = right if chinese[0] else left

@@ -114,9 +114,10 @@ class Lexicon:
         return ((place.start, place.end, place.word) for place in found if not place.why)
 
     def _plain(self, text: Folded) -> Iterator[Place]:
-        flat, at = text.text, 0
-        while at < len(flat):
-            after = at + 1
+        flat, after, begins = text.text, 0, self._tree.root
+        for at, char in enumerate(flat):
+            if at < after or char not in begins:
+                continue
             for end, index in self._tree.at(flat, at):
                 word = self.words[index]
                 why = self._why_not(flat, at, end, word)
@@ -124,7 +125,6 @@ class Lexicon:
                 if not why:
                     after = end
                     break
-            at = after
 
     def _place(
         self, text: Folded, start: int, end: int, index: int, variants: tuple[str, ...], why: str

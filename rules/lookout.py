@@ -19,6 +19,8 @@ from rules.triggers import Trigger
 from rules.variants_sounds import gate
 from rules.variants_wake import OtherSpellings
 
+_ANY: frozenset[int] = frozenset()  # any word may be written otherwise
+
 
 class Lookout:
     """Finds triggers of the kinds "pattern", "word" and "sound". Not to be shared between threads.
@@ -61,8 +63,8 @@ class Lookout:
         straight, leads, gates = self._straight, self._leads, self._gates
         found: dict[int, set[int]] = {}
         closer: list[int] = []
-        otherwise = {at for at, one in folded.items() if one.readable}
-        marked, meant = self._spellings.has_mark, self._spellings.may_be_meant
+        otherwise = {at: _ANY for at, one in folded.items() if one.readable}
+        marked, meant = self._spellings.has_mark, self._spellings.meant
         for at, indexes in seen.items():
             highest = max(indexes)
             if highest < leads:
@@ -73,17 +75,17 @@ class Lookout:
                 own = [one - gates for one in indexes if one >= gates]
                 if marked(ready[at], own):
                     whole = (folded.get(at) or fold(texts[at])).kept().text
-                    if meant(whole, own):
-                        otherwise.add(at)
+                    if words := meant(whole, own):
+                        otherwise[at] = words
             if highest < gates or any(leads <= one < gates for one in indexes):
                 closer.append(at)
         if closer:
             numbers = self._closer
             for which, indexes in self._scan_closer([encoded[at] for at in closer]).items():
                 found[closer[which]].update(numbers[one] for one in indexes)
-        for at in otherwise:
-            words = self._spellings.woken(folded.get(at) or fold(texts[at]))
-            found.setdefault(at, set()).update(self._word_at[one] for one in words)
+        for at, among in otherwise.items():
+            woken = self._spellings.woken(folded.get(at) or fold(texts[at]), among)
+            found.setdefault(at, set()).update(self._word_at[one] for one in woken)
         return {at: frozenset(one) for at, one in found.items() if one}
 
 

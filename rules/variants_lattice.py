@@ -9,10 +9,12 @@ the text and not with the number of readings.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from rules.fold import MAX_GAP, SYMBOLS, is_chinese
+from rules.fold_marks import CJK
 from rules.variants_parts import LONGEST, LOOSE_FROM, is_strict
 from rules.variants_read import CONFUSABLE, EMOJI, KIND, READ
 from rules.variants_sounds import BLANKS, HOMOPHONES, LONGEST_SYLLABLE, SOUND_OF, SOUNDS
@@ -30,6 +32,12 @@ _LETTERS = str.maketrans(CONFUSABLE)
 _SKIPPED = SYMBOLS.union(EMOJI)
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")
 _TONES = frozenset("12345")
+# Where something may be read otherwise, whatever the words are. What lies beyond the basic plane is
+# one range for the regex engine (`rules.fold`), and told apart afterwards.
+_odd = "".join(re.escape(char) for char in sorted({*READ, *_SKIPPED}) if char <= "\uffff")
+_find_odd = re.compile(f"[{_odd}\U00010000-\U0010ffff]").finditer
+_find_repeat = re.compile(f"([{CJK}])(?=\\1)").finditer
+_find_letters = re.compile("(?<![a-z])[a-z]").finditer
 
 
 class Sighting(NamedTuple):
@@ -56,22 +64,21 @@ class Lattice:
         self._text, self._tree = text, tree
         self._plain = text.translate(_LETTERS) if not text.isascii() else text  # of equal length
         self._edges: dict[int, list[tuple[str, int, int]]] = {}
-        self._odd: list[int] = []  # places where something may be read otherwise
-        before, letters = "", False
-        for at, char in enumerate(text):
+        odd: set[int] = set()  # places where something may be read otherwise
+        for found in _find_odd(text):
+            at, char = found.start(), found[0]
             if char in READ:
                 self._edge(at, READ[char], 1, _BIT[KIND[char]])
-            if char in tree.first_parts:
+            if char in _SKIPPED:
+                odd.add(at)
+        for found in tree.find_parts(text):
+            at = found.start()
+            if text[at : at + 2] in tree.part_pairs:
                 self._join(at)
-            if char in _SKIPPED or (char == before and is_chinese(char)):
-                self._odd.append(at)
-            before = char
-            if tree.sounds:
-                latin = self._plain[at] in _LATIN
-                if latin and not letters:
-                    self._odd.append(at)
-                letters = latin
-        self._odd_places = frozenset(self._odd)
+        odd.update(found.end() for found in _find_repeat(text))
+        if tree.sounds:
+            odd.update(found.start() for found in _find_letters(self._plain))
+        self._odd = frozenset(odd.union(self._edges))
 
     def _join(self, at: int) -> None:
         for size in range(2, min(LONGEST, len(self._text) - at) + 1):
@@ -81,7 +88,6 @@ class Lattice:
 
     def _edge(self, at: int, read: str, size: int, bit: int) -> None:
         self._edges.setdefault(at, []).append((read, at + size, bit))
-        self._odd.append(at)
 
     def _begins_letters(self, at: int) -> bool:
         return self._plain[at] in _LATIN and not (at and self._plain[at - 1] in _LATIN)
@@ -93,15 +99,10 @@ class Lattice:
         of the odd places.
         """
         tree, text = self._tree, self._text
-        first = last = size = len(text)
-        if self._odd:
-            first, last = max(0, self._odd[0] - tree.longest), self._odd[-1] + 1
-        begin = first
-        if everywhere and tree.sounds:
-            begin, last = 0, size
-        for start in range(begin, last):
+        near = self._near()
+        for start in range(len(text)) if everywhere and tree.sounds else sorted(near):
             char, found = text[start], []
-            if start >= first and (start in self._edges or self._leads_on(start)):
+            if start in near and (start in self._edges or self._leads_on(start)):
                 found = self._from(start, tree.root)
             if tree.sounds and (
                 start in self._edges
@@ -112,6 +113,12 @@ class Lattice:
             if found:
                 yield self._best(found)
 
+    def _near(self) -> set[int]:
+        """Places from which a word may reach an odd place: no word is longer than the longest, and
+        a character that is not odd is one character of it."""
+        reach = self._tree.longest
+        return {at for odd in self._odd for at in range(max(0, odd - reach), odd + 1)}
+
     def _leads_on(self, start: int) -> bool:
         """Whether a word of the tree begins with the next two characters, or may: most places of
         a text lead nowhere, and following them would cost more than all the rest."""
@@ -119,14 +126,14 @@ class Lattice:
         if branch is None:
             return False
         following = start + 1
-        if following in self._odd_places or following >= len(self._text):
+        if following in self._odd or following >= len(self._text):
             return True
         return self._text[following] in branch
 
     def _sounds_on(self, start: int) -> bool:
         """The same of the words that are found by their sound."""
         following = start + 1
-        if following in self._odd_places or following >= len(self._text):
+        if following in self._odd or following >= len(self._text):
             return True
         if self._plain[following] in _LATIN:
             return True

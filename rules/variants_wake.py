@@ -39,7 +39,8 @@ class OtherSpellings:
         }
         self._gates = tuple(gates)
         self._marks: dict[int, frozenset[str]] = {}  # of the gates that have fired
-        self._tree = WordTree(self.words, by_sound)
+        self._tree, self._by_sound = WordTree(self.words, by_sound), by_sound
+        self._trees: dict[frozenset[int], WordTree] = {}  # of a few words each
 
     def _mark(self, at: int) -> frozenset[str]:
         """Characters of which one is in each text in which a word of that gate may be meant."""
@@ -58,7 +59,7 @@ class OtherSpellings:
         return is_chinese(char), -self._often[char], char
 
     def has_mark(self, text: str, fired: Iterable[int]) -> bool:
-        """A quick look before `may_be_meant`, which is False where this is; `text` may have capital
+        """A quick look before `meant`, which has none where this is False; `text` may have capital
         letters."""
         fired = list(fired)
         chars = set(text).union(*(self._made[gate] for gate in fired))
@@ -70,10 +71,10 @@ class OtherSpellings:
                 return True
         return not _CAPITALS.isdisjoint(chars)
 
-    def may_be_meant(self, text: str, fired: Iterable[int]) -> bool:
-        """Whether a word may be meant in a text in which nothing but these gates says that it is
-        written otherwise: each of its characters has to be there, or parts of it, or for a word
-        that is found by its sound another of that sound.
+    def meant(self, text: str, fired: Iterable[int]) -> frozenset[int]:
+        """Indexes of the words that may be meant in a text in which nothing but these gates says
+        that one is written otherwise: each of its characters has to be there, or parts of it, or
+        for a word that is found by its sound another of that sound.
 
         Args:
             text: folded, with what may be read otherwise kept.
@@ -82,21 +83,37 @@ class OtherSpellings:
         fired = list(fired)
         there = frozenset(text).union(*(self._made[gate] for gate in fired))
         latin = not there.isdisjoint(_LATIN)
-        for index in {index for gate in fired for index in self._meant[gate]}:
-            if self._chars[index] <= there:
-                return True
-            if index in self._sounding and (
-                latin or not any(map(there.isdisjoint, self._sounding[index]))
-            ):
-                return True
-        return False
+        chars, sounding = self._chars, self._sounding
+        return frozenset(
+            index
+            for index in {index for gate in fired for index in self._meant[gate]}
+            if chars[index] <= there
+            or (index in sounding and (latin or not any(map(there.isdisjoint, sounding[index]))))
+        )
 
-    def woken(self, text: Folded) -> set[int]:
-        """Indexes of words that may be meant; `rules.lexicon` decides."""
-        lattice = Lattice(text.kept().text, self._tree)
-        return {one.which for found in lattice.sightings() for one in found}
+    def woken(self, text: Folded, among: frozenset[int] = frozenset()) -> set[int]:
+        """Indexes of words that are written otherwise in the text; `rules.lexicon` decides.
+
+        Args:
+            among: the only words that can be (`meant`); none: any word.
+        """
+        whose = sorted(among)
+        tree = self._few(among) if among else self._tree
+        found = {one.which for some in Lattice(text.kept().text, tree).sightings() for one in some}
+        return {whose[which] for which in found} if among else found
+
+    def _few(self, among: frozenset[int]) -> WordTree:
+        """The tree of these words alone: in it hardly any place of a text leads on."""
+        tree = self._trees.get(among)
+        if tree is None:
+            if len(self._trees) >= _TREES:
+                self._trees.clear()
+            words = [self.words[index] for index in sorted(among)]
+            tree = self._trees[among] = WordTree(words, self._by_sound.intersection(words))
+        return tree
 
 
+_TREES = 1_000  # whoever writes texts chooses the words
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")
 _CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _MADE_OF: dict[str, list[str]] = {}  # loose parts -> the characters that they make

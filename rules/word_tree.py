@@ -6,6 +6,7 @@ by sounds (`rules.variants_sounds`): a branch is found under its character, and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -43,7 +44,10 @@ class WordTree:
         for char in sorted(set("".join(self.words))):
             for way in APART.get(char, ()):
                 self.joined.setdefault(way, []).append(char)
-        self.first_parts = frozenset(way[0] for way in self.joined)
+        first_parts = "".join(sorted({re.escape(way[0]) for way in self.joined}))
+        # how such parts begin, and where they may stand
+        self.part_pairs = frozenset(way[:2] for way in self.joined)
+        self.find_parts = re.compile(f"[{first_parts}]" if first_parts else "(?!)").finditer
         # characters that a word found by its sound may begin with
         sounds = [key[:-1] for key in self.sounds if key.endswith(SOUND)]
         self._behind: dict[str, frozenset[str]] = {}
