@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from rules.fold_marks import CJK, CLOSE, ENCLOSING, OPEN, needless, without
@@ -84,12 +84,17 @@ def _tables() -> tuple[dict[str, str], dict[str, str]]:
 
 _TARGET, _KIND = _tables()
 DIGIT_FORMS = frozenset(char for char, to in _TARGET.items() if to.isascii() and to.isdigit())
-# The regex engine looks characters of the basic plane up in a bitmap, but the others one by one:
-# these are given as one range, whatever it holds. Emoji there may be read aloud.
-_HARD = (
-    "".join(re.escape(c) for c in sorted({*_TARGET, *READ, *RARE}) if c <= "\uffff")
-    + "\U00010000-\U0010ffff"
-)
+
+
+def class_of(chars: Iterable[str]) -> str:
+    """What stands between the brackets of a regular expression for these characters, and for all
+    beyond the basic plane: the engine looks others up in a bitmap, but those one by one."""
+    low = "".join(re.escape(char) for char in sorted(set(chars)) if char <= "\uffff")
+    return f"{low}\U00010000-\U0010ffff"
+
+
+_READABLE = frozenset(READ).union(RARE)
+_HARD = class_of((*_TARGET, *_READABLE))
 _find_hard = re.compile(f"[{_HARD}]").search
 _find_gap = re.compile(
     f"[{_SYMBOLS}{OPEN}](?:(?<=[{CJK}][{_SYMBOLS}])|(?<=[{_SYMBOLS}])(?=[{CJK}])"
@@ -106,7 +111,7 @@ _find_control = re.compile(r"[^\n\r -~]").search
 _runs = re.compile(f"[{_HARD}{_SYMBOLS}]+").finditer
 _ALL = "".join(map(chr, (*range(0xD800), *range(0xF900, 0x10000), *range(0x1F300, 0x1FB00))))
 SYMBOLS = frozenset(re.findall(f"[{_SYMBOLS}]", _ALL))
-_find_read = re.compile(f"[{''.join((*READ, *RARE))}]").search
+_find_read = re.compile(f"[{class_of(_READABLE)}]").finditer
 _is_cjk = re.compile(f"[{CJK}]").match
 
 
@@ -260,7 +265,7 @@ def _fold(text: str, keep: bool = False) -> Folded:
         done = last
     if done < len(text):
         emit(text[done:], done)
-    readable = not keep and _find_read(text) is not None
+    readable = not keep and any(found[0] in _READABLE for found in _find_read(text))
     flat = "".join(out)
     if gone := needless(flat, SYMBOLS):
         flat, starts, drift = without(flat, gone, starts, drift)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rules.fold import MAX_GAP, SYMBOLS, is_chinese
+from rules.fold import MAX_GAP, SYMBOLS, class_of, is_chinese
 from rules.fold_marks import CJK
 from rules.variants_parts import LONGEST, LOOSE_FROM, is_strict
 from rules.variants_read import CONFUSABLE, EMOJI, KIND, READ
@@ -22,6 +22,8 @@ from rules.word_tree import END, SOUND, Node, WordTree
 
 MAX_REPEATS = 9
 _SYLLABLE_GAP = 2  # blanks between two syllables
+# how many characters of a text one character of a word can be, with all that is read over behind it
+STRETCH = LONGEST_SYLLABLE + MAX_REPEATS + MAX_GAP + _SYLLABLE_GAP
 DENYING = "不别没无"  # repeated at the beginning of a word they would seem to deny it
 
 NAMES = ("chaizi", "confusable", "emoji", "gap", "pinyin", "repeat")
@@ -32,10 +34,8 @@ _LETTERS = str.maketrans(CONFUSABLE)
 _SKIPPED = SYMBOLS.union(EMOJI)
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")
 _TONES = frozenset("12345")
-# Where something may be read otherwise, whatever the words are. What lies beyond the basic plane is
-# one range for the regex engine (`rules.fold`), and told apart afterwards.
-_odd = "".join(re.escape(char) for char in sorted({*READ, *_SKIPPED}) if char <= "\uffff")
-_find_odd = re.compile(f"[{_odd}\U00010000-\U0010ffff]").finditer
+# where something may be read otherwise, whatever the words are, and perhaps more
+_find_odd = re.compile(f"[{class_of((*READ, *_SKIPPED))}]").finditer
 _find_repeat = re.compile(f"([{CJK}])(?=\\1)").finditer
 _find_letters = re.compile("(?<![a-z])[a-z]").finditer
 
@@ -62,7 +62,8 @@ class Lattice:
 
     def __init__(self, text: str, tree: WordTree) -> None:
         self._text, self._tree = text, tree
-        self._plain = text.translate(_LETTERS) if not text.isascii() else text  # of equal length
+        letters = tree.sounds and not text.isascii()
+        self._plain = text.translate(_LETTERS) if letters else text  # of equal length
         self._edges: dict[int, list[tuple[str, int, int]]] = {}
         odd: set[int] = set()  # places where something may be read otherwise
         for found in _find_odd(text):

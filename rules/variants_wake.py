@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import re2
 
 from rules.fold import Folded, is_chinese
-from rules.variants_lattice import DENYING, Lattice
+from rules.variants_lattice import DENYING, STRETCH, Lattice
 from rules.variants_parts import APART, LOOSE_FROM, is_strict
 from rules.variants_sounds import SOUNDS, WRITTEN
 from rules.word_tree import WordTree
@@ -81,15 +81,32 @@ class OtherSpellings:
             fired: indexes of `gates`.
         """
         fired = list(fired)
-        there = frozenset(text).union(*(self._made[gate] for gate in fired))
-        latin = not there.isdisjoint(_LATIN)
-        chars, sounding = self._chars, self._sounding
-        return frozenset(
-            index
-            for index in {index for gate in fired for index in self._meant[gate]}
-            if chars[index] <= there
-            or (index in sounding and (latin or not any(map(there.isdisjoint, sounding[index]))))
-        )
+        made = frozenset().union(*(self._made[gate] for gate in fired))
+        chars, sounding, found = self._chars, self._sounding, set[int]()
+        for gate in fired:
+            there = made.union(self._around(text, gate))
+            latin = not there.isdisjoint(_LATIN)
+            for index in self._meant[gate]:
+                if chars[index] <= there or (
+                    index in sounding and (latin or not any(map(there.isdisjoint, sounding[index])))
+                ):
+                    found.add(index)
+        return frozenset(found)
+
+    def _around(self, text: str, gate: int) -> Iterable[str]:
+        """The characters of a text that may be of one word with the gate."""
+        sought = self._gates[gate]
+        reach = STRETCH * max(len(self.words[index]) for index in self._meant[gate])
+        at = text.find(sought)
+        if at < 0 or len(text) <= 2 * reach:
+            return text
+        parts = []
+        while at >= 0:
+            parts.append(
+                text[max(0, at - reach) : at + 2 * reach]
+            )  # also of those that follow soon
+            at = text.find(sought, at + reach)
+        return "".join(parts)
 
     def woken(self, text: Folded, among: frozenset[int] = frozenset()) -> set[int]:
         """Indexes of words that are written otherwise in the text; `rules.lexicon` decides.
