@@ -8,8 +8,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from config.settings import Settings
 from ingest.folder_ends import sync_folder
 from rules.beside import CALENDAR, CATALOG, Beside, beside
 from rules.errors import EXIT_FINDINGS, MingjianError
-from rules.kept_rules import load_and_keep
+from rules.kept_rules import load_to_keep
 from rules.published import JOBS, LOG, MANIFEST, PINNED, Kept, Manifest, kept_in, pinned, published
 from rules.ruleset import RuleSet, digest_of
 from udfs.kept import KeptPatterns
@@ -29,6 +30,7 @@ from udfs.spec import JobSpec
 
 _HALF = ".half-"
 _WRITERS = 16  # files written at a time
+_TOGETHER = 200  # files from which the machine is told to write all down, which is one wait
 _OLD_S = 3600  # what was being written for longer was left by a process that died
 
 
@@ -53,7 +55,14 @@ def chosen_rules(settings: Settings, path: str = "") -> RuleSet:
     Raises:
         MingjianError: none there, or a broken one.
     """
-    return load_and_keep(path or settings.rules.path, KeptPatterns(), settings.rules.packs)
+    found, keep_it = rules_to_keep(settings, path)
+    keep_it()
+    return found
+
+
+def rules_to_keep(settings: Settings, path: str = "") -> tuple[RuleSet, Callable[[], None]]:
+    """See `chosen_rules`; and what keeps them for those who read them next."""
+    return load_to_keep(path or settings.rules.path, KeptPatterns(), settings.rules.packs)
 
 
 def pin(settings: Settings) -> Settings:
@@ -126,8 +135,7 @@ def write(folder: Path, ruleset: RuleSet, where: Beside, manifest: Manifest) -> 
                 (half / name).mkdir()
             for place in {(half / name).parent for name in files}:
                 place.mkdir(parents=True, exist_ok=True)
-            with ThreadPoolExecutor(_WRITERS) as pool:  # waiting for the disk is most of it
-                list(pool.map(lambda one: _write_file(half / one[0], one[1]), files.items()))
+            _write_files({half / name: data for name, data in files.items()})
             for place, _, _ in os.walk(half, topdown=False):
                 sync_folder(Path(place))
             half.chmod(0o755)
@@ -206,12 +214,24 @@ def _job_file(settings: Settings) -> Path:
     return registry_of(settings) / JOBS / f"{quote(settings.tenant, safe='')}.json"
 
 
-def _write_file(path: Path, data: bytes) -> None:
+def _write_files(files: Mapping[Path, bytes]) -> None:
+    """All of them, on disk."""
+    if len(files) < _TOGETHER:
+        with ThreadPoolExecutor(_WRITERS) as pool:  # waiting for the disk is most of it
+            list(pool.map(partial(_write_file, synced=True), files, files.values()))
+        return
+    for path, data in files.items():
+        _write_file(path, data, synced=False)
+    os.sync()
+
+
+def _write_file(path: Path, data: bytes, *, synced: bool) -> None:
     with path.open("xb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
-    path.chmod(0o444)
+        os.fchmod(file.fileno(), 0o444)
+        if synced:
+            os.fsync(file.fileno())
 
 
 def _forget_halves(folder: Path) -> None:

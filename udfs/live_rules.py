@@ -120,8 +120,13 @@ class LiveRules:
         """Have a large set read without getting into the way of whoever judges; `span` reads it
         otherwise. To be called beside."""
         digest = kept.manifest.digest
-        if digest not in self._loaded and kept.manifest.rules >= LEAST and read_apart(kept):
-            self._load(kept, apart=True)
+        if digest in self._loaded or kept.manifest.rules < LEAST:
+            return
+        found = open_kept(kept.folder, digest, self._keep)  # by who published it, on this machine
+        if found is None and read_apart(kept):
+            found = open_kept(kept.folder, digest, self._keep)
+        if found is not None:
+            self._load(kept, found)
 
     def of(self, digest: str, time: int) -> RuleSet:
         """See `Timeline`. State may name rules that an earlier job was begun with."""
@@ -142,7 +147,7 @@ class LiveRules:
         """See `Timeline`."""
         return name in self._read
 
-    def _load(self, kept: Kept, *, apart: bool = False) -> RuleSet:
+    def _load(self, kept: Kept, found: RuleSet | None = None) -> RuleSet:
         digest = kept.manifest.digest
         known = self._loaded.get(digest)
         if known is not None:
@@ -151,7 +156,6 @@ class LiveRules:
             raise _too_deep(kept, self._levels)
         with self._loading:
             if digest not in self._loaded:
-                found = open_kept(kept.folder, digest, self._keep) if apart else None
                 if found is None:
                     with self._keep.first(digest):
                         found = kept.whole(self._keep)

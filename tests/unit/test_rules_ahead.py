@@ -24,7 +24,7 @@ from tests.support.rule_files import write as write_rule
 from udfs import spec as specs
 from udfs.ahead import Ahead, Compiled
 from udfs.apart import read_apart
-from udfs.kept import KeptPatterns
+from udfs.kept import KeptPatterns, cache_folder
 
 OLD, NEW = "保本", "转账"
 _WAIT_S = 30
@@ -138,10 +138,14 @@ def test_a_rule_is_the_same_whenever_it_is_first_woken(settings: Settings) -> No
     assert compiled.judge(first, message, CALENDAR)[0]
 
 
+@pytest.mark.parametrize("kept_here", [True, False])
 def test_a_large_set_is_read_by_another_process(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, *, kept_here: bool
 ) -> None:
+    """Unless whoever published it has kept it, in the cache of this machine."""
     monkeypatch.setattr("udfs.live_rules.LEAST", 1)
+    apart: list[Kept] = []
+    monkeypatch.setattr("udfs.live_rules.read_apart", lambda k: apart.append(k) or read_apart(k))
     read_here: list[Path] = []
     whole = Kept.whole
     monkeypatch.setattr(
@@ -151,11 +155,15 @@ def test_a_large_set_is_read_by_another_process(
     worker = Worker(settings, held)
     read_here.clear()
     publish(settings, 30)
+    if not kept_here:
+        for file in cache_folder().glob("rules-*.kept"):
+            file.unlink()
     worker.hits(("10", OLD))
     assert held.asked.wait(_WAIT_S)
     held.may.set()
     assert worker.hits(("30", OLD), ("30", NEW)) == [False, True]
     assert read_here == []
+    assert len(apart) == (not kept_here)
 
 
 def test_a_set_that_was_changed_is_not_read_by_another_process(settings: Settings) -> None:
