@@ -40,6 +40,14 @@ def heartbeat(tenant: str, time: int, received_at: int) -> bytes:
     return msgspec.json.encode({**told, "tenant": tenant})
 
 
+class Drafts(NamedTuple):
+    """What was found of each record of a batch: a draft, why it is set aside, or None of a
+    heartbeat. All but the places `odd` are drafts of ordinary messages (`rules.plain`)."""
+
+    found: list[Draft | RecordError | None]
+    odd: Sequence[int]
+
+
 class Decoder:
     """Decodes records of one stream.
 
@@ -97,20 +105,21 @@ class Decoder:
             str(raw, "utf-8")
         except UnicodeDecodeError as error:
             raise RecordError("not_utf8", f"byte {error.start}") from None
-        return plain_drafts((raw,), self._tenant, self._latest)[0] or self._odd(raw)
+        [plain], _ = plain_drafts((raw,), self._tenant, self._latest)
+        return plain or self._odd(raw)
 
-    def drafts(self, records: Sequence[bytes]) -> list[Draft | RecordError | None]:
+    def drafts(self, records: Sequence[bytes]) -> Drafts:
         """Of each record what `draft` says, or why it is set aside."""
+        sizes = list(map(len, records))
         # nothing that is cut off at the end of a record goes on behind a line break
-        sound = len(records) > 1 and sum(map(len, records)) <= _TOGETHER
-        if (
-            not sound
-            or len(max(records, key=len)) > self._record_bytes
-            or not self._is_utf8(b"\n".join(records))
-        ):
-            return [_refused_or(self.draft, raw) for raw in records]
-        plain = plain_drafts(records, self._tenant, self._latest)
-        return [one or _refused_or(self._odd, raw) for one, raw in zip(plain, records, strict=True)]
+        sound = len(records) > 1 and sum(sizes) <= _TOGETHER and max(sizes) <= self._record_bytes
+        if not sound or not self._is_utf8(b"\n".join(records)):
+            return Drafts([_refused_or(self.draft, raw) for raw in records], range(len(records)))
+        plain, odd = plain_drafts(records, self._tenant, self._latest)
+        found: list[Draft | RecordError | None] = [*plain]
+        for at in odd:
+            found[at] = _refused_or(self._odd, records[at])
+        return Drafts(found, odd)
 
     def _odd(self, raw: bytes) -> Draft | None:
         """The draft of a record that is UTF-8 and not too large, read the careful way."""

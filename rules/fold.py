@@ -102,9 +102,10 @@ _find_gap = re.compile(
 ).search
 # What tells that a fold does more than write A to Z small: a character it drops or maps, or a gap
 # that it may skip. Searched for in many texts at once, with line breaks between them.
-_find_mapped = re.compile(f"[{re.sub('[A-Z]', '', _HARD)}]").finditer
-_find_skipped = re.compile(
-    f"[{_SYMBOLS}{OPEN}](?:(?<=[{CJK}][{_SYMBOLS}])(?=[{_SYMBOLS}]*[{CJK}0-9A-Za-z])"
+_MAPPED = re.sub("[A-Z]", "", _HARD)
+_find_changed = re.compile(
+    f"[{_MAPPED}{_SYMBOLS}{OPEN}](?:(?<=[{_MAPPED}])"
+    f"|(?<=[{CJK}][{_SYMBOLS}])(?=[{_SYMBOLS}]*[{CJK}0-9A-Za-z])"
     f"|(?<=[0-9A-Za-z] )(?= *[{CJK}])|(?<=[{OPEN}])(?=[{CJK}][{CLOSE}]))"
 ).finditer
 _find_control = re.compile(r"[^\n\r -~]").search
@@ -201,10 +202,7 @@ def fold(text: str) -> Folded:
 def changed(texts: Sequence[str]) -> set[int]:
     """Which of the texts a fold changes beyond writing A to Z small; perhaps some that it does
     not."""
-    joined = "\n".join(texts)
-    places = [found.start() for found in _find_mapped(joined)]
-    if not joined.isascii():
-        places += [found.start() for found in _find_skipped(joined)]
+    places = [found.start() for found in _find_changed("\n".join(texts))]
     if not places:
         return set()
     ends = list(accumulate(map((1).__add__, map(len, texts))))

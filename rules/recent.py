@@ -28,12 +28,13 @@ class RecentIds:
         `marks` are the hashes of the contents.
         """
         young, old = self._young.setdefault(tenant, {}), self._old.get(tenant, {})
+        fresh = dict(zip(ids, marks, strict=True))
         if (
-            young.keys().isdisjoint(ids)
-            and old.keys().isdisjoint(ids)
-            and len(set(ids)) == len(ids)
+            len(fresh) == len(ids)
+            and young.keys().isdisjoint(fresh)
+            and old.keys().isdisjoint(fresh)
         ):
-            young.update(zip(ids, marks, strict=True))
+            young.update(fresh)
             self._grown(len(ids))
             return None
         found: list[int] = []

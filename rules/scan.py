@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from importlib.metadata import version
@@ -83,10 +83,13 @@ class HyperscanScanner:
         told: dict[int, set[int]] = {}
         if found:
             ends = list(accumulate(map((1).__add__, map(len, texts))))
-            last = len(texts) - 1
             for pattern, end in found:
                 # a match ends behind its last byte, and ends[n] is behind the break after text n
-                told.setdefault(min(bisect_left(ends, end + 1), last), set()).add(pattern)
+                at = bisect_right(ends, end)
+                if at in told:
+                    told[at].add(pattern)
+                else:
+                    told[at] = {pattern}
         return told
 
     def _ends(self, text: bytes) -> list[tuple[int, int]] | None:

@@ -131,7 +131,7 @@ def test_a_rule_is_the_same_whenever_it_is_first_woken(settings: Settings) -> No
     compiled = CompiledRules(ruleset)
     decoder = spec.decoder()
     records = raws([{"from": "zhangwei", "to": "c1", "at": "10:00", "text": OLD}])
-    draft = decoder.drafts(records)[0]
+    draft = decoder.drafts(records).found[0]
     first, second = (compiled.candidates([draft])[0] for _ in range(2))
     assert first == second
     message = decoder.message(draft)

@@ -39,7 +39,7 @@ def test_it_is_utf8_where_python_decodes_it(data: bytes) -> None:
 def test_a_record_that_is_not_utf8_is_refused_among_others(told: object) -> None:
     decoder = Decoder("demo", is_utf8=told)  # type: ignore[arg-type]
     good = b'{"v":1,"kind":"heartbeat","time":1772589600000,"received_at":1772589600000}'
-    first, bad, last = decoder.drafts([good, good[:-1] + b"\xff}", good])
+    first, bad, last = decoder.drafts([good, good[:-1] + b"\xff}", good]).found
     assert first is None
     assert last is None
     assert isinstance(bad, RecordError)
