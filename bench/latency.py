@@ -40,7 +40,7 @@ _FIRST_S = (
 PLANTED = 0.002  # of all messages
 RULE = "bench_words"
 _SETTLE_S = 20.0  # for what is under way at the end
-_FIRST_MS = 1_772_590_000_000  # event time of the first message
+FIRST_MS = 1_772_590_000_000  # event time of the first message
 _UP_S = 120.0
 
 
@@ -66,7 +66,7 @@ def measure(
     """Latencies at shares of `rate` (messages a second): to the topic of alerts, and to Redis."""
     folder.mkdir(parents=True, exist_ok=True)
     loads, due = _loads(rate, shares)
-    times = [_FIRST_MS + int(second * 1000) for second in due]
+    times = [FIRST_MS + int(second * 1000) for second in due]
     records, hits = records_of(folder / "rules", times, planted, words)
     plan = folder / "plan"
     feed.keep(feed.schedule(records, times, due, PARTITIONS), plan)
@@ -124,7 +124,7 @@ def _run(
     settings = streaming.settings_file(
         place, "latency", source="follow: true", targets=targets, flink=flink
     )
-    _command("detect", "-c", str(settings), "--detach")
+    command("detect", "-c", str(settings), "--detach")
     deliverer = subprocess.Popen(
         [sys.executable, "-m", "jobs.cli.main", "deliver", "--follow", "-c", str(settings)],
         stdout=subprocess.DEVNULL,
@@ -168,11 +168,12 @@ def _run(
                 "load": psutil.getloadavg()[0],
             }
         )
-    _command("detect", "-c", str(settings), "--stop")
+    command("detect", "-c", str(settings), "--stop")
     return out
 
 
-def _command(*arguments: str) -> None:
+def command(*arguments: str) -> None:
+    """Run `mingjian`, and fail where it does."""
     subprocess.run(
         [sys.executable, "-m", "jobs.cli.main", *arguments],
         check=True,

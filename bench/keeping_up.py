@@ -1,0 +1,209 @@
+"""Kafka → job → deliverer → Elasticsearch with alerts in 5 % of the messages: does it keep up?
+
+Messages come at a given rate whether or not anybody is in time (`bench.feed`). While they do, how
+many alerts, each with its evidence, can be found in Elasticsearch is compared with how many were
+due: the difference, as the seconds by which the index is behind. It keeps up where that does not
+grow and the last alert is there soon after the last message. Everything shares the machine's cores.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import psutil
+from elasticsearch import Elasticsearch
+from rich.table import Table
+
+from bench import feed, latency, streaming, workload
+from bench.shares import Shares, between
+from jobs.servers import elasticsearch
+from jobs.topics import PARTITIONS
+
+RATE, SECONDS, PLANTED = 30_000.0, 60.0, 0.05
+FIRST_S = 40.0  # at the same rate, before it is looked at: nothing is compiled in the JVMs yet
+SOON_S = 5.0  # behind the last message, and at any time
+_PREFIX = "keepingup"
+_EVERY_S = 1.0
+_PATIENCE_S = 120.0
+_KINDS = ("alerts", "evidence")
+
+
+class Look(NamedTuple):
+    """UTC second, and how many planted alerts have been indexed with their evidence."""
+
+    at: float
+    seen: int
+
+
+class Index:
+    """Counts what can be found, once a second, in a thread."""
+
+    def __init__(self, url: str) -> None:
+        self._client = Elasticsearch(url)
+        self.looks: list[Look] = []
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def look(self) -> int:
+        """The planted alerts that can be found, or their evidence, of which there are fewer."""
+        names = [f"{_PREFIX}-{kind}" for kind in _KINDS]
+        self._client.indices.refresh(index=names, ignore_unavailable=True)
+        alerts = self._client.count(
+            index=names[0], query={"term": {"rule.name": latency.RULE}}, ignore_unavailable=True
+        )["count"]
+        evidence = self._client.count(index=names[1], ignore_unavailable=True)["count"]
+        self.looks.append(Look(time.time(), min(alerts, evidence)))
+        return self.looks[-1].seen
+
+    def _run(self) -> None:
+        while not self._done.wait(_EVERY_S):
+            self.look()
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._done.set()
+        self._thread.join()
+        self._client.close()
+
+
+def measure(
+    folder: Path,
+    *,
+    rate: float = RATE,
+    seconds: float = SECONDS,
+    first: float = FIRST_S,
+    planted: float = PLANTED,
+    words: int = workload.WORDS,
+) -> dict[str, Any]:
+    """How far the index was behind, by second, and what took how much of a core."""
+    folder.mkdir(parents=True, exist_ok=True)
+    due = [number / rate for number in range(int(rate * (first + seconds)))]
+    times = [latency.FIRST_MS + int(second * 1000) for second in due]
+    records, hits = latency.records_of(folder / "rules", times, planted, words)
+    plan = folder / "plan"
+    feed.keep(feed.schedule(records, times, due, PARTITIONS), plan)
+    del records
+    with streaming.servers(folder, folder / "rules") as place:
+        server = elasticsearch.launch(folder / "elasticsearch")
+        try:
+            server.wait()
+            pid = json.loads(server.pid_file.read_bytes())["pid"]
+            found = _run(place, server.address, pid, plan, [due[one] for one in sorted(hits)])
+        finally:
+            server.stop()
+    told = behind(found["looks"], found["due"], found["begun"], first)
+    return {
+        "rate": rate,
+        "seconds": seconds,
+        "planted": len(hits),
+        "missing": len(hits) - found["looks"][-1].seen,
+        **told,
+        "cores": found["cores"],
+        "feed_belated_ms": found["belated"] * 1e3,
+        "load": psutil.getloadavg()[0],
+    }
+
+
+def _run(
+    place: streaming.Place, url: str, pid: int, plan: Path, due: Sequence[float]
+) -> dict[str, Any]:
+    targets = f"[{{kind: elasticsearch, name: index, url: '{url}', index_prefix: {_PREFIX}}}]"
+    settings = streaming.settings_file(place, "index", source="follow: true", targets=targets)
+    latency.command("detect", "-c", str(settings), "--detach")
+    deliverer = subprocess.Popen(
+        [sys.executable, "-m", "jobs.cli.main", "deliver", "--follow", "-c", str(settings)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    index = Index(url)
+    more = {"deliverer": deliverer.pid, "Elasticsearch": pid}
+    shares = Shares(streaming.roots(place, **more))
+    try:
+        play = [sys.executable, "-m", "bench.feed", place.broker.address, "messages", str(plan)]
+        player = subprocess.Popen(play, stdout=subprocess.PIPE, text=True)
+        before = shares.look()
+        printed, _ = player.communicate()
+        after = shares.look()
+        begun, belated = map(float, printed.split())
+        until = time.monotonic() + _PATIENCE_S
+        while index.looks[-1].seen < len(due) and time.monotonic() < until:
+            time.sleep(_EVERY_S)
+    finally:
+        index.stop()
+        shares.stop()
+        deliverer.terminate()
+        deliverer.wait(60)
+    latency.command("detect", "-c", str(settings), "--stop")
+    cores = {name: spent / (after.at - before.at) for name, spent in between(before, after).items()}
+    return {"looks": index.looks, "due": due, "begun": begun, "belated": belated, "cores": cores}
+
+
+def behind(
+    looks: Sequence[Look], due: Sequence[float], begun: float, first: float
+) -> dict[str, float]:
+    """Seconds by which the index is behind. Of each look: how long before it the oldest planted
+    message was due that cannot be found; that is never less than the time between two looks."""
+    late, done = list[float](), 0.0
+    for at, seen in looks:
+        second = at - begun
+        were = bisect_right(due, second)
+        if first <= second <= due[-1]:
+            late.append(second - due[seen] if seen < were else 0.0)
+        if seen >= len(due) and not done:
+            done = second
+    half = len(late) // 2
+    return {
+        "behind_median_s": float(np.median(late)),
+        "behind_first_half_s": float(np.median(late[:half])),
+        "behind_second_half_s": float(np.median(late[half:])),
+        "behind_most_s": max(late),
+        "last_after_s": done - due[-1] if done else float("inf"),
+    }
+
+
+def tables(figures: dict[str, Any]) -> list[Table]:
+    """How far it was behind, and what took how much."""
+    shown = Table(
+        title=f"{figures['rate']:,.0f} messages/s for {figures['seconds']:.0f} s,"
+        f" {figures['planted']:,} alerts with evidence, to Elasticsearch:"
+        f" {figures['missing']:,} missing; seconds by which it was behind",
+        title_justify="left",
+    )
+    names = ("first half", "second half", "most", "after the last message", "cores")
+    for name in names:
+        shown.add_column(name, justify="right")
+    keys = ("behind_first_half_s", "behind_second_half_s", "behind_most_s", "last_after_s")
+    shown.add_row(
+        *(f"{figures[key]:.1f}" for key in keys),
+        ", ".join(f"{name} {cores:.2f}" for name, cores in sorted(figures["cores"].items())),
+    )
+    return [shown]
+
+
+def keeps_up(figures: dict[str, Any]) -> bool:
+    """Nothing is missing, and neither at its end nor on the way was it far behind."""
+    return (
+        not figures["missing"]
+        and figures["last_after_s"] <= SOON_S
+        and figures["behind_most_s"] <= SOON_S
+    )
+
+
+def main() -> None:
+    """`python -m bench.keeping_up FOLDER [RATE]`."""
+    rate = float(sys.argv[2]) if len(sys.argv) > 2 else RATE  # noqa: PLR2004
+    print(json.dumps(measure(Path(sys.argv[1]).resolve(), rate=rate), indent=1))
+
+
+if __name__ == "__main__":
+    main()
