@@ -91,6 +91,8 @@ PARTS = (
          "Kafka → job → Elasticsearch at 30,000/s, 5 % alerts"),
     Part("delivery", "job", "others.delivery", ASKED, 5,
          "alerts a second to Redis and Elasticsearch"),
+    Part("memory", "job", "others.memory", ASKED, 65,
+         "memory of the TaskManagers over an hour"),
     Part("kafka", "job", "others.kafka", ASKED, 4,
          "Kafka → job → Kafka, the shipped rules, three passes"),
     Part("archive", "others", "others.archive", ASKED, 4,

@@ -1,0 +1,163 @@
+"""Memory of the TaskManagers over an hour of the same load, each with its Python workers.
+
+The catalogue with 10,000 words, messages at a rate that leaves the machine time for others, in the
+event time that the clock has, so that windows open and close as in life. Heaps fill for minutes and
+are then emptied: what is told are the medians of stretches, and how much the second half grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench import feed, latency, streaming, workload
+from bench.shares import Shares, between
+from jobs.topics import PARTITIONS
+
+RATE, MINUTES, PLANTED = 1_500.0, 60.0, 0.002
+MOST_MB = 1.5 * 1024**3 / 1e6  # that a TaskManager may take
+FLAT = 0.02  # growth in the second half that is none
+STRETCHES = 6
+_EVERY_S = 5.0
+
+
+def measure(
+    folder: Path,
+    *,
+    rate: float = RATE,
+    minutes: float = MINUTES,
+    words: int = workload.WORDS,
+) -> dict[str, Any]:
+    """MB by TaskManager and minute."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = int(rate * minutes * 60)
+    due = [number / rate for number in range(count)]
+    times = [latency.FIRST_MS + int(second * 1000) for second in due]
+    records, hits = latency.records_of(folder / "rules", times, PLANTED, words)
+    plan = folder / "plan"
+    feed.keep(feed.schedule(records, times, due, PARTITIONS), plan)
+    del records, due, times
+    with streaming.servers(folder, folder / "rules") as place:
+        settings = streaming.settings_file(place, "memory", source="follow: true")
+        latency.command("detect", "-c", str(settings), "--detach")
+        play = [sys.executable, "-m", "bench.feed", place.broker.address, "messages", str(plan)]
+        player = subprocess.Popen(play, stdout=subprocess.DEVNULL)
+        looks, cores = _watched(place, player)
+        latency.command("detect", "-c", str(settings), "--stop")
+    return {
+        "rate": rate,
+        "minutes": minutes,
+        "planted": len(hits),
+        "looks": looks,
+        "cores": cores,
+        "load": psutil.getloadavg()[0],
+        **told(looks),
+    }
+
+
+def _watched(
+    place: streaming.Place, player: subprocess.Popen[bytes]
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """MB of each TaskManager every `_EVERY_S` while messages come, and cores by process."""
+    looks: dict[str, list[float]] = {}
+    shares = Shares(streaming.roots(place))
+    begun, first = time.monotonic(), shares.look()
+    shown = Console(stderr=True)
+    try:
+        with shown.status("") as line:
+            while player.poll() is None:
+                time.sleep(_EVERY_S)
+                for number, server in enumerate(place.cluster[1:], 1):
+                    looks.setdefault(f"TaskManager {number}", []).append(_memory(server.pid) / 1e6)
+                minutes = (time.monotonic() - begun) / 60
+                now = ", ".join(f"{one[-1]:,.0f} MB" for one in looks.values())
+                line.update(Text(f"{minutes:.1f} minutes, {now}"))
+        last = shares.look()
+    finally:
+        shares.stop()
+        if player.poll() is None:
+            player.kill()
+    cores = {name: spent / (last.at - first.at) for name, spent in between(first, last).items()}
+    return looks, cores
+
+
+def _memory(pid: int) -> int:
+    """Resident bytes of a process and all that it started."""
+    root, total = psutil.Process(pid), 0
+    for one in (root, *root.children(recursive=True)):
+        try:
+            total += one.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def told(looks: dict[str, Sequence[float]]) -> dict[str, Any]:
+    """Medians of equal stretches, the most, and the growth from the third quarter to the last."""
+    found = {}
+    for name, seen in looks.items():
+        parts = [float(np.median(one)) for one in np.array_split(np.array(seen), STRETCHES)]
+        third, fourth = np.array_split(np.array(seen[len(seen) // 2 :]), 2)
+        found[name] = {
+            "medians_mb": parts,
+            "most_mb": float(max(seen)),
+            "growth": float(np.median(fourth) / np.median(third) - 1),
+        }
+    return {"task_managers": found}
+
+
+def flat(figures: dict[str, Any]) -> bool:
+    """Below the limit, and not growing any more."""
+    return all(
+        one["most_mb"] <= MOST_MB and one["growth"] <= FLAT
+        for one in figures["task_managers"].values()
+    )
+
+
+def tables(figures: dict[str, Any]) -> list[Table]:
+    """A line for each TaskManager."""
+    minutes = figures["minutes"]
+    shown = Table(
+        title=f"MB of a TaskManager with its workers, {figures['rate']:,.0f} messages/s for"
+        f" {minutes:.0f} minutes: {'flat' if flat(figures) else 'not flat'}"
+        f" (at most {MOST_MB:,.0f} MB, growth of the second half at most {FLAT:.0%})",
+        title_justify="left",
+    )
+    shown.add_column("")
+    for number in range(STRETCHES):
+        shown.add_column(f"to minute {minutes * (number + 1) / STRETCHES:.0f}", justify="right")
+    shown.add_column("most", justify="right")
+    shown.add_column("growth", justify="right")
+    for name, one in figures["task_managers"].items():
+        parts = (f"{part:,.0f}" for part in one["medians_mb"])
+        shown.add_row(name, *parts, f"{one['most_mb']:,.0f}", f"{one['growth']:+.1%}")
+    return [shown]
+
+
+def main() -> None:
+    """Print the table and the figures."""
+    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--rate", type=float, default=RATE)
+    options = parser.parse_args()
+    figures = measure(options.folder.resolve(), minutes=options.minutes, rate=options.rate)
+    for table in tables(figures):
+        Console().print(table)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
