@@ -15,12 +15,14 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
+from kafka import KafkaConsumer, TopicPartition
 from rich.table import Table
 
 from bench import feed, latency, streaming, workload
@@ -32,24 +34,28 @@ RATE, SECONDS, PLANTED = 30_000.0, 60.0, 0.05
 FIRST_S = 40.0  # at the same rate, before it is looked at: nothing is compiled in the JVMs yet
 SOON_S = 5.0  # behind the last message, and at any time
 _PREFIX = "keepingup"
-_EVERY_S = 1.0
+_EVERY_S = 1.5
 _PATIENCE_S = 120.0
 _KINDS = ("alerts", "evidence")
 
 
 class Look(NamedTuple):
-    """UTC second, and how many planted alerts have been indexed with their evidence."""
+    """UTC second, how many planted alerts have been indexed with their evidence, and how many
+    alerts the job had written."""
 
     at: float
     seen: int
+    written: int = 0
 
 
 class Index:
     """Counts what can be found, once a second, in a thread."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, broker: str) -> None:
         self._client = Elasticsearch(url)
-        self.looks: list[Look] = []
+        self._consumer = KafkaConsumer(bootstrap_servers=[broker], check_crcs=False)
+        self._parts = [TopicPartition("alerts", number) for number in range(PARTITIONS)]
+        self.looks = [Look(time.time(), 0)]
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -62,18 +68,21 @@ class Index:
             index=names[0], query={"term": {"rule.name": latency.RULE}}, ignore_unavailable=True
         )["count"]
         evidence = self._client.count(index=names[1], ignore_unavailable=True)["count"]
-        self.looks.append(Look(time.time(), min(alerts, evidence)))
+        written = sum(self._consumer.end_offsets(self._parts).values())
+        self.looks.append(Look(time.time(), min(alerts, evidence), written))
         return self.looks[-1].seen
 
     def _run(self) -> None:
         while not self._done.wait(_EVERY_S):
-            self.look()
+            with suppress(ApiError):  # an index is just being made
+                self.look()
 
     def stop(self) -> None:
         """Count no more."""
         self._done.set()
         self._thread.join()
         self._client.close()
+        self._consumer.close()
 
 
 def measure(
@@ -125,7 +134,7 @@ def _run(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    index = Index(url)
+    index = Index(url, place.broker.address)
     more = {"deliverer": deliverer.pid, "Elasticsearch": pid}
     shares = Shares(streaming.roots(place, **more))
     try:
@@ -153,14 +162,16 @@ def behind(
 ) -> dict[str, float]:
     """Seconds by which the index is behind. Of each look: how long before it the oldest planted
     message was due that cannot be found; that is never less than the time between two looks."""
-    late, done = list[float](), 0.0
-    for at, seen in looks:
+    late, done, written = list[float](), 0.0, 0.0
+    for at, seen, alerts in looks:
         second = at - begun
         were = bisect_right(due, second)
         if first <= second <= due[-1]:
             late.append(second - due[seen] if seen < were else 0.0)
         if seen >= len(due) and not done:
             done = second
+        if alerts < looks[-1].written:
+            written = second
     half = len(late) // 2
     return {
         "behind_median_s": float(np.median(late)),
@@ -168,6 +179,7 @@ def behind(
         "behind_second_half_s": float(np.median(late[half:])),
         "behind_most_s": max(late),
         "last_after_s": done - due[-1] if done else float("inf"),
+        "last_written_after_s": max(0.0, written - due[-1]),
     }
 
 
@@ -179,10 +191,15 @@ def tables(figures: dict[str, Any]) -> list[Table]:
         f" {figures['missing']:,} missing; seconds by which it was behind",
         title_justify="left",
     )
-    names = ("first half", "second half", "most", "after the last message", "cores")
+    names = (
+        "first half", "second half", "most", "after the last message", "of that the job", "cores"
+    )  # fmt: skip
     for name in names:
         shown.add_column(name, justify="right")
-    keys = ("behind_first_half_s", "behind_second_half_s", "behind_most_s", "last_after_s")
+    keys = (
+        "behind_first_half_s", "behind_second_half_s", "behind_most_s", "last_after_s",
+        "last_written_after_s",
+    )  # fmt: skip
     shown.add_row(
         *(f"{figures[key]:.1f}" for key in keys),
         ", ".join(f"{name} {cores:.2f}" for name, cores in sorted(figures["cores"].items())),
