@@ -46,7 +46,7 @@ format: ready ## format the code and mend what ruff can mend · 格式化
 	@.venv/bin/ruff check --fix $(CODE)
 	@.venv/bin/ruff format $(CODE)
 
-bench: ready-test ## speed, a quarter of an hour; QUICK=1, ONLY=part, SIGMA=clone of SigmaHQ/sigma · 性能
+bench: ready-test ## speed, some twenty minutes; QUICK=1, ONLY=part, SIGMA=clone of SigmaHQ/sigma · 性能
 	@$(PY) -m bench $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') $(if $(SIGMA),--sigma '$(SIGMA)')
 
 chaos: ready-test ## faults on real servers, hours; ROWS=1,3 SEEDS=2 for a part · 故障演练

@@ -1,6 +1,7 @@
 """`make bench`: measure, print tables, store the figures in var/bench/latest.json.
 
-Without names it measures what takes a quarter of an hour in all; --list names the parts.
+Without names it measures what is "always" and "standard" in the list that --list prints: some twenty
+minutes. What was measured before stays in var/bench/runs.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import goals, machine
+from bench.alone import at_least_one, stoppable
 from bench.parts import NAMES, PARTS, Part, chosen
 from bench.setting import HOME, QUICK, Setting
 
 WIDTH = 120  # columns
+_NAMED = 3  # parts that the name of a file tells
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -34,7 +37,12 @@ def main(arguments: list[str] | None = None) -> None:
     figures = measured(parts, setting)
     target = HOME / "latest.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    told = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
+    names = "-".join(part.name for part in parts) if len(parts) <= _NAMED else "many"
+    run = HOME / "runs" / f"{figures['machine']['measured_at'].replace(':', '')}-{names}.json"
+    run.parent.mkdir(exist_ok=True)
+    for file in (run, target):
+        file.write_text(told, encoding="utf-8")
     show(figures, console)
     console.print(f"figures: {target}", highlight=False)
 
@@ -48,9 +56,11 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--list", action="store_true", help="name the parts and do nothing")
     found.add_argument("--quick", action="store_true", help="fewer messages: shows that it works")
     found.add_argument("--sigma", type=Path, metavar="CORPUS", help="a clone of SigmaHQ/sigma")
-    found.add_argument("--messages", type=int, help="of each workload of the core, and of peers")
-    found.add_argument("--job-messages", type=int, help="of jobs")
-    found.add_argument("--rounds", type=int, help="of everything that is compared")
+    found.add_argument("--messages", type=at_least_one,
+                       help="of each workload of the core, and of peers")  # fmt: skip
+    found.add_argument("--job-messages", type=at_least_one, help="of jobs")
+    found.add_argument("--rounds", type=at_least_one,
+                       help="of everything that is compared")  # fmt: skip
     found.add_argument("--seed", type=int)
     return found
 
@@ -130,4 +140,4 @@ def listed() -> Table:
 
 
 if __name__ == "__main__":
-    main()
+    stoppable(main)

@@ -6,7 +6,6 @@ follow find both. When the job and its tasks were there is told by Flink.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -18,9 +17,10 @@ import psutil
 from rich.table import Table
 
 from bench import latency, streaming, workload
+from bench.alone import alone
 from jobs.progress import read
 
-MESSAGES = 4_000
+MESSAGES, STARTS = 4_000, 3
 PARTS = ("command", "tasks", "workers and rules")
 _BEFORE = ("SCHEDULED", "DEPLOYING", "INITIALIZING")  # states of a task before it runs
 _PATIENCE_S = 180.0
@@ -31,7 +31,7 @@ def measure(
     folder: Path,
     *,
     words: int = workload.WORDS,
-    starts: int = 3,
+    starts: int = STARTS,
     flink: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Starts of the job on one new cluster with an empty folder of compiled patterns.
@@ -117,8 +117,8 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def main() -> None:
-    """`python -m bench.cold_start FOLDER`."""
-    print(json.dumps(measure(Path(sys.argv[1]).resolve()), indent=1))
+    """By itself."""
+    alone("cold_start", __doc__, measure, tables, {"starts": STARTS})
 
 
 if __name__ == "__main__":

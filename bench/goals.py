@@ -7,6 +7,7 @@ The figures are those of 2 cores, 290-byte messages of all types, the catalogue 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isinf
 from typing import Any, NamedTuple
 
 from rich.table import Table
@@ -72,7 +73,7 @@ def compared(figures: Mapping[str, float]) -> list[dict[str, Any]]:
 
 def written(figure: float | None, unit: str) -> str:
     """A figure as people read it."""
-    if figure is None:
+    if figure is None or isinf(figure):
         return "–"
     if unit == "%":
         return f"{figure:.0%}"

@@ -26,6 +26,7 @@ from kafka import KafkaConsumer, TopicPartition
 from rich.table import Table
 
 from bench import feed, latency, streaming, workload
+from bench.alone import alone
 from bench.shares import Shares, between
 from jobs.servers import elasticsearch
 from jobs.topics import PARTITIONS
@@ -220,9 +221,8 @@ def keeps_up(figures: dict[str, Any]) -> bool:
 
 
 def main() -> None:
-    """`python -m bench.keeping_up FOLDER [RATE]`."""
-    rate = float(sys.argv[2]) if len(sys.argv) > 2 else RATE  # noqa: PLR2004
-    print(json.dumps(measure(Path(sys.argv[1]).resolve(), rate=rate), indent=1))
+    """By itself."""
+    alone("keeping_up", __doc__, measure, tables, {"rate": RATE, "seconds": SECONDS})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ alerts are told at once, and are counted by the ids of their messages.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
@@ -27,11 +26,13 @@ from redis import Redis
 from rich.table import Table
 
 from bench import feed, streaming, workload
+from bench.alone import alone
 from bench.shares import Shares, between
 from jobs.servers import redis
 from jobs.topics import PARTITIONS
 from sinks.redis_keys import Keys
 
+RATE = 30_000.0  # messages a second that a warm cluster takes beside everything else
 SHARES = (0.25, 0.5, 0.75)
 WARM_S, COUNTED_S = 5.0, 20.0  # of each load
 _FIRST_S = (
@@ -57,7 +58,7 @@ class Load(NamedTuple):
 def measure(
     folder: Path,
     *,
-    rate: float,
+    rate: float = RATE,
     shares: Sequence[float] = SHARES,
     planted: float = PLANTED,
     words: int = workload.WORDS,
@@ -286,8 +287,8 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def main() -> None:
-    """`python -m bench.latency FOLDER RATE`."""
-    print(json.dumps(measure(Path(sys.argv[1]).resolve(), rate=float(sys.argv[2])), indent=1))
+    """By itself."""
+    alone("latency", __doc__, measure, tables, {"rate": RATE})
 
 
 if __name__ == "__main__":

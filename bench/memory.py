@@ -7,8 +7,6 @@ are then emptied: what is told are the medians of stretches, and how much the se
 
 from __future__ import annotations
 
-import argparse
-import json
 import subprocess
 import sys
 import time
@@ -23,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import feed, latency, streaming, workload
+from bench.alone import alone
 from bench.shares import Shares, between
 from jobs.topics import PARTITIONS
 
@@ -147,16 +146,8 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def main() -> None:
-    """Print the table and the figures."""
-    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--minutes", type=float, default=MINUTES)
-    parser.add_argument("--rate", type=float, default=RATE)
-    options = parser.parse_args()
-    figures = measure(options.folder.resolve(), minutes=options.minutes, rate=options.rate)
-    for table in tables(figures):
-        Console().print(table)
-    print(json.dumps(figures))
+    """By itself."""
+    alone("memory", __doc__, measure, tables, {"minutes": MINUTES, "rate": RATE})
 
 
 if __name__ == "__main__":

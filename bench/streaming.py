@@ -20,6 +20,7 @@ import psutil
 from rich.table import Table
 
 from bench import feed, workload
+from bench.alone import alone
 from bench.shares import Look, Shares, between
 from config.settings import Kafka, Outputs, Settings, Source
 from jobs.progress import JobMonitor, running
@@ -29,7 +30,7 @@ from jobs.topics import PARTITIONS, ensure_topics
 from rules.compiled import compile_timeline
 from udfs.kept import KeptPatterns
 
-PASSES = 3
+MESSAGES, PASSES = 1_000_000, 3
 FROM, TO = 0.2, 0.8  # shares of the messages between which the rate is taken
 _LOOK_S = 0.5
 
@@ -44,7 +45,7 @@ class Place(NamedTuple):
 
 
 def measure(
-    folder: Path, *, messages: int = 1_000_000, passes: int = PASSES, words: int = workload.WORDS
+    folder: Path, *, messages: int = MESSAGES, passes: int = PASSES, words: int = workload.WORDS
 ) -> dict[str, Any]:
     """Passes over the same messages, each by a job of its own on the same cluster."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -235,3 +236,12 @@ def tables(figures: dict[str, Any]) -> list[Table]:
             f"{peak:,.0f}",
         )
     return [shown]
+
+
+def main() -> None:
+    """By itself."""
+    alone("streaming", __doc__, measure, tables, {"messages": MESSAGES, "passes": PASSES})
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 from rich.table import Table
@@ -23,5 +24,5 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def reached(figures: dict[str, Any]) -> dict[str, float]:
-    """The best pass is that of a warm cluster."""
-    return {"kafka": max(one["steady_per_second"] for one in figures["runs"].values())}
+    """The median of the passes."""
+    return {"kafka": median(one["steady_per_second"] for one in figures["runs"].values())}

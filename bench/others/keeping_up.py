@@ -21,5 +21,5 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def reached(figures: dict[str, Any]) -> dict[str, float]:
-    """The rate, where it kept up."""
-    return {"elasticsearch": figures["rate"]} if keeping_up.keeps_up(figures) else {}
+    """The rate, if it kept up with that."""
+    return {"elasticsearch": figures["rate"] if keeping_up.keeps_up(figures) else 0.0}

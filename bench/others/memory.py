@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from rich.table import Table
@@ -21,7 +22,6 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def reached(figures: dict[str, Any]) -> dict[str, float]:
-    """The most that one took, where it did not grow any more."""
-    if not memory.flat(figures):
-        return {}
-    return {"memory": max(one["most_mb"] for one in figures["task_managers"].values())}
+    """The most that one took; what still grows has no end."""
+    most = max(one["most_mb"] for one in figures["task_managers"].values())
+    return {"memory": most if memory.flat(figures) else inf}
