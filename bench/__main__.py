@@ -1,7 +1,7 @@
 """`make bench`: measure, print tables, store the figures in var/bench/latest.json.
 
-Without names it measures what is "always" and "standard" in the list that --list prints: some twenty
-minutes. What was measured before stays in var/bench/runs.
+Without names it measures what is "always" and "standard" in the list that --list prints: some
+twenty minutes. What was measured before stays in var/bench/runs.
 """
 
 from __future__ import annotations

@@ -66,14 +66,19 @@ def compared(figures: Mapping[str, float]) -> list[dict[str, Any]]:
     if unknown := figures.keys() - {one.key for one in GOALS}:
         raise KeyError(f"no goal is called {sorted(unknown)}")
     return [
-        {**one._asdict(), "figure": figures.get(one.key), "said": one.said(figures.get(one.key))}
+        {
+            **one._asdict(),
+            # of what failed there is no figure that JSON could write
+            "figure": None if (figure := figures.get(one.key)) is None or isinf(figure) else figure,
+            "said": one.said(figure),
+        }
         for one in GOALS
     ]
 
 
 def written(figure: float | None, unit: str) -> str:
     """A figure as people read it."""
-    if figure is None or isinf(figure):
+    if figure is None:
         return "–"
     if unit == "%":
         return f"{figure:.0%}"

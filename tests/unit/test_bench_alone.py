@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -90,5 +91,6 @@ def test_an_interrupt_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> Non
 )
 def test_what_failed_is_not_reached_and_not_unmeasured(key: str, reached: dict[str, float]) -> None:
     rows = goals.compared(reached)
+    assert "Infinity" not in json.dumps(rows)
     assert next(one["said"] for one in rows if one["key"] == key) == goals.NOT
     assert goals.table(rows).row_count == len(goals.GOALS)
