@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from udfs.spec import JobSpec
 if TYPE_CHECKING:
     from jobs.beginning import Beginning
 
+_log = logging.getLogger(__name__)
 JOB_NAME = "mingjian-detect"
 _POLL_SECONDS = 0.5
 _SLOTS_SECONDS = 20
@@ -146,10 +148,9 @@ def run(
     begun = time.monotonic()
     check_ends(settings)
     with ThreadPoolExecutor(1) as beside:  # the workers find the patterns compiled
-        env, spec, started, compiling = _put_together(settings, part, on_beginning, beside)
+        env, spec, started = _put_together(settings, part, on_beginning, beside)
         embedded_counts = progress.embedded_counts(settings)
         client = _submitted(env, settings, spec if part is None else None)
-        compiling.result()
     job_id = str(client.get_job_id())
     monitor = JobMonitor(env.rest_url, job_id)
     failure: list[BaseException] = []
@@ -200,8 +201,7 @@ def _put_together(
     part: ends.Part | None,
     on_beginning: Callable[[Beginning], None],
     beside: Executor,
-) -> tuple[Environment, JobSpec, Beginning | None, Future[Any]]:
-    """The job, what it begins with, and the patterns of its rules while they are compiled."""
+) -> tuple[Environment, JobSpec, Beginning | None]:
     with java_beside(settings):
         spec, timeline = job_spec(settings)
         started = None
@@ -213,10 +213,18 @@ def _put_together(
                 on_beginning(started)
             spec = replace(spec, certain_from=certain_from(settings, started))
     kafka = "kafka" in (settings.source.kind, settings.outputs.kind)
-    compiling = beside.submit(compile_timeline, timeline, KeptPatterns())
+    beside.submit(_compile, timeline)
     env = environment(settings, jars=(connector_jar(),) if kafka else ())
     build(env, settings, spec, part, started.offsets if started else None)
-    return env, spec, started, compiling
+    return env, spec, started
+
+
+def _compile(timeline: LiveRules) -> None:
+    """Have the patterns kept. Where that fails the workers do it, and the job says what is wrong."""
+    try:
+        compile_timeline(timeline, KeptPatterns())
+    except Exception as error:  # whatever it is, the workers meet it too
+        _log.warning("patterns cannot be compiled before the workers do it: %r", error)
 
 
 def _submitted(env: Environment, settings: Settings, begun: JobSpec | None) -> Any:

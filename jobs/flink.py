@@ -22,6 +22,7 @@ from config.settings import Settings
 from jobs.java_bridge import gateway
 from jobs.kept_state import restore_from, state_folder, uri
 from jobs.servers.process import PYFLINK_MARKS, free_port
+from rules.errors import MingjianError
 
 if TYPE_CHECKING:
     from pyflink.datastream import DataStream, KeyedStream, OutputTag
@@ -72,7 +73,11 @@ def prepare_process(settings: Settings) -> None:
 def java_beside(settings: Settings) -> Iterator[None]:
     """Java starts while the caller does something else; `environment` waits for it, and tells what
     went wrong. Left by an error, it is waited for all the same: what it has made is tidied up."""
-    prepare_process(settings)
+    try:
+        prepare_process(settings)
+    except MingjianError:  # the caller's own errors come first; `environment` says this one again
+        yield
+        return
     with ThreadPoolExecutor(1) as beside:
         beside.submit(gateway)
         yield

@@ -15,11 +15,11 @@ from jobs import canary, sample
 from jobs.canary import TooMuch, Tried
 from jobs.registry import (
     begun_with,
+    chosen_rules,
     in_force,
     manifest_of,
     note,
     registry_of,
-    rules_to_keep,
     write,
 )
 from jobs.rule_checks import check_rules, errors_of_loaded
@@ -161,13 +161,12 @@ def _judged(settings: Settings, wish: Wish, effective: int) -> tuple[Outcome, Ru
             exit_code=EXIT_USAGE,
         )
     try:
-        ruleset, keep_it = rules_to_keep(settings, wish.path)
+        ruleset = chosen_rules(settings, wish.path)
     except RuleError as error:
         problems = check_rules(path).errors or [error]
         return Outcome("", effective, 0, problems, [], None, [], None, ("", ""), False), None
     with ThreadPoolExecutor(1) as side:  # compiling leaves Python free
         compiling = side.submit(CompiledRules, ruleset.awake(settings.rules.feeds), KeptPatterns())
-        keep_it()
         problems = errors_of_loaded(path)
         compiled = compiling.result()
     found = sample.newest(settings, settings.rules.sample)

@@ -62,7 +62,8 @@ class Reader:
             places = [at for at, state in zip(places, seen, strict=True) if state == NEW]
             drafts = [one for one, state in zip(drafts, seen, strict=True) if state == NEW]
             repeated = len(seen) - len(drafts) - len(conflicts)
-            careful = {at: one for at, one in careful.items() if at in set(places)}
+            left = frozenset(places)
+            careful = {at: one for at, one in careful.items() if at in left}
         refused += [
             (at, "unknown_type", draft.type)
             for at, draft in careful.items()

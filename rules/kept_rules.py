@@ -13,8 +13,8 @@ import hashlib
 import io
 import pickle
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -158,22 +158,7 @@ def keep_rules(
 
 def load_and_keep(path: str, keep: Keep, packs: Sequence[str] = ()) -> RuleSet:
     """See `load_ruleset`; what was read is kept."""
-    found, keep_it = load_to_keep(path, keep, packs)
-    keep_it()
-    return found
-
-
-def load_to_keep(
-    path: str, keep: Keep, packs: Sequence[str] = ()
-) -> tuple[RuleSet, Callable[[], None]]:
-    """See `load_ruleset`; and what keeps it, when there is time for that."""
-    made: list[Callable[[], None]] = []
-
-    def read(files: list[RuleFile], named: Named, others: Others, digest: str) -> None:
-        made.append(lambda: keep_rules(files, named, others, digest, keep))
-
-    found = load_ruleset(path, packs=packs, read=read)
-    return found, made[0]
+    return load_ruleset(path, packs=packs, read=partial(keep_rules, keep=keep))
 
 
 def _pickled(made: Any, lexicons: frozenset[int]) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-
 import pytest
 
 from config.settings import load
@@ -24,16 +22,9 @@ def settings(monkeypatch):
     monkeypatch.setattr(detect.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(detect, "_POLL_SECONDS", 0)
     monkeypatch.setattr(detect, "check_ends", lambda _: None)
-    monkeypatch.setattr(detect, "_put_together", lambda *_: (_Env(), None, None, _done()))
+    monkeypatch.setattr(detect, "_put_together", lambda *_: (_Env(), None, None))
     monkeypatch.setattr(detect, "_submitted", lambda *_: Client())
     return load("cluster")
-
-
-def _done():
-    """Nothing was to be compiled."""
-    ready = Future()
-    ready.set_result(None)
-    return ready
 
 
 class _Env:
@@ -56,3 +47,34 @@ def test_a_job_of_which_it_tells_again_is_waited_for(settings, monkeypatch):
     running = Snapshot("RUNNING", 5, counters={"records": 5})
     looks(monkeypatch, Snapshot("CREATED"), None, running)
     assert detect.run(settings, detached=True).state == "RUNNING"
+
+
+def test_a_missing_java_is_not_told_before_what_is_wrong_with_the_rules(
+    tmp_path, monkeypatch
+) -> None:
+    """Java starts beside the reading of rules; what the author can mend comes first."""
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nothing"))
+    monkeypatch.setattr(detect, "check_ends", lambda _: None)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "bad.yaml").write_text("title: [\n", encoding="utf-8")
+    settings = load(
+        "embedded",
+        None,
+        (
+            f"rules.path={tmp_path}/rules",
+            f"rules.registry={tmp_path}/rulesets",
+            f"data_dir={tmp_path}/data",
+            f"keys_dir={tmp_path}/keys",
+        ),
+    )
+    with pytest.raises(MingjianError, match=r"bad\.yaml"):
+        detect.run(settings)
+
+
+def test_patterns_that_cannot_be_compiled_beside_are_told(monkeypatch, caplog) -> None:
+    def fails(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(detect, "compile_timeline", fails)
+    detect._compile(None)
+    assert "MemoryError" in caplog.text
