@@ -220,7 +220,7 @@ def _put_together(
 
 
 def _compile(timeline: LiveRules) -> None:
-    """Have the patterns kept. Where that fails the workers do it, and the job says what is wrong."""
+    """Have the patterns kept; where that fails the workers do it, and the job tells of it."""
     try:
         compile_timeline(timeline, KeptPatterns())
     except Exception as error:  # whatever it is, the workers meet it too
