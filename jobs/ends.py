@@ -22,8 +22,6 @@ from rules.errors import EXIT_USAGE, MingjianError
 BLOCK_BYTES = 32 * 1024 * 1024
 FAR = 253_402_300_799_000  # UTC ms: no time is later
 UNSPLITTABLE = (".gz",)
-_FETCH_BYTES = 64 * 1024  # with which a broker answers
-_FETCH_MS = 25  # after which it answers with less
 
 
 @dataclass(frozen=True)
@@ -137,10 +135,6 @@ def source_ddl(
             "format": "raw",
             # some hundred metrics of the client, in every report; Flink's own tell what is pending
             "properties.register.consumer.metrics": "false",
-            # a broker that answers with whatever has come answers hundreds of times a second, and
-            # each answer costs 0.4 ms of CPU here, however little is in it (docs/performance.md)
-            "properties.fetch.min.bytes": f"{_FETCH_BYTES}",
-            "properties.fetch.max.wait.ms": f"{_FETCH_MS}",
             **{f"properties.{k}": v for k, v in flink_properties(settings.kafka).items()},
         }
         if not settings.source.follow:
