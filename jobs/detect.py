@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,17 +19,15 @@ from jobs.progress import FINAL, JobMonitor, Snapshot
 from jobs.registry import begin, pin, registry_of
 from jobs.servers.jars import connector_jar
 from jobs.servers.process import take_port
-from rules.compiled import compile_timeline
 from rules.errors import EXIT_USAGE, MingjianError
 from sinks.sealing import Sealer
-from udfs.kept import KeptPatterns
+from udfs.ahead import keep_compiled
 from udfs.live_rules import LiveRules
 from udfs.spec import JobSpec
 
 if TYPE_CHECKING:
     from jobs.beginning import Beginning
 
-_log = logging.getLogger(__name__)
 JOB_NAME = "mingjian-detect"
 _POLL_SECONDS = 0.5
 _SLOTS_SECONDS = 20
@@ -213,18 +210,10 @@ def _put_together(
                 on_beginning(started)
             spec = replace(spec, certain_from=certain_from(settings, started))
     kafka = "kafka" in (settings.source.kind, settings.outputs.kind)
-    beside.submit(_compile, timeline)
+    beside.submit(keep_compiled, timeline)
     env = environment(settings, jars=(connector_jar(),) if kafka else ())
     build(env, settings, spec, part, started.offsets if started else None)
     return env, spec, started
-
-
-def _compile(timeline: LiveRules) -> None:
-    """Have the patterns kept; where that fails the workers do it, and the job tells of it."""
-    try:
-        compile_timeline(timeline, KeptPatterns())
-    except Exception as error:  # whatever it is, the workers meet it too
-        _log.warning("patterns cannot be compiled before the workers do it: %r", error)
 
 
 def _submitted(env: Environment, settings: Settings, begun: JobSpec | None) -> Any:

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from rules.compiled import CompiledRules
+from rules.compiled import CompiledRules, compile_timeline
 from rules.errors import MingjianError
 from rules.ruleset import RuleSet, RuleTimeline
 from udfs.kept import KeptPatterns
@@ -97,3 +97,11 @@ class Compiled:
                 kept = list(self._made.items())[1 - _COMPILED :]
                 self._made = {**dict(kept), ruleset.digest: made}
             return self._made[ruleset.digest]
+
+
+def keep_compiled(timeline: LiveRules) -> None:
+    """Have the patterns kept for the workers. Where that fails they do it, and the job says why."""
+    try:
+        compile_timeline(timeline, KeptPatterns())
+    except Exception as error:  # whatever it is, the workers meet it too
+        _log.warning("patterns cannot be compiled before the workers do it: %r", error)

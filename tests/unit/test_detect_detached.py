@@ -8,6 +8,7 @@ from config.settings import load
 from jobs import detect
 from jobs.progress import Snapshot
 from rules.errors import MingjianError
+from udfs.ahead import keep_compiled
 
 
 class Client:
@@ -75,6 +76,6 @@ def test_patterns_that_cannot_be_compiled_beside_are_told(monkeypatch, caplog) -
     def fails(*_):
         raise MemoryError
 
-    monkeypatch.setattr(detect, "compile_timeline", fails)
-    detect._compile(None)
+    monkeypatch.setattr("udfs.ahead.compile_timeline", fails)
+    keep_compiled(None)
     assert "MemoryError" in caplog.text
