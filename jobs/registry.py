@@ -10,8 +10,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,8 +28,6 @@ from udfs.kept import KeptPatterns
 from udfs.spec import JobSpec
 
 _HALF = ".half-"
-_WRITERS = 16  # files written at a time
-_TOGETHER = 200  # files from which the machine is told to write all down, which is one wait
 _OLD_S = 3600  # what was being written for longer was left by a process that died
 
 
@@ -129,7 +125,7 @@ def write(folder: Path, ruleset: RuleSet, where: Beside, manifest: Manifest) -> 
                 (half / name).mkdir()
             for place in {(half / name).parent for name in files}:
                 place.mkdir(parents=True, exist_ok=True)
-            _write_files({half / name: data for name, data in files.items()})
+            _write_files({half / name: data for name, data in files.items()}, half)
             for place, _, _ in os.walk(half, topdown=False):
                 sync_folder(Path(place))
             half.chmod(0o755)
@@ -208,39 +204,32 @@ def _job_file(settings: Settings) -> Path:
     return registry_of(settings) / JOBS / f"{quote(settings.tenant, safe='')}.json"
 
 
-def _write_files(files: Mapping[Path, bytes]) -> None:
-    """All of them, on disk."""
-    if len(files) < _TOGETHER:
-        with ThreadPoolExecutor(_WRITERS) as pool:  # waiting for the disk is most of it
-            list(pool.map(partial(_write_file, synced=True), files, files.values()))
-        return
+def _write_files(files: Mapping[Path, bytes], folder: Path) -> None:
+    """All of them, on disk; they are below the folder."""
     for path, data in files.items():
-        _write_file(path, data, synced=False)
-    _sync_file_system(next(iter(files)))
+        _write_file(path, data)
+    _sync_file_system(folder)
     for path in files:  # they are on disk by now; this says which could not be written
         with path.open("rb") as file:
             os.fsync(file.fileno())
 
 
-def _sync_file_system(place: Path) -> None:
-    """Send all to disk that its file system has in memory: one wait instead of thousands. Linux
-    has a call for that which Python has not."""
-    opened = os.open(place, os.O_RDONLY)
+def _write_file(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        os.fchmod(file.fileno(), 0o444)
+
+
+def _sync_file_system(folder: Path) -> None:
+    """Send all to disk that its file system has in memory: one wait instead of one for each file.
+    Linux has a call for that which Python has not."""
+    opened = os.open(folder, os.O_RDONLY)
     try:
         syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
         if syncfs is None or syncfs(opened):
             os.sync()
     finally:
         os.close(opened)
-
-
-def _write_file(path: Path, data: bytes, *, synced: bool) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fchmod(file.fileno(), 0o444)
-        if synced:
-            os.fsync(file.fileno())
 
 
 def _forget_halves(folder: Path) -> None:

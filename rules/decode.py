@@ -105,8 +105,7 @@ class Decoder:
             str(raw, "utf-8")
         except UnicodeDecodeError as error:
             raise RecordError("not_utf8", f"byte {error.start}") from None
-        [plain], _ = plain_drafts((raw,), self._tenant, self._latest)
-        return plain or self._odd(raw)
+        return plain_drafts((raw,), self._tenant, self._latest)[0] or self._odd(raw)
 
     def drafts(self, records: Sequence[bytes]) -> Drafts:
         """Of each record what `draft` says, or why it is set aside."""
@@ -115,7 +114,8 @@ class Decoder:
         sound = len(records) > 1 and sum(sizes) <= _TOGETHER and max(sizes) <= self._record_bytes
         if not sound or not self._is_utf8(b"\n".join(records)):
             return Drafts([_refused_or(self.draft, raw) for raw in records], range(len(records)))
-        plain, odd = plain_drafts(records, self._tenant, self._latest)
+        plain = plain_drafts(records, self._tenant, self._latest)
+        odd = [at for at, one in enumerate(plain) if one is None]
         found: list[Draft | RecordError | None] = [*plain]
         for at in odd:
             found[at] = _refused_or(self._odd, records[at])

@@ -49,11 +49,8 @@ class Draft(msgspec.Struct, gc=False):
         return who(said.sender.strip(), recipients, self.msgid)
 
 
-def plain_drafts(
-    records: Iterable[bytes], tenant: str, latest: int
-) -> tuple[list[Draft | None], list[int]]:
-    """Of each record, valid UTF-8, the draft, None where the careful road has to look at it; and
-    the places of these.
+def plain_drafts(records: Iterable[bytes], tenant: str, latest: int) -> list[Draft | None]:
+    """Of each record, valid UTF-8, the draft; None where the careful road has to look at it.
 
     One loop without a call for each record of the stream that it can do without. The body of its
     type has been checked.
@@ -62,13 +59,11 @@ def plain_drafts(
         tenant: the company of records that name none; `latest`: UTC ms, none may be from later.
     """
     found: list[Draft | None] = []
-    odd: list[int] = []
     add = found.append
-    for at, raw in enumerate(records):
+    for raw in records:
         try:
             known = decode_plain(raw)
         except (msgspec.DecodeError, RecursionError):
-            odd.append(at)
             add(None)
             continue
         said, time = known.payload, known.time
@@ -80,13 +75,11 @@ def plain_drafts(
             or not msgid
             or not said.sender.strip()
         ):
-            odd.append(at)
             add(None)
             continue
         if kind == "text":  # most are, so they are asked nothing that only others are
             body = said.text
             if body is None or said.revoke is not None:
-                odd.append(at)
                 add(None)
                 continue
             words = body.content
@@ -95,8 +88,7 @@ def plain_drafts(
         elif has_whole_body(said):
             words = said.words()
         else:
-            odd.append(at)
             add(None)
             continue
         add(Draft(known.tenant or tenant, msgid, time, kind, words, (), known))
-    return found, odd
+    return found

@@ -291,7 +291,7 @@ def _skips_a_gap(piece: str, keep: bool) -> bool:
         if target in SYMBOLS and not (keep and target in READ):
             gap = True
             continue
-        if gap and left and _is_cjk(left) and _is_cjk(target[0]):
+        if gap and left and is_chinese(left) and is_chinese(target[0]):
             return True
         left, gap = target[-1], False
     return False

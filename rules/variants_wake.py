@@ -38,9 +38,11 @@ class OtherSpellings:
             if word in by_sound
         }
         self._gates = tuple(gates)
-        self._marks: dict[int, frozenset[str]] = {}  # of the gates that have fired
+        # of the gates that have fired
+        self._marks: dict[int, frozenset[str]] = {}
+        self._reaches: dict[int, int] = {}
         self._tree, self._by_sound = WordTree(self.words, by_sound), by_sound
-        self._trees: dict[frozenset[int], WordTree] = {}  # of a few words each
+        self._trees: dict[tuple[int, ...], WordTree] = {}  # of a few words each
 
     def _mark(self, at: int) -> frozenset[str]:
         """Characters of which one is in each text in which a word of that gate may be meant."""
@@ -96,15 +98,17 @@ class OtherSpellings:
     def _around(self, text: str, gate: int) -> Iterable[str]:
         """The characters of a text that may be of one word with the gate."""
         sought = self._gates[gate]
-        reach = STRETCH * max(len(self.words[index]) for index in self._meant[gate])
+        reach = self._reaches.get(gate)
+        if reach is None:
+            longest = max(len(self.words[index]) for index in self._meant[gate])
+            reach = self._reaches[gate] = STRETCH * longest
         at = text.find(sought)
         if at < 0 or len(text) <= 2 * reach:
             return text
         parts = []
         while at >= 0:
-            parts.append(
-                text[max(0, at - reach) : at + 2 * reach]
-            )  # also of those that follow soon
+            # also what is around those that follow before the next look
+            parts.append(text[max(0, at - reach) : at + 2 * reach])
             at = text.find(sought, at + reach)
         return "".join(parts)
 
@@ -114,19 +118,19 @@ class OtherSpellings:
         Args:
             among: the only words that can be (`meant`); none: any word.
         """
-        whose = sorted(among)
-        tree = self._few(among) if among else self._tree
+        whose = tuple(sorted(among))
+        tree = self._few(whose) if whose else self._tree
         found = {one.which for some in Lattice(text.kept().text, tree).sightings() for one in some}
-        return {whose[which] for which in found} if among else found
+        return {whose[which] for which in found} if whose else found
 
-    def _few(self, among: frozenset[int]) -> WordTree:
+    def _few(self, whose: tuple[int, ...]) -> WordTree:
         """The tree of these words alone: in it hardly any place of a text leads on."""
-        tree = self._trees.get(among)
+        tree = self._trees.get(whose)
         if tree is None:
             if len(self._trees) >= _TREES:
                 self._trees.clear()
-            words = [self.words[index] for index in sorted(among)]
-            tree = self._trees[among] = WordTree(words, self._by_sound.intersection(words))
+            words = [self.words[index] for index in whose]
+            tree = self._trees[whose] = WordTree(words, self._by_sound.intersection(words))
         return tree
 
 

@@ -22,7 +22,7 @@ T = 1_603_876_152_141
 
 def is_plain(raw: bytes) -> bool:
     """Does it take the quick road?"""
-    return plain_drafts([raw], "demo", LATEST)[0][0] is not None
+    return plain_drafts([raw], "demo", LATEST)[0] is not None
 
 
 DECODER = Decoder("demo", assume_received_at=1_700_000_000_000)
