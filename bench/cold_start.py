@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bench import latency, streaming, workload
 from bench.alone import alone
+from bench.open_loop import records_of
 from jobs.progress import read
 
 MESSAGES, STARTS = 4_000, 3
@@ -41,7 +42,7 @@ def measure(
     """
     folder.mkdir(parents=True, exist_ok=True)
     times = workload.times_of(MESSAGES)
-    records, hits = latency.records_of(folder / "rules", times, 0.05, words)
+    records, hits = records_of(folder / "rules", times, 0.05, words)
     before = os.environ.get("MINGJIAN_CACHE")
     os.environ["MINGJIAN_CACHE"] = str(folder / "cache")
     try:

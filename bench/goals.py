@@ -65,15 +65,13 @@ def compared(figures: Mapping[str, float]) -> list[dict[str, Any]]:
     """
     if unknown := figures.keys() - {one.key for one in GOALS}:
         raise KeyError(f"no goal is called {sorted(unknown)}")
-    return [
-        {
-            **one._asdict(),
-            # of what failed there is no figure that JSON could write
-            "figure": None if (figure := figures.get(one.key)) is None or isinf(figure) else figure,
-            "said": one.said(figure),
-        }
-        for one in GOALS
-    ]
+    return [_compared(one, figures.get(one.key)) for one in GOALS]
+
+
+def _compared(goal: Goal, figure: float | None) -> dict[str, Any]:
+    # of what failed there is no figure that JSON could write
+    told = None if figure is None or isinf(figure) else figure
+    return {**goal._asdict(), "figure": told, "said": goal.said(figure)}
 
 
 def written(figure: float | None, unit: str) -> str:

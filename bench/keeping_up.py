@@ -9,8 +9,6 @@ grow and the last alert is there soon after the last message. Everything shares 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from bisect import bisect_right
@@ -25,9 +23,10 @@ from elasticsearch import ApiError, Elasticsearch
 from kafka import KafkaConsumer, TopicPartition
 from rich.table import Table
 
-from bench import feed, latency, streaming, workload
+from bench import streaming, workload
 from bench.alone import alone
-from bench.shares import Shares, between
+from bench.open_loop import RULE, Played, command, delivering, planned, play
+from bench.shares import Shares
 from jobs.servers import elasticsearch
 from jobs.topics import PARTITIONS
 
@@ -51,7 +50,7 @@ class Look(NamedTuple):
 
 
 class Index:
-    """Counts what can be found, once a second, in a thread."""
+    """Counts what can be found every `_EVERY_S`, in a thread."""
 
     def __init__(self, url: str, broker: str) -> None:
         self._client = Elasticsearch(url)
@@ -62,22 +61,21 @@ class Index:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def look(self) -> int:
+    def _look(self) -> None:
         """The planted alerts that can be found, or their evidence, of which there are fewer."""
         names = [f"{_PREFIX}-{kind}" for kind in _KINDS]
         self._client.indices.refresh(index=names, ignore_unavailable=True)
         alerts = self._client.count(
-            index=names[0], query={"term": {"rule.name": latency.RULE}}, ignore_unavailable=True
+            index=names[0], query={"term": {"rule.name": RULE}}, ignore_unavailable=True
         )["count"]
         evidence = self._client.count(index=names[1], ignore_unavailable=True)["count"]
         written = sum(self._consumer.end_offsets(self._parts).values())
         self.looks.append(Look(time.time(), min(alerts, evidence), written))
-        return self.looks[-1].seen
 
     def _run(self) -> None:
         while not self._done.wait(_EVERY_S):
             with suppress(ApiError):  # an index is just being made
-                self.look()
+                self._look()
 
     def stop(self) -> None:
         """Count no more."""
@@ -97,68 +95,53 @@ def measure(
     words: int = workload.WORDS,
 ) -> dict[str, Any]:
     """How far the index was behind, by second, and what took how much of a core."""
-    folder.mkdir(parents=True, exist_ok=True)
     slow = rate * FIRST_SHARE
     due = [number / slow for number in range(int(slow * first))]
     due += [first + number / rate for number in range(int(rate * seconds))]
-    times = [latency.FIRST_MS + int(second * 1000) for second in due]
-    records, hits = latency.records_of(folder / "rules", times, planted, words)
-    plan = folder / "plan"
-    feed.keep(feed.schedule(records, times, due, PARTITIONS), plan)
-    del records
+    plan, hits = planned(folder, due, planted, words)
+    waited_for = [due[one] for one in sorted(hits)]
     with streaming.servers(folder, folder / "rules") as place:
         server = elasticsearch.launch(folder / "elasticsearch")
         try:
             server.wait()
             pid = json.loads(server.pid_file.read_bytes())["pid"]
-            found = _run(place, server.address, pid, plan, [due[one] for one in sorted(hits)])
+            looks, played = _run(place, server.address, pid, plan, len(hits))
         finally:
             server.stop()
-    told = behind(found["looks"], found["due"], found["begun"], first)
     return {
         "rate": rate,
         "seconds": seconds,
         "planted": len(hits),
-        "missing": len(hits) - found["looks"][-1].seen,
-        **told,
-        "cores": found["cores"],
-        "feed_belated_ms": found["belated"] * 1e3,
+        "missing": len(hits) - looks[-1].seen,
+        **behind(looks, waited_for, played.begun, first),
+        "cores": played.cores(first, due[-1]),
+        "feed_belated_ms": played.belated * 1e3,
         "load": psutil.getloadavg()[0],
     }
 
 
 def _run(
-    place: streaming.Place, url: str, pid: int, plan: Path, due: Sequence[float]
-) -> dict[str, Any]:
+    place: streaming.Place, url: str, pid: int, plan: Path, count: int
+) -> tuple[list[Look], Played]:
     targets = f"[{{kind: elasticsearch, name: index, url: '{url}', index_prefix: {_PREFIX}}}]"
     settings = streaming.settings_file(place, "index", source="follow: true", targets=targets)
-    latency.command("detect", "-c", str(settings), "--detach")
-    deliverer = subprocess.Popen(
-        [sys.executable, "-m", "jobs.cli.main", "deliver", "--follow", "-c", str(settings)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    command("detect", "-c", str(settings), "--detach")
+    deliverer = delivering(settings)
     index = Index(url, place.broker.address)
     more = {"deliverer": deliverer.pid, "Elasticsearch": pid}
     shares = Shares(streaming.roots(place, **more))
     try:
-        play = [sys.executable, "-m", "bench.feed", place.broker.address, "messages", str(plan)]
-        player = subprocess.Popen(play, stdout=subprocess.PIPE, text=True)
-        before = shares.look()
-        printed, _ = player.communicate()
-        after = shares.look()
-        begun, belated = map(float, printed.split())
+        played = play(place, plan, shares)
         until = time.monotonic() + _PATIENCE_S
-        while index.looks[-1].seen < len(due) and time.monotonic() < until:
+        while index.looks[-1].seen < count and time.monotonic() < until:
             time.sleep(_EVERY_S)
     finally:
         index.stop()
         shares.stop()
         deliverer.terminate()
         deliverer.wait(60)
-    latency.command("detect", "-c", str(settings), "--stop")
-    cores = {name: spent / (after.at - before.at) for name, spent in between(before, after).items()}
-    return {"looks": index.looks, "due": due, "begun": begun, "belated": belated, "cores": cores}
+    command("detect", "-c", str(settings), "--stop")
+    return index.looks, played
 
 
 def behind(

@@ -9,13 +9,10 @@ alerts are told at once, and are counted by the ids of their messages.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,9 +22,10 @@ from kafka import KafkaConsumer, TopicPartition
 from redis import Redis
 from rich.table import Table
 
-from bench import feed, streaming, workload
+from bench import streaming, workload
 from bench.alone import alone
-from bench.shares import Shares, between
+from bench.open_loop import RULE, command, delivering, planned, play
+from bench.shares import Shares
 from jobs.servers import redis
 from jobs.topics import PARTITIONS
 from sinks.redis_keys import Keys
@@ -39,10 +37,7 @@ _FIRST_S = (
     15.0  # at the highest of the loads, before the first: nothing is compiled in the JVMs yet
 )
 PLANTED = 0.002  # of all messages
-RULE = "bench_words"
 _SETTLE_S = 20.0  # for what is under way at the end
-FIRST_MS = 1_772_590_000_000  # event time of the first message
-_UP_S = 120.0
 
 
 class Load(NamedTuple):
@@ -65,13 +60,8 @@ def measure(
     flink: str = "",
 ) -> dict[str, Any]:
     """Latencies at shares of `rate` (messages a second): to the topic of alerts, and to Redis."""
-    folder.mkdir(parents=True, exist_ok=True)
     loads, due = _loads(rate, shares)
-    times = [FIRST_MS + int(second * 1000) for second in due]
-    records, hits = records_of(folder / "rules", times, planted, words)
-    plan = folder / "plan"
-    feed.keep(feed.schedule(records, times, due, PARTITIONS), plan)
-    del records
+    plan, hits = planned(folder, due, planted, words)
     with streaming.servers(folder, folder / "rules") as place:
         server = redis.launch(folder / "redis").wait()
         try:
@@ -96,21 +86,6 @@ def _loads(rate: float, shares: Sequence[float]) -> tuple[list[Load], list[float
     return loads, due
 
 
-def records_of(
-    rules: Path, times: Sequence[int], share: float, words: int
-) -> tuple[list[bytes], frozenset[int]]:
-    """The workload's records, and the numbers of those that hold a word of its lexicon."""
-    stream = streaming.workload_of(rules, len(times), words, times)
-    listed, random = workload.made_up_words(words), Random(workload.SEED)
-    said = [at for at, record in enumerate(stream.records) if b'"msgtype":"text"' in record]
-    hits = frozenset(random.sample(said, round(share * len(times))))
-    for at in hits:
-        told = orjson.loads(stream.records[at])
-        told["payload"]["text"]["content"] = f"今天的{random.choice(listed)}怎么样"
-        stream.records[at] = orjson.dumps(told)
-    return stream.records, hits
-
-
 def _run(
     place: streaming.Place,
     url: str,
@@ -126,23 +101,12 @@ def _run(
         place, "latency", source="follow: true", targets=targets, flink=flink
     )
     command("detect", "-c", str(settings), "--detach")
-    deliverer = subprocess.Popen(
-        [sys.executable, "-m", "jobs.cli.main", "deliver", "--follow", "-c", str(settings)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    deliverer = delivering(settings)
     reader = AlertReader(place.broker.address)
     more = {"deliverer": deliverer.pid, "Redis": redis_pid}
     shares = Shares(streaming.roots(place, **more))
     try:
-        play = [sys.executable, "-m", "bench.feed", place.broker.address, "messages", str(plan)]
-        player = subprocess.Popen(play, stdout=subprocess.PIPE, text=True)
-        looks = [(time.time(), shares.look())]
-        while player.poll() is None:
-            time.sleep(0.5)
-            looks.append((time.time(), shares.look()))
-        printed, _ = player.communicate()
-        begun, belated = map(float, printed.split())
+        played = play(place, plan, shares)
         time.sleep(_SETTLE_S)
     finally:
         shares.stop()
@@ -153,34 +117,20 @@ def _run(
     out = []
     for load in loads:
         some = [n for n in load.numbers if n in hits and due[n] >= load.counted_from]
-        spent = [one for at, one in looks if load.counted_from <= at - begun <= load.ends]
         out.append(
             {
                 "share": load.share,
                 "rate": load.rate,
                 "planted": len(some),
-                "topic": _quantiles(some, due, begun, reader.seen),
-                "redis": _quantiles(some, due, begun, visible),
-                "cores": {
-                    name: seconds / (spent[-1].at - spent[0].at)
-                    for name, seconds in between(spent[0], spent[-1]).items()
-                },
-                "feed_belated_ms": belated * 1000,
+                "topic": _quantiles(some, due, played.begun, reader.seen),
+                "redis": _quantiles(some, due, played.begun, visible),
+                "cores": played.cores(load.counted_from, load.ends),
+                "feed_belated_ms": played.belated * 1000,
                 "load": psutil.getloadavg()[0],
             }
         )
     command("detect", "-c", str(settings), "--stop")
     return out
-
-
-def command(*arguments: str) -> None:
-    """Run `mingjian`, and fail where it does."""
-    subprocess.run(
-        [sys.executable, "-m", "jobs.cli.main", *arguments],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        timeout=_UP_S,
-    )
 
 
 class AlertReader:

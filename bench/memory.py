@@ -7,8 +7,6 @@ are then emptied: what is told are the medians of stretches, and how much the se
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +18,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench import feed, latency, streaming, workload
+from bench import streaming, workload
 from bench.alone import alone
-from bench.shares import Shares, between
-from jobs.topics import PARTITIONS
+from bench.open_loop import Played, command, planned, play
+from bench.shares import Shares
 
 RATE, MINUTES, PLANTED = 1_500.0, 60.0, 0.002
 MOST_MB = 1.5 * 1024**3 / 1e6  # that a TaskManager may take
@@ -40,67 +38,42 @@ def measure(
     words: int = workload.WORDS,
 ) -> dict[str, Any]:
     """MB by TaskManager and minute."""
-    folder.mkdir(parents=True, exist_ok=True)
-    count = int(rate * minutes * 60)
-    due = [number / rate for number in range(count)]
-    times = [latency.FIRST_MS + int(second * 1000) for second in due]
-    records, hits = latency.records_of(folder / "rules", times, PLANTED, words)
-    plan = folder / "plan"
-    feed.keep(feed.schedule(records, times, due, PARTITIONS), plan)
-    del records, due, times
+    due = [number / rate for number in range(int(rate * minutes * 60))]
+    plan, hits = planned(folder, due, PLANTED, words)
     with streaming.servers(folder, folder / "rules") as place:
         settings = streaming.settings_file(place, "memory", source="follow: true")
-        latency.command("detect", "-c", str(settings), "--detach")
-        play = [sys.executable, "-m", "bench.feed", place.broker.address, "messages", str(plan)]
-        player = subprocess.Popen(play, stdout=subprocess.DEVNULL)
-        looks, cores = _watched(place, player)
-        latency.command("detect", "-c", str(settings), "--stop")
+        command("detect", "-c", str(settings), "--detach")
+        looks, played = _watched(place, plan)
+        command("detect", "-c", str(settings), "--stop")
     return {
         "rate": rate,
         "minutes": minutes,
         "planted": len(hits),
         "looks": looks,
-        "cores": cores,
+        "cores": played.cores(0, due[-1]),
         "load": psutil.getloadavg()[0],
         **told(looks),
     }
 
 
-def _watched(
-    place: streaming.Place, player: subprocess.Popen[bytes]
-) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """MB of each TaskManager every `_EVERY_S` while messages come, and cores by process."""
+def _watched(place: streaming.Place, plan: Path) -> tuple[dict[str, list[float]], Played]:
+    """MB of each TaskManager every `_EVERY_S` while messages come."""
     looks: dict[str, list[float]] = {}
-    shares = Shares(streaming.roots(place))
-    begun, first = time.monotonic(), shares.look()
-    shown = Console(stderr=True)
+    shares, begun = Shares(streaming.roots(place)), time.monotonic()
+
+    def note() -> None:
+        for name, size in shares.memory.items():
+            if name.startswith("TaskManager"):
+                one_of_them = name.replace("TaskManagers", "TaskManager")
+                looks.setdefault(one_of_them, []).append(size / 1e6)
+        now = ", ".join(f"{one[-1]:,.0f} MB" for one in looks.values())
+        line.update(Text(f"{(time.monotonic() - begun) / 60:.1f} minutes, {now}"))
+
     try:
-        with shown.status("") as line:
-            while player.poll() is None:
-                time.sleep(_EVERY_S)
-                for number, server in enumerate(place.cluster[1:], 1):
-                    looks.setdefault(f"TaskManager {number}", []).append(_memory(server.pid) / 1e6)
-                minutes = (time.monotonic() - begun) / 60
-                now = ", ".join(f"{one[-1]:,.0f} MB" for one in looks.values())
-                line.update(Text(f"{minutes:.1f} minutes, {now}"))
-        last = shares.look()
+        with Console(stderr=True).status("") as line:
+            return looks, play(place, plan, shares, every=_EVERY_S, meanwhile=note)
     finally:
         shares.stop()
-        if player.poll() is None:
-            player.kill()
-    cores = {name: spent / (last.at - first.at) for name, spent in between(first, last).items()}
-    return looks, cores
-
-
-def _memory(pid: int) -> int:
-    """Resident bytes of a process and all that it started."""
-    root, total = psutil.Process(pid), 0
-    for one in (root, *root.children(recursive=True)):
-        try:
-            total += one.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-    return total
 
 
 def told(looks: dict[str, Sequence[float]]) -> dict[str, Any]:

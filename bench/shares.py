@@ -30,12 +30,14 @@ class Shares:
             TaskManager counts as `Python workers`.
 
     Attributes:
-        peak: the largest resident memory seen (bytes) by name; a TaskManager with its workers.
+        memory: resident memory (bytes) at the last look, by name; a TaskManager with its workers.
+        peak: the largest seen.
     """
 
     def __init__(self, roots: Mapping[str, int]) -> None:
         self._roots = {name: psutil.Process(pid) for name, pid in roots.items()}
         self._cpu: dict[tuple[str, int, float], float] = {}  # the last of each, also of the gone
+        self.memory: dict[str, int] = {}
         self.peak: Counter[str] = Counter()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -48,6 +50,7 @@ class Shares:
             for one in self._family(root):
                 with contextlib.suppress(psutil.Error):
                     memory += self._count(name, one, is_root=one.pid == root.pid)
+            self.memory[name] = memory
             self.peak[name] = max(self.peak[name], memory)
         total: Counter[str] = Counter()
         for (name, _, _), seconds in list(self._cpu.items()):
