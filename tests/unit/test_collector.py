@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from udfs import collector
+from udfs.collector import rest
 
 
 class Loaded:
@@ -29,8 +29,8 @@ def as_before() -> Iterator[None]:
 def test_what_is_loaded_is_left_alone_and_let_go_by_the_next_job() -> None:
     loaded = Loaded()
     seen = weakref.ref(loaded)
-    collector.rest()
+    rest()
     assert gc.get_freeze_count() > 0
     del loaded
-    collector.rest()
+    rest()
     assert seen() is None
