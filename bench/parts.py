@@ -87,6 +87,8 @@ PARTS = (
          "from the command to the first alert, three times"),
     Part("latency", "job", "others.latency", ASKED, 5,
          "alert latency at 25, 50 and 75 % load, to the topic and to Redis"),
+    Part("recovery", "job", "others.recovery", ASKED, 6,
+         "how long alerts stand still when a worker or a TaskManager dies"),
     Part("keeping_up", "job", "others.keeping_up", ASKED, 4,
          "Kafka → job → Elasticsearch at 30,000/s, 5 % alerts"),
     Part("delivery", "job", "others.delivery", ASKED, 5,

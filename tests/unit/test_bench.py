@@ -214,8 +214,8 @@ def test_the_figures_say_on_what_and_how_they_were_measured(
 def test_parts_are_chosen_by_name_group_or_occasion() -> None:
     assert [part.name for part in chosen(["texts"], quick=False)] == ["texts"]
     assert [part.name for part in chosen(["job"], quick=True)] == [
-        "streaming", "reload", "cold_start", "latency", "keeping_up", "delivery", "memory", "kafka",
-        "embedded",
+        "streaming", "reload", "cold_start", "latency", "recovery", "keeping_up", "delivery",
+        "memory", "kafka", "embedded",
     ]  # fmt: skip
     quick, usual, every = (
         {part.name for part in chosen([], quick=is_quick, everything=everything)}
