@@ -31,6 +31,7 @@ class Shares:
 
     Attributes:
         memory: resident memory (bytes) at the last look, by name; a TaskManager with its workers.
+        python: what of a TaskManager's the workers have.
         peak: the largest seen.
     """
 
@@ -38,6 +39,7 @@ class Shares:
         self._roots = {name: psutil.Process(pid) for name, pid in roots.items()}
         self._cpu: dict[tuple[str, int, float], float] = {}  # the last of each, also of the gone
         self.memory: dict[str, int] = {}
+        self.python: dict[str, int] = {}
         self.peak: Counter[str] = Counter()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -46,24 +48,25 @@ class Shares:
     def look(self) -> Look:
         """CPU seconds until now."""
         for name, root in self._roots.items():
-            memory = 0
+            memory: Counter[str] = Counter()
             for one in self._family(root):
                 with contextlib.suppress(psutil.Error):
-                    memory += self._count(name, one, is_root=one.pid == root.pid)
-            self.memory[name] = memory
-            self.peak[name] = max(self.peak[name], memory)
+                    whose, size = self._count(name, one, is_root=one.pid == root.pid)
+                    memory[whose] += size
+            self.memory[name], self.python[name] = memory.total(), memory[_PYTHON]
+            self.peak[name] = max(self.peak[name], memory.total())
         total: Counter[str] = Counter()
         for (name, _, _), seconds in list(self._cpu.items()):
             total[name] += seconds
         return Look(time.monotonic(), dict(total))
 
-    def _count(self, name: str, one: psutil.Process, *, is_root: bool) -> int:
+    def _count(self, name: str, one: psutil.Process, *, is_root: bool) -> tuple[str, int]:
         with one.oneshot():
             spent, started = one.cpu_times(), one.create_time()
             python = name.startswith("TaskManager") and not is_root and one.name() != "java"
             whose = _PYTHON if python else name.partition(" ")[0]
             self._cpu[whose, one.pid, started] = spent.user + spent.system
-            return int(one.memory_info().rss)
+            return whose, int(one.memory_info().rss)
 
     @staticmethod
     def _family(root: psutil.Process) -> list[psutil.Process]:

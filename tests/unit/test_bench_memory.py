@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.memory import MOST_MB, flat, told
+from bench.memory import MOST_MB, PYTHON, flat, told
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,8 @@ def test_memory_is_flat_or_not(seen: list[float], is_flat: bool) -> None:
 def test_one_that_grows_is_enough() -> None:
     grows = [800.0 + at for at in range(120)]
     assert not flat(told({"TaskManager 1": [1_000.0] * 120, "TaskManager 2": grows}))
+
+
+def test_the_whole_counts_and_not_a_part_of_it() -> None:
+    grows = [100.0 + at for at in range(120)]
+    assert flat(told({"TaskManager 1": [1_000.0] * 120, "TaskManager 1" + PYTHON: grows}))
