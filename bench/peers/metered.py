@@ -54,7 +54,7 @@ def metered(
         limit: seconds of CPU, of any of its processes, after which that one is ended.
 
     Raises:
-        Missing: it could not be started, or failed; with the last line that it said.
+        Missing: it could not be started, or failed; with the line that says why.
     """
     pinned = ["taskset", "-c", str(core)] if core is not None else []
     with tempfile.TemporaryDirectory(prefix="mingjian-bench-") as name:
@@ -63,17 +63,24 @@ def metered(
         with printed.open("wb") as out, (Path(name) / "said").open("w+b") as said:
             _run([*meter, *pinned, *command], out, said, environ or {})
             said.seek(0)
-            last = said.read().decode(errors="replace").strip().splitlines()[-1:]
+            why = _reason(said.read().decode(errors="replace"))
         if not figures.exists():
-            raise Missing(" ".join(last) or f"{command[0]} could not be started")
+            raise Missing(why or f"{command[0]} could not be started")
         taken = json.loads(figures.read_text(encoding="utf-8"))
         if taken["status"] not in ends:
             # of a JVM that was ended its client only knows that it is gone
             if taken["status"] == -signal.SIGXCPU or taken["cpu"] > _NEARLY * limit:
                 raise Missing(f"not done within {limit} seconds of CPU")
-            why = " ".join(last) or "said nothing"
-            raise Missing(f"{Path(command[0]).name} ended with {taken['status']}: {why}")
+            program, why = Path(command[0]).name, why or "said nothing"
+            raise Missing(f"{program} ended with {taken['status']}: {why}")
         return Metered(taken["cpu"], taken["wall"], taken["peak_mb"], printed.read_bytes())
+
+
+def _reason(said: str) -> str:
+    """The line that is called an error, which hints may follow; else the last."""
+    lines = said.strip().splitlines()
+    errors = [one for one in lines if one.casefold().startswith("error")]
+    return (errors or lines[-1:] or [""])[0]
 
 
 def _run(command: list[str], out: IO[bytes], said: IO[bytes], environ: dict[str, str]) -> None:

@@ -132,8 +132,12 @@ def test_other_hits_are_told(work: Work) -> None:
     [
         (["no-such-program-here"], "no-such-program-here: No such file or directory"),
         ([sys.executable, "-c", "raise SystemExit('out of luck')"], "out of luck"),
+        (
+            [sys.executable, "-c", "raise SystemExit('error: no such option\\n\\ntry --help')"],
+            "1: error: no such option$",
+        ),
     ],
-    ids=["not there", "fails"],
+    ids=["not there", "fails", "fails with a hint"],
 )
 def test_a_program_that_does_not_run_is_missing(command: list[str], why: str) -> None:
     with pytest.raises(Missing, match=why):
@@ -153,6 +157,24 @@ def test_a_tool_that_is_not_installed_is_told_and_nothing_fails(
     assert rsigma.measure(work) == [
         missing("rsigma", "cargo is not installed, and rsigma is built from source")
     ]
+
+
+def test_a_way_that_a_tool_does_not_have_says_nothing_of_the_other(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be one that somebody built without that."""
+    program = tmp_path / f"rsigma-{rsigma.VERSION}" / "bin" / "rsigma"
+    program.parent.mkdir(parents=True)
+    program.write_text(
+        '#!/bin/sh\ncase "$*" in *cross*) echo "error: unexpected argument" >&2; exit 2;; esac\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(rsigma, "TOOLS", tmp_path)
+    plain, crossed = rsigma.measure(work, rounds=1)
+    assert plain["hits"] == 0
+    assert crossed == missing(
+        "rsigma --cross-rule-ac", "rsigma ended with 2: error: unexpected argument"
+    )
 
 
 def test_what_orphans_took_is_counted(tmp_path: Path) -> None:
