@@ -1,7 +1,7 @@
 """An archive of many messages: how fast it is filled, how large it is, how fast it is searched.
 
 `python -m bench.archive` takes 200,000 messages; `--messages 10000000 --folder PLACE` is the figure
-of docs/performance.md, takes an hour or so and 6 GB, and goes on where it was interrupted.
+of docs/performance-archive.md, takes an hour or so and 6 GB, and goes on where it was interrupted.
 """
 
 from __future__ import annotations

@@ -81,8 +81,17 @@ def command(*arguments: str) -> None:
 
 def delivering(settings: Path) -> subprocess.Popen[bytes]:
     """A deliverer that follows the job."""
+    return _staying("deliver", "--follow", "-c", str(settings))
+
+
+def keeping(settings: Path) -> subprocess.Popen[bytes]:
+    """A keeper that watches over the job."""
+    return _staying("detect", "--keep", "-c", str(settings))
+
+
+def _staying(*arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "jobs.cli.main", "deliver", "--follow", "-c", str(settings)],
+        [sys.executable, "-m", "jobs.cli.main", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -34,3 +34,11 @@ def test_nothing_happened() -> None:
     told = after(DUE, {one: at + 0.2 for one, at in DUE.items()}, KILLED, UNTIL)
     assert told["whole_again_s"] == 0.0
     assert told["silent_s"] < 0.5
+
+
+def test_what_came_only_after_the_next_fault_was_late_by_this_one() -> None:
+    """One of two workers stood still, and nobody noticed."""
+    found = {one: UNTIL + 20.0 if at >= KILLED and one % 2 else at + 0.2 for one, at in DUE.items()}
+    told = after(DUE, found, KILLED, UNTIL)
+    assert told["whole_again_s"] == pytest.approx(80.0)
+    assert told["silent_s"] == pytest.approx(20.0, abs=0.2)
