@@ -113,10 +113,10 @@ def after(
 
     Args:
         due, seen: UTC seconds by number; `killed`, `until`: whose alerts are looked at, those under
-            way at the fault included.
+            way at the fault included, and not those under way at the next.
     """
     here = sorted((seen[one], seen[one] - at) for one, at in due.items()
-                  if one in seen and at < until and seen[one] >= killed)  # fmt: skip
+                  if one in seen and at < until - LATE_S and seen[one] >= killed)  # fmt: skip
     times = [killed, *(at for at, _ in here)]
     whole = max((at for at, by in here if by > LATE_S), default=killed)
     return {
