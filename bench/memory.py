@@ -68,7 +68,7 @@ def _watched(place: streaming.Place, plan: Path) -> tuple[dict[str, list[float]]
                 one_of_them = name.replace("TaskManagers", "TaskManager")
                 looks.setdefault(one_of_them, []).append(size / 1e6)
                 looks.setdefault(one_of_them + PYTHON, []).append(shares.python[name] / 1e6)
-        now = ", ".join(f"{one[-1]:,.0f} MB" for name, one in looks.items() if PYTHON not in name)
+        now = ", ".join(f"{one[-1]:,.0f} MB" for name, one in looks.items() if _is_whole(name))
         line.update(Text(f"{(time.monotonic() - begun) / 60:.1f} minutes, {now}"))
 
     try:
@@ -92,12 +92,16 @@ def told(looks: dict[str, Sequence[float]]) -> dict[str, Any]:
     return {"task_managers": found}
 
 
+def _is_whole(name: str) -> bool:
+    return not name.endswith(PYTHON)
+
+
 def flat(figures: dict[str, Any]) -> bool:
     """Below the limit, and not growing any more."""
     return all(
         one["most_mb"] <= MOST_MB and one["growth"] <= FLAT
         for name, one in figures["task_managers"].items()
-        if not name.endswith(PYTHON)
+        if _is_whole(name)
     )
 
 

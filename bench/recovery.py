@@ -8,19 +8,23 @@ and are late from when their message was due.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import nan
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
 from rich.table import Table
 
-from bench import open_loop, streaming, workload
+from bench import streaming, workload
 from bench.alone import alone
 from bench.latency import AlertReader
-from bench.open_loop import command, planned
+from bench.open_loop import command, keeping, planned, play
 from bench.shares import Shares
 from jobs.servers import flink
 
@@ -29,7 +33,6 @@ PLANTED = 0.01  # of all messages
 FIRST_S, WORKER_S, MANAGER_S = 40.0, 90.0, 90.0  # until the first fault, and after each
 LATE_S = 1.0  # an alert that takes longer waits for the recovery
 _SETTLE_S = 20.0
-_WORKER = "pyflink.fn_execution"
 
 
 class Scene:
@@ -60,12 +63,8 @@ class Scene:
             deed()
 
     def _worker(self) -> None:
-        for manager in self._place.cluster[1:]:
-            for child in psutil.Process(manager.pid).children(recursive=True):
-                if _WORKER in " ".join(child.cmdline()) and not child.children():
-                    child.kill()
-                    return
-        raise RuntimeError("no TaskManager has a Python worker")
+        workers = [pid for one in self._place.cluster[1:] for pid in flink.workers(one)]
+        os.kill(workers[0], signal.SIGKILL)
 
     def _manager(self) -> None:
         self._place.cluster[-1].kill()
@@ -79,11 +78,11 @@ def measure(folder: Path, *, rate: float = RATE, words: int = workload.WORDS) ->
     with streaming.servers(folder, folder / "rules") as place:
         settings = streaming.settings_file(place, "recovery", source="follow: true")
         command("detect", "-c", str(settings), "--detach")
-        keeper = open_loop.keeping(settings)
+        keeper = keeping(settings)
         reader, shares = AlertReader(place.broker.address), Shares(streaming.roots(place))
         scene = Scene(place)
         try:
-            played = open_loop.play(place, plan, shares, meanwhile=scene.look)
+            played = play(place, plan, shares, meanwhile=scene.look)
             time.sleep(_SETTLE_S)
         finally:
             shares.stop()
@@ -129,7 +128,7 @@ def after(
 
 
 def _median(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2] if values else float("nan")
+    return median(values) if values else nan
 
 
 def tables(figures: dict[str, Any]) -> list[Table]:

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from config.java import java_home
@@ -29,6 +30,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 # The matching is Python's work; what is left to a JVM here is small, and on a few cores the second
 # compiler and a parallel collector take more from it than they give (docs/performance.md).
 _SMALL_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+_WORKER = "pyflink.fn_execution"  # in its command line
 _LOSS_S = 15.0  # heartbeat.timeout below, and some more
 _METRICS_PORTS = 20  # how many ports the reporters may try, from the first one
 
@@ -77,6 +79,23 @@ def add_task_manager(
         return overview is not None and overview["taskmanagers"] >= (together or number)
 
     return Server(name, url, 0, pid_file, log, registered)
+
+
+def workers(task_manager: Server) -> list[int]:
+    """Pids of the processes that run Python functions for it; none when it does not run."""
+    try:
+        children = psutil.Process(task_manager.pid).children(recursive=True)
+    except psutil.Error:
+        return []
+    return [child.pid for child in children if _is_worker(child)]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    """Whether it runs Python functions itself; a script that only waits for one does not."""
+    try:
+        return _WORKER in " ".join(process.cmdline()) and not process.children()
+    except psutil.Error:
+        return False
 
 
 def wait_for_loss(url: str, alive: int) -> None:

@@ -34,7 +34,6 @@ from tests.chaos.proxy import HttpProxy, TcpProxy
 ROOT = Path(__file__).resolve().parents[2]
 RULES = Path(__file__).parent / "rules"
 RESPAWN_S = 1.0
-_WORKER = "pyflink.fn_execution"
 
 
 class System:
@@ -226,18 +225,11 @@ class System:
 
     def busy(self) -> list[str]:
         """TaskManagers that have Python workers, and so a part of the job."""
-        return [name for name in self.task_managers() if self._workers_of(name)]
+        return [name for name in self.task_managers() if flink.workers(self.servers[name])]
 
     def workers(self) -> list[int]:
         """Pids of the Python workers of all TaskManagers."""
-        return [pid for name in self.task_managers() for pid in self._workers_of(name)]
-
-    def _workers_of(self, name: str) -> list[int]:
-        try:
-            children = psutil.Process(self.pid(name)).children(recursive=True)
-        except (LookupError, psutil.Error):
-            return []
-        return [child.pid for child in children if _is_worker(child)]
+        return [pid for name in self.task_managers() for pid in flink.workers(self.servers[name])]
 
     def rescale(self, slots: int) -> None:
         """Stop the job with a savepoint, and have it go on from there on so many slots."""
@@ -322,14 +314,6 @@ class System:
             except psutil.Error:
                 continue
         return found
-
-
-def _is_worker(process: psutil.Process) -> bool:
-    """Whether it runs Python functions itself; a script that only waits for one does not."""
-    try:
-        return _WORKER in " ".join(process.cmdline()) and not process.children()
-    except psutil.Error:
-        return False
 
 
 def _bound(make: Callable[[Any], Server], value: Any) -> Callable[[], Server]:
